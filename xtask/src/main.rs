@@ -1,2 +1,65 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks of FlashDB: everything that is more than a plain cargo command.
+//!
+//! `cargo xtask` without arguments prints the list. Each task lives in a file of its own and returns an error instead
+//! of ending the process, so that `test` can run several of them and still print one summary. Tasks install the Debian
+//! packages that they need when they run as root; otherwise they print the one line that does.
+
+mod arguments;
+mod bench;
+mod clients;
+mod conformance;
+mod packages;
+mod process;
+mod server;
+mod test;
+mod tidy;
+
+use anyhow::{Result, bail};
+use arguments::Arguments;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK [OPTIONS]
+
+  test          everything: house rules, unit tests, real clients, conformance; ends with 'N passed, N failed'
+  conformance   Redis's own Tcl suite against the server
+                  --unit U        only this unit (repeatable)
+                  --server CMD    another server, e.g. 'redis-server' (default: the release build)
+                  --port P        first port to use            --jobs N     units at a time (default 2)
+                  --limit S       seconds per unit (300)       --rounds N   runs of a unit that dies half-way (6)
+                  --source DIR    an unpacked Redis 7.0.15     --json OUT   full result
+                  --with-known    run the known failures too   --update     raise the baseline
+  clients       redis-cli, redis-benchmark, redis-py, ioredis, redis-rs against the server
+                  --server CMD    --only NAME (repeatable)
+  bench         perf | footprint | idle | expiry | big   beside Debian's redis-server (all: no name)
+                  --server CMD    --quick
+  tidy          house rules: dependency order, file heads, file length, leftovers, orphan files
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let task = words.next().unwrap_or_default();
+    let mut arguments = Arguments::new(words.collect());
+    match task.as_str() {
+        "test" => test::run(&mut arguments),
+        "conformance" => conformance::run(&mut arguments),
+        "clients" => clients::run(&mut arguments),
+        "bench" => bench::run(&mut arguments),
+        "tidy" => tidy::run(&mut arguments),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("unknown task '{other}'\n\n{USAGE}"),
+    }
+}

@@ -1,0 +1,128 @@
+//! The committed side of conformance: which tests Redis itself passes, which failures are known and why, and how many
+//! tests must pass at least.
+
+use crate::process;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The tests that Redis 7.0.15 passes, by unit.
+pub type Expected = BTreeMap<String, Vec<String>>;
+
+/// Reads the list of expected tests; `FLASHDB_CONFORMANCE_LIST` names another one.
+pub fn expected() -> Result<Expected> {
+    let path = match std::env::var_os("FLASHDB_CONFORMANCE_LIST") {
+        Some(path) => PathBuf::from(path),
+        None => process::root().join("conformance/redis-7.0.15.json"),
+    };
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a map of unit to test names", path.display()))
+}
+
+/// The known failures: unit and test name (`*` for the whole unit) to the reason.
+#[derive(Default)]
+pub struct KnownFailures {
+    reasons: BTreeMap<(String, String), String>,
+}
+
+impl KnownFailures {
+    /// Reads `conformance/known-failures.txt`.
+    pub fn read() -> Result<Self> {
+        let path = process::root().join("conformance/known-failures.txt");
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text).with_context(|| path.display().to_string())
+    }
+
+    /// Lines of `unit | test name | reason`; empty lines and lines that begin with `#` are comments. A test name may
+    /// hold the separator itself, so the unit ends at the first and the reason begins at the last one.
+    fn parse(text: &str) -> Result<Self> {
+        let mut known = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let parts = line
+                .split_once(" | ")
+                .and_then(|(unit, rest)| Some((unit, rest.rsplit_once(" | ")?)));
+            let Some((unit, (test, reason))) = parts else {
+                bail!("line {}: want 'unit | test name | reason'", number + 1);
+            };
+            if reason.trim().is_empty() {
+                bail!("line {}: no reason", number + 1);
+            }
+            known.reasons.insert(
+                (unit.trim().to_owned(), test.trim().to_owned()),
+                reason.trim().to_owned(),
+            );
+        }
+        Ok(known)
+    }
+
+    /// The reason why a whole unit is left out.
+    pub fn unit_reason(&self, unit: &str) -> Option<&str> {
+        self.reasons
+            .get(&(unit.to_owned(), "*".to_owned()))
+            .map(String::as_str)
+    }
+
+    /// Whether a failure of this test is known.
+    pub fn contains(&self, unit: &str, test: &str) -> bool {
+        self.unit_reason(unit).is_some() || self.reasons.contains_key(&(unit.to_owned(), test.to_owned()))
+    }
+
+    /// The names of the known failures of a unit.
+    pub fn tests_of(&self, unit: &str) -> Vec<String> {
+        let of_unit = self
+            .reasons
+            .keys()
+            .filter(|(known, test)| known == unit && test != "*");
+        of_unit.map(|(_, test)| test.clone()).collect()
+    }
+}
+
+/// The least number of expected tests that must pass, from `conformance/baseline.txt`.
+pub fn baseline() -> Result<usize> {
+    let text = std::fs::read_to_string(baseline_path()).unwrap_or_default();
+    let number = text
+        .lines()
+        .find(|line| !line.starts_with('#') && !line.trim().is_empty());
+    match number {
+        Some(number) => number
+            .trim()
+            .parse()
+            .context("conformance/baseline.txt: no number"),
+        None => Ok(0),
+    }
+}
+
+/// Writes a new baseline.
+pub fn write_baseline(count: usize) -> Result<()> {
+    let text = format!(
+        "# Tests of conformance/redis-7.0.15.json that must pass at least. 'cargo xtask conformance --update' raises it;\n\
+         # nothing lowers it.\n{count}\n"
+    );
+    std::fs::write(baseline_path(), text).context("cannot write conformance/baseline.txt")
+}
+
+fn baseline_path() -> PathBuf {
+    process::root().join("conformance/baseline.txt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KnownFailures;
+
+    #[test]
+    fn known_failures() {
+        let known =
+            KnownFailures::parse("# comment\n\nunit/a | * | later\nunit/b | x | y | z\n").expect("valid");
+        assert_eq!(known.unit_reason("unit/a"), Some("later"));
+        assert!(known.contains("unit/a", "anything") && known.contains("unit/b", "x | y"));
+        assert!(!known.contains("unit/b", "x"));
+        assert_eq!(known.tests_of("unit/b"), ["x | y"]);
+        assert!(KnownFailures::parse("unit/a | no reason").is_err());
+        assert!(KnownFailures::parse("unit/a | empty | ").is_err());
+    }
+}

@@ -1,0 +1,305 @@
+//! `cargo xtask conformance`: Redis 7.0.15's own Tcl suite against FlashDB, unit by unit, each with a fresh server.
+//!
+//! The share counts the tests that Redis itself passes the same way. A failure outside the list of known failures, or a
+//! count below the committed baseline, fails the task. A unit with such a failure gets one more chance alone on the
+//! machine, because some tests of the suite measure time.
+
+mod ledger;
+mod source;
+mod transcript;
+mod unit;
+
+use crate::arguments::Arguments;
+use crate::{packages, process, server};
+use anyhow::{Context, Result, bail};
+use ledger::{Expected, KnownFailures};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use transcript::Outcome;
+use unit::{Settings, UnitResult};
+
+/// Passed and wrongly failed tests of a whole run.
+#[derive(Clone, Copy, Default)]
+pub struct Counts {
+    pub passed: usize,
+    /// Failures that are not known, and a baseline that was not reached.
+    pub failed: usize,
+}
+
+/// Runs the task as asked for on the command line.
+pub fn run(arguments: &mut Arguments) -> Result<()> {
+    let options = Options::take(arguments)?;
+    let counts = execute(options)?;
+    if counts.failed > 0 {
+        bail!("conformance: {} failed", counts.failed);
+    }
+    Ok(())
+}
+
+/// Runs the whole suite with the defaults.
+pub fn run_all() -> Result<Counts> {
+    execute(Options::take(&mut Arguments::new(Vec::new()))?)
+}
+
+struct Options {
+    units: Vec<String>,
+    server: Option<String>,
+    source: Option<String>,
+    json: Option<PathBuf>,
+    port: u16,
+    jobs: usize,
+    limit: Duration,
+    rounds: u32,
+    with_known: bool,
+    update: bool,
+}
+
+impl Options {
+    fn take(arguments: &mut Arguments) -> Result<Self> {
+        let options = Self {
+            units: arguments.options("--unit")?,
+            server: arguments.option("--server")?,
+            source: arguments.option("--source")?,
+            json: arguments.option("--json")?.map(PathBuf::from),
+            port: arguments.number("--port", 7800)?,
+            jobs: arguments.number("--jobs", 2usize)?.clamp(1, 32),
+            limit: Duration::from_secs(arguments.number("--limit", 300)?),
+            rounds: arguments.number("--rounds", 6u32)?.max(1),
+            with_known: arguments.switch("--with-known"),
+            update: arguments.switch("--update"),
+        };
+        arguments.finish()?;
+        Ok(options)
+    }
+}
+
+fn execute(options: Options) -> Result<Counts> {
+    packages::require(&[packages::TCL])?;
+    let expected = ledger::expected()?;
+    let known = KnownFailures::read()?;
+    let units = select_units(&options, &expected, &known)?;
+    let folder = process::target().join("conformance");
+    let settings = Settings {
+        source: source::locate(options.source.clone(), &folder)?,
+        folder,
+        server: server::command(options.server.clone())?,
+        first_port: options.port,
+        limit: options.limit,
+        rounds_max: options.rounds,
+    };
+    let run = Run {
+        options,
+        settings,
+        expected,
+        known,
+    };
+    let results = run.all_units(&units)?;
+    run.conclude(&results)
+}
+
+fn select_units(options: &Options, expected: &Expected, known: &KnownFailures) -> Result<Vec<String>> {
+    if options.units.is_empty() {
+        let wanted = expected
+            .keys()
+            .filter(|unit| options.with_known || known.unit_reason(unit).is_none());
+        return Ok(wanted.cloned().collect());
+    }
+    for unit in &options.units {
+        if !expected.contains_key(unit) {
+            let names: Vec<&str> = expected.keys().map(String::as_str).collect();
+            bail!("no unit '{unit}'; there are: {}", names.join(" "));
+        }
+    }
+    Ok(options.units.clone())
+}
+
+type Results = BTreeMap<String, UnitResult>;
+
+struct Run {
+    options: Options,
+    settings: Settings,
+    expected: Expected,
+    known: KnownFailures,
+}
+
+impl Run {
+    fn all_units(&self, units: &[String]) -> Result<Results> {
+        println!(
+            "{:24} {:>6} {:>8} {:>6} {:>6}",
+            "unit", "passed", "expected", "failed", "s"
+        );
+        // The units with the most tests first: the last ones to finish are then short.
+        let mut queue: Vec<&String> = units.iter().collect();
+        queue.sort_by_key(|unit| std::cmp::Reverse(self.expected[*unit].len()));
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| -> Result<()> {
+            let work = |lane: usize| -> Result<()> {
+                while let Some(unit) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = self.unit(lane as u16, unit)?;
+                    results
+                        .lock()
+                        .expect("no lane panics")
+                        .insert((*unit).clone(), result);
+                }
+                Ok(())
+            };
+            let lanes: Vec<_> = (0..self.options.jobs)
+                .map(|lane| scope.spawn(move || work(lane)))
+                .collect();
+            lanes
+                .into_iter()
+                .try_for_each(|lane| lane.join().expect("a lane reports errors instead of panicking"))
+        })?;
+        let mut results = results.into_inner().expect("no lane panics");
+
+        for (unit, result) in &mut results {
+            if self.options.jobs > 1 && !self.new_failures(unit, result).is_empty() {
+                println!("once more, alone: {unit}");
+                let again = self.unit(0, unit)?;
+                if self.passed(unit, &again) > self.passed(unit, result) {
+                    *result = again;
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    fn unit(&self, lane: u16, unit: &str) -> Result<UnitResult> {
+        let skipped = if self.options.with_known {
+            Vec::new()
+        } else {
+            self.known.tests_of(unit)
+        };
+        let result = unit::run(&self.settings, lane, unit, &skipped).with_context(|| unit.to_owned())?;
+        self.print_row(unit, &result);
+        Ok(result)
+    }
+
+    fn print_row(&self, unit: &str, result: &UnitResult) {
+        let (passed, expected) = (self.passed(unit, result), self.expected[unit].len());
+        let mut row = format!(
+            "{unit:24} {passed:>6} {expected:>8} {:>6} {:>6.1}",
+            expected - passed,
+            result.seconds
+        );
+        if result.rounds > 1 {
+            row.push_str(&format!("  ({} rounds)", result.rounds));
+        }
+        for incident in &result.incidents {
+            row.push_str(&format!("\n    ended early at {}", shortened(incident)));
+        }
+        for (name, reason) in self.new_failures(unit, result) {
+            row.push_str(&format!("\n    {name}: {}", shortened(&reason)));
+        }
+        println!("{row}");
+    }
+
+    fn passed(&self, unit: &str, result: &UnitResult) -> usize {
+        let names = self.expected[unit].iter();
+        names
+            .filter(|name| result.outcomes.get(*name) == Some(&Outcome::Passed))
+            .count()
+    }
+
+    /// Expected tests that did not pass and are not known to fail, with the reason.
+    fn new_failures(&self, unit: &str, result: &UnitResult) -> Vec<(String, String)> {
+        let unknown = self.expected[unit]
+            .iter()
+            .filter(|name| !self.known.contains(unit, name));
+        unknown
+            .filter_map(|name| match result.outcomes.get(name) {
+                Some(Outcome::Passed) => None,
+                Some(Outcome::Failed(reason)) => Some((name.clone(), reason.clone())),
+                None => Some((name.clone(), "not reached".to_owned())),
+            })
+            .collect()
+    }
+
+    fn conclude(&self, results: &Results) -> Result<Counts> {
+        let mut counts = Counts::default();
+        for (unit, result) in results {
+            counts.passed += self.passed(unit, result);
+            counts.failed += self.new_failures(unit, result).len();
+            for name in self.known.tests_of(unit) {
+                if result.outcomes.get(&name) == Some(&Outcome::Passed) {
+                    println!("passes now, remove it from conformance/known-failures.txt: {unit} | {name}");
+                }
+            }
+        }
+        let total: usize = self.expected.values().map(Vec::len).sum();
+        println!(
+            "conformance: {} of {total} tests that Redis passes ({:.1} %), {} new failures",
+            counts.passed,
+            100.0 * counts.passed as f64 / total as f64,
+            counts.failed
+        );
+        if let Some(path) = &self.options.json {
+            self.write_json(path, results)?;
+        }
+        // A part of the units says nothing about the whole.
+        if self.options.units.is_empty() {
+            let baseline = ledger::baseline()?;
+            if counts.passed < baseline {
+                println!("conformance: below the baseline of {baseline}");
+                counts.failed = counts.failed.max(1);
+            } else if self.options.update && counts.passed > baseline {
+                ledger::write_baseline(counts.passed)?;
+                println!(
+                    "conformance: baseline raised from {baseline} to {}",
+                    counts.passed
+                );
+            }
+        }
+        Ok(counts)
+    }
+
+    fn write_json(&self, path: &PathBuf, results: &Results) -> Result<()> {
+        let mut units = serde_json::Map::new();
+        for (unit, result) in results {
+            let of_kind = |want: &Outcome| {
+                result
+                    .outcomes
+                    .iter()
+                    .filter(|(_, outcome)| *outcome == want)
+                    .count()
+            };
+            let failed: BTreeMap<&String, &String> = result
+                .outcomes
+                .iter()
+                .filter_map(|(name, outcome)| match outcome {
+                    Outcome::Passed => None,
+                    Outcome::Failed(reason) => Some((name, reason)),
+                })
+                .collect();
+            let missing: Vec<&String> = self.expected[unit]
+                .iter()
+                .filter(|name| !result.outcomes.contains_key(*name))
+                .collect();
+            let row = serde_json::json!({
+                "expected": self.expected[unit].len(),
+                "passed": self.passed(unit, result),
+                "passed_with_unlisted": of_kind(&Outcome::Passed),
+                "failed": failed,
+                "not_reached": missing,
+                "ended_early": result.incidents,
+                "rounds": result.rounds,
+                "seconds": result.seconds,
+            });
+            units.insert(unit.clone(), row);
+        }
+        let text = serde_json::to_string_pretty(&units)?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const LENGTH_MAX: usize = 220;
+    match text.char_indices().nth(LENGTH_MAX) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_owned(),
+    }
+}
