@@ -6,4 +6,5 @@ pub mod list;
 pub mod packed;
 pub mod set;
 pub mod stream;
+mod thin_buffer;
 pub mod zset;
