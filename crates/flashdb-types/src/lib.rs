@@ -8,3 +8,6 @@ pub mod set;
 pub mod stream;
 mod thin_buffer;
 pub mod zset;
+
+#[cfg(test)]
+mod test_random;
