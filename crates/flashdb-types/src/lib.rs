@@ -1,6 +1,7 @@
 //! The data types of the keyspace: each with a packed encoding for small values and one for large
 //! ones, converted at configurable thresholds. Nothing here knows keys, shards, clients or RESP.
 
+pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod packed;
