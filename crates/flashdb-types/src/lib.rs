@@ -1,14 +1,14 @@
 //! The data types of the keyspace: each with a packed encoding for small values and one for large
 //! ones, converted at configurable thresholds. Nothing here knows keys, shards, clients or RESP.
 
+pub mod bitops;
 pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
+pub mod lcs;
 pub mod list;
 pub mod packed;
 pub mod set;
 pub mod stream;
 mod thin_buffer;
 pub mod zset;
-
-#[cfg(test)]
-mod test_random;

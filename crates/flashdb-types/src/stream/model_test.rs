@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::test_random::TestRandom;
+use flashdb_base::prng::Prng;
 
 type FieldList = Vec<(Vec<u8>, Vec<u8>)>;
 type Model = BTreeMap<StreamId, FieldList>;
@@ -49,7 +49,17 @@ fn stream_of(range: std::ops::RangeInclusive<u64>) -> Stream {
     stream
 }
 
-fn random_fields(random: &mut TestRandom) -> FieldList {
+fn one_in(random: &mut Prng, chances: u64) -> bool {
+    random.below(chances) == 0
+}
+
+fn random_bytes(random: &mut Prng, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    random.fill(&mut bytes);
+    bytes
+}
+
+fn random_fields(random: &mut Prng) -> FieldList {
     let names: &[&str] = match random.below(6) {
         0 => &["item", "other"],
         1 => &["x"],
@@ -58,39 +68,39 @@ fn random_fields(random: &mut TestRandom) -> FieldList {
     };
     let mut fields: FieldList = Vec::new();
     for name in names {
-        let len = if random.one_in(50) {
+        let len = if one_in(random, 50) {
             random.below(6000)
         } else {
             random.below(20)
         };
-        fields.push((name.as_bytes().to_vec(), random.bytes(len as usize)));
+        fields.push((name.as_bytes().to_vec(), random_bytes(random, len as usize)));
     }
     fields
 }
 
-fn random_next_id(random: &mut TestRandom, last: StreamId) -> StreamId {
+fn random_next_id(random: &mut Prng, last: StreamId) -> StreamId {
     match random.below(4) {
         0 => last.next().expect("far from the end"),
         1 => id(last.ms, last.seq + 1 + random.below(1000)),
         2 => id(last.ms + 1 + random.below(5), random.below(3)),
         _ => {
             let magnitude = random.below(40);
-            id(last.ms + 1 + random.below(1 << magnitude), random.next() >> 1)
+            id(last.ms + 1 + random.below(1 << magnitude), random.next_u64() >> 1)
         }
     }
 }
 
-fn random_id(random: &mut TestRandom, model: &Model) -> StreamId {
+fn random_id(random: &mut Prng, model: &Model) -> StreamId {
     let nearby = random.below(model.len().max(1) as u64) as usize;
     match model.keys().nth(nearby) {
-        Some(&id) if random.one_in(3) => id.next().unwrap_or(id),
-        Some(&id) if random.one_in(3) => id.prev().unwrap_or(id),
+        Some(&id) if one_in(random, 3) => id.next().unwrap_or(id),
+        Some(&id) if one_in(random, 3) => id.prev().unwrap_or(id),
         Some(&id) => id,
         None => StreamId::new(random.below(10), 0),
     }
 }
 
-fn check_ranges(random: &mut TestRandom, stream: &Stream, model: &Model) {
+fn check_ranges(random: &mut Prng, stream: &Stream, model: &Model) {
     let (start, end) = (random_id(random, model), random_id(random, model));
     let expected: Vec<_> = match start <= end {
         true => model
@@ -129,13 +139,13 @@ fn check_whole(stream: &Stream, model: &Model) {
     );
 }
 
-fn trim_both(random: &mut TestRandom, stream: &mut Stream, model: &mut Model) {
-    let to = match random.one_in(2) {
+fn trim_both(random: &mut Prng, stream: &mut Stream, model: &mut Model) {
+    let to = match one_in(random, 2) {
         true => TrimTo::MaxLen(random.below(model.len() as u64 * 5 / 4 + 2)),
         false => TrimTo::MinId(random_id(random, model)),
     };
-    let approximate = random.one_in(2);
-    let limit = if approximate && random.one_in(2) {
+    let approximate = one_in(random, 2);
+    let limit = if approximate && one_in(random, 2) {
         1 + random.below(60)
     } else {
         0
@@ -163,7 +173,7 @@ fn trim_both(random: &mut TestRandom, stream: &mut Stream, model: &mut Model) {
 #[test]
 fn entries_match_a_map_under_random_operations() {
     for seed in 0..24 {
-        let mut random = TestRandom::new(seed);
+        let mut random = Prng::from_seed(seed);
         let limits = StreamLimits {
             node_bytes_max: [0, 128, 512, 4096][random.below(4) as usize],
             node_entries_max: [0, 1, 7, 100][random.below(4) as usize],
@@ -222,7 +232,7 @@ fn many_blocks_grow_and_shrink_in_any_order() {
         node_bytes_max: 4096,
         node_entries_max: 1,
     };
-    let (mut stream, mut random) = (Stream::new(), TestRandom::new(7));
+    let (mut stream, mut random) = (Stream::new(), Prng::from_seed(7));
     for ms in 1..=2000 {
         stream
             .entries_mut()
@@ -567,7 +577,7 @@ fn groups_are_kept_by_name() {
 #[test]
 fn pending_entries_match_a_map_under_random_operations() {
     for seed in 0..20 {
-        let mut random = TestRandom::new(seed);
+        let mut random = Prng::from_seed(seed);
         let mut stream = stream_of(1..=300);
         stream.create_group(b"g", StreamId::MIN, None);
         let mut model: BTreeMap<StreamId, (Vec<u8>, i64, u64)> = BTreeMap::new();
@@ -603,7 +613,7 @@ fn pending_entries_match_a_map_under_random_operations() {
                 }
                 7 => group.set_position(id(random.below(300), 0), None),
                 _ => {
-                    let force = random.one_in(2);
+                    let force = one_in(&mut random, 2);
                     let claim = Claim {
                         idle_ms_min: random.below(50) as i64,
                         delivery_time_ms: now,
@@ -633,7 +643,7 @@ fn pending_entries_match_a_map_under_random_operations() {
                 }
             }
             drop(group);
-            if random.one_in(10) {
+            if one_in(&mut random, 10) {
                 stream.entries_mut().delete(target);
             }
             stream.validate();
