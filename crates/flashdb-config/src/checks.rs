@@ -1,0 +1,125 @@
+//! Conditions on values beyond kind and range, with the reasons of Redis 7.0.
+
+use crate::codec::Invalid;
+
+/// Number of shards.
+pub fn is_power_of_two(value: u32) -> Result<(), Invalid> {
+    if value.is_power_of_two() {
+        Ok(())
+    } else {
+        Err("argument must be a power of two".into())
+    }
+}
+
+/// `dbfilename`: no folders.
+pub fn is_db_file_name(name: &str) -> Result<(), Invalid> {
+    if is_base_name(name) {
+        Ok(())
+    } else {
+        Err("dbfilename can't be a path, just a filename".into())
+    }
+}
+
+/// `appendfilename`: no folders, not empty.
+pub fn is_append_file_name(name: &str) -> Result<(), Invalid> {
+    match name {
+        "" => Err("appendfilename can't be empty".into()),
+        name if !is_base_name(name) => Err("appendfilename can't be a path, just a filename".into()),
+        _ => Ok(()),
+    }
+}
+
+/// `appenddirname`: one folder, not empty.
+pub fn is_append_folder_name(name: &str) -> Result<(), Invalid> {
+    match name {
+        "" => Err("appenddirname can't be empty".into()),
+        name if !is_base_name(name) => Err("appenddirname can't be a path, just a dirname".into()),
+        _ => Ok(()),
+    }
+}
+
+fn is_base_name(name: &str) -> bool {
+    !name.contains(['/', '\\'])
+}
+
+/// The longest host name, with its end in C.
+const HOST_NAME_BYTES_MAX: usize = 256;
+
+/// Host and node names of the cluster.
+pub fn is_host_name(name: &str) -> Result<(), Invalid> {
+    if name.len() >= HOST_NAME_BYTES_MAX {
+        return Err(format!("Hostnames must be less than {HOST_NAME_BYTES_MAX} characters").into());
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    if name.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err("Hostnames may only contain alphanumeric characters, hyphens or dots".into())
+    }
+}
+
+/// `proc-title-template`: literal text with `{variable}` from a fixed list, `{{` for a brace; and
+/// not empty when the variables that may be empty are.
+pub fn is_title_template(template: &str) -> Result<(), Invalid> {
+    match expand_title(template) {
+        Some(title) if !title.trim_matches(' ').is_empty() => Ok(()),
+        _ => Err("template format is invalid or contains unknown variables".into()),
+    }
+}
+
+/// The template with samples for its variables; `None` when malformed.
+fn expand_title(template: &str) -> Option<String> {
+    let mut title = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        title.push_str(before);
+        if let Some(quoted) = after.strip_prefix('{') {
+            title.push('{');
+            rest = quoted;
+            continue;
+        }
+        let (variable, tail) = after.split_once('}')?;
+        match variable {
+            "title" | "server-mode" | "unixsocket" => {}
+            "listen-addr" | "port" | "tls-port" | "config-file" => title.push('-'),
+            _ => return None,
+        }
+        rest = tail;
+    }
+    title.push_str(rest);
+    Some(title)
+}
+
+/// `aclfile`: its users would not be kept out, so the file is refused as long as there are no
+/// access control lists.
+pub fn no_acl_file(path: &str) -> Result<(), Invalid> {
+    match path {
+        "" => Ok(()),
+        _ => Err("access control lists are not available in this version; use requirepass".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_templates() {
+        assert!(is_db_file_name("dump.rdb").is_ok() && is_db_file_name("").is_ok());
+        assert!(is_db_file_name("../dump.rdb").is_err());
+        assert!(is_append_file_name("").is_err() && is_append_folder_name("a/b").is_err());
+        assert!(is_host_name("a-1.b").is_ok() && is_host_name("a_b").is_err());
+        assert!(is_host_name(&"a".repeat(256)).is_err());
+        for good in [
+            "{title} {listen-addr} {server-mode}",
+            "--my--title--template",
+            "{{",
+            "x{port}",
+        ] {
+            assert!(is_title_template(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "{title}", "{nope}", "{", "a{port"] {
+            assert!(is_title_template(bad).is_err(), "{bad}");
+        }
+    }
+}
