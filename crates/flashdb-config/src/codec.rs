@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use flashdb_base::number::{parse_i64, parse_memory_bytes};
+
 /// Why a value is refused, for the operator.
 pub type Invalid = Cow<'static, str>;
 
@@ -58,20 +60,6 @@ pub fn single<'a>(words: &[&'a [u8]]) -> Result<&'a [u8], Invalid> {
 /// A word as UTF-8.
 pub fn text(word: &[u8]) -> Result<&str, Invalid> {
     std::str::from_utf8(word).map_err(|_| "argument must be valid UTF-8".into())
-}
-
-/// A decimal integer without sign prefix `+`, blanks or leading zeros.
-pub fn integer(word: &[u8]) -> Option<i64> {
-    let digits = word.strip_prefix(b"-").unwrap_or(word);
-    let canonical = match digits {
-        [b'0'] => digits.len() == word.len(),
-        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if !canonical {
-        return None;
-    }
-    std::str::from_utf8(word).ok()?.parse().ok()
 }
 
 /// `yes` or `no`.
@@ -183,7 +171,7 @@ impl<T: Integer> Number<T> {
 
     fn read(&self, word: &[u8]) -> Result<i128, Invalid> {
         match self.notation {
-            Notation::Decimal => integer(word)
+            Notation::Decimal => parse_i64(word)
                 .map(i128::from)
                 .ok_or("argument couldn't be parsed into an integer".into()),
             Notation::Octal => std::str::from_utf8(word)
@@ -191,7 +179,7 @@ impl<T: Integer> Number<T> {
                 .and_then(|digits| i64::from_str_radix(digits, 8).ok())
                 .map(i128::from)
                 .ok_or("argument couldn't be parsed as an octal number".into()),
-            Notation::Memory => parse_memory(word)
+            Notation::Memory => parse_memory_bytes(word)
                 .map(i128::from)
                 .ok_or("argument must be a memory value".into()),
         }
@@ -249,29 +237,7 @@ impl<T: Integer> Codec for Number<T> {
     }
 }
 
-/// Bytes from digits with an optional unit (`b k kb m mb g gb`, any case); `None` when malformed or
-/// larger than 64 bits hold.
-pub fn parse_memory(word: &[u8]) -> Option<u64> {
-    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, unit) = word.split_at(digits);
-    let factor = match unit.to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
-    };
-    std::str::from_utf8(number)
-        .ok()?
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(factor)
-}
-
-/// The shortest exact spelling that [`parse_memory`] reads back, with a binary unit where it divides.
+/// The shortest exact spelling that [`parse_memory_bytes`] reads back, with a binary unit where it divides.
 pub fn format_memory(bytes: u64) -> String {
     for (unit, shift) in [("gb", 30), ("mb", 20), ("kb", 10)] {
         if bytes != 0 && bytes.trailing_zeros() >= shift {
@@ -314,13 +280,13 @@ impl Codec for MemoryOrPercent {
 
     fn parse(&self, words: &[&[u8]], _: &MemoryLimit, _: Occurrence) -> Result<MemoryLimit, Invalid> {
         let word = single(words)?;
-        if let Some(bytes) = parse_memory(word) {
+        if let Some(bytes) = parse_memory_bytes(word) {
             return match i64::try_from(bytes) {
                 Ok(_) => Ok(MemoryLimit::Bytes(bytes)),
                 Err(_) => Err(format!("argument must be between -100 and {} inclusive", i64::MAX).into()),
             };
         }
-        match word.strip_suffix(b"%").and_then(integer) {
+        match word.strip_suffix(b"%").and_then(parse_i64) {
             Some(0) => Ok(MemoryLimit::Bytes(0)),
             Some(percent @ 1..=100) => Ok(MemoryLimit::Percent(percent as u8)),
             Some(101..) => Err("percentage argument must be less or equal to 100".into()),
@@ -499,58 +465,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_canonical() {
-        for (word, value) in [
-            (&b"0"[..], 0),
-            (b"-1", -1),
-            (b"10", 10),
-            (b"9223372036854775807", i64::MAX),
-        ] {
-            assert_eq!(integer(word), Some(value));
-        }
-        for word in [
-            &b""[..],
-            b"-",
-            b"-0",
-            b"007",
-            b"+1",
-            b" 1",
-            b"1 ",
-            b"1a",
-            b"9223372036854775808",
-        ] {
-            assert_eq!(integer(word), None, "{word:?}");
-        }
-    }
-
-    #[test]
-    fn memory_units() {
-        for (word, bytes) in [
-            ("0", 0),
-            ("123", 123),
-            ("1b", 1),
-            ("10m", 10_000_000),
-            ("1Mb", 1 << 20),
-            ("2k", 2000),
-            ("1GB", 1 << 30),
-            ("3g", 3_000_000_000),
-        ] {
-            assert_eq!(parse_memory(word.as_bytes()), Some(bytes), "{word}");
-        }
-        for word in [
-            "",
-            "mb",
-            "-1",
-            "1tb",
-            "1 mb",
-            "1.5mb",
-            "18446744073709551616",
-            "18446744073709551615kb",
-        ] {
-            assert_eq!(parse_memory(word.as_bytes()), None, "{word}");
-        }
+    fn memory_sizes_round_trip() {
         for bytes in [0, 1, 1000, 1024, 1 << 20, 3 << 30, u64::MAX] {
-            assert_eq!(parse_memory(format_memory(bytes).as_bytes()), Some(bytes));
+            assert_eq!(parse_memory_bytes(format_memory(bytes).as_bytes()), Some(bytes));
         }
         assert_eq!(format_memory(734_003_200), "700mb");
     }

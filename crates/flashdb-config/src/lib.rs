@@ -1,7 +1,33 @@
-//! Settings: what the operator may choose, how it is spelled, and where it comes from.
+//! Settings: what the operator may choose, how it is spelled, where it comes from, and how the
+//! running server reads and changes it.
+//!
+//! Reading order: `settings.rs` (the table: one row a setting), `codec.rs` and `values.rs` (text to
+//! typed value and back), `load.rs` and `launch.rs` (files, variables, command line), `store.rs`
+//! (CONFIG GET and SET), `rewrite.rs` (CONFIG REWRITE), `logging.rs`.
+
 mod checks;
 mod choices;
 mod codec;
+mod error;
+mod launch;
+mod load;
+pub mod logging;
+mod rewrite;
 mod row;
 mod settings;
+mod store;
 mod values;
+
+pub use choices::{
+    AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
+    PropagationErrorBehavior, ProtectedAction, ReplDisklessLoad, SanitizeDumpPayload, ShutdownOptions,
+    Supervised, SyslogFacility, TlsAuthClients,
+};
+pub use codec::{Choice, Invalid, MemoryLimit};
+pub use error::{LaunchError, Location};
+pub use launch::{Launch, load, load_from};
+pub use rewrite::RewriteError;
+pub use row::{Flags, Row, find, is_sensitive};
+pub use settings::{ROWS, Settings};
+pub use store::{ConfigStore, ConfigView, Origin, RenameCommand, SetContext, SetError};
+pub use values::{BindAddress, CpuList, OutputBufferLimit, OutputBufferLimits, ReplicaOf, SavePoint};

@@ -47,6 +47,9 @@ impl Flags {
     }
 }
 
+/// Reads words into the field of a row.
+pub(crate) type ParseInto = fn(&[&[u8]], &mut Settings, Occurrence) -> Result<(), Invalid>;
+
 /// One setting.
 pub struct Row {
     /// As CONFIG GET spells it.
@@ -57,7 +60,7 @@ pub struct Row {
     pub summary: &'static str,
     /// Its properties.
     pub flags: Flags,
-    pub(crate) parse: fn(&[&[u8]], &mut Settings, Occurrence) -> Result<(), Invalid>,
+    pub(crate) parse: ParseInto,
     pub(crate) format: fn(&Settings) -> Vec<u8>,
     pub(crate) lines: fn(&Settings) -> Vec<Vec<u8>>,
     pub(crate) equal: fn(&Settings, &Settings) -> bool,

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use flashdb_base::NotifyFlags;
+use flashdb_base::number::{parse_i64, parse_memory_bytes};
 
 use crate::choices::ShutdownOptions;
-use crate::codec::{Codec, Invalid, Occurrence, format_memory, integer, parse_memory, quoted, single, text};
+use crate::codec::{Codec, Invalid, Occurrence, format_memory, quoted, single, text};
 
 /// A snapshot is due after `seconds` when at least `changes` writes happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +48,10 @@ impl Codec for SavePoints {
             return Err("Invalid save parameters".into());
         }
         for [seconds, changes] in pairs {
-            let seconds = integer(seconds)
+            let seconds = parse_i64(seconds)
                 .and_then(|value| u64::try_from(value).ok())
                 .filter(|&value| value > 0);
-            let changes = integer(changes).and_then(|value| u64::try_from(value).ok());
+            let changes = parse_i64(changes).and_then(|value| u64::try_from(value).ok());
             let (Some(seconds), Some(changes)) = (seconds, changes) else {
                 return Err("Invalid save parameters".into());
             };
@@ -233,9 +234,9 @@ impl Codec for BufferLimits {
                 b"pubsub" => &mut limits.pubsub,
                 _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
             };
-            let seconds = integer(seconds).and_then(|value| u32::try_from(value).ok());
+            let seconds = parse_i64(seconds).and_then(|value| u32::try_from(value).ok());
             let (Some(hard_bytes), Some(soft_bytes), Some(soft_seconds)) =
-                (parse_memory(hard), parse_memory(soft), seconds)
+                (parse_memory_bytes(hard), parse_memory_bytes(soft), seconds)
             else {
                 return Err(
                     "Error in hard, soft or soft_seconds setting in buffer limit configuration.".into(),
@@ -328,7 +329,7 @@ impl Codec for OomScores {
         }
         let mut scores = *current;
         for (score, word) in scores.iter_mut().zip(words) {
-            *score = integer(word)
+            *score = parse_i64(word)
                 .filter(|value| (-2000..=2000).contains(value))
                 .and_then(|value| i32::try_from(value).ok())
                 .ok_or("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")?;
@@ -461,7 +462,7 @@ impl Codec for Master {
             [b""] => Ok(None),
             [no, one] if no.eq_ignore_ascii_case(b"no") && one.eq_ignore_ascii_case(b"one") => Ok(None),
             [_, port]
-                if integer(port)
+                if parse_i64(port)
                     .and_then(|value| u16::try_from(value).ok())
                     .is_none() =>
             {
@@ -546,7 +547,7 @@ impl Codec for Cpus {
 
 /// `N`, `N-M` or `N-M:S`.
 fn cpu_range(part: &str) -> Option<(u16, u16, usize)> {
-    let number = |digits: &str| integer(digits.as_bytes()).and_then(|value| u16::try_from(value).ok());
+    let number = |digits: &str| parse_i64(digits.as_bytes()).and_then(|value| u16::try_from(value).ok());
     let (range, stride) = part.split_once(':').unwrap_or((part, "1"));
     let (first, last) = range.split_once('-').unwrap_or((range, range));
     let (first, last, stride) = (number(first)?, number(last)?, number(stride)?);
