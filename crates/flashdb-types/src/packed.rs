@@ -12,6 +12,7 @@
 //! Access by index walks from the nearer end that can be walked: O(n). Spare room stays below about 1/8.
 //! Byte ranges of elements are kept in [`Position`]s, so that a found element need not be walked to again.
 
+use crate::length::{self, MARK_U16, MARK_U32};
 use crate::thin_buffer::{GapWriter, ThinBuffer};
 use std::fmt;
 
@@ -33,31 +34,6 @@ pub struct Position {
     /// Index of the element.
     pub index: usize,
     offset: usize,
-}
-
-const SHORT_MAX: usize = 251;
-const MARK_U16: u8 = 252;
-const MARK_U32: u8 = 253;
-
-/// Bytes of a length field.
-const fn length_bytes(len: usize) -> usize {
-    match len {
-        0..=SHORT_MAX => 1,
-        252..=0xFFFF => 3,
-        _ => 5,
-    }
-}
-
-/// Decodes the length field at the start of `bytes`: its own size and the element's.
-fn leading_length(bytes: &[u8]) -> (usize, usize) {
-    match bytes[0] {
-        MARK_U16 => (3, u16::from_le_bytes([bytes[1], bytes[2]]) as usize),
-        MARK_U32 => (
-            5,
-            u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]) as usize,
-        ),
-        short => (1, short as usize),
-    }
 }
 
 /// Decodes the mirrored length field at the end of `bytes`.
@@ -93,7 +69,7 @@ impl<const BACK: bool> PackedSeq<BACK> {
 
     /// Bytes that an element of `len` bytes takes in the sequence.
     pub const fn encoded_len(len: usize) -> usize {
-        len + length_bytes(len) * if BACK { 2 } else { 1 }
+        len + length::field_bytes(len) * if BACK { 2 } else { 1 }
     }
 
     /// Builds a sequence of exactly the needed size.
@@ -196,21 +172,21 @@ impl<const BACK: bool> PackedSeq<BACK> {
 
     /// Encoded bytes of the element at the start of `bytes`.
     fn span(bytes: &[u8]) -> usize {
-        let (field, element) = leading_length(bytes);
+        let (field, element) = length::decode(bytes);
         element + field * if BACK { 2 } else { 1 }
     }
 
     /// The element at a position.
     pub fn at(&self, at: Position) -> &[u8] {
         let bytes = &self.buffer.bytes()[at.offset..];
-        let (field, element) = leading_length(bytes);
+        let (field, element) = length::decode(bytes);
         &bytes[field..field + element]
     }
 
     /// The element at a position, for changes that keep its length.
     pub fn at_mut(&mut self, at: Position) -> &mut [u8] {
         let bytes = &mut self.buffer.bytes_mut()[at.offset..];
-        let (field, element) = leading_length(bytes);
+        let (field, element) = length::decode(bytes);
         &mut bytes[field..field + element]
     }
 
@@ -233,7 +209,7 @@ impl<const BACK: bool> PackedSeq<BACK> {
         let bytes = self.buffer.bytes();
         let (mut index, mut offset) = (0, 0);
         while offset < bytes.len() {
-            let (field, len) = leading_length(&bytes[offset..]);
+            let (field, len) = length::decode(&bytes[offset..]);
             let start = offset + field;
             if len == needle.len() && bytes[start..start + len] == *needle {
                 return Some(Position { index, offset });
@@ -341,19 +317,12 @@ impl<const BACK: bool> PackedSeq<BACK> {
     }
 
     fn write(gap: &mut GapWriter<'_>, element: &[u8]) {
-        let len = element.len();
-        let wide = (len as u32).to_le_bytes();
-        let (head, mark): (&[u8], &[u8]) = match length_bytes(len) {
-            1 => (&[], &[len as u8]),
-            3 => (&wide[..2], &[MARK_U16]),
-            _ => (&wide, &[MARK_U32]),
-        };
-        gap.put(mark);
-        gap.put(head);
+        let (field, size) = length::encode(element.len());
+        gap.put(&field[..size]);
         gap.put(element);
         if BACK {
-            gap.put(head);
-            gap.put(mark);
+            gap.put(&field[1..size]);
+            gap.put(&field[..1]);
         }
     }
 
@@ -365,8 +334,8 @@ impl<const BACK: bool> PackedSeq<BACK> {
         let bytes = self.buffer.bytes();
         let (mut offset, mut count) = (0, 0);
         while offset < bytes.len() {
-            let (field, len) = leading_length(&bytes[offset..]);
-            assert_eq!(field, length_bytes(len), "length not in its shortest form");
+            let (field, len) = length::decode(&bytes[offset..]);
+            assert_eq!(field, length::field_bytes(len), "length not in its shortest form");
             let end = offset + Self::span(&bytes[offset..]);
             if BACK {
                 assert_eq!(trailing_length(&bytes[..end]), (field, len), "lengths differ");
@@ -455,7 +424,7 @@ impl<'a, const BACK: bool> Iterator for Iter<'a, BACK> {
         if self.left == 0 {
             return None;
         }
-        let (field, len) = leading_length(&self.bytes[self.front..]);
+        let (field, len) = length::decode(&self.bytes[self.front..]);
         let start = self.front + field;
         self.front = start + len + if BACK { field } else { 0 };
         self.index += 1;

@@ -155,7 +155,9 @@ impl ThinBuffer {
         fill(&mut gap);
         assert!(gap.left == 0, "gap not filled");
         self.set_len(new_len, count);
-        self.give_back_spare();
+        if new_len < old_len {
+            self.give_back_spare();
+        }
     }
 
     fn set_len(&mut self, len: usize, count: usize) {

@@ -1,1 +1,446 @@
-//! placeholder
+//! Hashes: fields with values, and an expiry time for those that have one. Small ones are packed in one
+//! allocation, searched from the front; beyond the limits they become a hash table and stay one (a cursor of
+//! [`Hash::scan`] would lose its meaning).
+//!
+//! **Expired fields.** A field is live while `now_ms <= expires_at_ms`. Reads that matter to clients take `now_ms`
+//! and pass over dead fields. Writes do not look at the time: the caller takes due fields out first
+//! ([`Hash::take_expired`], or [`Hash::is_expired`] and [`Hash::remove`] for one), so that each removal is an
+//! effect of its own.
+
+mod entry;
+mod field_table;
+mod packed_fields;
+#[cfg(test)]
+#[path = "hash_test.rs"]
+mod tests;
+
+use crate::packed::PackedForward;
+use crate::sample;
+use entry::FieldEntry;
+use field_table::{FieldIter, FieldTable};
+use flashdb_base::prng::Prng;
+use packed_fields::{PackedFieldIter, PackedFields, Pairs, TimedFields};
+
+/// Packed hashes stay below this size whatever the limits say.
+const PACKED_BYTES_CAP: usize = 1 << 30;
+
+/// Draws before [`Hash::random`] stops hoping to hit a live field and walks them.
+const RANDOM_DRAWS_MAX: usize = 16;
+
+/// When a hash leaves the packed encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashLimits {
+    /// Most fields of a packed hash (`hash-max-listpack-entries`).
+    pub packed_entries_max: usize,
+    /// Longest name or value in a packed hash, in bytes (`hash-max-listpack-value`).
+    pub packed_value_bytes_max: usize,
+}
+
+impl Default for HashLimits {
+    fn default() -> Self {
+        HashLimits {
+            packed_entries_max: 128,
+            packed_value_bytes_max: 64,
+        }
+    }
+}
+
+/// A field of a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+    /// Unix time in ms; None when it never expires.
+    pub expires_at_ms: Option<u64>,
+}
+
+impl Field<'_> {
+    /// False once the field's time is past.
+    pub fn is_live(&self, now_ms: u64) -> bool {
+        self.expires_at_ms.is_none_or(|at_ms| now_ms <= at_ms)
+    }
+}
+
+/// What a write does to the expiry time of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldTtl {
+    /// The field never expires any more (HSET).
+    Clear,
+    /// A present field keeps its time, a new one has none (HINCRBY, KEEPTTL).
+    Keep,
+    /// The field expires at this unix time in ms.
+    At(u64),
+}
+
+impl FieldTtl {
+    fn applied_to(self, old_ms: Option<u64>) -> Option<u64> {
+        match self {
+            FieldTtl::Clear => None,
+            FieldTtl::Keep => old_ms,
+            FieldTtl::At(at_ms) => Some(at_ms),
+        }
+    }
+}
+
+/// What [`Hash::set`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOutcome {
+    Created,
+    Updated,
+}
+
+/// Fields with values.
+#[derive(Clone)]
+pub struct Hash(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Packed(Pairs),
+    Timed(Box<TimedFields>),
+    Table(Box<FieldTable>),
+}
+
+const _: () = assert!(size_of::<Hash>() == 16);
+
+impl Hash {
+    /// An empty hash; owns no memory.
+    pub const fn new() -> Hash {
+        Hash(Repr::Packed(PackedFields(PackedForward::new())))
+    }
+
+    /// An empty hash with room for exactly these names and values, if they may be packed: saves growing step by
+    /// step. `lengths` gives the bytes of each name and of each value.
+    pub fn sized_for(lengths: impl Iterator<Item = usize>, limits: &HashLimits) -> Hash {
+        let (mut count, mut bytes) = (0, 0usize);
+        for len in lengths {
+            count += 1;
+            bytes = bytes.saturating_add(PackedForward::encoded_len(len));
+            if len > limits.packed_value_bytes_max || count > limits.packed_entries_max.saturating_mul(2) {
+                return Hash(Repr::Table(Box::default()));
+            }
+        }
+        if bytes > PACKED_BYTES_CAP {
+            return Hash(Repr::Table(Box::default()));
+        }
+        Hash(Repr::Packed(PackedFields(PackedForward::with_capacity(bytes))))
+    }
+
+    /// Fields, expired ones that nobody took out yet included.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(pairs) => pairs.len(),
+            Repr::Timed(timed) => timed.fields.len(),
+            Repr::Table(table) => table.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Live fields. O(1) where nothing is due, else O(n) packed and O(due fields) in a table.
+    pub fn live_len(&self, now_ms: u64) -> usize {
+        if !self.has_due(now_ms) {
+            return self.len();
+        }
+        match &self.0 {
+            Repr::Packed(pairs) => pairs.len(),
+            Repr::Timed(timed) => timed.fields.iter().filter(|field| field.is_live(now_ms)).count(),
+            Repr::Table(table) => table.len() - table.due_len(now_ms),
+        }
+    }
+
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match &self.0 {
+            Repr::Packed(_) | Repr::Timed(_) => "listpack",
+            Repr::Table(_) => "hashtable",
+        }
+    }
+
+    /// Heap bytes. O(1).
+    pub fn memory_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(pairs) => pairs.0.memory_bytes(),
+            Repr::Timed(timed) => timed.memory_bytes(),
+            Repr::Table(table) => table.memory_bytes(),
+        }
+    }
+
+    /// Number of allocations to free.
+    pub fn free_effort(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(_) => 1,
+            Repr::Timed(_) => 2,
+            Repr::Table(table) => table.len(),
+        }
+    }
+
+    /// The field, live or not. O(n) packed (few by definition), O(1) in a table.
+    pub fn get_any(&self, name: &[u8]) -> Option<Field<'_>> {
+        match &self.0 {
+            Repr::Packed(pairs) => pairs.get(name),
+            Repr::Timed(timed) => timed.fields.get(name),
+            Repr::Table(table) => table.get(name),
+        }
+    }
+
+    /// The field, if live.
+    pub fn get(&self, name: &[u8], now_ms: u64) -> Option<Field<'_>> {
+        self.get_any(name).filter(|field| field.is_live(now_ms))
+    }
+
+    /// Whether the field is there but its time is past.
+    pub fn is_expired(&self, name: &[u8], now_ms: u64) -> bool {
+        self.has_due(now_ms) && self.get_any(name).is_some_and(|field| !field.is_live(now_ms))
+    }
+
+    /// Writes a field. A table overwrites in place where the value's length stays.
+    pub fn set(&mut self, name: &[u8], value: &[u8], ttl: FieldTtl, limits: &HashLimits) -> SetOutcome {
+        self.leave_packed_unless_fits(name.len().max(value.len()), name.len() + value.len(), limits);
+        if let FieldTtl::At(_) = ttl {
+            self.make_timed();
+        }
+        let created = match &mut self.0 {
+            Repr::Packed(pairs) => pairs.set(name, value),
+            Repr::Timed(timed) => timed.set(name, value, ttl),
+            Repr::Table(table) => table.set(name, value, ttl),
+        };
+        if created && self.len() > limits.packed_entries_max {
+            self.make_table();
+        }
+        if created {
+            SetOutcome::Created
+        } else {
+            SetOutcome::Updated
+        }
+    }
+
+    /// Takes a field out; false when it was not there.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        match &mut self.0 {
+            Repr::Packed(pairs) => pairs.remove(name),
+            Repr::Timed(timed) => timed.remove(name),
+            Repr::Table(table) => table.remove(name),
+        }
+    }
+
+    /// Gives a field an expiry time (unix ms); false when there is no such field.
+    pub fn set_expiry(&mut self, name: &[u8], at_ms: u64) -> bool {
+        if self.get_any(name).is_none() {
+            return false;
+        }
+        self.make_timed();
+        match &mut self.0 {
+            Repr::Packed(_) => false,
+            Repr::Timed(timed) => timed.set_expiry(name, Some(at_ms)),
+            Repr::Table(table) => table.set_expiry(name, Some(at_ms)),
+        }
+    }
+
+    /// Takes a field's expiry time away; false when there is no such field or it had none.
+    pub fn persist(&mut self, name: &[u8]) -> bool {
+        if self
+            .get_any(name)
+            .is_none_or(|field| field.expires_at_ms.is_none())
+        {
+            return false;
+        }
+        match &mut self.0 {
+            Repr::Packed(_) => false,
+            Repr::Timed(timed) => timed.set_expiry(name, None),
+            Repr::Table(table) => table.set_expiry(name, None),
+        }
+    }
+
+    /// The earliest expiry time (unix ms) of all fields. O(1) packed, O(log n) in a table.
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        match &self.0 {
+            Repr::Packed(_) => None,
+            Repr::Timed(timed) => timed.next_expiry_ms(),
+            Repr::Table(table) => table.next_expiry_ms(),
+        }
+    }
+
+    /// Whether any field's time is past.
+    pub fn has_due(&self, now_ms: u64) -> bool {
+        self.next_expiry_ms().is_some_and(|at_ms| at_ms < now_ms)
+    }
+
+    /// Takes out up to `max` fields whose time is past, shows each to `taken` and returns their number. A table
+    /// gives the earliest first, O(log n) each; a packed hash gives them in one pass as they stand.
+    pub fn take_expired(&mut self, now_ms: u64, max: usize, mut taken: impl FnMut(Field<'_>)) -> usize {
+        if !self.has_due(now_ms) {
+            return 0;
+        }
+        match &mut self.0 {
+            Repr::Packed(_) => 0,
+            Repr::Timed(timed) => timed.take_due(now_ms, max, taken),
+            Repr::Table(table) => {
+                let due = std::iter::from_fn(|| table.take_due(now_ms)).take(max);
+                due.inspect(|entry| taken(entry.field())).count()
+            }
+        }
+    }
+
+    /// A random live field, each equally likely; None when there is none.
+    pub fn random(&self, now_ms: u64, prng: &mut Prng) -> Option<Field<'_>> {
+        for _ in 0..RANDOM_DRAWS_MAX {
+            let field = self.random_any(prng)?;
+            if field.is_live(now_ms) {
+                return Some(field);
+            }
+        }
+        let mut chosen = None;
+        let live = self.iter().filter(|field| field.is_live(now_ms));
+        sample::choose(live, self.live_len(now_ms), 1, prng, |field| chosen = Some(field));
+        chosen
+    }
+
+    fn random_any(&self, prng: &mut Prng) -> Option<Field<'_>> {
+        if self.is_empty() {
+            return None;
+        }
+        let index = prng.below(self.len() as u64) as usize;
+        match &self.0 {
+            Repr::Packed(pairs) => pairs.nth(index),
+            Repr::Timed(timed) => timed.fields.nth(index),
+            Repr::Table(table) => table.random(prng),
+        }
+    }
+
+    /// Visits `count` different live fields (all when there are fewer), each subset equally likely, in no
+    /// promised order. O(count) of a much larger table, else O(n).
+    pub fn random_distinct<'a>(
+        &'a self,
+        count: usize,
+        now_ms: u64,
+        prng: &mut Prng,
+        visit: impl FnMut(Field<'a>),
+    ) {
+        let live = self.live_len(now_ms);
+        match &self.0 {
+            Repr::Table(table) => table.random_distinct(count, live, now_ms, prng, visit),
+            _ => sample::choose(
+                self.iter().filter(|field| field.is_live(now_ms)),
+                live,
+                count,
+                prng,
+                visit,
+            ),
+        }
+    }
+
+    /// Visits the fields of the cursor's bucket, live or not, and returns the next cursor; 0 starts and ends. A
+    /// field that is there from start to end is visited at least once. A packed hash is visited whole in one call.
+    pub fn scan(&self, cursor: u64, visit: impl FnMut(Field<'_>)) -> u64 {
+        match &self.0 {
+            Repr::Table(table) => table.scan(cursor, visit),
+            _ => {
+                self.iter().for_each(visit);
+                0
+            }
+        }
+    }
+
+    /// All fields, live or not, in no promised order.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(match &self.0 {
+            Repr::Packed(pairs) => ReprIter::Packed(pairs.iter()),
+            Repr::Timed(timed) => ReprIter::Timed(timed.fields.iter()),
+            Repr::Table(table) => ReprIter::Table(table.iter()),
+        })
+    }
+
+    fn leave_packed_unless_fits(&mut self, longest_bytes: usize, added_bytes: usize, limits: &HashLimits) {
+        let packed_bytes = match &self.0 {
+            Repr::Packed(pairs) => pairs.0.bytes_len(),
+            Repr::Timed(timed) => timed.fields.0.bytes_len(),
+            Repr::Table(_) => return,
+        };
+        if longest_bytes > limits.packed_value_bytes_max || packed_bytes + added_bytes >= PACKED_BYTES_CAP {
+            self.make_table();
+        }
+    }
+
+    /// Makes room for expiry times.
+    fn make_timed(&mut self) {
+        if let Repr::Packed(pairs) = &self.0 {
+            self.0 = Repr::Timed(Box::new(TimedFields::from_pairs(pairs)));
+        }
+    }
+
+    fn make_table(&mut self) {
+        if let Repr::Table(_) = &self.0 {
+            return;
+        }
+        let mut table = Box::<FieldTable>::default();
+        for field in self.iter() {
+            table.insert_absent(FieldEntry::new(field.name, field.value, field.expires_at_ms));
+        }
+        self.0 = Repr::Table(table);
+    }
+
+    /// Checks the encoding in use.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub fn validate(&self) {
+        match &self.0 {
+            Repr::Packed(pairs) => pairs.validate(),
+            Repr::Timed(timed) => timed.validate(),
+            Repr::Table(table) => table.validate(),
+        }
+    }
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Hash::new()
+    }
+}
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Equal fields, values and times, whatever the encoding.
+impl PartialEq for Hash {
+    fn eq(&self, other: &Hash) -> bool {
+        self.len() == other.len() && self.iter().all(|field| other.get_any(field.name) == Some(field))
+    }
+}
+
+impl Eq for Hash {}
+
+impl<'a> IntoIterator for &'a Hash {
+    type Item = Field<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Fields of a hash.
+pub struct Iter<'a>(ReprIter<'a>);
+
+enum ReprIter<'a> {
+    Packed(PackedFieldIter<'a, 2>),
+    Timed(PackedFieldIter<'a, 3>),
+    Table(FieldIter<'a>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        match &mut self.0 {
+            ReprIter::Packed(fields) => fields.next(),
+            ReprIter::Timed(fields) => fields.next(),
+            ReprIter::Table(fields) => fields.next(),
+        }
+    }
+}
