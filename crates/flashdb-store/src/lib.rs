@@ -1,1 +1,28 @@
-//! placeholder
+//! The keyspace: 256 shards with one lock each, databases in them, entries, expiry, and the write
+//! guard through which alone data changes. Knows no RESP, no clients and no commands; what has to
+//! happen because of a change (log, WATCH, notifications, waiters) is noted in `Effects` and done
+//! by the server's `commit`.
+
+mod access;
+mod database;
+mod effects;
+mod entry;
+mod expiry;
+mod gate;
+mod keyspace;
+mod shard;
+mod usage;
+mod value;
+mod write_guard;
+
+pub use access::{Access, Expiry, Policy, WrongType};
+pub use database::Database;
+pub use effects::{Decided, Effects, Touched};
+pub use entry::{Entry, INLINE_BYTES_MAX};
+pub use expiry::ExpiryPass;
+pub use gate::{Gate, GatePass};
+pub use keyspace::{Collector, Held, Keyspace, ShardSet};
+pub use shard::{Shard, WatchFlag};
+pub use usage::{Usage, idle_seconds, lfu, lru_seconds};
+pub use value::{StrRef, Typed, Value, ValueRef};
+pub use write_guard::WriteGuard;

@@ -1,0 +1,826 @@
+//! The one way to the data for a command: lookups with lazy expiry, typed reads and writes, and the
+//! noting of effects. It holds the shard locks of the running command.
+//!
+//! Contract for handlers: after a change call [`Access::changed`] once per event that Redis would
+//! publish; when a write guard was taken but nothing changed, call [`Access::unchanged`]. Debug
+//! builds check it. When the outcome depends on time, randomness or anything but the data, record
+//! the decided effect with [`Access::decided`]; otherwise the request itself is the effect.
+
+use crate::effects::{Decided, Effects, Touched};
+use crate::entry::{Entry, INLINE_BYTES_MAX};
+use crate::keyspace::{Held, Keyspace};
+use crate::shard::{Shard, WatchFlag, Watcher};
+use crate::usage::Usage;
+use crate::value::{StrRef, Typed, Value, ValueRef};
+use crate::write_guard::WriteGuard;
+use flashdb_base::args::OwnedArgs;
+use flashdb_base::hash::hash_bytes;
+use flashdb_base::notify_flags::NotifyFlags;
+use flashdb_base::prng::Prng;
+use std::sync::Arc;
+
+/// The key holds another type than the command works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+/// What becomes of a key's expiry when its value is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// No expiry afterwards.
+    Clear,
+    /// As it was.
+    Keep,
+    /// Absolute Unix time in ms.
+    At(i64),
+}
+
+/// How lookups behave for the running command.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Whether lookups count as use of the key (CLIENT NO-TOUCH switches it off).
+    pub touch: bool,
+    /// How use is recorded.
+    pub usage: Usage,
+    /// Whether a lookup removes an expired key (not while writes are paused).
+    pub expire: bool,
+}
+
+/// Where a key lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    shard: u16,
+    hash: u64,
+}
+
+/// Data access of one command; see the module's head.
+pub struct Access<'k> {
+    space: &'k Keyspace,
+    held: Held<'k>,
+    /// Selected database.
+    pub db: u16,
+    /// Unix time of the command, the same for all parts of a transaction.
+    pub now_ms: i64,
+    /// How lookups behave.
+    pub policy: Policy,
+    /// What the command did so far.
+    pub effects: Effects,
+    /// Lookups that found a key, and that did not (INFO keyspace_hits, keyspace_misses).
+    pub hits: u64,
+    /// See `hits`.
+    pub misses: u64,
+    /// Randomness for handlers.
+    pub prng: Prng,
+    last: Option<(*const u8, usize, Place)>,
+    unsettled: bool,
+}
+
+impl<'k> Access<'k> {
+    /// Access that holds no locks yet.
+    pub fn new(space: &'k Keyspace, policy: Policy, prng: Prng) -> Self {
+        Access {
+            space,
+            held: space.lock_none(),
+            db: 0,
+            now_ms: 0,
+            policy,
+            effects: Effects::default(),
+            hits: 0,
+            misses: 0,
+            prng,
+            last: None,
+            unsettled: false,
+        }
+    }
+
+    /// The keyspace.
+    pub fn space(&self) -> &'k Keyspace {
+        self.space
+    }
+
+    /// Replaces the locks held; the old ones are released first.
+    #[inline]
+    pub fn hold(&mut self, held: impl FnOnce(&'k Keyspace) -> Held<'k>) {
+        self.release();
+        self.held = held(self.space);
+    }
+
+    /// Locks the shard of `key`, whose hash the dispatcher has computed for prefetching already.
+    #[inline]
+    pub fn hold_key(&mut self, key: &[u8], shard: u16, hash: u64) {
+        self.release();
+        self.last = Some((key.as_ptr(), key.len(), Place { shard, hash }));
+        self.held = self.space.lock_one(shard);
+    }
+
+    /// Names the key that the next command works on, so that it is not hashed again.
+    #[inline]
+    pub fn focus(&mut self, key: &[u8], shard: u16, hash: u64) {
+        self.last = Some((key.as_ptr(), key.len(), Place { shard, hash }));
+    }
+
+    /// Brings the bucket of a key towards the core; its shard is locked.
+    #[inline]
+    pub fn prefetch_bucket(&self, shard: u16, hash: u64) {
+        if let Some(shard) = self.held.shard(shard) {
+            shard.database(self.db).prefetch(hash);
+        }
+    }
+
+    /// Brings the entry of a key towards the core; its bucket was prefetched before.
+    #[inline]
+    pub fn prefetch_entry(&self, shard: u16, hash: u64) {
+        if let Some(shard) = self.held.shard(shard) {
+            shard.database(self.db).prefetch_entry(hash);
+        }
+    }
+
+    /// Releases all locks.
+    #[inline]
+    pub fn release(&mut self) {
+        self.last = None;
+        self.held = self.space.lock_none();
+    }
+
+    /// Locks held, for whole-keyspace commands.
+    pub fn held(&mut self) -> &mut Held<'k> {
+        &mut self.held
+    }
+
+    /// Whether the shard of `key` may be touched.
+    pub fn covers(&self, key: &[u8]) -> bool {
+        self.held.covers(self.place(key).shard)
+    }
+
+    #[inline]
+    fn place(&self, key: &[u8]) -> Place {
+        match self.last {
+            Some((at, len, place)) if at == key.as_ptr() && len == key.len() => place,
+            _ => Place {
+                shard: self.space.shard_of(key),
+                hash: hash_bytes(key),
+            },
+        }
+    }
+
+    #[inline]
+    fn shard_mut(&mut self, place: Place) -> &mut Shard {
+        self.held.shard_mut(place.shard)
+    }
+
+    // ---- lookups -------------------------------------------------------------------------------
+
+    /// Removes `key` if its time has come. Every lookup does this first.
+    #[inline]
+    fn expire_if_due(&mut self, key: &[u8], place: Place) -> Found {
+        let (db, now_ms) = (self.db, self.now_ms);
+        let Some(entry) = self.shard_mut(place).database(db).find(key, place.hash) else {
+            return Found::Absent;
+        };
+        match entry.expire_at_ms() {
+            Some(at_ms) if at_ms <= now_ms => {
+                if self.policy.expire {
+                    self.remove_expired(key, place);
+                }
+                Found::Absent
+            }
+            _ => Found::Present,
+        }
+    }
+
+    fn remove_expired(&mut self, key: &[u8], place: Place) {
+        self.remove_at(key, place);
+        self.effects.expired += 1;
+        self.note(key, place, Some((NotifyFlags::EXPIRED, "expired")), true);
+        self.decide_removal(key);
+    }
+
+    fn decide_removal(&mut self, key: &[u8]) {
+        if self.effects.recording {
+            let words = OwnedArgs::from_words([b"UNLINK".as_slice(), key]);
+            self.effects.decided.push(Decided::Command(self.db, words));
+        }
+    }
+
+    /// The entry of `key` for reading: counts a hit or miss, and a use.
+    #[inline]
+    pub fn find(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.place(key);
+        if self.expire_if_due(key, place) == Found::Absent {
+            self.misses += 1;
+            self.key_miss(key, place);
+            return None;
+        }
+        self.hits += 1;
+        self.used(key, place)
+    }
+
+    fn key_miss(&mut self, key: &[u8], place: Place) {
+        if self.effects.published.intersects(NotifyFlags::KEY_MISS) {
+            self.note(key, place, Some((NotifyFlags::KEY_MISS, "keymiss")), false);
+        }
+    }
+
+    #[inline]
+    fn used(&mut self, key: &[u8], place: Place) -> Option<&Entry> {
+        let (db, now_ms, policy) = (self.db, self.now_ms, self.policy);
+        let random = if matches!(policy.usage, Usage::Lfu { .. }) {
+            self.prng.next_u64()
+        } else {
+            0
+        };
+        let (entry, _) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(db)
+            .find_charged(key, place.hash)?;
+        if policy.touch {
+            let access = policy.usage.used(entry.access(), now_ms, || random);
+            entry.set_access(access);
+        }
+        Some(entry)
+    }
+
+    /// The entry of `key` without counting anything (OBJECT, DEBUG, TTL-like commands, writes).
+    /// Removes the key if it is due.
+    #[inline]
+    pub fn find_quietly(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.place(key);
+        match self.expire_if_due(key, place) {
+            Found::Absent => None,
+            Found::Present => self
+                .held
+                .shard(place.shard)?
+                .database(self.db)
+                .find(key, place.hash),
+        }
+    }
+
+    /// The entry of `key` with only shared access, for reading several keys at once. The keys were
+    /// looked up before by this command (or declared); an expired one is absent. Counts nothing.
+    #[inline]
+    pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
+        let place = self.place(key);
+        let entry = self
+            .held
+            .shard(place.shard)?
+            .database(self.db)
+            .find(key, place.hash)?;
+        entry
+            .expire_at_ms()
+            .is_none_or(|at_ms| at_ms > self.now_ms)
+            .then_some(entry)
+    }
+
+    /// Whether `key` exists. Counts a hit or miss, and a use.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The string at `key`.
+    #[inline]
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        match self.find(key).map(Entry::value) {
+            None => Ok(None),
+            Some(ValueRef::String(value)) => Ok(Some(value)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The `T` at `key` for reading.
+    #[inline]
+    pub fn read<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        typed(self.find(key))
+    }
+
+    /// As [`Access::read`] with the properties of [`Access::peek`].
+    #[inline]
+    pub fn peek_as<T: Typed>(&self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        typed(self.peek(key))
+    }
+
+    // ---- changes -------------------------------------------------------------------------------
+
+    /// The `T` at `key` for writing, if there is one.
+    #[inline]
+    pub fn write<T: Typed>(&mut self, key: &[u8]) -> Result<Option<WriteGuard<'_, T>>, WrongType> {
+        let place = self.place(key);
+        if self.expire_if_due(key, place) == Found::Absent {
+            return Ok(None);
+        }
+        match typed::<T>(self.used(key, place))? {
+            None => return Ok(None),
+            Some(_) => self.unsettled = true,
+        }
+        let (entry, account) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .find_charged(key, place.hash)
+            .expect("found a moment ago under the same lock");
+        Ok(Some(WriteGuard::new(entry, account)))
+    }
+
+    /// The `T` at `key` for writing; a fresh one if the key is absent. The caller removes the key
+    /// again if it leaves the value empty ([`Access::remove_if`]).
+    #[inline]
+    pub fn write_or_create<T: Typed>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> T,
+    ) -> Result<WriteGuard<'_, T>, WrongType> {
+        let place = self.place(key);
+        if self.expire_if_due(key, place) == Found::Absent {
+            let mut entry = Entry::new_object(key, make().into_value(), None);
+            entry.set_access(self.policy.usage.fresh(self.now_ms));
+            self.note_new(key, place);
+            self.unsettled = true;
+            let (entry, account) = self
+                .held
+                .shard_mut(place.shard)
+                .database_mut(self.db)
+                .insert(entry, place.hash);
+            return Ok(WriteGuard::new(entry, account));
+        }
+        self.write(key)
+            .map(|guard| guard.expect("present and of the right type"))
+    }
+
+    /// Sets a string, whatever was there.
+    #[inline]
+    pub fn set_string(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
+        let place = self.place(key);
+        self.unsettled = true;
+        let fresh = self.policy.usage.fresh(self.now_ms);
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        if let Some((entry, _)) = database.find_charged(key, place.hash) {
+            let at_ms = expiry.resolve(entry);
+            if entry.overwrite(value, at_ms) {
+                entry.set_access(fresh);
+                return;
+            }
+        }
+        self.put(key, place, expiry, |at_ms| Entry::new_string(key, value, at_ms));
+    }
+
+    /// Sets an integer, in place where there is one already.
+    #[inline]
+    pub fn set_int(&mut self, key: &[u8], value: i64, expiry: Expiry) {
+        let place = self.place(key);
+        self.unsettled = true;
+        if expiry == Expiry::Keep
+            && let Some((entry, _)) = self
+                .held
+                .shard_mut(place.shard)
+                .database_mut(self.db)
+                .find_charged(key, place.hash)
+            && entry.set_int(value)
+        {
+            return;
+        }
+        self.put(key, place, expiry, |at_ms| Entry::new_int(key, value, at_ms));
+    }
+
+    /// Sets a value of any type, whatever was there.
+    pub fn set_value(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        let place = self.place(key);
+        self.unsettled = true;
+        self.put(key, place, expiry, |at_ms| match value {
+            Value::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => Entry::new_string(key, &bytes, at_ms),
+            value => Entry::new_object(key, value, at_ms),
+        });
+        self.note_fields(key, place);
+    }
+
+    /// Puts a whole entry (from RENAME, MOVE, COPY, RESTORE) under its own key, whatever was there.
+    pub fn set_entry(&mut self, entry: Entry) {
+        let key: Box<[u8]> = entry.key().into();
+        let place = self.place(&key);
+        self.unsettled = true;
+        let access = entry.access();
+        let at_ms = entry.expire_at_ms();
+        self.put(&key, place, at_ms.map_or(Expiry::Clear, Expiry::At), |_| entry);
+        if let Some((entry, _)) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .find_charged(&key, place.hash)
+        {
+            entry.set_access(access);
+        }
+        self.note_fields(&key, place);
+    }
+
+    fn put(&mut self, key: &[u8], place: Place, expiry: Expiry, make: impl FnOnce(Option<i64>) -> Entry) {
+        let fresh = self.policy.usage.fresh(self.now_ms);
+        let space = self.space;
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let present = database.find(key, place.hash).map(|entry| expiry.resolve(entry));
+        let Some(at_ms) = present else {
+            let mut entry = make(expiry.at_ms());
+            entry.set_access(fresh);
+            database.insert(entry, place.hash);
+            self.note_new(key, place);
+            return;
+        };
+        database.replace(key, place.hash, |mut old| {
+            if let Some(value) = old.take_object() {
+                space.discard(value);
+            }
+            let mut entry = make(at_ms);
+            entry.set_access(fresh);
+            entry
+        });
+        database.note_volatile_fields(place.hash, false);
+    }
+
+    /// Changes the bytes of a string, creating it empty if `create`; marks it as changed in place.
+    /// Returns what `change` returns, `None` if the key is absent and was not to be created.
+    pub fn edit_string<R>(
+        &mut self,
+        key: &[u8],
+        create: bool,
+        change: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> Result<Option<R>, WrongType> {
+        let place = self.place(key);
+        let present = self.expire_if_due(key, place) == Found::Present;
+        if !present && !create {
+            return Ok(None);
+        }
+        let mut bytes = match self.used(key, place).map(Entry::value) {
+            None => Vec::new(),
+            Some(ValueRef::String(StrRef::Bytes(bytes))) if bytes.len() > INLINE_BYTES_MAX => Vec::new(),
+            Some(ValueRef::String(value)) => value.to_vec(),
+            Some(_) => return Err(WrongType),
+        };
+        self.unsettled = true;
+        if let Some((entry, account)) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .find_charged(key, place.hash)
+        {
+            let before = entry.memory_bytes();
+            if let Some(Value::String(long)) = entry.object_mut() {
+                let result = change(long);
+                *account = (*account + entry.memory_bytes()).wrapping_sub(before);
+                return Ok(Some(result));
+            }
+        }
+        let result = change(&mut bytes);
+        self.put(key, place, Expiry::Keep, |at_ms| {
+            Entry::new_raw(key, bytes, at_ms)
+        });
+        Ok(Some(result))
+    }
+
+    /// Sets or clears the expiry of `key`; false when the key is absent.
+    pub fn set_expiry(&mut self, key: &[u8], expire_at_ms: Option<i64>) -> bool {
+        let place = self.place(key);
+        self.unsettled = true;
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let found = database.replace(key, place.hash, |entry| entry.with_expiry(expire_at_ms));
+        self.unsettled = found;
+        found
+    }
+
+    /// Sets the access bits of `key` (RESTORE IDLETIME / FREQ).
+    pub fn set_access_bits(&mut self, key: &[u8], access: u32) {
+        let place = self.place(key);
+        if let Some((entry, _)) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .find_charged(key, place.hash)
+        {
+            entry.set_access(access);
+        }
+    }
+
+    /// Removes `key`; true when it was there and not expired.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let place = self.place(key);
+        if self.expire_if_due(key, place) == Found::Absent {
+            return false;
+        }
+        self.unsettled = true;
+        self.remove_at(key, place)
+    }
+
+    fn remove_at(&mut self, key: &[u8], place: Place) -> bool {
+        let space = self.space;
+        let Some(mut entry) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .remove(key, place.hash)
+        else {
+            return false;
+        };
+        if let Some(value) = entry.take_object() {
+            space.discard(value);
+        }
+        true
+    }
+
+    /// Takes the entry of `key` out whole (RENAME, MOVE).
+    pub fn take(&mut self, key: &[u8]) -> Option<Entry> {
+        let place = self.place(key);
+        if self.expire_if_due(key, place) == Found::Absent {
+            return None;
+        }
+        self.unsettled = true;
+        self.held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .remove(key, place.hash)
+    }
+
+    /// Removes `key` and publishes `del` if its `T` satisfies `empty`; the usual end of a command
+    /// that took elements out. Call it after the command's own [`Access::changed`].
+    pub fn remove_if<T: Typed>(&mut self, key: &[u8], empty: impl FnOnce(&T) -> bool) -> bool {
+        let place = self.place(key);
+        let is_empty = matches!(self.peek_as::<T>(key), Ok(Some(value)) if empty(value));
+        if is_empty {
+            self.remove_at(key, place);
+            self.note(key, place, Some((NotifyFlags::GENERIC, "del")), true);
+        }
+        is_empty
+    }
+
+    /// Tells the database whether the hash at `key` has expiring fields, after they changed.
+    pub fn note_field_expiries(&mut self, key: &[u8]) {
+        let place = self.place(key);
+        self.note_fields(key, place);
+    }
+
+    /// Removes up to `max` fields of the hash at `key` whose time has come, with their effects, and
+    /// the key if none is left. Writers of hashes call it first; readers skip such fields by
+    /// themselves. Returns how many were removed.
+    pub fn expire_fields(&mut self, key: &[u8], max: usize) -> usize {
+        let place = self.place(key);
+        let (db, now_ms) = (self.db, self.now_ms.max(0) as u64);
+        if !self.policy.expire {
+            return 0;
+        }
+        let Some((entry, account)) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(db)
+            .find_charged(key, place.hash)
+        else {
+            return 0;
+        };
+        if !matches!(entry.object(), Some(Value::Hash(hash)) if hash.has_due(now_ms)) {
+            return 0;
+        }
+        let mut names: Vec<Box<[u8]>> = Vec::new();
+        let mut hash = WriteGuard::<flashdb_types::hash::Hash>::new(entry, account);
+        let removed = hash.take_expired(now_ms, max, |field| names.push(field.name.into()));
+        drop(hash);
+        if removed == 0 {
+            return 0;
+        }
+        self.effects.expired_fields += removed as u64;
+        self.note_fields(key, place);
+        self.note(key, place, Some((NotifyFlags::HASH, "hexpired")), true);
+        let words = [b"HDEL".as_slice(), key]
+            .into_iter()
+            .chain(names.iter().map(|name| &**name));
+        self.decided(words);
+        self.remove_if(key, flashdb_types::hash::Hash::is_empty);
+        removed
+    }
+
+    fn note_fields(&mut self, key: &[u8], place: Place) {
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let has_them = match database.find(key, place.hash).map(Entry::value) {
+            Some(ValueRef::Hash(hash)) => hash.next_expiry_ms().is_some(),
+            _ => false,
+        };
+        database.note_volatile_fields(place.hash, has_them);
+    }
+
+    // ---- effects -------------------------------------------------------------------------------
+
+    /// Notes that `key` changed, with the event Redis publishes for it.
+    #[inline]
+    pub fn changed(&mut self, key: &[u8], class: NotifyFlags, event: &'static str) {
+        self.effects.dirty += 1;
+        self.unsettled = false;
+        let place = self.place(key);
+        self.note(key, place, Some((class, event)), true);
+    }
+
+    /// As [`Access::changed`] without an event (SORT STORE on an empty result, internal changes).
+    pub fn changed_silently(&mut self, key: &[u8]) {
+        self.effects.dirty += 1;
+        self.unsettled = false;
+        let place = self.place(key);
+        self.note(key, place, None, true);
+    }
+
+    /// Publishes an event for `key` without a change of its value.
+    pub fn event(&mut self, key: &[u8], class: NotifyFlags, event: &'static str) {
+        let place = self.place(key);
+        self.note(key, place, Some((class, event)), false);
+    }
+
+    /// Settles a write guard through which nothing was changed.
+    #[inline]
+    pub fn unchanged(&mut self) {
+        self.unsettled = false;
+    }
+
+    /// Records the decided effect in place of the request: the words of a command that does the
+    /// same whenever it is replayed. May be called several times; the order is kept.
+    pub fn decided<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8]>) {
+        if self.effects.recording {
+            let command = OwnedArgs::from_words(words);
+            self.effects.decided.push(Decided::Command(self.db, command));
+        }
+    }
+
+    /// Whether a change was announced for every write guard taken (checked in debug builds).
+    pub fn is_settled(&self) -> bool {
+        !self.unsettled
+    }
+
+    fn note_new(&mut self, key: &[u8], place: Place) {
+        if self.effects.published.intersects(NotifyFlags::NEW) {
+            self.note(key, place, Some((NotifyFlags::NEW, "new")), false);
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, key: &[u8], place: Place, event: Option<(NotifyFlags, &'static str)>, changed: bool) {
+        let published = match event {
+            Some((class, _)) => self.effects.published.intersects(class),
+            None => false,
+        };
+        let listened = changed && self.held.shard_mut(place.shard).has_listeners();
+        if published || listened {
+            let event = if published { event } else { None };
+            self.effects.touched.push(Touched {
+                db: self.db,
+                shard: place.shard,
+                key: key.into(),
+                event,
+                changed,
+            });
+            if listened {
+                let exists = self.peek(key).is_some();
+                self.held
+                    .shard_mut(place.shard)
+                    .tell_watchers(self.db, key, exists);
+            }
+        }
+    }
+
+    // ---- watching ------------------------------------------------------------------------------
+
+    /// Registers `flag` to be set once `key` changes.
+    pub fn watch(&mut self, key: &[u8], flag: &Arc<WatchFlag>) {
+        let place = self.place(key);
+        let (db, now_ms) = (self.db, self.now_ms);
+        let shard = self.held.shard_mut(place.shard);
+        let stale = shard
+            .database(db)
+            .find(key, place.hash)
+            .is_some_and(|entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms));
+        let watchers = shard.watched.entry((db, key.into())).or_default();
+        if !watchers.iter().any(|watcher| Arc::ptr_eq(&watcher.flag, flag)) {
+            watchers.push(Watcher {
+                flag: flag.clone(),
+                stale,
+            });
+        }
+    }
+
+    /// Takes the registration back. True when the key has expired since without having been
+    /// removed, which counts as a change for EXEC.
+    pub fn unwatch(&mut self, key: &[u8], flag: &Arc<WatchFlag>) -> bool {
+        let place = self.place(key);
+        let (db, now_ms) = (self.db, self.now_ms);
+        let shard = self.held.shard_mut(place.shard);
+        let at = (db, Box::from(key));
+        let Some(watchers) = shard.watched.get_mut(&at) else {
+            return false;
+        };
+        let Some(index) = watchers
+            .iter()
+            .position(|watcher| Arc::ptr_eq(&watcher.flag, flag))
+        else {
+            return false;
+        };
+        let watcher = watchers.swap_remove(index);
+        if watchers.is_empty() {
+            shard.watched.remove(&at);
+        }
+        let due = |entry: &Entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
+        !watcher.stale && shard.database(db).find(key, place.hash).is_some_and(due)
+    }
+
+    // ---- whole databases -----------------------------------------------------------------------
+
+    /// Keys of database `db`, expired ones not yet removed included.
+    pub fn database_len(&mut self, db: u16) -> usize {
+        let mut len = 0;
+        self.held
+            .for_each_shard(|_, shard| len += shard.database(db).len());
+        len
+    }
+
+    /// Empties database `db`, telling watchers of keys that were there and, for every key that was,
+    /// those who wait. Returns how many keys it had. `later` frees them off the loop.
+    pub fn flush_database(&mut self, db: u16, later: bool) -> usize {
+        let (space, now_ms) = (self.space, self.now_ms);
+        let mut removed = 0;
+        let mut touched = Vec::new();
+        self.held.for_each_shard(|id, shard| {
+            for key in shard.listened_keys(db) {
+                let hash = hash_bytes(&key);
+                if let Some(entry) = shard.database(db).find(&key, hash) {
+                    let live = entry.expire_at_ms().is_none_or(|at_ms| at_ms > now_ms);
+                    shard.tell_watchers(db, &key, !live);
+                    touched.push(Touched {
+                        db,
+                        shard: id,
+                        key,
+                        event: None,
+                        changed: true,
+                    });
+                }
+            }
+            let database = shard.take_database(db);
+            removed += database.len();
+            if later {
+                space.discard_database(database)
+            } else {
+                drop(database)
+            }
+        });
+        self.effects.touched.append(&mut touched);
+        removed
+    }
+
+    /// Exchanges two databases; watchers of keys that exist in either are told, waiters of either
+    /// are tried again.
+    pub fn swap_databases(&mut self, first: u16, second: u16) {
+        let mut touched = Vec::new();
+        self.held.for_each_shard(|id, shard| {
+            for (db, other) in [(first, second), (second, first)] {
+                for key in shard.listened_keys(db) {
+                    let hash = hash_bytes(&key);
+                    let here = shard.database(db).find(&key, hash).is_some();
+                    let there = shard.database(other).find(&key, hash).is_some();
+                    if here || there {
+                        shard.tell_watchers(db, &key, there);
+                        touched.push(Touched {
+                            db,
+                            shard: id,
+                            key,
+                            event: None,
+                            changed: true,
+                        });
+                    }
+                }
+            }
+            shard.databases.swap(first as usize, second as usize);
+        });
+        self.effects.touched.append(&mut touched);
+        self.effects.dirty += 1;
+    }
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Found {
+    Present,
+    Absent,
+}
+
+impl Expiry {
+    #[inline]
+    fn at_ms(self) -> Option<i64> {
+        match self {
+            Expiry::At(at_ms) => Some(at_ms),
+            Expiry::Clear | Expiry::Keep => None,
+        }
+    }
+
+    #[inline]
+    fn resolve(self, entry: &Entry) -> Option<i64> {
+        if self == Expiry::Keep {
+            entry.expire_at_ms()
+        } else {
+            self.at_ms()
+        }
+    }
+}
+
+#[inline]
+fn typed<T: Typed>(entry: Option<&Entry>) -> Result<Option<&T>, WrongType> {
+    match entry {
+        None => Ok(None),
+        Some(entry) => entry.object().and_then(T::of).map(Some).ok_or(WrongType),
+    }
+}

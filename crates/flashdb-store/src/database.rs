@@ -1,0 +1,193 @@
+//! One shard's part of one database: the table of entries, the sets of keys that carry an expiry
+//! (or a hash with expiring fields), and the bytes they all take, exact to the byte.
+//!
+//! The expiry sets hold hashes, not keys or pointers: eight bytes per volatile key, no aliasing,
+//! and sampling one costs one further table lookup.
+
+use crate::entry::Entry;
+use flashdb_base::hash::hash_bytes;
+use flashdb_table::Table;
+
+/// One shard's part of one database.
+pub struct Database {
+    table: Table<Entry>,
+    volatile: Table<u64>,
+    volatile_fields: Table<u64>,
+    bytes: usize,
+}
+
+fn entry_hash(entry: &Entry) -> u64 {
+    hash_bytes(entry.key())
+}
+
+impl Database {
+    /// An empty part; `segment_buckets` spreads the moments at which tables grow.
+    pub fn new(segment_buckets: usize) -> Self {
+        Database {
+            table: Table::with_segment_buckets(segment_buckets),
+            volatile: Table::new(),
+            volatile_fields: Table::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Number of keys, expired ones not yet removed included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Keys that carry an expiry.
+    pub fn volatile_len(&self) -> usize {
+        self.volatile.len()
+    }
+
+    /// Hashes that have expiring fields.
+    pub fn volatile_fields_len(&self) -> usize {
+        self.volatile_fields.len()
+    }
+
+    /// Bytes of entries, values and tables.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes + self.table_bytes()
+    }
+
+    /// Bytes of the tables alone.
+    pub fn table_bytes(&self) -> usize {
+        self.table.memory_bytes() + self.volatile.memory_bytes() + self.volatile_fields.memory_bytes()
+    }
+
+    /// Brings the bucket of `hash` towards the core.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.table.prefetch(hash);
+    }
+
+    /// Brings the entry that `hash` most likely leads to towards the core.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(entry) = self.table.prefetch_candidate(hash) {
+            prefetch(entry.address());
+        }
+    }
+
+    /// The entry of `key`, expired or not.
+    #[inline]
+    pub fn find(&self, key: &[u8], hash: u64) -> Option<&Entry> {
+        self.table.find(hash, |entry| entry.key() == key)
+    }
+
+    /// The entry of `key` together with the byte account, which the caller settles.
+    #[inline]
+    pub(crate) fn find_charged(&mut self, key: &[u8], hash: u64) -> Option<(&mut Entry, &mut usize)> {
+        let entry = self.table.find_mut(hash, |entry| entry.key() == key)?;
+        Some((entry, &mut self.bytes))
+    }
+
+    /// Adds an entry whose key is absent.
+    pub(crate) fn insert(&mut self, entry: Entry, hash: u64) -> (&mut Entry, &mut usize) {
+        self.bytes += entry.memory_bytes();
+        if entry.expire_at_ms().is_some() {
+            self.volatile.insert_unique(hash, hash, |h| *h);
+        }
+        let entry = self.table.insert_unique(hash, entry, entry_hash);
+        (entry, &mut self.bytes)
+    }
+
+    /// Changes the entry of `key` by value, keeping the account and the expiry set right.
+    /// False when the key is absent.
+    #[inline]
+    pub(crate) fn replace(&mut self, key: &[u8], hash: u64, change: impl FnOnce(Entry) -> Entry) -> bool {
+        let Some(slot) = self.table.find_mut(hash, |entry| entry.key() == key) else {
+            return false;
+        };
+        let was_volatile = slot.expire_at_ms().is_some();
+        self.bytes -= slot.memory_bytes();
+        // The slot needs a valid entry while the old one is being turned into the new one.
+        let old = std::mem::replace(slot, Entry::new_int(b"", 0, None));
+        *slot = change(old);
+        self.bytes += slot.memory_bytes();
+        let is_volatile = slot.expire_at_ms().is_some();
+        self.note_volatile(hash, was_volatile, is_volatile);
+        true
+    }
+
+    /// Removes the entry of `key`.
+    pub(crate) fn remove(&mut self, key: &[u8], hash: u64) -> Option<Entry> {
+        let entry = self.table.remove(hash, |entry| entry.key() == key, entry_hash)?;
+        self.bytes -= entry.memory_bytes();
+        self.note_volatile(hash, entry.expire_at_ms().is_some(), false);
+        self.volatile_fields.remove(hash, |h| *h == hash, |h| *h);
+        Some(entry)
+    }
+
+    fn note_volatile(&mut self, hash: u64, was: bool, is: bool) {
+        match (was, is) {
+            (false, true) => {
+                self.volatile.insert_unique(hash, hash, |h| *h);
+            }
+            (true, false) => {
+                self.volatile.remove(hash, |h| *h == hash, |h| *h);
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes whether the hash at `hash` has expiring fields, so that they are found when due.
+    pub(crate) fn note_volatile_fields(&mut self, hash: u64, has_them: bool) {
+        let known = self.volatile_fields.find(hash, |h| *h == hash).is_some();
+        if has_them && !known {
+            self.volatile_fields.insert_unique(hash, hash, |h| *h);
+        } else if known && !has_them {
+            self.volatile_fields.remove(hash, |h| *h == hash, |h| *h);
+        }
+    }
+
+    /// A random key that carries an expiry.
+    pub(crate) fn sample_volatile(&self, random: u64) -> Option<&Entry> {
+        let hash = *self.volatile.sample(random)?;
+        self.table.find(hash, |entry| {
+            entry.expire_at_ms().is_some() && entry_hash(entry) == hash
+        })
+    }
+
+    /// A random hash that has expiring fields.
+    pub(crate) fn sample_volatile_fields(&self, random: u64) -> Option<&Entry> {
+        let hash = *self.volatile_fields.sample(random)?;
+        self.table.find(hash, |entry| {
+            entry.object().is_some() && entry_hash(entry) == hash
+        })
+    }
+
+    /// A random entry.
+    pub fn sample(&self, random: u64) -> Option<&Entry> {
+        self.table.sample(random)
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.table.iter()
+    }
+
+    /// Visits one bucket of entries; see [`Table::scan`].
+    pub fn scan(&self, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
+        self.table.scan(cursor, entry_hash, visit)
+    }
+}
+
+/// Hints that the cache lines at `address` are needed soon.
+#[inline]
+fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch does not access memory, any address is allowed.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch(address.cast(), _MM_HINT_T0);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}

@@ -1,0 +1,266 @@
+//! All shards, and the locking of some of them for one command. A command's shards are locked in
+//! ascending order, once; under the closed gate they are locked one by one as they are touched.
+
+use crate::gate::Gate;
+use crate::shard::Shard;
+use crate::value::Value;
+use flashdb_base::crc::key_slot;
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// Shards that a command needs.
+pub type ShardSet = SmallVec<[u16; 4]>;
+
+/// Cluster slots, fixed by the protocol.
+const SLOTS: usize = 16384;
+
+#[repr(align(128))]
+struct ShardCell(Mutex<Shard>);
+
+/// Things too big to be freed on a core loop.
+pub(crate) enum Garbage {
+    Value(#[expect(dead_code, reason = "only dropped")] Value),
+    Database(crate::database::Database),
+}
+
+/// The whole keyspace.
+pub struct Keyspace {
+    shards: Box<[ShardCell]>,
+    slot_shift: u32,
+    databases: usize,
+    gate: Gate,
+    garbage: Mutex<Sender<Garbage>>,
+    garbage_pending: AtomicUsize,
+    garbage_freed: AtomicUsize,
+}
+
+/// Frees what the core loops hand over; run on a thread of its own until the keyspace is gone.
+pub struct Collector(Receiver<Garbage>);
+
+impl Keyspace {
+    /// A keyspace of `shards` shards (a power of two, at most 16384) with `databases` databases,
+    /// entered by `lanes` core loops or other threads.
+    pub fn new(shards: usize, databases: usize, lanes: usize) -> (Self, Collector) {
+        assert!(shards.is_power_of_two() && shards <= SLOTS && databases <= u16::MAX as usize);
+        let (sender, receiver) = channel();
+        let cell = |id: usize| {
+            // Segment sizes between 33 and 64 buckets, so that the shards' tables do not all grow
+            // at the same number of keys.
+            let segment_buckets = 33 + (id * 31) / shards.max(2).saturating_sub(1);
+            ShardCell(Mutex::new(Shard::new(databases, segment_buckets.min(64))))
+        };
+        let keyspace = Keyspace {
+            shards: (0..shards).map(cell).collect(),
+            slot_shift: (SLOTS / shards).trailing_zeros(),
+            databases,
+            gate: Gate::new(lanes),
+            garbage: Mutex::new(sender),
+            garbage_pending: AtomicUsize::new(0),
+            garbage_freed: AtomicUsize::new(0),
+        };
+        (keyspace, Collector(receiver))
+    }
+
+    /// The shard that holds `key`, by its cluster slot.
+    #[inline]
+    pub fn shard_of(&self, key: &[u8]) -> u16 {
+        key_slot(key) >> self.slot_shift
+    }
+
+    /// Number of shards.
+    pub fn shards_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Number of databases.
+    pub fn databases_count(&self) -> usize {
+        self.databases
+    }
+
+    /// The gate that guards whole-keyspace work.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Locks one shard.
+    #[inline]
+    pub fn lock_one(&self, shard: u16) -> Held<'_> {
+        let mut guards = SmallVec::new();
+        guards.push((shard, self.shards[shard as usize].0.lock()));
+        Held {
+            space: self,
+            guards,
+            lazy: false,
+        }
+    }
+
+    /// Locks several shards, ascending and each once.
+    pub fn lock(&self, mut shards: ShardSet) -> Held<'_> {
+        shards.sort_unstable();
+        shards.dedup();
+        let guards = shards
+            .iter()
+            .map(|&id| (id, self.shards[id as usize].0.lock()))
+            .collect();
+        Held {
+            space: self,
+            guards,
+            lazy: false,
+        }
+    }
+
+    /// Locks nothing.
+    #[inline]
+    pub fn lock_none(&self) -> Held<'_> {
+        Held {
+            space: self,
+            guards: SmallVec::new(),
+            lazy: false,
+        }
+    }
+
+    /// Locks shards when they are first touched. Only under the closed gate, whose holder is alone.
+    pub fn lock_as_touched(&self) -> Held<'_> {
+        Held {
+            space: self,
+            guards: SmallVec::new(),
+            lazy: true,
+        }
+    }
+
+    /// Hands a value to the freeing thread if freeing it takes long.
+    pub(crate) fn discard(&self, value: Value) {
+        /// Below this many allocations freeing at once is cheaper than handing over (as in Redis).
+        const EFFORT_MAX: usize = 64;
+        if value.free_effort() > EFFORT_MAX {
+            self.hand_over(Garbage::Value(value), 1);
+        }
+    }
+
+    pub(crate) fn discard_database(&self, database: crate::database::Database) {
+        let keys = database.len();
+        if keys > 0 {
+            self.hand_over(Garbage::Database(database), keys);
+        }
+    }
+
+    fn hand_over(&self, garbage: Garbage, objects: usize) {
+        self.garbage_pending.fetch_add(objects, Ordering::Relaxed);
+        if let Err(back) = self.garbage.lock().send(garbage) {
+            // The collector is gone (shutdown): free it here.
+            drop(back);
+            self.garbage_pending.fetch_sub(objects, Ordering::Relaxed);
+        }
+    }
+
+    /// Objects handed over and not yet freed.
+    pub fn lazyfree_pending(&self) -> usize {
+        self.garbage_pending.load(Ordering::Relaxed)
+    }
+
+    /// Objects freed off the loops since the start or the last reset.
+    pub fn lazyfreed(&self) -> usize {
+        self.garbage_freed.load(Ordering::Relaxed)
+    }
+
+    /// Sets the count of freed objects to zero (CONFIG RESETSTAT).
+    pub fn reset_lazyfreed(&self) {
+        self.garbage_freed.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Collector {
+    /// Frees what comes in until the keyspace is dropped.
+    pub fn run(self, space: &Keyspace) {
+        while let Ok(garbage) = self.0.recv() {
+            let objects = match &garbage {
+                Garbage::Value(_) => 1,
+                Garbage::Database(database) => database.len(),
+            };
+            drop(garbage);
+            space.garbage_pending.fetch_sub(objects, Ordering::Relaxed);
+            space.garbage_freed.fetch_add(objects, Ordering::Relaxed);
+        }
+    }
+
+    /// As [`Collector::run`], but only what is there now; for tests.
+    pub fn run_pending(&self, space: &Keyspace) {
+        while let Ok(garbage) = self.0.try_recv() {
+            drop(garbage);
+            space.garbage_pending.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Locked shards of one command.
+pub struct Held<'k> {
+    space: &'k Keyspace,
+    guards: SmallVec<[(u16, MutexGuard<'k, Shard>); 1]>,
+    lazy: bool,
+}
+
+impl<'k> Held<'k> {
+    /// The locked shard `id`.
+    ///
+    /// # Panics
+    /// When the command did not declare a key of this shard: our own bug, found by the tests that
+    /// run each row's grammar.
+    #[inline]
+    pub fn shard_mut(&mut self, id: u16) -> &mut Shard {
+        let at = match self.guards.first() {
+            Some((first, _)) if *first == id => 0,
+            _ => self.position_or_lock(id),
+        };
+        &mut self.guards[at].1
+    }
+
+    /// As [`Held::shard_mut`] without the power to lock: the shard was touched before.
+    #[inline]
+    pub fn shard(&self, id: u16) -> Option<&Shard> {
+        self.position(id).ok().map(|at| &*self.guards[at].1)
+    }
+
+    fn position(&self, id: u16) -> Result<usize, usize> {
+        self.guards.binary_search_by_key(&id, |(shard, _)| *shard)
+    }
+
+    fn position_or_lock(&mut self, id: u16) -> usize {
+        match self.position(id) {
+            Ok(at) => at,
+            Err(at) => {
+                assert!(self.lazy, "shard {id} is touched but its key was not declared");
+                self.guards
+                    .insert(at, (id, self.space.shards[id as usize].0.lock()));
+                at
+            }
+        }
+    }
+
+    /// Whether shards are locked as they are touched (the gate is closed).
+    pub fn is_lazy(&self) -> bool {
+        self.lazy
+    }
+
+    /// Whether shard `id` may be touched.
+    pub fn covers(&self, id: u16) -> bool {
+        self.lazy || self.position(id).is_ok()
+    }
+
+    /// Visits every shard in turn. Without the gate each one is locked only while it is visited,
+    /// and the caller must hold none.
+    pub fn for_each_shard(&mut self, mut visit: impl FnMut(u16, &mut Shard)) {
+        assert!(
+            self.lazy || self.guards.is_empty(),
+            "a command that visits all shards declares no keys"
+        );
+        for id in 0..self.space.shards.len() as u16 {
+            if self.lazy {
+                visit(id, self.shard_mut(id));
+            } else {
+                visit(id, &mut self.space.shards[id as usize].0.lock());
+            }
+        }
+    }
+}
