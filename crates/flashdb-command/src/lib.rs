@@ -1,1 +1,27 @@
-//! placeholder
+//! Commands: one row (`CommandSpec`) beside each handler, grouped in a folder per family. From the
+//! rows come arity, key positions, COMMAND's answers, ACL categories and the reference pages.
+//! Handlers see data through `flashdb_store::Access` and write the reply; they know no sockets.
+//!
+//! Reading order: `spec.rs` (what a row says), `context.rs` (what a handler gets), then any family.
+
+pub mod args;
+pub mod context;
+pub mod error;
+pub mod key_spec;
+pub mod registry;
+pub mod spec;
+
+pub mod connection;
+pub mod generic;
+pub mod hash;
+pub mod list;
+pub mod server;
+pub mod set;
+pub mod stream;
+pub mod string;
+pub mod zset;
+
+pub use context::{BlockRequest, CommandResult, Context, Mode, OnTimeout, Session};
+pub use error::ErrorReply;
+pub use registry::Registry;
+pub use spec::{Arg, ArgKind, CommandSpec, Flags, Group};

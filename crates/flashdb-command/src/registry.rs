@@ -1,0 +1,148 @@
+//! All rows by name. Built once at the start from the families here and the rows that the server
+//! adds (those about connections, transactions, publish/subscribe); read-only afterwards.
+
+use crate::error::ErrorReply;
+use crate::spec::CommandSpec;
+use flashdb_resp::Args;
+use std::collections::HashMap;
+
+/// A row with its number, which indexes statistics.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// The row (of a subcommand, once resolved).
+    pub spec: &'static CommandSpec,
+    /// Dense number over commands and subcommands.
+    pub id: u32,
+    /// Position of the only key, precomputed.
+    pub single_key: Option<u32>,
+}
+
+/// The command table.
+pub struct Registry {
+    by_name: HashMap<&'static str, Command, foldhash::fast::FixedState>,
+    subcommands: HashMap<(u32, &'static str), Command>,
+    all: Vec<Command>,
+}
+
+/// Longest command name looked up; longer ones do not exist.
+const NAME_BYTES_MAX: usize = 64;
+
+impl Registry {
+    /// Numbers the rows. Names are unique (a test checks it).
+    pub fn new(groups: &[&'static [&'static CommandSpec]]) -> Self {
+        let mut registry = Registry {
+            by_name: HashMap::default(),
+            subcommands: HashMap::new(),
+            all: Vec::new(),
+        };
+        let mut specs: Vec<&'static CommandSpec> =
+            groups.iter().flat_map(|rows| rows.iter().copied()).collect();
+        specs.sort_by_key(|spec| spec.name);
+        for spec in specs {
+            let command = registry.number(spec);
+            let twice = registry.by_name.insert(spec.name, command);
+            assert!(twice.is_none(), "two rows are called {}", spec.name);
+            for sub in spec.subcommands {
+                let numbered = registry.number(sub);
+                registry.subcommands.insert((command.id, sub.name), numbered);
+            }
+        }
+        registry
+    }
+
+    fn number(&mut self, spec: &'static CommandSpec) -> Command {
+        let single_key = spec.single_key().map(|at| at as u32);
+        let command = Command {
+            spec,
+            id: self.all.len() as u32,
+            single_key,
+        };
+        self.all.push(command);
+        command
+    }
+
+    /// The command called `name`, in any case; containers unresolved.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<Command> {
+        let mut lower = [0u8; NAME_BYTES_MAX];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        self.by_name.get(std::str::from_utf8(lower).ok()?).copied()
+    }
+
+    /// The command of a request, containers resolved to their subcommand.
+    ///
+    /// # Errors
+    /// Redis's texts for unknown commands and subcommands.
+    pub fn resolve(&self, args: &Args<'_>) -> Result<Command, ErrorReply> {
+        let command = self.find(args.at(0)).ok_or_else(|| unknown_command(args))?;
+        self.resolve_sub(command, args)
+    }
+
+    /// Resolves a container's subcommand; any other command is returned as it is.
+    #[inline]
+    pub fn resolve_sub(&self, command: Command, args: &Args<'_>) -> Result<Command, ErrorReply> {
+        if command.spec.subcommands.is_empty() {
+            return Ok(command);
+        }
+        let Some(word) = args.get(1) else {
+            // A container alone: its own handler if it has a meaning (COMMAND), else an arity error.
+            return Ok(command);
+        };
+        self.find_sub(command, word)
+            .ok_or_else(|| unknown_subcommand(command.spec, word))
+    }
+
+    /// The subcommand `word` of a container.
+    pub fn find_sub(&self, container: Command, word: &[u8]) -> Option<Command> {
+        let lower = word.to_ascii_lowercase();
+        let name = std::str::from_utf8(&lower).ok()?;
+        let spec = container.spec.subcommands.iter().find(|sub| sub.name == name)?;
+        self.subcommands.get(&(container.id, spec.name)).copied()
+    }
+
+    /// Number of commands and subcommands; ids are below it.
+    pub fn ids_count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// All commands and subcommands by id.
+    pub fn all(&self) -> &[Command] {
+        &self.all
+    }
+
+    /// The commands without subcommands, by name.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        self.all
+            .iter()
+            .copied()
+            .filter(|command| command.spec.container.is_empty())
+    }
+}
+
+/// Redis's answer to a command that does not exist: the name and the start of the arguments.
+pub fn unknown_command(args: &Args<'_>) -> ErrorReply {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend(args.at(0).iter().take(128));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let mut shown = 0;
+    for word in args.iter_from(1) {
+        if shown >= 128 {
+            break;
+        }
+        text.push(b'\'');
+        let take = word.len().min(128 - shown);
+        text.extend_from_slice(&word[..take]);
+        text.extend_from_slice(b"' ");
+        shown += take + 3;
+    }
+    ErrorReply::from_bytes(text)
+}
+
+fn unknown_subcommand(container: &CommandSpec, word: &[u8]) -> ErrorReply {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend(word.iter().take(128));
+    text.extend_from_slice(format!("'. Try {} HELP.", container.name.to_ascii_uppercase()).as_bytes());
+    ErrorReply::from_bytes(text)
+}
