@@ -10,6 +10,8 @@ pub mod error;
 pub mod key_spec;
 pub mod registry;
 pub mod spec;
+#[doc(hidden)]
+pub mod testing;
 
 pub mod connection;
 pub mod generic;
@@ -25,3 +27,18 @@ pub use context::{BlockRequest, CommandResult, Context, Mode, OnTimeout, Session
 pub use error::ErrorReply;
 pub use registry::Registry;
 pub use spec::{Arg, ArgKind, CommandSpec, Flags, Group};
+
+/// The rows of all families of this crate.
+pub fn families() -> Vec<&'static [&'static CommandSpec]> {
+    vec![
+        connection::COMMANDS,
+        generic::COMMANDS,
+        hash::COMMANDS,
+        list::COMMANDS,
+        server::COMMANDS,
+        set::COMMANDS,
+        stream::COMMANDS,
+        string::COMMANDS,
+        zset::COMMANDS,
+    ]
+}

@@ -1,6 +1,8 @@
-//! Rows and handlers of this family.
+//! Strings: rows and handlers.
+
+mod basic;
 
 use crate::spec::CommandSpec;
 
 /// The family's rows.
-pub static COMMANDS: &[&CommandSpec] = &[];
+pub static COMMANDS: &[&CommandSpec] = &[&basic::GET, &basic::STRLEN];
