@@ -2,7 +2,7 @@
 //! elements and for sizes around every threshold: packed or nodes, lengths of one to three bytes, big elements.
 
 use super::*;
-use crate::test_random::TestRandom;
+use flashdb_base::prng::Prng;
 use std::collections::VecDeque;
 
 /// What a run does most, so that lists grow, shrink, and stay as queues of a steady length.
@@ -15,7 +15,7 @@ enum Phase {
 }
 
 struct Run {
-    random: TestRandom,
+    random: Prng,
     list: List,
     model: VecDeque<Vec<u8>>,
     limits: Limits,
@@ -25,7 +25,7 @@ struct Run {
 impl Run {
     fn new(seed: u64, setting: i64) -> Run {
         Run {
-            random: TestRandom::new(seed),
+            random: Prng::from_seed(seed),
             list: List::new(),
             model: VecDeque::new(),
             limits: Limits::from_setting(setting),
@@ -40,8 +40,8 @@ impl Run {
             2 => 1000 + self.random.below(50),
             3 => 2030 + self.random.below(40),
             4 => 4000 + self.random.below(200),
-            5 if self.random.one_in(4) => 16_370 + self.random.below(30),
-            6 if self.random.one_in(8) => 65_500 + self.random.below(100),
+            5 if self.one_in(4) => 16_370 + self.random.below(30),
+            6 if self.one_in(8) => 65_500 + self.random.below(100),
             7..16 => 30 + self.random.below(30),
             _ => self.random.below(4),
         } as usize;
@@ -49,12 +49,12 @@ impl Run {
         vec![b'a' + self.random.below(2) as u8; len]
     }
 
+    fn one_in(&mut self, chances: u64) -> bool {
+        self.random.below(chances) == 0
+    }
+
     fn end(&mut self) -> End {
-        if self.random.one_in(2) {
-            End::Front
-        } else {
-            End::Back
-        }
+        if self.one_in(2) { End::Front } else { End::Back }
     }
 
     fn index(&mut self) -> usize {
@@ -77,7 +77,7 @@ impl Run {
             End::Back => self.model.pop_back(),
         };
         assert_eq!(self.list.peek(end), expected.as_deref());
-        let popped = if self.random.one_in(2) {
+        let popped = if self.one_in(2) {
             self.list.pop(end)
         } else {
             self.list.pop_with(end, <[u8]>::to_vec)
@@ -87,7 +87,7 @@ impl Run {
 
     fn set_or_insert(&mut self) {
         let (index, value) = (self.index(), self.value());
-        if self.random.one_in(2) {
+        if self.one_in(2) {
             assert_eq!(
                 self.list.set(index, &value, &self.limits),
                 index < self.model.len()
@@ -95,7 +95,7 @@ impl Run {
             if let Some(place) = self.model.get_mut(index) {
                 *place = value;
             }
-        } else if self.random.one_in(2) {
+        } else if self.one_in(2) {
             self.list.insert(index, &value, &self.limits);
             self.model.insert(index, value);
         } else {
@@ -112,7 +112,7 @@ impl Run {
     }
 
     fn remove(&mut self) {
-        if self.random.one_in(3) {
+        if self.one_in(3) {
             let index = self.index();
             assert_eq!(self.list.remove(index), self.model.remove(index).is_some());
             return;
@@ -120,7 +120,7 @@ impl Run {
         let index = self.index();
         let value = self.model.get(index).cloned().unwrap_or_default();
         let (from, max) = (self.end(), self.random.below(4) as usize);
-        let max = if self.random.one_in(10) { usize::MAX } else { max };
+        let max = if self.one_in(10) { usize::MAX } else { max };
         let removed = self.list.remove_equal(&value, from, max);
         let mut indexes: Vec<usize> = (0..self.model.len())
             .filter(|&i| self.model[i] == value)
@@ -281,7 +281,7 @@ fn memory_stays_near_the_payload() {
 fn insertions_into_the_middle_keep_nodes_filled() {
     let limits = Limits::default();
     let mut list = numbered(0..10_000, &limits);
-    let mut random = TestRandom::new(9);
+    let mut random = Prng::from_seed(9);
     for i in 0..20_000u32 {
         let index = random.below(list.len() as u64) as usize;
         list.insert(index, &i.to_be_bytes(), &limits);
