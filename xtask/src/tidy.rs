@@ -248,10 +248,19 @@ fn check_orphans(root: &Path, files: &[PathBuf], found: &mut Vec<String>) {
             continue;
         };
         let name = name.to_string_lossy();
-        let declared = declaring_files(folder).iter().any(|parent| {
-            let text = std::fs::read_to_string(root.join(parent)).unwrap_or_default();
-            declares(&text, &name, file)
-        });
+        let holds = |parent: &Path, test: &dyn Fn(&str) -> bool| {
+            std::fs::read_to_string(root.join(parent)).is_ok_and(|text| text.lines().map(str::trim).any(test))
+        };
+        let by_name = declaring_files(folder)
+            .iter()
+            .any(|parent| holds(parent, &|line| declares(line, &name)));
+        let siblings = sources.iter().filter(|sibling| sibling.parent() == file.parent());
+        let by_path = || {
+            siblings
+                .clone()
+                .any(|sibling| holds(sibling, &|line| names_path(line, file)))
+        };
+        let declared = by_name || by_path();
         if !declared {
             found.push(format!("{}: no 'mod {name};' names this file", file.display()));
         }
@@ -276,15 +285,19 @@ fn declaring_files(folder: &Path) -> Vec<PathBuf> {
     inside.into_iter().chain([folder.with_extension("rs")]).collect()
 }
 
-fn declares(text: &str, name: &str, file: &Path) -> bool {
+/// Whether the line is `mod NAME;`, with whatever visibility.
+fn declares(line: &str, name: &str) -> bool {
+    let behind = line.find("mod ").map(|at| line[at + 4..].trim_start());
+    behind
+        .and_then(|rest| rest.strip_prefix(name))
+        .is_some_and(|rest| rest.starts_with([';', ' ', '{']))
+}
+
+/// Whether the line is `#[path = "FILE"]`, which any file of the same folder may hold.
+fn names_path(line: &str, file: &Path) -> bool {
     let file_name = file.file_name().unwrap_or_default().to_string_lossy();
-    text.lines().map(str::trim).any(|line| {
-        let behind = line.find("mod ").map(|at| line[at + 4..].trim_start());
-        let by_name = behind
-            .and_then(|rest| rest.strip_prefix(name))
-            .is_some_and(|rest| rest.starts_with([';', ' ', '{']));
-        by_name || (line.starts_with("#[path") && line.contains(file_name.as_ref()))
-    })
+    line.strip_prefix("#[path")
+        .is_some_and(|rest| rest.contains(&format!("\"{file_name}\"")))
 }
 
 #[cfg(test)]
@@ -326,8 +339,9 @@ mod tests {
     #[test]
     fn module_declarations() {
         let file = Path::new("src/scan.rs");
-        assert!(declares("pub(crate) mod scan;", "scan", file));
-        assert!(declares("#[path = \"scan.rs\"]\nmod other;", "scan", file));
-        assert!(!declares("mod scanner;", "scan", file));
+        assert!(declares("pub(crate) mod scan;", "scan"));
+        assert!(!declares("mod scanner;", "scan"));
+        assert!(names_path("#[path = \"scan.rs\"]", file));
+        assert!(!names_path("#[path = \"rescan.rs\"]", file));
     }
 }
