@@ -56,11 +56,6 @@ impl Server {
         Ok(server)
     }
 
-    /// The process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// How the process ended, when it did so by itself.
     pub fn exited(&mut self) -> Option<String> {
         self.child.try_wait().ok().flatten().map(process::ending)

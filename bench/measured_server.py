@@ -1,0 +1,140 @@
+"""What the benchmark scripts of this folder share: servers started by command line, and a small RESP client.
+
+Python 3 standard library only. A command names its port and folder as {port} and {dir}. With two or more CPUs the server
+runs on CPU 0 and the script on the others, so that the load does not take the server's time.
+"""
+
+import os
+import resource
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+
+class Server:
+    """A server in a fresh folder; use it in a `with` block."""
+
+    def __init__(self, spec, port):
+        self.name, command = spec.split("=", 1)
+        self.port = port
+        self.folder = tempfile.mkdtemp(prefix=f"bench-{self.name}-")
+        words = shlex.split(command.format(port=port, dir=self.folder))
+        if shutil.which("taskset") and os.cpu_count() > 1:
+            words = ["taskset", "-c", "0"] + words
+            os.sched_setaffinity(0, set(range(1, os.cpu_count())))
+        self.log = open(os.path.join(self.folder, "server.log"), "w+")
+        raise_file_limit()
+        self.process = subprocess.Popen(words, cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        end = time.monotonic() + 60
+        while True:
+            try:
+                connection = Connection(self.port)
+                if connection.ask("PING") == b"PONG":
+                    return self
+            except (OSError, EOFError):
+                pass
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.log.seek(0)
+                text = self.log.read()[-1000:]
+                self.__exit__()
+                raise SystemExit(f"{self.name} did not start: {text}")
+            time.sleep(0.02)
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def status_bytes(self, field):
+        """A field of /proc/PID/status, such as VmRSS or VmHWM, in bytes."""
+        with open(f"/proc/{self.process.pid}/status") as lines:
+            for line in lines:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) * 1024
+        raise KeyError(field)
+
+    def cpu_seconds(self):
+        """CPU time of all threads so far."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Connection:
+    """A blocking RESP2 connection; replies of the simple kinds and bulk strings only."""
+
+    def __init__(self, port, timeout=120):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+
+    def ask(self, *words):
+        self.socket.sendall(encode(*words))
+        return self.reply()
+
+    def reply(self):
+        line = self.line()
+        kind, text = line[:1], line[1:]
+        if kind == b"-":
+            raise SystemExit(f"error reply: {text.decode()}")
+        if kind != b"$":
+            return text
+        length = int(text)
+        if length < 0:
+            return None
+        while len(self.rest) < length + 2:
+            self.more()
+        value, self.rest = self.rest[:length], self.rest[length + 2:]
+        return value
+
+    def line(self):
+        while b"\r\n" not in self.rest:
+            self.more()
+        line, self.rest = self.rest.split(b"\r\n", 1)
+        return line
+
+    def more(self):
+        data = self.socket.recv(1 << 16)
+        if not data:
+            raise EOFError("connection closed")
+        self.rest += data
+
+    def load(self, requests, count):
+        """Sends `count` requests in batches and checks that each has a reply of one line without an error."""
+        batch, pending = [], 0
+        for number in range(count):
+            batch.append(requests(number))
+            if len(batch) == 1000 or number == count - 1:
+                self.socket.sendall(b"".join(batch))
+                pending, batch = len(batch), []
+                while pending:
+                    line = self.line()
+                    if line.startswith(b"-"):
+                        raise SystemExit(f"error reply: {line.decode()}")
+                    pending -= 1
+
+
+def encode(*words):
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        word = word if isinstance(word, bytes) else str(word).encode()
+        parts.append(b"$%d\r\n%s\r\n" % (len(word), word))
+    return b"".join(parts)
+
+
+def raise_file_limit():
+    """As many open files as the system allows; the server inherits it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def quantile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
