@@ -1,0 +1,60 @@
+//! The type byte in front of every serialized value, and which versions of the format are read.
+
+/// The type byte of a serialized value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueType(pub u8);
+
+impl ValueType {
+    pub(crate) const STRING: Self = Self(0);
+    pub(crate) const LIST: Self = Self(1);
+    pub(crate) const SET: Self = Self(2);
+    pub(crate) const ZSET: Self = Self(3);
+    pub(crate) const HASH: Self = Self(4);
+    pub(crate) const ZSET_2: Self = Self(5);
+    pub(crate) const MODULE_2: Self = Self(7);
+    pub(crate) const HASH_ZIPMAP: Self = Self(9);
+    pub(crate) const LIST_ZIPLIST: Self = Self(10);
+    pub(crate) const SET_INTSET: Self = Self(11);
+    pub(crate) const ZSET_ZIPLIST: Self = Self(12);
+    pub(crate) const HASH_ZIPLIST: Self = Self(13);
+    pub(crate) const LIST_QUICKLIST: Self = Self(14);
+    pub(crate) const STREAM_LISTPACKS: Self = Self(15);
+    pub(crate) const HASH_LISTPACK: Self = Self(16);
+    pub(crate) const ZSET_LISTPACK: Self = Self(17);
+    pub(crate) const LIST_QUICKLIST_2: Self = Self(18);
+    pub(crate) const STREAM_LISTPACKS_2: Self = Self(19);
+    pub(crate) const SET_LISTPACK: Self = Self(20);
+    pub(crate) const STREAM_LISTPACKS_3: Self = Self(21);
+    /// In RDB 12 the hash of Redis 7.4 release candidates, in RDB 80 and up Valkey's hash with expiring fields.
+    pub(crate) const HASH_EXPIRY_22: Self = Self(22);
+    pub(crate) const HASH_LISTPACK_EX_PRE_GA: Self = Self(23);
+    pub(crate) const HASH_METADATA: Self = Self(24);
+    pub(crate) const HASH_LISTPACK_EX: Self = Self(25);
+
+    /// The oldest version of the format whose readers know the types written by this crate.
+    pub(crate) fn version_needed(self) -> u16 {
+        if self.0 >= Self::HASH_EXPIRY_22.0 {
+            VERSION_FIELD_EXPIRY
+        } else {
+            VERSION_WRITTEN
+        }
+    }
+}
+
+/// The version written: Redis 7.2, the last one that Redis and Valkey share.
+pub(crate) const VERSION_WRITTEN: u16 = 11;
+/// The version of Redis 7.4, written where a hash has expiring fields.
+pub(crate) const VERSION_FIELD_EXPIRY: u16 = 12;
+/// Redis's newest known version. Unknown types within are refused one by one.
+const VERSION_REDIS_MAX: u32 = 15;
+/// Valkey counts from 80 since it went its own way.
+const VERSION_VALKEY_MIN: u32 = 80;
+const VERSION_VALKEY_MAX: u32 = 81;
+
+pub(crate) fn is_valkey(version: u32) -> bool {
+    version >= VERSION_VALKEY_MIN
+}
+
+pub(crate) fn is_known_version(version: u32) -> bool {
+    version <= VERSION_REDIS_MAX || (VERSION_VALKEY_MIN..=VERSION_VALKEY_MAX).contains(&version)
+}
