@@ -7,6 +7,7 @@
 pub mod args;
 pub mod context;
 pub mod error;
+pub mod help;
 pub mod key_spec;
 pub mod registry;
 pub mod spec;
