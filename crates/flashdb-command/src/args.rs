@@ -112,11 +112,3 @@ impl<'a> Cursor<'a> {
         integer(self.word()?)
     }
 }
-
-impl<'a> Iterator for Cursor<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.word().ok()
-    }
-}

@@ -10,6 +10,7 @@ pub mod error;
 pub mod help;
 pub mod key_spec;
 pub mod registry;
+pub mod scan_options;
 pub mod spec;
 #[doc(hidden)]
 pub mod testing;
