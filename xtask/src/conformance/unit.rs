@@ -48,6 +48,13 @@ pub struct UnitResult {
     pub seconds: f64,
 }
 
+/// Starts the server once and ends it.
+pub fn probe(settings: &Settings) -> Result<()> {
+    let port = server::free_port(settings.first_port)?;
+    let log = settings.folder.join("probe.server.log");
+    Server::start(&settings.server, port, SERVER_FLAGS, &log).map(drop)
+}
+
 /// Runs `unit` without the tests in `skipped`. `lane` keeps the ports and folders of parallel runs apart.
 pub fn run(settings: &Settings, lane: u16, unit: &str, skipped: &[String]) -> Result<UnitResult> {
     let begin = Instant::now();
