@@ -1,1 +1,23 @@
-//! placeholder
+//! The server: core loops, connections, dispatch, commit, and the commands that concern
+//! connections, transactions, publish/subscribe and the server itself.
+//!
+//! The way of a request: `core_loop` (bytes) → `connection` (requests) → `dispatch` (gates, locks,
+//! handler) → `commit` (what follows from the change) → the connection's reply buffer.
+
+mod blocking;
+mod bootstrap;
+mod client;
+mod commands;
+mod commit;
+mod connection;
+mod core_loop;
+mod dispatch;
+mod latency;
+mod monitor;
+mod pause;
+mod pubsub;
+mod server;
+mod slowlog;
+mod stats;
+
+pub use bootstrap::{StartError, run};

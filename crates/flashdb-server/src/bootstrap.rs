@@ -1,0 +1,322 @@
+//! Starting and ending: directory, log, listeners, threads, signals. Everything that may fail does
+//! so before the first client is accepted, with an error that names the thing that failed.
+
+use crate::core_loop::{CoreLoop, WAKER};
+use crate::server::{LoopHandle, Server};
+use crate::stats::LoopStats;
+use flashdb_base::clock;
+use flashdb_base::prng::Prng;
+use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
+use flashdb_command::Registry;
+use flashdb_config::{ConfigStore, ConfigView, Settings, logging};
+use flashdb_io::mailbox::Mailbox;
+use flashdb_io::{affinity, net};
+use flashdb_store::Keyspace;
+use mio::{Poll, Waker};
+use parking_lot::Mutex;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Why the server did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A path could not be used.
+    Path(PathBuf, io::Error),
+    /// An address could not be listened on.
+    Listen(String, io::Error),
+    /// Threads, pollers or signals could not be set up.
+    System(&'static str, io::Error),
+    /// The log could not be opened.
+    Log(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Path(path, error) => write!(f, "{}: {error}", path.display()),
+            StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::System(what, error) => write!(f, "{what}: {error}"),
+            StartError::Log(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Runs the server until it is told to end (a signal, SHUTDOWN).
+pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
+    let config = Arc::new(config);
+    let settings = config.settings();
+    std::fs::create_dir_all(&settings.dir).map_err(|error| StartError::Path(settings.dir.clone(), error))?;
+    let log = logging::init(&settings).map_err(|error| StartError::Log(error.to_string()))?;
+    tracing::info!(
+        version = FLASHDB_VERSION,
+        redis_version = REDIS_VERSION,
+        pid = std::process::id(),
+        "FlashDB is starting"
+    );
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    raise_file_limit(&settings);
+    let addresses = tcp_addresses(&settings)?;
+    let (server, pollers, collector) = build(config.clone(), log)?;
+    let listeners = open_listeners(&settings, &addresses, pollers.len())?;
+    let freeing = spawn("lazy-free", {
+        let server = server.clone();
+        move || collector.run(&server.space)
+    })?;
+    // The freeing thread ends with the process: the channel's sender lives as long as the server.
+    drop(freeing);
+    let loops = start_loops(&server, &config, &settings, pollers, listeners)?;
+    write_pid_file(&settings);
+    let signals = watch_signals(server.clone())?;
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        listen = shown.join(" "),
+        unix_socket = settings.unixsocket,
+        core_loops = loops.len(),
+        dir = %settings.dir.display(),
+        "Ready to accept connections"
+    );
+    for thread in loops {
+        if thread.join().is_err() {
+            tracing::error!("a core loop ended by a fault");
+        }
+    }
+    signals.close();
+    remove_files(&settings);
+    tracing::info!("FlashDB has ended");
+    Ok(())
+}
+
+fn build(
+    config: Arc<ConfigStore>,
+    log: logging::LogControl,
+) -> Result<(Arc<Server>, Vec<Poll>, flashdb_store::Collector), StartError> {
+    let settings = config.settings();
+    let count = settings.io_threads.max(1) as usize;
+    let mut families = flashdb_command::families();
+    families.extend(crate::commands::families());
+    let registry = Registry::new(&families);
+    let (mut pollers, mut loops) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let poll = Poll::new().map_err(|error| StartError::System("cannot create a poller", error))?;
+        let waker = Waker::new(poll.registry(), WAKER)
+            .map_err(|error| StartError::System("cannot create a waker", error))?;
+        loops.push(LoopHandle {
+            mailbox: Mailbox::new(waker),
+            stats: LoopStats::new(registry.ids_count()),
+        });
+        pollers.push(poll);
+    }
+    let databases = (settings.databases as usize).min(u16::MAX as usize - 1);
+    let (space, collector) = Keyspace::new(settings.shards as usize, databases, count);
+    let now_ms = clock::unix_ms() as i64;
+    let server = Server {
+        space,
+        registry,
+        config,
+        log,
+        loops,
+        clients: Mutex::default(),
+        clients_count: 0.into(),
+        client_ids: 1.into(),
+        pubsub: Default::default(),
+        tickets: Default::default(),
+        monitors: Default::default(),
+        pause: Default::default(),
+        slowlog: Mutex::default(),
+        latency: Default::default(),
+        stats: Default::default(),
+        run_id: random_id(),
+        replication_id: Mutex::new(random_id()),
+        started_ms: now_ms,
+        dirty: 0.into(),
+        last_save: (now_ms / 1000).into(),
+        active_expire: true.into(),
+        stopping: false.into(),
+        port: (settings.port as usize).into(),
+    };
+    Ok((Arc::new(server), pollers, collector))
+}
+
+/// Forty random hexadecimal digits, as Redis names runs and histories.
+pub fn random_id() -> String {
+    let mut prng = Prng::from_entropy();
+    (0..40)
+        .map(|_| char::from(b"0123456789abcdef"[prng.below(16) as usize]))
+        .collect()
+}
+
+fn tcp_addresses(settings: &Settings) -> Result<Vec<SocketAddr>, StartError> {
+    if settings.port == 0 {
+        return Ok(Vec::new());
+    }
+    let mut addresses = Vec::new();
+    for bind in &settings.bind {
+        let tried = net::resolve(bind.resolvable(), settings.port).and_then(|address| {
+            net::probe(address)?;
+            Ok(address)
+        });
+        match tried {
+            Ok(address) => addresses.push(address),
+            Err(error) if bind.optional && error.kind() != io::ErrorKind::AddrInUse => {
+                tracing::debug!(address = bind.host, %error, "skipping an address that this machine does not have");
+            }
+            Err(error) => {
+                return Err(StartError::Listen(
+                    format!("{}:{}", bind.host, settings.port),
+                    error,
+                ));
+            }
+        }
+    }
+    Ok(addresses)
+}
+
+/// Opens the listeners of `port` for every core loop; used at the start and by CONFIG SET.
+pub fn open_tcp(settings: &Settings, addresses: &[SocketAddr]) -> Result<Vec<net::Listener>, StartError> {
+    let backlog = settings.tcp_backlog.min(i32::MAX as u32) as i32;
+    addresses
+        .iter()
+        .map(|address| {
+            net::listen_tcp(*address, backlog).map_err(|error| StartError::Listen(address.to_string(), error))
+        })
+        .collect()
+}
+
+/// Opens new listeners for all loops after `port` or `bind` changed, and hands them over.
+pub fn listen_anew(server: &Server, settings: &Settings) -> Result<(), StartError> {
+    let addresses = tcp_addresses(settings)?;
+    let mut opened = Vec::new();
+    for _ in &server.loops {
+        opened.push(open_tcp(settings, &addresses)?);
+    }
+    for (handle, listeners) in server.loops.iter().zip(opened) {
+        handle.mailbox.post(crate::core_loop::Message::Listen(listeners));
+    }
+    server
+        .port
+        .store(settings.port as usize, std::sync::atomic::Ordering::Relaxed);
+    Ok(())
+}
+
+fn open_listeners(
+    settings: &Settings,
+    addresses: &[SocketAddr],
+    loops: usize,
+) -> Result<Vec<Vec<net::Listener>>, StartError> {
+    let mut all = Vec::new();
+    for _ in 0..loops {
+        all.push(open_tcp(settings, addresses)?);
+    }
+    if !settings.unixsocket.is_empty() {
+        let path = settings.dir.join(&settings.unixsocket);
+        let mode = (settings.unixsocketperm != 0).then_some(settings.unixsocketperm);
+        let backlog = settings.tcp_backlog.min(i32::MAX as u32) as i32;
+        let listener = net::listen_unix(&path, mode, backlog)
+            .map_err(|error| StartError::Listen(path.display().to_string(), error))?;
+        all[0].push(listener);
+    }
+    Ok(all)
+}
+
+fn start_loops(
+    server: &Arc<Server>,
+    config: &Arc<ConfigStore>,
+    settings: &Settings,
+    pollers: Vec<Poll>,
+    listeners: Vec<Vec<net::Listener>>,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let cpus = settings.server_cpulist.cpus.clone();
+    let mut threads = Vec::new();
+    for (id, (poll, listeners)) in pollers.into_iter().zip(listeners).enumerate() {
+        let mut core_loop = CoreLoop::new(id, server.clone(), poll, ConfigView::new(config.clone()));
+        listeners
+            .into_iter()
+            .for_each(|listener| core_loop.listen(listener));
+        let cpu = (!cpus.is_empty()).then(|| cpus[id % cpus.len()]);
+        threads.push(spawn(&format!("core-{id}"), move || {
+            if let Some(cpu) = cpu
+                && let Err(error) = affinity::pin_thread(&[cpu.into()])
+            {
+                tracing::warn!(cpu, %error, "cannot pin a core loop");
+            }
+            core_loop.run();
+        })?);
+    }
+    Ok(threads)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(work)
+        .map_err(|error| StartError::System("cannot start a thread", error))
+}
+
+fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, StartError> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| StartError::System("cannot watch signals", error))?;
+    let handle = signals.handle();
+    spawn("signals", move || {
+        for signal in signals.forever() {
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            tracing::info!(signal = name, "ending on a signal");
+            server.stop();
+        }
+    })?;
+    Ok(handle)
+}
+
+/// Lets the process open as many sockets as `maxclients` asks for, if the system allows it.
+fn raise_file_limit(settings: &Settings) {
+    /// Files that are not clients: listeners, pollers, log and data files.
+    const RESERVED: u64 = 64;
+    let wanted = u64::from(settings.maxclients) + RESERVED;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls only read or write the struct they are given.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0
+            && (limit.rlim_cur >= wanted || {
+                limit.rlim_cur = wanted.min(limit.rlim_max);
+                libc::setrlimit(libc::RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted
+            })
+    };
+    if !raised {
+        tracing::warn!(
+            wanted,
+            available = limit.rlim_cur,
+            "the limit of open files is too low for maxclients"
+        );
+    }
+}
+
+fn write_pid_file(settings: &Settings) {
+    if settings.pidfile.is_empty() {
+        return;
+    }
+    let path = settings.dir.join(&settings.pidfile);
+    if let Err(error) = std::fs::write(&path, format!("{}\n", std::process::id())) {
+        tracing::warn!(path = %path.display(), %error, "cannot write the pid file");
+    }
+}
+
+fn remove_files(settings: &Settings) {
+    for name in [&settings.pidfile, &settings.unixsocket] {
+        if !name.is_empty() {
+            // Already gone is fine: the aim is that nothing is left behind.
+            let _ = std::fs::remove_file(settings.dir.join(name));
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! A client: the part that belongs to its core loop (`Client`), and the part that every thread may
+//! look at (`ClientInfo`: what CLIENT LIST shows and what others need to reach it).
+
+use crate::blocking::{self, Ticket};
+use crate::commands::transaction;
+use crate::core_loop::Message;
+use crate::dispatch::Turn;
+use crate::pubsub::Kind;
+use crate::server::Server;
+use flashdb_command::Session;
+use flashdb_command::registry::Command;
+use flashdb_config::Settings;
+use flashdb_resp::OwnedArgs;
+use flashdb_store::WatchFlag;
+use parking_lot::Mutex;
+use std::any::Any;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// What of a client others may see. Numbers are written by its loop with relaxed stores, at the end
+/// of a turn; readers get values that are at most a turn old.
+#[derive(Default)]
+pub struct ClientInfo {
+    /// Unique id.
+    pub id: u64,
+    /// Core loop that serves it.
+    pub loop_id: usize,
+    /// Address and port.
+    pub addr: String,
+    /// Address it connected to.
+    pub laddr: String,
+    /// File descriptor.
+    pub fd: i32,
+    /// Whether it came over the unix socket.
+    pub unix: bool,
+    /// Unix time of connecting, ms.
+    pub created_ms: i64,
+    /// Name, library name and version, as set by the client.
+    pub names: Mutex<Names>,
+    /// Unix time of the last command, ms.
+    pub last_ms: AtomicI64,
+    /// Selected database.
+    pub db: AtomicU32,
+    /// Bits of [`flags`].
+    pub flags: AtomicU32,
+    /// Id of the last command plus one; 0 before the first.
+    pub last_command: AtomicU32,
+    /// Subscribed channels.
+    pub channels: AtomicUsize,
+    /// Subscribed patterns.
+    pub patterns: AtomicUsize,
+    /// Subscribed shard channels.
+    pub shard_channels: AtomicUsize,
+    /// Commands queued in MULTI plus one; 0 outside.
+    pub queued: AtomicUsize,
+    /// Watched keys.
+    pub watched: AtomicUsize,
+    /// Bytes in the query buffer.
+    pub query_bytes: AtomicUsize,
+    /// Unused bytes of the query buffer.
+    pub query_free_bytes: AtomicUsize,
+    /// Bytes of the request being received or queued.
+    pub argument_bytes: AtomicUsize,
+    /// Bytes of queued commands.
+    pub queued_bytes: AtomicUsize,
+    /// Unsent bytes of output.
+    pub output_bytes: AtomicUsize,
+    /// Capacity of the output buffer.
+    pub output_capacity_bytes: AtomicUsize,
+    /// All memory of the client.
+    pub total_bytes: AtomicUsize,
+    /// Ticket of the blocking command it waits in; 0 if none.
+    pub ticket: AtomicU64,
+    /// Commands executed.
+    pub commands: AtomicU64,
+    /// Bytes received.
+    pub input_total_bytes: AtomicU64,
+    /// Bytes sent.
+    pub output_total_bytes: AtomicU64,
+    /// Whether the client is being dropped.
+    pub killed: AtomicBool,
+}
+
+/// Names that a client gives itself.
+#[derive(Default, Clone)]
+pub struct Names {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Vec<u8>,
+}
+
+/// Bits of [`ClientInfo::flags`].
+pub mod flags {
+    /// Speaks RESP3.
+    pub const RESP3: u32 = 1;
+    /// In MULTI.
+    pub const MULTI: u32 = 2;
+    /// Waits in a blocking command.
+    pub const BLOCKED: u32 = 4;
+    /// Subscribed to anything.
+    pub const SUBSCRIBED: u32 = 8;
+    /// Receives every command.
+    pub const MONITOR: u32 = 16;
+    /// A watched key has changed.
+    pub const DIRTY: u32 = 32;
+    /// Is closed once its output is sent.
+    pub const CLOSING: u32 = 64;
+    /// CLIENT NO-EVICT on.
+    pub const NO_EVICT: u32 = 128;
+    /// CLIENT NO-TOUCH on.
+    pub const NO_TOUCH: u32 = 256;
+    /// Its output buffer is not empty and the socket does not take more.
+    pub const WRITING: u32 = 512;
+}
+
+/// A transaction being queued.
+#[derive(Default)]
+pub struct Multi {
+    /// Commands with their requests.
+    pub queue: Vec<(Command, OwnedArgs)>,
+    /// A command was refused while queueing: EXEC will answer EXECABORT.
+    pub failed: bool,
+    /// One of the commands needs the closed gate.
+    pub exclusive: bool,
+    /// One of the commands writes.
+    pub writes: bool,
+    /// Bytes of the queue.
+    pub bytes: usize,
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// None is sent.
+    Off,
+    /// The next command's is not sent.
+    SkipNext,
+    /// The running command's is not sent.
+    SkipThis,
+}
+
+/// A client as its core loop and the handlers of its commands see it.
+pub struct Client {
+    /// The server.
+    pub server: Arc<Server>,
+    /// Shared part.
+    pub info: Arc<ClientInfo>,
+    /// Selected database.
+    pub db: u16,
+    /// May run commands.
+    pub authenticated: bool,
+    /// Transaction being queued.
+    pub multi: Option<Multi>,
+    /// Watched keys by database.
+    pub watched: Vec<(u16, Box<[u8]>)>,
+    /// Told by the shards when a watched key changes.
+    pub watch_flag: Arc<WatchFlag>,
+    /// Channels subscribed to.
+    pub channels: HashSet<Vec<u8>>,
+    /// Patterns subscribed to.
+    pub patterns: HashSet<Vec<u8>>,
+    /// Shard channels subscribed to.
+    pub shard_channels: HashSet<Vec<u8>>,
+    /// Whether replies are sent.
+    pub reply_mode: ReplyMode,
+    /// Commands do not count as use of keys.
+    pub no_touch: bool,
+    /// Not dropped for `maxmemory-clients`.
+    pub no_evict: bool,
+    /// Receives every command.
+    pub monitor: bool,
+    /// To be closed once the reply is sent.
+    pub closing: bool,
+    /// The blocking command it waits in.
+    pub ticket: Option<Arc<Ticket>>,
+    /// Protocol to switch to for what follows the running command's reply (set by HELLO, RESET).
+    pub is_resp3: bool,
+    /// Replies that have to follow the running command's own (messages to itself).
+    pub last_command: Option<Command>,
+}
+
+impl Client {
+    /// Whether the client is subscribed to anything.
+    pub fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len() + self.shard_channels.len()
+    }
+}
+
+impl Session for Client {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn client_id(&self) -> u64 {
+        self.info.id
+    }
+}
+
+impl Client {
+    /// A client just connected.
+    pub fn new(server: Arc<Server>, info: Arc<ClientInfo>, authenticated: bool) -> Self {
+        Client {
+            server,
+            info,
+            db: 0,
+            authenticated,
+            multi: None,
+            watched: Vec::new(),
+            watch_flag: Arc::default(),
+            channels: HashSet::new(),
+            patterns: HashSet::new(),
+            shard_channels: HashSet::new(),
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            no_evict: false,
+            monitor: false,
+            closing: false,
+            ticket: None,
+            is_resp3: false,
+            last_command: None,
+        }
+    }
+
+    /// Takes the client out of everything that knows it.
+    pub fn leave(&mut self, turn: &mut Turn<'_, '_>) {
+        let server = self.server.clone();
+        self.info.killed.store(true, Ordering::Release);
+        server.clients.lock().remove(&self.info.id);
+        if let Some(ticket) = self.ticket.take()
+            && server.tickets.close(&ticket)
+        {
+            turn.enter();
+            blocking::leave_queues(&ticket, turn.data);
+            server
+                .stats
+                .blocked_clients
+                .store(server.tickets.len(), Ordering::Relaxed);
+        }
+        self.unsubscribe_all();
+        if self.monitor {
+            server.monitors.remove(self.info.id);
+        }
+        if !self.watched.is_empty() {
+            turn.enter();
+            turn.data.release();
+            transaction::unwatch_all(self, turn.data);
+        }
+    }
+
+    /// Ends all subscriptions without a word to the client.
+    pub fn unsubscribe_all(&mut self) {
+        for (kind, names) in [
+            (Kind::Channel, &mut self.channels),
+            (Kind::Pattern, &mut self.patterns),
+            (Kind::Shard, &mut self.shard_channels),
+        ] {
+            for name in names.drain() {
+                self.server.pubsub.unsubscribe(kind, &name, &self.info);
+            }
+        }
+    }
+}
+
+/// Drops the clients that take the most memory while all together take more than
+/// `maxmemory-clients`.
+pub fn evict_over_limit(server: &Server, settings: &Settings) {
+    let limit = settings.maxmemory_clients.bytes(settings.maxmemory);
+    if limit == 0 {
+        return;
+    }
+    let mut clients: Vec<Arc<ClientInfo>> = server.clients.lock().values().cloned().collect();
+    let mut total: u64 = clients
+        .iter()
+        .map(|client| client.total_bytes.load(Ordering::Relaxed) as u64)
+        .sum();
+    clients.retain(|client| client.flags.load(Ordering::Relaxed) & flags::NO_EVICT == 0);
+    clients.sort_by_key(|client| std::cmp::Reverse(client.total_bytes.load(Ordering::Relaxed)));
+    for client in clients {
+        if total <= limit {
+            break;
+        }
+        total -= client.total_bytes.load(Ordering::Relaxed) as u64;
+        tracing::warn!(client = client.id, "evicting client over maxmemory-clients");
+        server.stats.evicted_clients.fetch_add(1, Ordering::Relaxed);
+        server.post(client.loop_id, Message::Kill { client: client.id });
+    }
+}

@@ -1,0 +1,27 @@
+//! Commands about the connection, transactions, publish/subscribe and the server: rows whose
+//! handlers need more than the data. They reach the client by [`client`].
+
+pub mod connection;
+pub mod pubsub;
+pub mod transaction;
+
+use crate::client::Client;
+use flashdb_command::{CommandSpec, Context, Session};
+
+/// The rows of this crate.
+pub fn families() -> Vec<&'static [&'static CommandSpec]> {
+    vec![connection::COMMANDS, pubsub::COMMANDS, transaction::COMMANDS]
+}
+
+/// The client that runs the command.
+pub fn client<'c>(context: &'c mut Context<'_, '_>) -> &'c mut Client {
+    downcast(context.session)
+}
+
+/// As [`client`], from the session alone, so that data and reply stay usable beside it.
+pub fn downcast(session: &mut dyn Session) -> &mut Client {
+    session
+        .as_any_mut()
+        .downcast_mut()
+        .expect("commands of this crate run in sessions of this crate")
+}

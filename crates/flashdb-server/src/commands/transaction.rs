@@ -1,0 +1,276 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH. EXEC locks the shards of all queued commands' keys (and of
+//! the watched ones) in ascending order and runs the queue without letting go; the effects of all
+//! commands are committed together, as one group.
+
+use super::{client, downcast};
+use crate::client::{Client, Multi};
+use crate::commit::decide_verbatim;
+use flashdb_command::error::ErrorReply;
+use flashdb_command::key_spec::{KeyFlags, KeySpec};
+use flashdb_command::registry::Command;
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, Mode};
+use flashdb_resp::OwnedArgs;
+use flashdb_store::{Access, ShardSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// The family's rows.
+pub static COMMANDS: &[&CommandSpec] = &[&DISCARD, &EXEC, &MULTI, &UNWATCH, &WATCH];
+
+const FAST_ANYWHERE: Flags = Flags::NO_SCRIPT
+    .and(Flags::LOADING)
+    .and(Flags::STALE)
+    .and(Flags::FAST)
+    .and(Flags::ALLOW_BUSY);
+
+static MULTI: CommandSpec = CommandSpec {
+    name: "multi",
+    summary: "Starts a transaction: the commands that follow are queued until EXEC.",
+    since: "1.2.0",
+    group: Group::Transactions,
+    arity: 1,
+    flags: FAST_ANYWHERE.and(Flags::IMMEDIATE),
+    reply: "OK.",
+    handler: multi,
+    ..CommandSpec::EMPTY
+};
+
+fn multi(context: &mut Context<'_, '_>) -> CommandResult {
+    let client = client(context);
+    if client.multi.is_some() {
+        return Err(ErrorReply::fixed("ERR MULTI calls can not be nested"));
+    }
+    client.multi = Some(Multi::default());
+    context.reply.ok();
+    Ok(())
+}
+
+static DISCARD: CommandSpec = CommandSpec {
+    name: "discard",
+    summary: "Drops the queued commands and the watched keys.",
+    since: "2.0.0",
+    group: Group::Transactions,
+    complexity: "O(N) for N queued commands",
+    arity: 1,
+    flags: FAST_ANYWHERE.and(Flags::IMMEDIATE),
+    reply: "OK.",
+    handler: discard,
+    ..CommandSpec::EMPTY
+};
+
+fn discard(context: &mut Context<'_, '_>) -> CommandResult {
+    let client = downcast(context.session);
+    if client.multi.take().is_none() {
+        return Err(ErrorReply::fixed("ERR DISCARD without MULTI"));
+    }
+    unwatch_all(client, context.data);
+    context.reply.ok();
+    Ok(())
+}
+
+static WATCH: CommandSpec = CommandSpec {
+    name: "watch",
+    summary: "Makes the next EXEC run only if none of the keys has changed by then.",
+    since: "2.2.0",
+    group: Group::Transactions,
+    complexity: "O(1) for each key",
+    arity: -2,
+    flags: FAST_ANYWHERE.and(Flags::IMMEDIATE),
+    keys: &[KeySpec::range(1, -1, 1, KeyFlags::RO)],
+    args: &[Arg::key("key").multiple()],
+    reply: "OK.",
+    handler: watch,
+    ..CommandSpec::EMPTY
+};
+
+fn watch(context: &mut Context<'_, '_>) -> CommandResult {
+    let args = context.args;
+    let client = downcast(context.session);
+    if client.multi.is_some() {
+        return Err(ErrorReply::fixed("ERR WATCH inside MULTI is not allowed"));
+    }
+    for key in args.iter_from(1) {
+        let known = client
+            .watched
+            .iter()
+            .any(|(db, watched)| *db == context.data.db && **watched == *key);
+        if !known {
+            context.data.watch(key, &client.watch_flag);
+            client.watched.push((context.data.db, key.into()));
+        }
+    }
+    context.reply.ok();
+    Ok(())
+}
+
+static UNWATCH: CommandSpec = CommandSpec {
+    name: "unwatch",
+    summary: "Forgets all watched keys.",
+    since: "2.2.0",
+    group: Group::Transactions,
+    arity: 1,
+    flags: FAST_ANYWHERE,
+    reply: "OK.",
+    handler: unwatch,
+    ..CommandSpec::EMPTY
+};
+
+fn unwatch(context: &mut Context<'_, '_>) -> CommandResult {
+    let client = downcast(context.session);
+    // Inside EXEC the shards of the watched keys are held, and the watch ended with EXEC's start.
+    if !context.mode.in_exec {
+        unwatch_all(client, context.data);
+    }
+    context.reply.ok();
+    Ok(())
+}
+
+static EXEC: CommandSpec = CommandSpec {
+    name: "exec",
+    summary: "Runs the queued commands as one, unless a watched key has changed.",
+    since: "1.2.0",
+    group: Group::Transactions,
+    complexity: "that of the queued commands",
+    arity: 1,
+    flags: Flags::NO_SCRIPT
+        .and(Flags::LOADING)
+        .and(Flags::STALE)
+        .and(Flags::SKIP_SLOWLOG)
+        .and(Flags::IMMEDIATE)
+        .and(Flags::RUNS_QUEUE),
+    reply: "One reply for each command, or null if a watched key had changed.",
+    handler: exec,
+    ..CommandSpec::EMPTY
+};
+
+fn exec(context: &mut Context<'_, '_>) -> CommandResult {
+    let client = downcast(context.session);
+    let Some(multi) = client.multi.take() else {
+        return Err(ErrorReply::fixed("ERR EXEC without MULTI"));
+    };
+    if multi.failed {
+        unwatch_all(client, context.data);
+        return Err(ErrorReply::fixed(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
+    }
+    if !context.data.held().is_lazy() {
+        let shards = shards_of(&multi.queue, client, context.data);
+        context.data.hold(|space| space.lock(shards));
+    }
+    if end_watch(client, context.data) {
+        context.reply.null_array();
+        return Ok(());
+    }
+    run_queue(context, &multi.queue)
+}
+
+/// Shards of all keys that the queue and the watch touch.
+fn shards_of(queue: &[(Command, OwnedArgs)], client: &Client, data: &Access<'_>) -> ShardSet {
+    let space = data.space();
+    let mut shards: ShardSet = client
+        .watched
+        .iter()
+        .map(|(_, key)| space.shard_of(key))
+        .collect();
+    for (command, request) in queue {
+        let args = request.as_args();
+        // Keys that cannot be found make the command fail in its own words, without touching any.
+        let positions = command.spec.key_positions(&args).unwrap_or_default();
+        shards.extend(positions.iter().map(|&at| space.shard_of(args.at(at as usize))));
+    }
+    shards
+}
+
+fn run_queue(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) -> CommandResult {
+    let db = context.data.db;
+    context.reply.array(queue.len());
+    for (command, request) in queue {
+        run_queued(context, command, request);
+    }
+    context.data.db = db;
+    Ok(())
+}
+
+fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedArgs) {
+    let args = request.as_args();
+    let client = downcast(context.session);
+    let (server, info) = (client.server.clone(), client.info.clone());
+    context.data.db = client.db;
+    if server.monitors.any() {
+        server
+            .monitors
+            .feed(&server, command.spec, client.db, &info, &args);
+    }
+    let (dirty, decided) = (context.data.effects.dirty, context.data.effects.decided.len());
+    let start = context.reply.len();
+    let began = Instant::now();
+    let mut queued = Context {
+        spec: command.spec,
+        args,
+        data: context.data,
+        reply: context.reply,
+        settings: context.settings,
+        session: context.session,
+        mode: Mode {
+            in_exec: true,
+            ..Mode::default()
+        },
+        block: None,
+    };
+    let result = (command.spec.handler)(&mut queued);
+    debug_assert!(
+        queued.data.is_settled(),
+        "{} left a write guard unsettled",
+        command.spec.name
+    );
+    let stats = &server.loops[info.loop_id].stats;
+    stats.of(command).record(
+        began.elapsed().as_nanos() as u64,
+        context.settings.latency_tracking,
+    );
+    stats.commands.add(1);
+    if let Err(error) = result {
+        context.reply.truncate(start);
+        context.reply.error_bytes(error.text());
+        server.stats.error(error.code());
+        stats.of(command).failed.add(1);
+    }
+    decide_verbatim(context.data, dirty, decided, &args);
+}
+
+/// Ends the watch; true when a watched key has changed. The shards of the keys are held.
+fn end_watch(client: &mut Client, data: &mut Access<'_>) -> bool {
+    let db = data.db;
+    let mut changed = client.watch_flag.is_dirty();
+    for (watched_db, key) in std::mem::take(&mut client.watched) {
+        data.db = watched_db;
+        changed |= data.unwatch(&key, &client.watch_flag);
+    }
+    data.db = db;
+    client.watch_flag = Arc::default();
+    client.info.watched.store(0, Ordering::Relaxed);
+    changed
+}
+
+/// Ends the watch of a client outside of EXEC, locking what it needs; `data` holds nothing then.
+pub fn unwatch_all(client: &mut Client, data: &mut Access<'_>) {
+    if client.watched.is_empty() {
+        client.watch_flag = Arc::default();
+        return;
+    }
+    if !data.held().is_lazy() {
+        let space = data.space();
+        let shards: ShardSet = client
+            .watched
+            .iter()
+            .map(|(_, key)| space.shard_of(key))
+            .collect();
+        data.hold(|space| space.lock(shards));
+    }
+    end_watch(client, data);
+    if !data.held().is_lazy() {
+        data.release();
+    }
+}

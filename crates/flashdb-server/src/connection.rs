@@ -1,0 +1,601 @@
+//! One connection: its socket, what was read and not yet executed, and what is to be sent. Requests
+//! of one read are run in windows: the shards of up to 16 single-key requests are locked together
+//! (ascending, as always), their buckets and then their entries prefetched, and the requests run
+//! in order. By the time a handler asks for an entry it has arrived in the cache.
+
+use crate::client::{Client, flags};
+use crate::dispatch::{self, Flow, Turn};
+use flashdb_base::hash::hash_bytes;
+use flashdb_command::Flags;
+use flashdb_command::registry::Command;
+use flashdb_io::net::Stream;
+use flashdb_resp::{Batch, Reply, RequestLimits, RequestParser};
+use flashdb_store::ShardSet;
+use smallvec::SmallVec;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Requests whose shards are locked together.
+const WINDOW: usize = 16;
+/// Requests of one connection executed in one turn, so that none holds up the loop.
+const REQUESTS_PER_TURN: usize = 1024;
+/// Bytes read at a time.
+pub const READ_BYTES: usize = 64 * 1024;
+/// Capacity of an output buffer that is kept for the next reply.
+const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
+/// Below this duration of a window no command in it can be slow enough to be worth measuring alone.
+const MEASURE_EACH_BELOW_US: i64 = 1000;
+
+/// What a connection wants after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing until its socket or a message wakes it.
+    Wait,
+    /// Another turn at once: there are requests left.
+    Again,
+    /// To be closed.
+    Close,
+}
+
+/// A client's connection.
+pub struct Connection {
+    /// The socket.
+    pub stream: Stream,
+    /// Session state.
+    pub client: Client,
+    /// Bytes received and not executed. Empty for idle connections.
+    inbox: Vec<u8>,
+    parser: RequestParser,
+    /// Reply bytes; the first `sent` are gone already.
+    reply: Reply,
+    sent: usize,
+    /// The socket did not take all: wait until it is writable.
+    pub wants_write: bool,
+    /// Held back by CLIENT PAUSE.
+    pub paused: bool,
+    /// The peer has closed, or reading failed.
+    hung_up: bool,
+    /// Since when the output is above the soft limit, Unix ms.
+    pub soft_limit_since_ms: Option<i64>,
+    /// Whether any command was completed.
+    pub has_spoken: bool,
+    /// Whether the loop has it on its list of connections with output.
+    pub queued_for_output: bool,
+}
+
+impl Connection {
+    /// A fresh connection.
+    pub fn new(stream: Stream, client: Client) -> Self {
+        Connection {
+            stream,
+            client,
+            inbox: Vec::new(),
+            parser: RequestParser::default(),
+            reply: Reply::default(),
+            sent: 0,
+            wants_write: false,
+            paused: false,
+            hung_up: false,
+            soft_limit_since_ms: None,
+            has_spoken: false,
+            queued_for_output: false,
+        }
+    }
+
+    /// The reply buffer, for messages from elsewhere.
+    pub fn reply(&mut self) -> &mut Reply {
+        &mut self.reply
+    }
+
+    /// Bytes not yet sent.
+    pub fn output_bytes(&self) -> usize {
+        self.reply.len() - self.sent
+    }
+
+    /// Bytes received and not executed.
+    pub fn input_bytes(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// All memory of the connection.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of::<crate::client::ClientInfo>()
+            + self.inbox.capacity()
+            + self.reply.capacity()
+            + self.client.multi.as_ref().map_or(0, |multi| multi.bytes)
+            + self
+                .client
+                .watched
+                .iter()
+                .map(|(_, key)| key.len() + 64)
+                .sum::<usize>()
+            + (self.client.subscriptions()) * 64
+    }
+
+    /// Reads what has come and runs it. `scratch` is the loop's read buffer of [`READ_BYTES`].
+    pub fn on_readable(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8], batch: &mut Batch) -> Next {
+        if self.client.ticket.is_some() || self.paused {
+            return self.read_ahead(turn, scratch);
+        }
+        if !self.inbox.is_empty() {
+            return match self.fill_inbox(turn, scratch) {
+                Ok(()) => self.resume(turn, batch),
+                Err(_) => Next::Close,
+            };
+        }
+        let count = match self.stream.read(scratch) {
+            Ok(0) => return Next::Close,
+            Ok(count) => count,
+            Err(error) if is_transient(&error) => return Next::Wait,
+            Err(_) => return Next::Close,
+        };
+        self.count_input(turn, count);
+        let (used, next) = self.run_buffer(turn, &scratch[..count], batch);
+        self.inbox.extend_from_slice(&scratch[used..count]);
+        self.reserve_for_large_value();
+        if next == Next::Wait && count == scratch.len() {
+            Next::Again
+        } else {
+            next
+        }
+    }
+
+    /// Reads while the client may not run commands, up to the query buffer limit; notices hang-ups.
+    fn read_ahead(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8]) -> Next {
+        match self.fill_inbox(turn, scratch) {
+            Ok(()) if self.hung_up => Next::Close,
+            Ok(()) => Next::Wait,
+            Err(_) => Next::Close,
+        }
+    }
+
+    fn fill_inbox(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8]) -> io::Result<()> {
+        let limit = turn.settings.client_query_buffer_limit;
+        loop {
+            let wanted = self.parser.bytes_wanted(self.inbox.len());
+            let count = if wanted > scratch.len() {
+                self.inbox.reserve_exact(wanted);
+                let old = self.inbox.len();
+                let room = wanted.min(READ_BYTES * 16);
+                self.inbox.resize(old + room, 0);
+                let result = self.stream.read(&mut self.inbox[old..]);
+                self.inbox.truncate(old + *result.as_ref().unwrap_or(&0));
+                result
+            } else {
+                let result = self.stream.read(scratch);
+                if let Ok(count) = result {
+                    self.inbox.extend_from_slice(&scratch[..count]);
+                }
+                result
+            };
+            match count {
+                Ok(0) => {
+                    self.hung_up = true;
+                    return Ok(());
+                }
+                Ok(count) => {
+                    self.count_input(turn, count);
+                    if self.inbox.len() > limit {
+                        turn.server
+                            .stats
+                            .query_limit_disconnections
+                            .fetch_add(1, Ordering::Relaxed);
+                        tracing::warn!(
+                            client = self.client.info.id,
+                            bytes = self.inbox.len(),
+                            "closing client that exceeded client-query-buffer-limit"
+                        );
+                        return Err(io::Error::from(ErrorKind::OutOfMemory));
+                    }
+                    if count < scratch.len() || self.inbox.len() >= READ_BYTES * 16 {
+                        return Ok(());
+                    }
+                }
+                Err(error) if is_transient(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn count_input(&self, turn: &Turn<'_, '_>, count: usize) {
+        let stats = &turn.server.loops[turn.lane].stats;
+        stats.reads.add(1);
+        stats.input_bytes.add(count as u64);
+        self.client
+            .info
+            .input_total_bytes
+            .fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Runs what is in the inbox; called when more came, or when the client may go on.
+    pub fn resume(&mut self, turn: &mut Turn<'_, '_>, batch: &mut Batch) -> Next {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let (used, next) = self.run_buffer(turn, &inbox, batch);
+        if used == inbox.len() {
+            // An idle connection keeps no buffer.
+            inbox = Vec::new();
+        } else if used > 0 {
+            inbox.drain(..used);
+        }
+        self.inbox = inbox;
+        self.reserve_for_large_value();
+        match next {
+            Next::Wait if self.hung_up => Next::Close,
+            next => next,
+        }
+    }
+
+    fn reserve_for_large_value(&mut self) {
+        let wanted = self.parser.bytes_wanted(self.inbox.len());
+        if wanted > READ_BYTES {
+            self.inbox.reserve_exact(wanted);
+        }
+    }
+
+    /// Parses and runs requests of `buffer`. Returns how many bytes are done with.
+    fn run_buffer(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &mut Batch) -> (usize, Next) {
+        let mut used = 0;
+        let mut budget = REQUESTS_PER_TURN;
+        loop {
+            batch.clear();
+            let limits = self.limits(turn);
+            let parsed = self.parser.parse(&buffer[used..], &limits, budget, batch);
+            let (parsed, fault) = match parsed {
+                Ok(parsed) if batch.is_empty() => return (used + parsed, Next::Wait),
+                Ok(parsed) => (parsed, None),
+                Err(fault) => (0, Some(fault)),
+            };
+            let Ran { requests, flow } = self.run_batch(turn, &buffer[used..], batch);
+            let whole = requests == batch.len();
+            budget -= requests.min(budget);
+            let end = if requests == 0 { 0 } else { batch.end(requests - 1) };
+            if let (Some(fault), true) = (&fault, batch.is_empty()) {
+                turn.server.stats.error(b"ERR");
+                self.reply.error(&format!("ERR {}", fault.0));
+                return (buffer.len(), Next::Close);
+            }
+            if !whole || fault.is_some() {
+                // What was parsed beyond the last executed request is parsed again later.
+                self.parser = RequestParser::default();
+                used += end;
+            } else {
+                used += parsed;
+            }
+            match flow {
+                Flow::Close => return (buffer.len(), Next::Close),
+                Flow::Blocked => return (used, Next::Wait),
+                Flow::Paused => {
+                    self.paused = true;
+                    return (used, Next::Wait);
+                }
+                Flow::Continue if fault.is_none() && (whole && budget > 0) && used < buffer.len() => {
+                    if self.parser.is_mid_request() {
+                        return (used, Next::Wait);
+                    }
+                }
+                Flow::Continue if fault.is_some() && whole => {}
+                Flow::Continue if used < buffer.len() && budget == 0 => return (used, Next::Again),
+                Flow::Continue => return (used, Next::Wait),
+            }
+        }
+    }
+
+    fn limits(&self, turn: &Turn<'_, '_>) -> RequestLimits {
+        if self.client.authenticated {
+            RequestLimits::authenticated(turn.settings.proto_max_bulk_len as usize)
+        } else {
+            RequestLimits::unauthenticated()
+        }
+    }
+
+    fn run_batch(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &Batch) -> Ran {
+        let mut at = 0;
+        while at < batch.len() {
+            turn.enter();
+            let in_window = self.run_window(turn, buffer, batch, at);
+            if in_window > 0 {
+                at += in_window;
+                self.has_spoken = true;
+                continue;
+            }
+            let args = batch.args(at, buffer);
+            let resolved = dispatch::resolve_plain(turn.server, &self.client, &args);
+            let flow = dispatch::execute(turn, &mut self.client, &mut self.reply, args, resolved);
+            if self.client.is_resp3 != self.reply.is_resp3() {
+                self.adopt_protocol();
+            }
+            match flow {
+                Flow::Continue => at += 1,
+                Flow::Paused => {
+                    turn.leave();
+                    return Ran { requests: at, flow };
+                }
+                Flow::Blocked | Flow::Close => {
+                    turn.leave();
+                    return Ran {
+                        requests: at + 1,
+                        flow,
+                    };
+                }
+            }
+            self.has_spoken = true;
+        }
+        turn.leave();
+        Ran {
+            requests: at,
+            flow: Flow::Continue,
+        }
+    }
+
+    /// HELLO and RESET change the protocol of what comes behind their reply.
+    fn adopt_protocol(&mut self) {
+        let protocol = if self.client.is_resp3 {
+            flashdb_resp::Protocol::Resp3
+        } else {
+            flashdb_resp::Protocol::Resp2
+        };
+        self.reply.set_protocol(protocol);
+    }
+
+    /// Runs as many requests from `first` on as fit a window; 0 when the first one does not.
+    fn run_window(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &Batch, first: usize) -> usize {
+        if !dispatch::client_fits_window(turn, &self.client) {
+            return 0;
+        }
+        let db = self.client.db;
+        let mut planned: SmallVec<[Planned; WINDOW]> = SmallVec::new();
+        let mut shards = ShardSet::new();
+        for index in first..batch.len().min(first + WINDOW) {
+            let args = batch.args(index, buffer);
+            let Some(command) = dispatch::resolve_plain(turn.server, &self.client, &args) else {
+                break;
+            };
+            if !dispatch::fits_window(&command, &args) {
+                break;
+            }
+            self.client.last_command = Some(command);
+            let key = args.at(command.single_key.expect("fits_window checked it") as usize);
+            let shard = turn.server.space.shard_of(key);
+            shards.push(shard);
+            planned.push(Planned {
+                command,
+                shard,
+                hash: hash_bytes(key),
+            });
+        }
+        if planned.is_empty() {
+            return 0;
+        }
+        turn.data.db = db;
+        if let [only] = planned.as_slice() {
+            let key = batch
+                .args(first, buffer)
+                .at(only.command.single_key.expect("checked above") as usize);
+            turn.data.hold_key(key, only.shard, only.hash);
+        } else {
+            turn.data.hold(|space| space.lock(shards));
+            for plan in &planned {
+                turn.data.prefetch_bucket(plan.shard, plan.hash);
+            }
+            for plan in &planned {
+                turn.data.prefetch_entry(plan.shard, plan.hash);
+            }
+        }
+        self.run_planned(turn, buffer, batch, first, &planned)
+    }
+
+    fn run_planned(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        buffer: &[u8],
+        batch: &Batch,
+        first: usize,
+        planned: &[Planned],
+    ) -> usize {
+        let each = planned.len() == 1
+            || (0..MEASURE_EACH_BELOW_US).contains(&turn.settings.slowlog_log_slower_than)
+            || turn.settings.latency_monitor_threshold > 0;
+        let began = Instant::now();
+        let mut measured_ns = 0;
+        let mut shared: SmallVec<[Command; WINDOW]> = SmallVec::new();
+        let mut done = 0;
+        for (offset, plan) in planned.iter().enumerate() {
+            let args = batch.args(first + offset, buffer);
+            let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
+            turn.data.focus(key, plan.shard, plan.hash);
+            let alone = each || !plan.command.spec.flags.has(Flags::FAST);
+            let start_ns = if alone {
+                began.elapsed().as_nanos() as u64
+            } else {
+                0
+            };
+            let (flow, ready) =
+                dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, alone);
+            debug_assert!(
+                matches!(flow, Flow::Continue),
+                "windows hold no command that changes the flow"
+            );
+            if alone {
+                measured_ns += (began.elapsed().as_nanos() as u64).saturating_sub(start_ns);
+            } else {
+                shared.push(plan.command);
+            }
+            done += 1;
+            if !ready.is_empty() {
+                dispatch::serve(turn, ready);
+                break;
+            }
+        }
+        share_time(
+            turn,
+            &shared,
+            (began.elapsed().as_nanos() as u64).saturating_sub(measured_ns),
+        );
+        turn.data.release();
+        done
+    }
+
+    // ---- output --------------------------------------------------------------------------------
+
+    /// Sends what there is to send. False when the connection is broken.
+    pub fn flush(&mut self, turn: &Turn<'_, '_>) -> bool {
+        while self.sent < self.reply.len() {
+            match self.stream.write(&self.reply.bytes()[self.sent..]) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.sent += count;
+                    let stats = &turn.server.loops[turn.lane].stats;
+                    stats.writes.add(1);
+                    stats.output_bytes.add(count as u64);
+                    self.client
+                        .info
+                        .output_total_bytes
+                        .fetch_add(count as u64, Ordering::Relaxed);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wants_write = true;
+                    self.compact_output();
+                    return true;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        self.sent = 0;
+        self.wants_write = false;
+        let buffer = self.reply.buffer_mut();
+        if buffer.capacity() > OUTPUT_KEPT_BYTES {
+            *buffer = Vec::new();
+        } else {
+            buffer.clear();
+        }
+        true
+    }
+
+    /// Whether the output is above the limit of the client's class: at once above the hard limit,
+    /// above the soft one for its time.
+    pub fn over_output_limit(&mut self, turn: &Turn<'_, '_>) -> bool {
+        let limits = &turn.settings.client_output_buffer_limit;
+        let limit = if self.client.subscriptions() > 0 {
+            &limits.pubsub
+        } else {
+            &limits.normal
+        };
+        let bytes = self.output_bytes() as u64;
+        let over_soft = limit.soft_bytes > 0 && bytes >= limit.soft_bytes;
+        if !over_soft {
+            self.soft_limit_since_ms = None;
+        }
+        let since_ms = over_soft.then(|| *self.soft_limit_since_ms.get_or_insert(turn.data.now_ms));
+        let soft =
+            since_ms.is_some_and(|since| turn.data.now_ms - since > i64::from(limit.soft_seconds) * 1000);
+        let over = (limit.hard_bytes > 0 && bytes >= limit.hard_bytes) || soft;
+        if over {
+            turn.server
+                .stats
+                .output_limit_disconnections
+                .fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                client = self.client.info.id,
+                bytes,
+                "closing client over its output buffer limit"
+            );
+        }
+        over
+    }
+
+    /// Drops sent bytes from the front once they are the larger half.
+    fn compact_output(&mut self) {
+        if self.sent > self.reply.len() / 2 {
+            let sent = std::mem::take(&mut self.sent);
+            self.reply.buffer_mut().drain(..sent);
+        }
+    }
+
+    /// Gives back buffers that an idle connection does not need.
+    pub fn shrink(&mut self) {
+        if self.reply.is_empty() {
+            *self.reply.buffer_mut() = Vec::new();
+        }
+        if self.inbox.is_empty() {
+            self.inbox = Vec::new();
+        }
+    }
+
+    /// Writes what others may see of the client.
+    pub fn publish_info(&self, now_ms: i64) {
+        let (client, info) = (&self.client, &self.client.info);
+        let set = |bit: u32, on: bool| if on { bit } else { 0 };
+        let bits = set(flags::RESP3, client.is_resp3)
+            | set(flags::MULTI, client.multi.is_some())
+            | set(flags::BLOCKED, client.ticket.is_some())
+            | set(flags::SUBSCRIBED, client.subscriptions() > 0)
+            | set(flags::MONITOR, client.monitor)
+            | set(
+                flags::DIRTY,
+                client.watch_flag.is_dirty() && !client.watched.is_empty(),
+            )
+            | set(flags::CLOSING, client.closing)
+            | set(flags::NO_EVICT, client.no_evict)
+            | set(flags::NO_TOUCH, client.no_touch)
+            | set(flags::WRITING, self.wants_write);
+        info.flags.store(bits, Ordering::Relaxed);
+        info.last_ms.store(now_ms, Ordering::Relaxed);
+        info.db.store(client.db.into(), Ordering::Relaxed);
+        info.last_command.store(
+            client.last_command.map_or(0, |command| command.id + 1),
+            Ordering::Relaxed,
+        );
+        info.channels.store(client.channels.len(), Ordering::Relaxed);
+        info.patterns.store(client.patterns.len(), Ordering::Relaxed);
+        info.shard_channels
+            .store(client.shard_channels.len(), Ordering::Relaxed);
+        info.watched.store(client.watched.len(), Ordering::Relaxed);
+        info.queued.store(
+            client.multi.as_ref().map_or(0, |multi| multi.queue.len() + 1),
+            Ordering::Relaxed,
+        );
+        info.queued_bytes.store(
+            client.multi.as_ref().map_or(0, |multi| multi.bytes),
+            Ordering::Relaxed,
+        );
+        info.query_bytes.store(self.inbox.len(), Ordering::Relaxed);
+        info.query_free_bytes
+            .store(self.inbox.capacity() - self.inbox.len(), Ordering::Relaxed);
+        info.output_bytes.store(self.output_bytes(), Ordering::Relaxed);
+        info.output_capacity_bytes
+            .store(self.reply.capacity(), Ordering::Relaxed);
+        info.total_bytes.store(self.memory_bytes(), Ordering::Relaxed);
+    }
+}
+
+struct Ran {
+    requests: usize,
+    flow: Flow,
+}
+
+struct Planned {
+    command: Command,
+    shard: u16,
+    hash: u64,
+}
+
+/// Spreads the time of a window over the commands in it that were not measured alone: each of them
+/// is FAST, and one clock call per window instead of two per command is what makes it worth it.
+fn share_time(turn: &Turn<'_, '_>, commands: &[Command], total_ns: u64) {
+    if commands.is_empty() {
+        return;
+    }
+    let stats = &turn.server.loops[turn.lane].stats;
+    stats.command_time_ns.add(total_ns);
+    let each_ns = total_ns / commands.len() as u64;
+    for command in commands {
+        stats.of(command).record(each_ns, turn.settings.latency_tracking);
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

@@ -1,0 +1,639 @@
+//! A core loop: one thread with its own poller, listeners, connections and timers. A turn waits for
+//! readiness, runs what came in, and sends what there is to send. Nothing in it blocks.
+
+use crate::blocking;
+use crate::client::{Client, ClientInfo};
+use crate::connection::{Connection, Next, READ_BYTES};
+use crate::dispatch::Turn;
+use crate::server::Server;
+use flashdb_base::clock;
+use flashdb_base::prng::Prng;
+use flashdb_command::ErrorReply;
+use flashdb_config::ConfigView;
+use flashdb_io::net::{Accepted, Listener};
+use flashdb_io::timer::Timers;
+use flashdb_resp::{Batch, Reply};
+use flashdb_store::{Access, Policy, Usage};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::HashMap;
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// The waker's token; listeners follow, connections come after them.
+pub const WAKER: Token = Token(0);
+const LISTENERS: usize = 1;
+const LISTENERS_MAX: usize = 64;
+const CONNECTIONS: usize = LISTENERS + LISTENERS_MAX;
+
+/// Period of the background work of a loop.
+const CRON_MS: i64 = 100;
+/// Period of the walk over all connections.
+const SWEEP_MS: i64 = 1000;
+/// A connection that has not completed its first command by then is dropped.
+const FIRST_COMMAND_MS: i64 = 300_000;
+/// Longest time for active expiry in one turn, and the pause before it goes on.
+const EXPIRE_SLICE_US: u64 = 500;
+/// Turns longer than this are logged: something stalls the loop.
+const LONG_TURN: Duration = Duration::from_millis(100);
+
+/// What other threads ask of a loop.
+pub enum Message {
+    /// A connection that another loop accepted.
+    Accept(Accepted),
+    /// Bytes for a client: a published message, a line of MONITOR.
+    Deliver {
+        /// The client.
+        client: u64,
+        /// Encoded bytes.
+        bytes: Arc<[u8]>,
+    },
+    /// A blocked client was served (or unblocked) elsewhere.
+    Unblocked {
+        /// The client.
+        client: u64,
+        /// Its ticket.
+        ticket: u64,
+        /// The reply.
+        reply: Vec<u8>,
+    },
+    /// Drop a client.
+    Kill {
+        /// The client.
+        client: u64,
+    },
+    /// CLIENT PAUSE is over.
+    Unpause,
+    /// Listen on these instead (CONFIG SET port, bind); the old listeners are closed.
+    Listen(Vec<Listener>),
+    /// End.
+    Stop,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Cron,
+    Sweep,
+    Expire,
+    Unpause,
+    Blocked(u64),
+}
+
+/// One core loop; lives on its thread's stack.
+pub struct CoreLoop {
+    id: usize,
+    server: Arc<Server>,
+    poll: Poll,
+    listeners: Vec<Option<Listener>>,
+    connections: Vec<Option<Box<Connection>>>,
+    free: Vec<usize>,
+    by_id: HashMap<u64, usize, foldhash::fast::FixedState>,
+    timers: Timers<Timer>,
+    /// Connections with requests left over from the last turn.
+    again: Vec<usize>,
+    /// Connections that may have output.
+    output: Vec<usize>,
+    config: ConfigView,
+    scratch: Vec<u8>,
+    batch: Batch,
+    expire_shard: u16,
+    next_loop: usize,
+    stop: bool,
+}
+
+impl CoreLoop {
+    /// A loop with its poller and listeners; messages come by its mailbox in `server`.
+    pub fn new(id: usize, server: Arc<Server>, poll: Poll, config: ConfigView) -> Self {
+        CoreLoop {
+            id,
+            server,
+            poll,
+            listeners: Vec::new(),
+            connections: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::default(),
+            timers: Timers::default(),
+            again: Vec::new(),
+            output: Vec::new(),
+            config,
+            scratch: vec![0; READ_BYTES],
+            batch: Batch::default(),
+            expire_shard: id as u16,
+            next_loop: 0,
+            stop: false,
+        }
+    }
+
+    /// Adds a listener.
+    pub fn listen(&mut self, mut listener: Listener) {
+        let token = Token(LISTENERS + self.listeners.len());
+        if self.listeners.len() >= LISTENERS_MAX {
+            tracing::error!("too many addresses to listen on");
+            return;
+        }
+        match self
+            .poll
+            .registry()
+            .register(&mut listener, token, Interest::READABLE)
+        {
+            Ok(()) => self.listeners.push(Some(listener)),
+            Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
+        }
+    }
+
+    /// Runs until the server stops.
+    pub fn run(mut self) {
+        let server = self.server.clone();
+        let policy = Policy {
+            touch: true,
+            usage: Usage::Lru,
+            expire: true,
+        };
+        let mut data = Access::new(&server.space, policy, Prng::from_entropy());
+        let mut events = Events::with_capacity(1024);
+        let now_ms = clock::unix_ms() as i64;
+        self.timers.add(now_ms + CRON_MS, Timer::Cron);
+        self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
+        while !self.stop {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "waiting for sockets failed");
+                    break;
+                }
+                Ok(()) => {}
+            }
+            self.turn(&server, &mut data, &events);
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if !self.again.is_empty() || !self.output.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now_ms = clock::unix_ms() as i64;
+        self.timers
+            .next_ms()
+            .map(|at_ms| Duration::from_millis((at_ms - now_ms).max(0) as u64))
+    }
+
+    fn turn<'k>(&mut self, server: &'k Server, data: &mut Access<'k>, events: &Events) {
+        let began = Instant::now();
+        self.config.refresh();
+        let settings = self.config.get().clone();
+        data.now_ms = clock::unix_ms() as i64;
+        data.policy.usage = usage(&settings);
+        data.policy.expire = server.pause.until_ms(data.now_ms).is_none();
+        data.effects.published = settings.notify_keyspace_events;
+        let mut turn = Turn {
+            server,
+            settings: &settings,
+            data,
+            lane: self.id,
+            pass: None,
+        };
+        for event in events {
+            match event.token() {
+                WAKER => {}
+                Token(token) if token < CONNECTIONS => self.accept(&turn, token - LISTENERS),
+                Token(token) => self.on_event(&mut turn, token - CONNECTIONS, event),
+            }
+        }
+        for slot in std::mem::take(&mut self.again) {
+            self.resume(&mut turn, slot);
+        }
+        self.run_messages(&mut turn);
+        self.run_timers(&mut turn);
+        self.send(&mut turn);
+        // Commands of this turn may have posted to this loop itself (publish to own clients).
+        self.run_messages(&mut turn);
+        self.send(&mut turn);
+        turn.leave();
+        self.count(turn.data, server, began);
+    }
+
+    fn count(&self, data: &mut Access<'_>, server: &Server, began: Instant) {
+        let stats = &server.loops[self.id].stats;
+        stats.hits.add(std::mem::take(&mut data.hits));
+        stats.misses.add(std::mem::take(&mut data.misses));
+        stats.turns.add(1);
+        let elapsed = began.elapsed();
+        stats.turn_time_ns.add(elapsed.as_nanos() as u64);
+        if elapsed >= LONG_TURN {
+            tracing::debug!(
+                core_loop = self.id,
+                ms = elapsed.as_millis() as u64,
+                "a long turn of a core loop"
+            );
+        }
+    }
+
+    // ---- connections ---------------------------------------------------------------------------
+
+    fn accept(&mut self, turn: &Turn<'_, '_>, index: usize) {
+        loop {
+            let Some(Some(listener)) = self.listeners.get(index) else {
+                return;
+            };
+            let is_unix = matches!(listener, Listener::Unix(_));
+            match listener.accept() {
+                Ok(accepted) if is_unix && self.server.loops.len() > 1 => {
+                    // The unix socket has one listener; its connections are dealt out in turn.
+                    self.next_loop = (self.next_loop + 1) % self.server.loops.len();
+                    let target = self.next_loop;
+                    if target == self.id {
+                        self.admit(turn, accepted);
+                    } else {
+                        self.server.post(target, Message::Accept(accepted));
+                    }
+                }
+                Ok(accepted) => self.admit(turn, accepted),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a connection failed");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, turn: &Turn<'_, '_>, mut accepted: Accepted) {
+        let server = &self.server;
+        let refuse = |accepted: &mut Accepted, text: &str| {
+            server.stats.rejected_connections.fetch_add(1, Ordering::Relaxed);
+            // The socket is fresh: its buffer takes a line, and if it does not, the client is gone.
+            let _ = accepted.stream.write(text.as_bytes());
+        };
+        let count = server.clients_count.fetch_add(1, Ordering::AcqRel) + 1;
+        if count > turn.settings.maxclients as usize {
+            server.clients_count.fetch_sub(1, Ordering::AcqRel);
+            return refuse(&mut accepted, "-ERR max number of clients reached\r\n");
+        }
+        let open = turn.settings.protected_mode && turn.settings.requirepass.is_empty();
+        if open && !accepted.is_local {
+            server.clients_count.fetch_sub(1, Ordering::AcqRel);
+            return refuse(&mut accepted, PROTECTED);
+        }
+        server.stats.connections.fetch_add(1, Ordering::Relaxed);
+        let _ = accepted.stream.set_nodelay();
+        let _ = accepted.stream.set_keepalive(turn.settings.tcp_keepalive);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        let token = Token(CONNECTIONS + slot);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self
+            .poll
+            .registry()
+            .register(&mut accepted.stream, token, interest)
+        {
+            tracing::warn!(%error, "cannot watch a connection");
+            server.clients_count.fetch_sub(1, Ordering::AcqRel);
+            self.free.push(slot);
+            return;
+        }
+        let client = self.new_client(turn, &accepted);
+        self.by_id.insert(client.info.id, slot);
+        server.clients.lock().insert(client.info.id, client.info.clone());
+        self.connections[slot] = Some(Box::new(Connection::new(accepted.stream, client)));
+    }
+
+    fn new_client(&self, turn: &Turn<'_, '_>, accepted: &Accepted) -> Client {
+        use std::os::fd::AsRawFd;
+        let now_ms = turn.data.now_ms;
+        let info = Arc::new(ClientInfo {
+            id: self.server.client_ids.fetch_add(1, Ordering::Relaxed),
+            loop_id: self.id,
+            addr: accepted.peer.clone(),
+            laddr: accepted.local.clone(),
+            fd: accepted.stream.as_raw_fd(),
+            unix: accepted.stream.is_unix(),
+            created_ms: now_ms,
+            last_ms: now_ms.into(),
+            ..ClientInfo::default()
+        });
+        Client::new(self.server.clone(), info, turn.settings.requirepass.is_empty())
+    }
+
+    fn on_event(&mut self, turn: &mut Turn<'_, '_>, slot: usize, event: &Event) {
+        let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if event.is_writable() && connection.wants_write {
+            connection.wants_write = false;
+            if !connection.flush(turn) {
+                return self.drop_connection(turn, slot);
+            }
+        }
+        if event.is_error() {
+            return self.drop_connection(turn, slot);
+        }
+        if event.is_readable() || event.is_read_closed() {
+            let next = connection.on_readable(turn, &mut self.scratch, &mut self.batch);
+            self.after(turn, slot, next);
+        }
+    }
+
+    fn resume(&mut self, turn: &mut Turn<'_, '_>, slot: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            return;
+        };
+        // Either requests were left over, or the socket had more than one read took.
+        let next = match connection.resume(turn, &mut self.batch) {
+            Next::Wait => connection.on_readable(turn, &mut self.scratch, &mut self.batch),
+            next => next,
+        };
+        self.after(turn, slot, next);
+    }
+
+    /// What a connection wants after its requests ran; its output is sent at the end of the turn.
+    fn after(&mut self, turn: &mut Turn<'_, '_>, slot: usize, next: Next) {
+        let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match next {
+            Next::Wait => {}
+            Next::Again => self.again.push(slot),
+            Next::Close => connection.client.closing = true,
+        }
+        if let Some(ticket) = &connection.client.ticket
+            && let Some(deadline_ms) = ticket.wait.deadline_ms
+        {
+            self.timers.add(deadline_ms, Timer::Blocked(ticket.id));
+        }
+        if connection.paused
+            && let Some(until_ms) = turn.server.pause.until_ms(turn.data.now_ms)
+        {
+            self.timers.add(until_ms, Timer::Unpause);
+        }
+        self.queue_output(slot);
+    }
+
+    fn queue_output(&mut self, slot: usize) {
+        if let Some(Some(connection)) = self.connections.get_mut(slot)
+            && !connection.queued_for_output
+        {
+            connection.queued_for_output = true;
+            self.output.push(slot);
+        }
+    }
+
+    /// Sends the output of all connections that ran something in this turn.
+    fn send(&mut self, turn: &mut Turn<'_, '_>) {
+        let mut slots = std::mem::take(&mut self.output);
+        for slot in slots.drain(..) {
+            let Some(Some(connection)) = self.connections.get_mut(slot) else {
+                continue;
+            };
+            connection.queued_for_output = false;
+            let alive = connection.wants_write || connection.flush(turn);
+            connection.publish_info(turn.data.now_ms);
+            let done = connection.client.closing && connection.output_bytes() == 0;
+            if !alive || done || connection.over_output_limit(turn) {
+                self.drop_connection(turn, slot);
+            }
+        }
+        if self.output.is_empty() {
+            self.output = slots;
+        }
+    }
+
+    fn drop_connection(&mut self, turn: &mut Turn<'_, '_>, slot: usize) {
+        let Some(mut connection) = self.connections.get_mut(slot).and_then(Option::take) else {
+            return;
+        };
+        let _ = self.poll.registry().deregister(&mut connection.stream);
+        self.by_id.remove(&connection.client.info.id);
+        self.free.push(slot);
+        connection.client.leave(turn);
+        self.server.clients_count.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    // ---- messages ------------------------------------------------------------------------------
+
+    fn run_messages(&mut self, turn: &mut Turn<'_, '_>) {
+        for message in self.server.clone().loops[self.id].mailbox.take(Vec::new()) {
+            match message {
+                Message::Accept(accepted) => self.admit(turn, accepted),
+                Message::Deliver { client, bytes } => self.deliver(client, &bytes),
+                Message::Unblocked {
+                    client,
+                    ticket,
+                    reply,
+                } => self.unblocked(turn, client, ticket, &reply),
+                Message::Kill { client } => {
+                    if let Some(&slot) = self.by_id.get(&client) {
+                        self.drop_connection(turn, slot);
+                    }
+                }
+                Message::Unpause => self.unpause(turn),
+                Message::Listen(listeners) => self.replace_listeners(listeners),
+                Message::Stop => self.stop = true,
+            }
+        }
+    }
+
+    fn deliver(&mut self, client: u64, bytes: &[u8]) {
+        let Some(&slot) = self.by_id.get(&client) else {
+            return;
+        };
+        if let Some(Some(connection)) = self.connections.get_mut(slot) {
+            connection.reply().raw(bytes);
+        }
+        self.queue_output(slot);
+    }
+
+    fn unblocked(&mut self, turn: &mut Turn<'_, '_>, client: u64, ticket: u64, reply: &[u8]) {
+        let Some(&slot) = self.by_id.get(&client) else {
+            return;
+        };
+        let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if connection
+            .client
+            .ticket
+            .as_ref()
+            .is_none_or(|open| open.id != ticket)
+        {
+            return;
+        }
+        connection.client.ticket = None;
+        turn.server
+            .stats
+            .blocked_clients
+            .store(turn.server.tickets.len(), Ordering::Relaxed);
+        connection.reply().raw(reply);
+        let next = connection.resume(turn, &mut self.batch);
+        self.after(turn, slot, next);
+    }
+
+    fn unpause(&mut self, turn: &mut Turn<'_, '_>) {
+        turn.data.policy.expire = turn.server.pause.until_ms(turn.data.now_ms).is_none();
+        let slots = 0..self.connections.len();
+        for slot in slots {
+            if let Some(Some(connection)) = self.connections.get_mut(slot)
+                && std::mem::take(&mut connection.paused)
+            {
+                let next = connection.resume(turn, &mut self.batch);
+                self.after(turn, slot, next);
+            }
+        }
+    }
+
+    fn replace_listeners(&mut self, listeners: Vec<Listener>) {
+        for slot in &mut self.listeners {
+            let keep = matches!(slot, Some(Listener::Unix(_)));
+            if let (false, Some(mut old)) = (keep, if keep { None } else { slot.take() }) {
+                let _ = self.poll.registry().deregister(&mut old);
+            }
+        }
+        for listener in listeners {
+            self.listen(listener);
+        }
+    }
+
+    // ---- timers --------------------------------------------------------------------------------
+
+    fn run_timers(&mut self, turn: &mut Turn<'_, '_>) {
+        let now_ms = turn.data.now_ms;
+        while let Some(timer) = self.timers.due(now_ms) {
+            match timer {
+                Timer::Cron => {
+                    self.timers.add(now_ms + CRON_MS, Timer::Cron);
+                    self.expire(turn);
+                    if self.id == 0 {
+                        crate::stats::sample_rates(turn.server, now_ms);
+                    }
+                }
+                Timer::Expire => self.expire(turn),
+                Timer::Sweep => {
+                    self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
+                    self.sweep(turn);
+                }
+                Timer::Unpause => {
+                    if turn.server.pause.until_ms(now_ms).is_none() {
+                        self.unpause(turn);
+                    }
+                }
+                Timer::Blocked(ticket) => self.time_out(turn, ticket),
+            }
+        }
+    }
+
+    /// A slice of active expiry over this loop's share of the shards; goes on soon after if there
+    /// is more to do, with other clients served in between.
+    fn expire(&mut self, turn: &mut Turn<'_, '_>) {
+        let server = turn.server;
+        if !server.active_expire.load(Ordering::Relaxed) || !turn.data.policy.expire {
+            return;
+        }
+        let began = clock::monotonic_us();
+        let deadline_us = began + EXPIRE_SLICE_US;
+        let shards = server.space.shards_count();
+        let (db, step) = (turn.data.db, server.loops.len());
+        let mut unfinished = false;
+        for _ in 0..shards.div_ceil(step) {
+            turn.enter();
+            turn.data.hold(|space| space.lock_one(self.expire_shard));
+            let pass = turn.data.expire_due(self.expire_shard, deadline_us);
+            unfinished |= pass.unfinished;
+            let stats = &server.loops[self.id].stats;
+            stats.expired_keys.add(turn.data.effects.expired);
+            stats.expired_fields.add(turn.data.effects.expired_fields);
+            let words: [flashdb_resp::Args<'_>; 1] = [flashdb_resp::Args::new(b"expire", &EXPIRE_WORDS)];
+            let ready = crate::commit::commit(server, turn.data, &words[0]);
+            crate::dispatch::serve(turn, ready);
+            turn.leave();
+            if !pass.unfinished {
+                let next = usize::from(self.expire_shard) + step;
+                self.expire_shard = if next >= shards {
+                    self.id as u16
+                } else {
+                    next as u16
+                };
+            }
+            if clock::monotonic_us() >= deadline_us {
+                unfinished = true;
+                break;
+            }
+        }
+        turn.data.db = db;
+        let stats = &server.loops[self.id].stats;
+        stats.expire_time_ns.add((clock::monotonic_us() - began) * 1000);
+        if unfinished {
+            stats.expire_time_caps.add(1);
+            self.timers.add(turn.data.now_ms + 2, Timer::Expire);
+        }
+    }
+
+    fn time_out(&mut self, turn: &mut Turn<'_, '_>, ticket: u64) {
+        let Some(ticket) = turn.server.tickets.get(ticket) else {
+            return;
+        };
+        if !turn.server.tickets.close(&ticket) {
+            return;
+        }
+        turn.enter();
+        blocking::leave_queues(&ticket, turn.data);
+        let mut reply = Reply::new(ticket.protocol);
+        ticket.wait.on_timeout.write(&mut reply);
+        self.unblocked(turn, ticket.client.id, ticket.id, reply.bytes());
+    }
+
+    /// Looks at every connection once a second: idle ones, those over a soft limit, and the memory
+    /// of all clients together.
+    fn sweep(&mut self, turn: &mut Turn<'_, '_>) {
+        let now_ms = turn.data.now_ms;
+        let idle_max_ms = i64::from(turn.settings.timeout) * 1000;
+        for slot in 0..self.connections.len() {
+            let Some(Some(connection)) = self.connections.get_mut(slot) else {
+                continue;
+            };
+            let info = &connection.client.info;
+            let idle_ms = now_ms - info.last_ms.load(Ordering::Relaxed);
+            let exempt = connection.client.ticket.is_some()
+                || connection.client.monitor
+                || connection.client.subscriptions() > 0;
+            let timed_out = idle_max_ms > 0 && idle_ms > idle_max_ms && !exempt;
+            let never_spoke = !connection.has_spoken && now_ms - info.created_ms > FIRST_COMMAND_MS;
+            if timed_out || never_spoke || connection.over_output_limit(turn) {
+                self.drop_connection(turn, slot);
+            } else if idle_ms > 2 * SWEEP_MS {
+                connection.shrink();
+            }
+        }
+        if self.id == 0 {
+            crate::client::evict_over_limit(turn.server, turn.settings);
+        }
+    }
+}
+
+static EXPIRE_WORDS: [flashdb_base::args::Span; 1] = [flashdb_base::args::Span { start: 0, len: 6 }];
+
+fn usage(settings: &flashdb_config::Settings) -> Usage {
+    use flashdb_config::MaxmemoryPolicy::{AllkeysLfu, VolatileLfu};
+    if matches!(settings.maxmemory_policy, AllkeysLfu | VolatileLfu) {
+        Usage::Lfu {
+            log_factor: settings.lfu_log_factor,
+            decay_minutes: settings.lfu_decay_time,
+        }
+    } else {
+        Usage::Lru
+    }
+}
+
+/// Answer to a remote client while there is no password.
+const PROTECTED: &str = "-DENIED FlashDB is running in protected mode because protected mode is enabled and no \
+    password is set for the default user. In this mode connections are only accepted from the loopback interface. \
+    To connect from other machines, set a password with 'CONFIG SET requirepass' from the machine itself, or turn \
+    the mode off with 'CONFIG SET protected-mode no' there (or in the configuration file), if nobody else can \
+    reach the server.\r\n";
+
+/// The error of a client that an administrator unblocked.
+pub const UNBLOCKED: ErrorReply = ErrorReply::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");

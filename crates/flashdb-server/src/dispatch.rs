@@ -1,0 +1,460 @@
+//! From a request to its reply: look up the row, pass the gates, lock, run, commit. Gates are in
+//! Redis's order, so that a request wrong in two ways gets the same error. No command is known by
+//! name here; what differs is a flag in its row.
+
+use crate::blocking::{self, ReadyKey};
+use crate::client::{Client, Multi, ReplyMode};
+use crate::commit;
+use crate::server::Server;
+use flashdb_base::hash::hash_bytes;
+use flashdb_command::error::{self, ErrorReply};
+use flashdb_command::registry::{self, Command};
+use flashdb_command::{Context, Flags, Mode};
+use flashdb_config::{ProtectedAction, Settings};
+use flashdb_resp::{Args, Reply};
+use flashdb_store::{Access, GatePass, ShardSet};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// What a core loop lends to the dispatcher for a turn.
+pub struct Turn<'t, 'k> {
+    /// The server.
+    pub server: &'k Server,
+    /// Settings of the turn.
+    pub settings: &'t Settings,
+    /// Data access.
+    pub data: &'t mut Access<'k>,
+    /// Lane of the gate that the loop enters by.
+    pub lane: usize,
+    /// Held while commands run; `None` between batches.
+    pub pass: Option<GatePass<'k>>,
+}
+
+/// How the connection goes on after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next request.
+    Continue,
+    /// Later: the client waits in a blocking command.
+    Blocked,
+    /// Not at all until the pause ends; the request was not executed.
+    Paused,
+    /// The connection is to be closed after what has been written.
+    Close,
+}
+
+impl<'k> Turn<'_, 'k> {
+    /// Enters the gate unless inside already.
+    #[inline]
+    pub fn enter(&mut self) {
+        if self.pass.is_none() {
+            self.pass = Some(self.server.space.gate().enter(self.lane));
+        }
+    }
+
+    /// Leaves the gate and whatever is locked.
+    #[inline]
+    pub fn leave(&mut self) {
+        self.data.release();
+        self.pass = None;
+    }
+
+    fn close_gate(&mut self) {
+        self.leave();
+        self.pass = Some(self.server.space.gate().close());
+        self.data.hold(|space| space.lock_as_touched());
+    }
+}
+
+/// Runs one request of `client` and writes its reply.
+pub fn execute(
+    turn: &mut Turn<'_, '_>,
+    client: &mut Client,
+    reply: &mut Reply,
+    args: Args<'_>,
+    resolved: Option<Command>,
+) -> Flow {
+    let start = reply.len();
+    let command = match resolved.map_or_else(|| turn.server.registry.resolve(&args), Ok) {
+        Ok(command) => command,
+        Err(error) => return refuse(turn, client, reply, None, error),
+    };
+    match gates(turn, client, &command, &args) {
+        Ok(Gate::Run) => {}
+        Ok(Gate::Queue) => {
+            queue(client, command, &args, reply);
+            return settle_reply_mode(client, reply, start, Flow::Continue);
+        }
+        Ok(Gate::Pause) => return Flow::Paused,
+        Err(error) => return refuse(turn, client, reply, Some(command), error),
+    }
+    let flow = match lock(turn, client, &command, &args) {
+        Ok(()) => run(turn, client, reply, args, command),
+        Err(error) => return refuse(turn, client, reply, Some(command), error),
+    };
+    settle_reply_mode(client, reply, start, flow)
+}
+
+/// Locks what the command needs.
+fn lock(
+    turn: &mut Turn<'_, '_>,
+    client: &Client,
+    command: &Command,
+    args: &Args<'_>,
+) -> Result<(), ErrorReply> {
+    let spec = command.spec;
+    let exclusive = spec.flags.has(Flags::EXCLUSIVE)
+        || (spec.flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.exclusive));
+    turn.data.db = client.db;
+    if exclusive {
+        turn.close_gate();
+        return Ok(());
+    }
+    turn.enter();
+    if let Some(at) = command.single_key {
+        let key = args.at(at as usize);
+        let shard = turn.server.space.shard_of(key);
+        turn.data.hold_key(key, shard, hash_bytes(key));
+    } else if !spec.keys.is_empty() || spec.keys_of.is_some() {
+        // A request whose keys cannot be found is wrong; its handler says in which way.
+        let positions = spec.key_positions(args).unwrap_or_default();
+        let shards: ShardSet = positions
+            .iter()
+            .map(|&at| turn.server.space.shard_of(args.at(at as usize)))
+            .collect();
+        turn.data.hold(|space| space.lock(shards));
+    } else {
+        turn.data.release();
+    }
+    Ok(())
+}
+
+/// Runs a command whose locks are held, commits, and serves the clients that it woke.
+fn run(
+    turn: &mut Turn<'_, '_>,
+    client: &mut Client,
+    reply: &mut Reply,
+    args: Args<'_>,
+    command: Command,
+) -> Flow {
+    let (flow, ready) = run_held(turn, client, reply, args, command, true);
+    serve(turn, ready);
+    if turn.pass.as_ref().is_some_and(GatePass::is_exclusive) {
+        turn.leave();
+    }
+    flow
+}
+
+/// Serves blocked clients; the locks of the command that woke them are given up first.
+pub fn serve(turn: &mut Turn<'_, '_>, ready: Vec<ReadyKey>) {
+    if ready.is_empty() {
+        return;
+    }
+    if !turn.data.held().is_lazy() {
+        turn.data.release();
+    }
+    blocking::serve(turn.server, turn.settings, turn.data, ready);
+}
+
+/// Runs a command under the locks that `turn.data` holds and commits its effects. Unless `measured`,
+/// the caller accounts for its time. Returns the keys to be served.
+pub fn run_held(
+    turn: &mut Turn<'_, '_>,
+    client: &mut Client,
+    reply: &mut Reply,
+    args: Args<'_>,
+    command: Command,
+    measured: bool,
+) -> (Flow, Vec<ReadyKey>) {
+    let server = turn.server;
+    if server.monitors.any() {
+        server
+            .monitors
+            .feed(server, command.spec, client.db, &client.info, &args);
+    }
+    turn.data.policy.touch = !client.no_touch;
+    let start = reply.len();
+    let began = measured.then(Instant::now);
+    let mode = Mode {
+        deny_blocking: false,
+        ..Mode::default()
+    };
+    let (failed, block) = call(turn, client, reply, args, command, mode);
+    let stats = &server.loops[turn.lane].stats;
+    stats.commands.add(1);
+    if failed {
+        stats.of(&command).failed.add(1);
+    }
+    if let Some(began) = began {
+        let elapsed_ns = began.elapsed().as_nanos() as u64;
+        stats
+            .of(&command)
+            .record(elapsed_ns, turn.settings.latency_tracking);
+        stats.command_time_ns.add(elapsed_ns);
+        note_slow(turn, client, &args, command, elapsed_ns);
+    }
+    if turn.data.effects.expired > 0 {
+        stats.expired_keys.add(turn.data.effects.expired);
+    }
+    if turn.data.effects.expired_fields > 0 {
+        stats.expired_fields.add(turn.data.effects.expired_fields);
+    }
+    client.last_command = Some(command);
+    let ready = commit::commit(server, turn.data, &args);
+    let Some(wait) = block else {
+        return (
+            if client.closing {
+                Flow::Close
+            } else {
+                Flow::Continue
+            },
+            ready,
+        );
+    };
+    reply.truncate(start);
+    let request = wait.request.clone().unwrap_or_else(|| args.to_owned());
+    let ticket = server
+        .tickets
+        .open(&client.info, command, request, reply.protocol(), wait, turn.data);
+    client.ticket = Some(ticket);
+    (Flow::Blocked, ready)
+}
+
+/// Calls a handler; an error becomes the reply. Returns whether it failed, and its wish to wait.
+pub fn call(
+    turn: &mut Turn<'_, '_>,
+    client: &mut Client,
+    reply: &mut Reply,
+    args: Args<'_>,
+    command: Command,
+    mode: Mode,
+) -> (bool, Option<flashdb_command::BlockRequest>) {
+    let start = reply.len();
+    let mut context = Context {
+        spec: command.spec,
+        args,
+        data: turn.data,
+        reply,
+        settings: turn.settings,
+        session: client,
+        mode,
+        block: None,
+    };
+    let result = (command.spec.handler)(&mut context);
+    let block = context.block.take();
+    if let Err(error) = result {
+        reply.truncate(start);
+        reply.error_bytes(error.text());
+        turn.server.stats.error(error.code());
+        return (true, None);
+    }
+    (false, block)
+}
+
+fn note_slow(turn: &Turn<'_, '_>, client: &Client, args: &Args<'_>, command: Command, elapsed_ns: u64) {
+    let settings = turn.settings;
+    let elapsed_us = elapsed_ns / 1000;
+    let slow = settings.slowlog_log_slower_than >= 0 && elapsed_us as i64 >= settings.slowlog_log_slower_than;
+    if slow && !command.spec.flags.has(Flags::SKIP_SLOWLOG) {
+        let name = client.info.names.lock().name.clone();
+        turn.server.slowlog.lock().add(
+            command.spec,
+            args,
+            elapsed_us,
+            turn.data.now_ms / 1000,
+            &client.info.addr,
+            &name,
+            settings.slowlog_max_len as usize,
+        );
+    }
+    let threshold_ms = settings.latency_monitor_threshold;
+    if threshold_ms > 0 && elapsed_us / 1000 >= threshold_ms {
+        let event = if command.spec.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        turn.server
+            .latency
+            .add(event, turn.data.now_ms / 1000, elapsed_us / 1000);
+    }
+}
+
+enum Gate {
+    Run,
+    Queue,
+    Pause,
+}
+
+/// Everything that may keep a command from running, in Redis's order.
+fn gates(
+    turn: &Turn<'_, '_>,
+    client: &Client,
+    command: &Command,
+    args: &Args<'_>,
+) -> Result<Gate, ErrorReply> {
+    let (spec, flags) = (command.spec, command.spec.flags);
+    if !spec.accepts(args.len()) {
+        return Err(error::wrong_arity(&spec.full_name()));
+    }
+    if flags.has(Flags::NEEDS_DEBUG) {
+        debug_allowed(turn.settings, client)?;
+    }
+    if !client.authenticated && !flags.has(Flags::NO_AUTH) {
+        return Err(ErrorReply::fixed("NOAUTH Authentication required."));
+    }
+    if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
+        return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
+    }
+    let restricted = client.subscriptions() > 0 && !client.is_resp3;
+    if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
+        return Err(ErrorReply::new(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            spec.full_name()
+        )));
+    }
+    if turn.server.pause.until_ms(turn.data.now_ms).is_some() && is_held_back(turn, client, flags) {
+        return Ok(Gate::Pause);
+    }
+    if client.multi.is_some() && !flags.has(Flags::IMMEDIATE) {
+        return Ok(Gate::Queue);
+    }
+    Ok(Gate::Run)
+}
+
+fn is_held_back(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
+    if flags.has(Flags::IGNORES_PAUSE) {
+        return false;
+    }
+    if !turn.server.pause.writes_only() {
+        return true;
+    }
+    let queued_write =
+        flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.writes);
+    flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || queued_write
+}
+
+fn debug_allowed(settings: &Settings, client: &Client) -> Result<(), ErrorReply> {
+    let allowed = match settings.enable_debug_command {
+        ProtectedAction::Yes => true,
+        ProtectedAction::Local => client.info.unix || is_loopback(&client.info.addr),
+        ProtectedAction::No => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(ErrorReply::fixed(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it \
+         from a local connection, otherwise you need to set this option in the configuration file, and then \
+         restart the server.",
+    ))
+}
+
+fn is_loopback(addr: &str) -> bool {
+    addr.parse::<std::net::SocketAddr>()
+        .is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
+}
+
+/// Answers a refused request; inside MULTI the transaction is lost with it.
+fn refuse(
+    turn: &mut Turn<'_, '_>,
+    client: &mut Client,
+    reply: &mut Reply,
+    command: Option<Command>,
+    error: ErrorReply,
+) -> Flow {
+    let start = reply.len();
+    if let Some(multi) = &mut client.multi {
+        multi.failed = true;
+    }
+    if let Some(command) = command {
+        turn.server.loops[turn.lane].stats.of(&command).rejected.add(1);
+    }
+    turn.server.stats.error(error.code());
+    // A refused EXEC ends its transaction, and says why nothing of it happened.
+    if command.is_some_and(|command| command.spec.flags.has(Flags::RUNS_QUEUE))
+        && client.multi.take().is_some()
+    {
+        let mut text = b"EXECABORT Transaction discarded because of: ".to_vec();
+        let words = error.text();
+        let rest = words.strip_prefix(b"-").unwrap_or(words);
+        text.extend_from_slice(rest.strip_prefix(b"ERR ").unwrap_or(rest));
+        crate::commands::transaction::unwatch_all(client, turn.data);
+        reply.error_bytes(&text);
+    } else {
+        reply.error_bytes(error.text());
+    }
+    settle_reply_mode(client, reply, start, Flow::Continue)
+}
+
+fn queue(client: &mut Client, command: Command, args: &Args<'_>, reply: &mut Reply) {
+    let multi = client.multi.get_or_insert_with(Multi::default);
+    let request = args.to_owned();
+    multi.bytes += request.memory_bytes() + size_of::<(Command, flashdb_resp::OwnedArgs)>();
+    let flags = command.spec.flags;
+    multi.exclusive |= flags.has(Flags::EXCLUSIVE);
+    multi.writes |= flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
+    multi.queue.push((command, request));
+    client.info.queued_bytes.store(multi.bytes, Ordering::Relaxed);
+    reply.simple("QUEUED");
+}
+
+/// CLIENT REPLY OFF and SKIP: takes back what was written.
+#[inline]
+fn settle_reply_mode(client: &mut Client, reply: &mut Reply, start: usize, flow: Flow) -> Flow {
+    match client.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => reply.truncate(start),
+        ReplyMode::SkipNext => client.reply_mode = ReplyMode::SkipThis,
+        ReplyMode::SkipThis => {
+            reply.truncate(start);
+            client.reply_mode = ReplyMode::On;
+        }
+    }
+    flow
+}
+
+/// Whether a request may run in a window with others: one key, no gate to look at, nothing that
+/// ends the batch. See [`crate::connection`].
+#[inline]
+pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
+    const ALONE: [Flags; 6] = [
+        Flags::EXCLUSIVE,
+        Flags::BLOCKING,
+        Flags::IMMEDIATE,
+        Flags::NEEDS_DEBUG,
+        Flags::ADMIN,
+        Flags::NO_AUTH,
+    ];
+    command.single_key.is_some()
+        && command.spec.accepts(args.len())
+        && !ALONE.iter().any(|flag| command.spec.flags.has(*flag))
+}
+
+/// Whether a client is in a state in which its requests may run in windows.
+#[inline]
+pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
+    client.authenticated
+        && client.multi.is_none()
+        && client.reply_mode == ReplyMode::On
+        && (client.is_resp3 || client.subscriptions() == 0)
+        && turn.server.pause.until_ms(turn.data.now_ms).is_none()
+}
+
+/// Resolves a request's command if it is a plain one (no container).
+#[inline]
+pub fn resolve_plain(server: &Server, client: &Client, args: &Args<'_>) -> Option<Command> {
+    let name = args.at(0);
+    if let Some(last) = client.last_command
+        && last.spec.container.is_empty()
+        && last.spec.subcommands.is_empty()
+        && last.spec.name.len() == name.len()
+        && name.eq_ignore_ascii_case(last.spec.name.as_bytes())
+    {
+        return Some(last);
+    }
+    let registry: &registry::Registry = &server.registry;
+    registry
+        .find(name)
+        .filter(|command| command.spec.subcommands.is_empty())
+}

@@ -1,0 +1,91 @@
+//! MONITOR: clients that are sent every command before it runs. With no such client the cost is one
+//! relaxed load per command.
+
+use crate::client::ClientInfo;
+use crate::server::Server;
+use flashdb_command::{CommandSpec, Flags};
+use flashdb_resp::Args;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The watching clients.
+#[derive(Default)]
+pub struct Monitors {
+    count: AtomicUsize,
+    clients: Mutex<Vec<Arc<ClientInfo>>>,
+}
+
+impl Monitors {
+    /// Whether anybody watches.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Adds a client.
+    pub fn add(&self, client: &Arc<ClientInfo>) {
+        let mut clients = self.clients.lock();
+        clients.push(client.clone());
+        self.count.store(clients.len(), Ordering::Release);
+    }
+
+    /// Takes a client out.
+    pub fn remove(&self, id: u64) {
+        let mut clients = self.clients.lock();
+        clients.retain(|client| client.id != id);
+        self.count.store(clients.len(), Ordering::Release);
+    }
+
+    /// Sends one command to all of them: `+<seconds>.<micros> [<db> <address>] "word" …`.
+    /// Commands that carry secrets are shown without their words.
+    pub fn feed(&self, server: &Server, spec: &CommandSpec, db: u16, from: &ClientInfo, args: &Args<'_>) {
+        if spec.flags.has(Flags::SKIP_MONITOR) {
+            return;
+        }
+        let now_us = flashdb_base::clock::unix_us();
+        let source = if from.unix {
+            format!("unix:{}", from.laddr)
+        } else {
+            from.addr.clone()
+        };
+        let mut line = format!(
+            "+{}.{:06} [{db} {source}]",
+            now_us / 1_000_000,
+            now_us % 1_000_000
+        )
+        .into_bytes();
+        let shown = if spec.flags.has(Flags::SENSITIVE) {
+            1
+        } else {
+            args.len()
+        };
+        for (index, word) in args.iter().enumerate() {
+            line.push(b' ');
+            quote(&mut line, if index < shown { word } else { b"(redacted)" });
+        }
+        line.extend_from_slice(b"\r\n");
+        let line: Arc<[u8]> = line.into();
+        for client in self.clients.lock().iter() {
+            server.deliver(client, line.clone());
+        }
+    }
+}
+
+/// Appends `word` in double quotes, bytes that do not print escaped as in Redis.
+pub fn quote(out: &mut Vec<u8>, word: &[u8]) {
+    out.push(b'"');
+    for &byte in word {
+        match byte {
+            b'\\' | b'"' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x07 => out.extend_from_slice(b"\\a"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x20..=0x7e => out.push(byte),
+            other => out.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+        }
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,142 @@
+//! Channels, patterns and shard channels with their subscribers. A message is encoded once per
+//! protocol version and handed to the subscribers' loops by reference.
+
+use crate::client::{ClientInfo, flags};
+use crate::server::Server;
+use flashdb_base::glob;
+use flashdb_base::notify_flags::NotifyFlags;
+use flashdb_resp::{Protocol, Reply};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+type Subscribers = Vec<Arc<ClientInfo>>;
+
+#[derive(Default)]
+struct Channels {
+    channels: HashMap<Vec<u8>, Subscribers>,
+    patterns: HashMap<Vec<u8>, Subscribers>,
+    shard_channels: HashMap<Vec<u8>, Subscribers>,
+}
+
+/// Which of the three name spaces is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SUBSCRIBE.
+    Channel,
+    /// PSUBSCRIBE.
+    Pattern,
+    /// SSUBSCRIBE.
+    Shard,
+}
+
+/// All subscriptions.
+#[derive(Default)]
+pub struct PubSub(RwLock<Channels>);
+
+impl Channels {
+    fn of(&mut self, kind: Kind) -> &mut HashMap<Vec<u8>, Subscribers> {
+        match kind {
+            Kind::Channel => &mut self.channels,
+            Kind::Pattern => &mut self.patterns,
+            Kind::Shard => &mut self.shard_channels,
+        }
+    }
+}
+
+impl PubSub {
+    /// Adds a subscription; the client keeps the list of its own.
+    pub fn subscribe(&self, kind: Kind, name: &[u8], client: &Arc<ClientInfo>) {
+        self.0
+            .write()
+            .of(kind)
+            .entry(name.to_vec())
+            .or_default()
+            .push(client.clone());
+    }
+
+    /// Takes a subscription back.
+    pub fn unsubscribe(&self, kind: Kind, name: &[u8], client: &Arc<ClientInfo>) {
+        let mut channels = self.0.write();
+        let names = channels.of(kind);
+        if let Some(subscribers) = names.get_mut(name) {
+            subscribers.retain(|subscriber| subscriber.id != client.id);
+            if subscribers.is_empty() {
+                names.remove(name);
+            }
+        }
+    }
+
+    /// Sends a message to a channel and to the patterns that match it; returns how many got it.
+    pub fn publish(&self, server: &Server, channel: &[u8], message: &[u8]) -> usize {
+        let channels = self.0.read();
+        let mut receivers = 0;
+        if let Some(subscribers) = channels.channels.get(channel) {
+            receivers += send(server, subscribers, &[b"message", channel, message]);
+        }
+        for (pattern, subscribers) in &channels.patterns {
+            if glob::matches(pattern, channel) {
+                receivers += send(server, subscribers, &[b"pmessage", pattern, channel, message]);
+            }
+        }
+        receivers
+    }
+
+    /// Sends a message to a shard channel; returns how many got it.
+    pub fn publish_shard(&self, server: &Server, channel: &[u8], message: &[u8]) -> usize {
+        let channels = self.0.read();
+        let subscribers = channels.shard_channels.get(channel);
+        subscribers.map_or(0, |subscribers| {
+            send(server, subscribers, &[b"smessage", channel, message])
+        })
+    }
+
+    /// Publishes a key-space event on the channel families that `enabled` names.
+    pub fn key_event(&self, server: &Server, enabled: NotifyFlags, db: u16, key: &[u8], event: &str) {
+        if enabled.contains(NotifyFlags::KEYSPACE) {
+            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+            self.publish(server, &channel, event.as_bytes());
+        }
+        if enabled.contains(NotifyFlags::KEYEVENT) {
+            self.publish(server, format!("__keyevent@{db}__:{event}").as_bytes(), key);
+        }
+    }
+
+    /// Names of `kind` that somebody subscribed to and that match `pattern`.
+    pub fn names(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Vec<u8>> {
+        let mut channels = self.0.write();
+        let names = channels.of(kind).keys();
+        names
+            .filter(|name| pattern.is_none_or(|pattern| glob::matches(pattern, name)))
+            .cloned()
+            .collect()
+    }
+
+    /// Subscribers of a name.
+    pub fn subscribers_count(&self, kind: Kind, name: &[u8]) -> usize {
+        self.0.write().of(kind).get(name).map_or(0, Vec::len)
+    }
+
+    /// Number of names of `kind` that somebody subscribed to.
+    pub fn names_count(&self, kind: Kind) -> usize {
+        self.0.write().of(kind).len()
+    }
+}
+
+fn send(server: &Server, subscribers: &[Arc<ClientInfo>], parts: &[&[u8]]) -> usize {
+    let mut encoded: [Option<Arc<[u8]>>; 2] = [None, None];
+    for subscriber in subscribers {
+        let resp3 = subscriber.flags.load(Ordering::Relaxed) & flags::RESP3 != 0;
+        let bytes = encoded[usize::from(resp3)].get_or_insert_with(|| {
+            let mut reply = Reply::new(if resp3 { Protocol::Resp3 } else { Protocol::Resp2 });
+            reply.push(parts.len());
+            for part in parts {
+                reply.bulk(part);
+            }
+            reply.into_bytes().into()
+        });
+        server.deliver(subscriber, bytes.clone());
+    }
+    subscribers.len()
+}

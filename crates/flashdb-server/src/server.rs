@@ -1,0 +1,115 @@
+//! What all core loops share: the keyspace, the command table, the configuration, the clients, and
+//! the registries for publish/subscribe, blocked clients, slow log, latency and statistics.
+
+use crate::blocking::Tickets;
+use crate::client::ClientInfo;
+use crate::core_loop::Message;
+use crate::latency::LatencyMonitor;
+use crate::monitor::Monitors;
+use crate::pause::Pause;
+use crate::pubsub::PubSub;
+use crate::slowlog::SlowLog;
+use crate::stats::{LoopStats, Stats};
+use flashdb_command::Registry;
+use flashdb_config::logging::LogControl;
+use flashdb_config::{ConfigStore, Settings};
+use flashdb_io::mailbox::Mailbox;
+use flashdb_store::Keyspace;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+/// One core loop as others see it.
+pub struct LoopHandle {
+    /// Messages for the loop.
+    pub mailbox: Mailbox<Message>,
+    /// Its counters.
+    pub stats: LoopStats,
+}
+
+/// The server's shared state.
+pub struct Server {
+    /// The data.
+    pub space: Keyspace,
+    /// The command table.
+    pub registry: Registry,
+    /// The configuration with its way to change.
+    pub config: Arc<ConfigStore>,
+    /// The log's level.
+    pub log: LogControl,
+    /// Core loops.
+    pub loops: Vec<LoopHandle>,
+    /// Connected clients by id.
+    pub clients: Mutex<BTreeMap<u64, Arc<ClientInfo>>>,
+    /// Number of connected clients, for the limit.
+    pub clients_count: AtomicUsize,
+    /// Next client id.
+    pub client_ids: AtomicU64,
+    /// Channels and their subscribers.
+    pub pubsub: PubSub,
+    /// Blocked clients.
+    pub tickets: Tickets,
+    /// Clients that see every command.
+    pub monitors: Monitors,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Slow commands.
+    pub slowlog: Mutex<SlowLog>,
+    /// Latency events.
+    pub latency: LatencyMonitor,
+    /// Counters that are not per loop.
+    pub stats: Stats,
+    /// Random id of this run, 40 hexadecimal digits.
+    pub run_id: String,
+    /// Random replication id, 40 hexadecimal digits; changed by DEBUG CHANGE-REPL-ID.
+    pub replication_id: Mutex<String>,
+    /// Unix time of the start, ms.
+    pub started_ms: i64,
+    /// Changes since the last save (INFO rdb_changes_since_last_save).
+    pub dirty: AtomicU64,
+    /// Unix time of the last SAVE, seconds.
+    pub last_save: AtomicI64,
+    /// Whether keys are looked for that have expired (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: AtomicBool,
+    /// Set once the server is to end.
+    pub stopping: AtomicBool,
+    /// TCP port in use.
+    pub port: AtomicUsize,
+}
+
+impl Server {
+    /// The settings of this moment. Core loops keep them for a turn instead of asking per command.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.config.settings()
+    }
+
+    /// Posts to core loop `loop_id`.
+    pub fn post(&self, loop_id: usize, message: Message) {
+        self.loops[loop_id].mailbox.post(message);
+    }
+
+    /// Posts a message made by `make` to every core loop.
+    pub fn post_all(&self, mut make: impl FnMut() -> Message) {
+        for handle in &self.loops {
+            handle.mailbox.post(make());
+        }
+    }
+
+    /// Sends bytes to a client, wherever it is connected.
+    pub fn deliver(&self, client: &ClientInfo, bytes: Arc<[u8]>) {
+        self.post(
+            client.loop_id,
+            Message::Deliver {
+                client: client.id,
+                bytes,
+            },
+        );
+    }
+
+    /// Asks every loop to end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.post_all(|| Message::Stop);
+    }
+}
