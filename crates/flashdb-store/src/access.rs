@@ -240,6 +240,17 @@ impl<'k> Access<'k> {
         Some(entry)
     }
 
+    /// The entry of `key`, looked at in order to change or replace it: counts a use, but neither hit
+    /// nor miss. Removes the key if it is due.
+    #[inline]
+    pub fn find_for_write(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.place(key);
+        match self.expire_if_due(key, place) {
+            Found::Absent => None,
+            Found::Present => self.used(key, place),
+        }
+    }
+
     /// The entry of `key` without counting anything (OBJECT, DEBUG, TTL-like commands, writes).
     /// Removes the key if it is due.
     #[inline]
@@ -345,7 +356,7 @@ impl<'k> Access<'k> {
             .map(|guard| guard.expect("present and of the right type"))
     }
 
-    /// Sets a string, whatever was there.
+    /// Sets a string, whatever was there. A value whose time had come is removed first.
     #[inline]
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
         let place = self.place(key);
@@ -353,8 +364,9 @@ impl<'k> Access<'k> {
         let fresh = self.policy.usage.fresh(self.now_ms);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         if let Some((entry, _)) = database.find_charged(key, place.hash) {
-            let at_ms = expiry.resolve(entry);
-            if entry.overwrite(value, at_ms) {
+            if entry.expire_at_ms().is_some_and(|at_ms| at_ms <= self.now_ms) {
+                self.expire_if_due(key, place);
+            } else if entry.overwrite(value, expiry.resolve(entry)) {
                 entry.set_access(fresh);
                 return;
             }
