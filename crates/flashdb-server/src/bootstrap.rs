@@ -276,30 +276,39 @@ fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, S
     Ok(handle)
 }
 
-/// Lets the process open as many sockets as `maxclients` asks for, if the system allows it.
-fn raise_file_limit(settings: &Settings) {
-    /// Files that are not clients: listeners, pollers, log and data files.
-    const RESERVED: u64 = 64;
-    let wanted = u64::from(settings.maxclients) + RESERVED;
+/// Files that are not clients: listeners, pollers, log and data files.
+const FILES_RESERVED: u64 = 64;
+
+/// Lets the process open as many sockets as `maxclients` asks for, if the system allows it. Returns
+/// how many clients the limit now leaves room for.
+pub fn raise_file_limit(settings: &Settings) -> u64 {
+    let wanted = u64::from(settings.maxclients) + FILES_RESERVED;
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: both calls only read or write the struct they are given.
-    let raised = unsafe {
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0
-            && (limit.rlim_cur >= wanted || {
-                limit.rlim_cur = wanted.min(limit.rlim_max);
-                libc::setrlimit(libc::RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted
-            })
-    };
-    if !raised {
+    // SAFETY: the call only writes the struct it is given.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
+        return u64::from(settings.maxclients);
+    }
+    if limit.rlim_cur < wanted {
+        let higher = libc::rlimit {
+            rlim_cur: wanted.min(limit.rlim_max),
+            ..limit
+        };
+        // SAFETY: the call only reads the struct it is given.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &higher) } == 0 {
+            limit = higher;
+        }
+    }
+    if limit.rlim_cur < wanted {
         tracing::warn!(
             wanted,
             available = limit.rlim_cur,
             "the limit of open files is too low for maxclients"
         );
     }
+    limit.rlim_cur.saturating_sub(FILES_RESERVED)
 }
 
 fn write_pid_file(settings: &Settings) {

@@ -1,6 +1,7 @@
 //! Commands about the connection, transactions, publish/subscribe and the server: rows whose
 //! handlers need more than the data. They reach the client by [`client`].
 
+pub mod config;
 pub mod connection;
 pub mod pubsub;
 pub mod transaction;
@@ -10,7 +11,12 @@ use flashdb_command::{CommandSpec, Context, Session};
 
 /// The rows of this crate.
 pub fn families() -> Vec<&'static [&'static CommandSpec]> {
-    vec![connection::COMMANDS, pubsub::COMMANDS, transaction::COMMANDS]
+    vec![
+        config::COMMANDS,
+        connection::COMMANDS,
+        pubsub::COMMANDS,
+        transaction::COMMANDS,
+    ]
 }
 
 /// The client that runs the command.

@@ -1,0 +1,243 @@
+//! CONFIG: settings of the running server, read, changed, written back to the file; counters reset.
+//! What a setting means is known to `flashdb-config`; here is what reaches beyond its value: the
+//! listeners, the log's level, the limit of open files.
+
+use super::client;
+use crate::bootstrap;
+use crate::server::Server;
+use flashdb_command::error::{self, ErrorReply};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
+use flashdb_config::{ProtectedAction, Row, SetContext, SetError, Settings};
+use std::sync::Arc;
+
+/// The family's rows.
+pub static COMMANDS: &[&CommandSpec] = &[&CONFIG];
+
+const ADMIN: Flags = Flags::ADMIN
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::LOADING)
+    .and(Flags::STALE);
+
+static CONFIG: CommandSpec = CommandSpec {
+    name: "config",
+    summary: "Reads and changes the settings of the server.",
+    since: "2.0.0",
+    group: Group::Server,
+    complexity: "depends on the subcommand",
+    arity: -2,
+    subcommands: &[
+        &CommandSpec {
+            name: "get",
+            container: "config",
+            summary: "Returns settings by name or pattern.",
+            since: "2.0.0",
+            group: Group::Server,
+            complexity: "O(N) for N settings, for each pattern",
+            arity: -3,
+            flags: ADMIN,
+            args: &[Arg::string("parameter").multiple()],
+            history: &[("7.0.0", "Takes several parameters.")],
+            reply: "A map of names and values.",
+            handler: get,
+            ..CommandSpec::EMPTY
+        },
+        &HELP,
+        &CommandSpec {
+            name: "resetstat",
+            container: "config",
+            summary: "Sets the counters that INFO shows to zero.",
+            since: "2.0.0",
+            group: Group::Server,
+            arity: 2,
+            flags: ADMIN,
+            tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+            reply: "OK.",
+            handler: reset_stat,
+            ..CommandSpec::EMPTY
+        },
+        &CommandSpec {
+            name: "rewrite",
+            container: "config",
+            summary: "Writes the present settings into the configuration file.",
+            since: "2.8.0",
+            group: Group::Server,
+            arity: 2,
+            flags: ADMIN,
+            tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+            reply: "OK.",
+            handler: rewrite,
+            ..CommandSpec::EMPTY
+        },
+        &CommandSpec {
+            name: "set",
+            container: "config",
+            summary: "Changes settings, all of those given or none.",
+            since: "2.0.0",
+            group: Group::Server,
+            complexity: "O(N) for N settings given",
+            arity: -4,
+            flags: ADMIN,
+            args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
+            history: &[("7.0.0", "Takes several pairs.")],
+            tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+            reply: "OK.",
+            handler: set,
+            ..CommandSpec::EMPTY
+        },
+    ],
+    ..CommandSpec::EMPTY
+};
+
+static HELP: CommandSpec = help::row("config", "5.0.0", Group::Server, |context| {
+    help::reply(context, &CONFIG)
+});
+
+fn get(context: &mut Context<'_, '_>) -> CommandResult {
+    let patterns: Vec<&[u8]> = context.args.iter_from(2).collect();
+    let server = client(context).server.clone();
+    let found = server.config.get(&patterns);
+    context.reply.map(found.len());
+    for (name, value) in found {
+        context.reply.bulk(&name);
+        context.reply.bulk(&value);
+    }
+    Ok(())
+}
+
+fn set(context: &mut Context<'_, '_>) -> CommandResult {
+    if context.args.len() % 2 == 1 {
+        return Err(error::SYNTAX);
+    }
+    let words: Vec<&[u8]> = context.args.iter_from(2).collect();
+    let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let server = client(context).server.clone();
+    let rights = SetContext {
+        loading: false,
+        protected_allowed: is_allowed(context.settings.enable_protected_configs, context),
+    };
+    let mut applied = Applied::new(server.clone());
+    let changed = server
+        .config
+        .set(&pairs, rights, |row, settings| {
+            applied.apply(row, settings).map_err(Into::into)
+        })
+        .map_err(|error| refused(&error, &pairs))?;
+    for row in &changed {
+        tracing::info!(setting = row.name, "setting changed");
+    }
+    // What the rest of this turn publishes follows the new classes already.
+    context.data.effects.published = server.settings().notify_keyspace_events;
+    context.reply.ok();
+    Ok(())
+}
+
+/// The error reply; an unknown name comes back byte for byte.
+fn refused(error: &SetError, pairs: &[(&[u8], &[u8])]) -> ErrorReply {
+    let text = error.to_string();
+    match error {
+        SetError::Unknown(name) if std::str::from_utf8(name).is_err() && !pairs.is_empty() => {
+            let mut bytes = b"ERR Unknown option or number of arguments for CONFIG SET - '".to_vec();
+            bytes.extend_from_slice(name);
+            bytes.push(b'\'');
+            ErrorReply::from_bytes(bytes)
+        }
+        _ => ErrorReply::new(text),
+    }
+}
+
+/// Whether the client may do what `action` guards.
+pub fn is_allowed(action: ProtectedAction, context: &mut Context<'_, '_>) -> bool {
+    match action {
+        ProtectedAction::Yes => true,
+        ProtectedAction::No => false,
+        ProtectedAction::Local => {
+            let info = client(context).info.clone();
+            let address = info.addr.parse::<std::net::SocketAddr>();
+            info.unix || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
+        }
+    }
+}
+
+/// Carries out what a changed setting means beyond its value, once each, also when taken back.
+struct Applied {
+    server: Arc<Server>,
+    /// Port and addresses listened on now.
+    listening: (u16, Vec<u8>),
+}
+
+impl Applied {
+    fn new(server: Arc<Server>) -> Self {
+        let listening = listened(&server.settings());
+        Applied { server, listening }
+    }
+
+    fn apply(&mut self, row: &Row, settings: &Settings) -> Result<(), String> {
+        match row.name {
+            "port" | "bind" => self.listen(row.name, settings),
+            "loglevel" => {
+                self.server.log.set_level(settings.loglevel);
+                Ok(())
+            }
+            "maxclients" => open_files(settings),
+            _ => Ok(()),
+        }
+    }
+
+    fn listen(&mut self, setting: &str, settings: &Settings) -> Result<(), String> {
+        let wanted = listened(settings);
+        if wanted == self.listening {
+            return Ok(());
+        }
+        bootstrap::listen_anew(&self.server, settings).map_err(|error| {
+            tracing::warn!(%error, "cannot listen as CONFIG SET asks");
+            let text = if setting == "port" {
+                "Unable to listen on this port. Check server logs."
+            } else {
+                "Failed to bind to specified addresses."
+            };
+            text.to_owned()
+        })?;
+        self.listening = wanted;
+        Ok(())
+    }
+}
+
+fn listened(settings: &Settings) -> (u16, Vec<u8>) {
+    let bind = flashdb_config::find(b"bind").map(|row| row.value(settings));
+    (settings.port, bind.unwrap_or_default())
+}
+
+fn open_files(settings: &Settings) -> Result<(), String> {
+    let possible = bootstrap::raise_file_limit(settings);
+    if possible >= u64::from(settings.maxclients) {
+        return Ok(());
+    }
+    Err(format!(
+        "The operating system is not able to handle the specified number of clients, try with {possible}"
+    ))
+}
+
+fn reset_stat(context: &mut Context<'_, '_>) -> CommandResult {
+    let server = client(context).server.clone();
+    server.loops.iter().for_each(|handle| handle.stats.reset());
+    server.stats.reset();
+    server.space.reset_lazyfreed();
+    context.reply.ok();
+    Ok(())
+}
+
+fn rewrite(context: &mut Context<'_, '_>) -> CommandResult {
+    rewrite_file(context, false)
+}
+
+/// CONFIG REWRITE; with `all` every setting is written (DEBUG CONFIG-REWRITE-FORCE-ALL).
+pub fn rewrite_file(context: &mut Context<'_, '_>, all: bool) -> CommandResult {
+    let server = client(context).server.clone();
+    server
+        .config
+        .rewrite(all)
+        .map_err(|error| ErrorReply::new(error.to_string()))?;
+    tracing::info!("the configuration file was rewritten");
+    context.reply.ok();
+    Ok(())
+}
