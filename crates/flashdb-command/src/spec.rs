@@ -35,6 +35,9 @@ pub struct CommandSpec {
     pub keys: &'static [KeySpec],
     /// Finds all keys where `keys` cannot describe them.
     pub keys_of: Option<KeysOf>,
+    /// Says of which requests only that they may touch keys the row does not name (SORT with BY or GET); see
+    /// [`CommandSpec::is_exclusive`].
+    pub exclusive_if: Option<fn(&Args<'_>) -> bool>,
     /// Grammar behind the name, for COMMAND DOCS, completion and documentation.
     pub args: &'static [Arg],
     /// What is answered, in a few words.
@@ -63,6 +66,7 @@ impl CommandSpec {
         categories: &[],
         keys: &[],
         keys_of: None,
+        exclusive_if: None,
         args: &[],
         reply: "",
         history: &[],
@@ -79,6 +83,19 @@ impl CommandSpec {
         } else {
             words as i32 >= -self.arity
         }
+    }
+
+    /// Whether the request may touch any key, so that it needs the closed gate.
+    #[inline]
+    pub fn is_exclusive(&self, args: &Args<'_>) -> bool {
+        self.flags.has(Flags::EXCLUSIVE) || self.exclusive_if.is_some_and(|applies| applies(args))
+    }
+
+    /// Whether the command walks over all shards by itself, locking one at a time (KEYS, SCAN, DBSIZE). Alone it
+    /// needs no gate; together with commands that hold locks (in EXEC or a script) it needs the closed one.
+    pub fn walks_shards(&self) -> bool {
+        let of_data = self.flags.has(Flags::READONLY) || self.flags.has(Flags::WRITE);
+        of_data && self.keys.is_empty() && self.keys_of.is_none()
     }
 
     /// `set`, or `config|get` for a subcommand.

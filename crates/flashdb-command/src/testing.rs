@@ -8,7 +8,7 @@ use flashdb_base::prng::Prng;
 use flashdb_base::split_args::split_args;
 use flashdb_config::Settings;
 use flashdb_resp::{OwnedArgs, Protocol, Reply};
-use flashdb_store::{Access, Decided, Keyspace, Policy, Usage};
+use flashdb_store::{Access, Decided, Expiry, Keyspace, Policy, Usage, Value};
 use std::any::Any;
 
 /// A command runner over its own small keyspace.
@@ -64,6 +64,32 @@ impl Default for Runner {
 }
 
 impl Runner {
+    /// A runner whose database holds the keys named (separated by spaces), each with a string equal to its name.
+    pub fn with_strings(names: &str) -> Self {
+        let mut runner = Runner::default();
+        for name in names.split(' ') {
+            runner.put(name, Value::String(name.into()));
+        }
+        runner
+    }
+
+    /// Puts a value at `key`, whatever was there.
+    pub fn put(&mut self, key: &str, value: Value) {
+        let pass = self.space.gate().close();
+        let policy = Policy {
+            touch: true,
+            usage: Usage::Lru,
+            expire: true,
+        };
+        let mut data = Access::new(&self.space, policy, Prng::from_seed(0));
+        (data.db, data.now_ms) = (self.db, self.now_ms);
+        data.hold(Keyspace::lock_as_touched);
+        data.set_value(key.as_bytes(), value, Expiry::Clear);
+        data.changed_silently(key.as_bytes());
+        drop(data);
+        drop(pass);
+    }
+
     /// Runs a request given as a line (quotes as in redis-cli); the reply as RESP text with `\r\n`
     /// shown as spaces.
     pub fn run(&mut self, line: &str) -> String {
@@ -106,7 +132,7 @@ impl Runner {
         data.effects.recording = true;
         match command.spec.key_positions(&args) {
             // Locking what the row declares proves that the handler touches nothing else.
-            Ok(keys) if !command.spec.flags.has(crate::Flags::EXCLUSIVE) => {
+            Ok(keys) if !command.spec.is_exclusive(&args) => {
                 let space = &self.space;
                 let shards = keys
                     .iter()

@@ -198,6 +198,7 @@ impl<'k> Access<'k> {
         if self.effects.recording {
             let words = OwnedArgs::from_words([b"UNLINK".as_slice(), key]);
             self.effects.decided.push(Decided::Command(self.db, words));
+            self.effects.decided_expiries += 1;
         }
     }
 
@@ -599,6 +600,7 @@ impl<'k> Access<'k> {
             .into_iter()
             .chain(names.iter().map(|name| &**name));
         self.decided(words);
+        self.effects.decided_expiries += usize::from(self.effects.recording);
         self.remove_if(key, flashdb_types::hash::Hash::is_empty);
         removed
     }

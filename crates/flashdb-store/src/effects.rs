@@ -36,6 +36,9 @@ pub struct Effects {
     pub touched: Vec<Touched>,
     /// Effects to log, in order. Empty with `dirty > 0` means the request verbatim.
     pub decided: Vec<Decided>,
+    /// How many of `decided` are removals of keys and fields whose time had come: they say nothing of the
+    /// command that met them.
+    pub decided_expiries: usize,
     /// Whether `decided` is wanted by anybody.
     pub recording: bool,
     /// Event classes that are published.
@@ -49,11 +52,17 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Effects that the command itself decided. While there are none, a change means the request verbatim.
+    pub fn decided_by_command(&self) -> usize {
+        self.decided.len() - self.decided_expiries
+    }
+
     /// Forgets what was collected, keeps the memory and the settings.
     #[inline]
     pub fn clear(&mut self) {
         self.touched.clear();
         self.decided.clear();
+        self.decided_expiries = 0;
         self.dirty = 0;
         self.expired = 0;
         self.expired_fields = 0;
