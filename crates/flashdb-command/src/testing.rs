@@ -8,7 +8,7 @@ use flashdb_base::prng::Prng;
 use flashdb_base::split_args::split_args;
 use flashdb_config::Settings;
 use flashdb_resp::{OwnedArgs, Protocol, Reply};
-use flashdb_store::{Access, Decided, Expiry, Keyspace, Policy, Usage, Value};
+use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, Value};
 use std::any::Any;
 
 /// A command runner over its own small keyspace.
@@ -184,10 +184,7 @@ impl Runner {
             .effects
             .decided
             .iter()
-            .map(|effect| match effect {
-                Decided::Verbatim => "verbatim".into(),
-                Decided::Command(_, words) => words.as_args().iter().map(text).collect::<Vec<_>>().join(" "),
-            })
+            .map(|effect| effect.words.as_args().iter().map(text).collect::<Vec<_>>().join(" "))
             .collect();
         drop(data);
         drop(pass);

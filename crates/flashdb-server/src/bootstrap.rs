@@ -128,6 +128,7 @@ fn build(
         clients_count: 0.into(),
         client_ids: 1.into(),
         pubsub: Default::default(),
+        feed: Default::default(),
         tickets: Default::default(),
         monitors: Default::default(),
         pause: Default::default(),

@@ -172,6 +172,8 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// Commands do not count as use of keys.
     pub no_touch: bool,
+    /// Gets the feed of decided effects.
+    pub follower: bool,
     /// Not dropped for `maxmemory-clients`.
     pub no_evict: bool,
     /// Receives every command.
@@ -219,6 +221,7 @@ impl Client {
             shard_channels: HashSet::new(),
             reply_mode: ReplyMode::On,
             no_touch: false,
+            follower: false,
             no_evict: false,
             monitor: false,
             closing: false,
@@ -246,6 +249,9 @@ impl Client {
         self.unsubscribe_all();
         if self.monitor {
             server.monitors.remove(self.info.id);
+        }
+        if self.follower {
+            server.feed.unfollow(self.info.id);
         }
         if !self.watched.is_empty() {
             turn.enter();

@@ -49,6 +49,7 @@ impl<'k> Turn<'_, 'k> {
     pub fn enter(&mut self) {
         if self.pass.is_none() {
             self.pass = Some(self.server.space.gate().enter(self.lane));
+            self.data.effects.recording = self.server.feed.is_followed();
         }
     }
 
@@ -62,6 +63,7 @@ impl<'k> Turn<'_, 'k> {
     fn close_gate(&mut self) {
         self.leave();
         self.pass = Some(self.server.space.gate().close());
+        self.data.effects.recording = self.server.feed.is_followed();
         self.data.hold(|space| space.lock_as_touched());
     }
 }
@@ -179,7 +181,9 @@ pub fn run_held(
         deny_blocking: false,
         ..Mode::default()
     };
+    let db = client.db;
     let (failed, block) = call(turn, client, reply, args, command, mode);
+    turn.data.effects.end_command(db, 0, || args.to_owned());
     let stats = &server.loops[turn.lane].stats;
     stats.commands.add(1);
     if failed {

@@ -12,6 +12,7 @@ mod commit;
 mod connection;
 mod core_loop;
 mod dispatch;
+mod feed;
 mod latency;
 mod monitor;
 mod pause;

@@ -4,6 +4,7 @@
 use crate::blocking::Tickets;
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
+use crate::feed::Feed;
 use crate::latency::LatencyMonitor;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
@@ -48,6 +49,8 @@ pub struct Server {
     pub client_ids: AtomicU64,
     /// Channels and their subscribers.
     pub pubsub: PubSub,
+    /// Decided effects for those who follow.
+    pub feed: Feed,
     /// Blocked clients.
     pub tickets: Tickets,
     /// Clients that see every command.
