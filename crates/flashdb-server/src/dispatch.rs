@@ -105,7 +105,7 @@ fn lock(
     args: &Args<'_>,
 ) -> Result<(), ErrorReply> {
     let spec = command.spec;
-    let exclusive = spec.flags.has(Flags::EXCLUSIVE)
+    let exclusive = spec.is_exclusive(args)
         || (spec.flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.exclusive));
     turn.data.db = client.db;
     if exclusive {
@@ -396,7 +396,7 @@ fn queue(client: &mut Client, command: Command, args: &Args<'_>, reply: &mut Rep
     let request = args.to_owned();
     multi.bytes += request.memory_bytes() + size_of::<(Command, flashdb_resp::OwnedArgs)>();
     let flags = command.spec.flags;
-    multi.exclusive |= flags.has(Flags::EXCLUSIVE);
+    multi.exclusive |= command.spec.is_exclusive(args);
     multi.writes |= flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
     multi.queue.push((command, request));
     client.info.queued_bytes.store(multi.bytes, Ordering::Relaxed);
