@@ -184,7 +184,15 @@ impl Runner {
             .effects
             .decided
             .iter()
-            .map(|effect| effect.words.as_args().iter().map(text).collect::<Vec<_>>().join(" "))
+            .map(|effect| {
+                effect
+                    .words
+                    .as_args()
+                    .iter()
+                    .map(text)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
             .collect();
         drop(data);
         drop(pass);

@@ -396,7 +396,7 @@ fn queue(client: &mut Client, command: Command, args: &Args<'_>, reply: &mut Rep
     let request = args.to_owned();
     multi.bytes += request.memory_bytes() + size_of::<(Command, flashdb_resp::OwnedArgs)>();
     let flags = command.spec.flags;
-    multi.exclusive |= command.spec.is_exclusive(args);
+    multi.exclusive |= command.spec.is_exclusive(args) || command.spec.walks_shards();
     multi.writes |= flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
     multi.queue.push((command, request));
     client.info.queued_bytes.store(multi.bytes, Ordering::Relaxed);
@@ -422,8 +422,7 @@ fn settle_reply_mode(client: &mut Client, reply: &mut Reply, start: usize, flow:
 /// ends the batch. See [`crate::connection`].
 #[inline]
 pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
-    const ALONE: [Flags; 6] = [
-        Flags::EXCLUSIVE,
+    const ALONE: [Flags; 5] = [
         Flags::BLOCKING,
         Flags::IMMEDIATE,
         Flags::NEEDS_DEBUG,
@@ -432,6 +431,7 @@ pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
     ];
     command.single_key.is_some()
         && command.spec.accepts(args.len())
+        && !command.spec.is_exclusive(args)
         && !ALONE.iter().any(|flag| command.spec.flags.has(*flag))
 }
 

@@ -3,6 +3,7 @@
 
 use crate::blocking::Tickets;
 use crate::client::ClientInfo;
+use crate::commands::scripting::ScriptCache;
 use crate::core_loop::Message;
 use crate::feed::Feed;
 use crate::latency::LatencyMonitor;
@@ -51,6 +52,8 @@ pub struct Server {
     pub pubsub: PubSub,
     /// Decided effects for those who follow.
     pub feed: Feed,
+    /// Scripts kept by SCRIPT LOAD.
+    pub scripts: ScriptCache,
     /// Blocked clients.
     pub tickets: Tickets,
     /// Clients that see every command.

@@ -4,6 +4,7 @@
 pub mod config;
 pub mod connection;
 pub mod pubsub;
+pub mod scripting;
 pub mod transaction;
 
 use crate::client::Client;
@@ -15,6 +16,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         config::COMMANDS,
         connection::COMMANDS,
         pubsub::COMMANDS,
+        scripting::COMMANDS,
         transaction::COMMANDS,
     ]
 }
