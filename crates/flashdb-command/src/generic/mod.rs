@@ -6,6 +6,7 @@ mod databases;
 mod expire;
 mod keys;
 mod object;
+pub use object::encoding_name;
 mod rename;
 mod ttl;
 mod wait;

@@ -3,6 +3,8 @@
 
 pub mod config;
 pub mod connection;
+pub mod debug;
+mod digest;
 pub mod pubsub;
 pub mod scripting;
 pub mod transaction;
@@ -15,6 +17,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
         config::COMMANDS,
         connection::COMMANDS,
+        debug::COMMANDS,
         pubsub::COMMANDS,
         scripting::COMMANDS,
         transaction::COMMANDS,
