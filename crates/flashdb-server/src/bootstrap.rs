@@ -129,6 +129,7 @@ fn build(
         client_ids: 1.into(),
         pubsub: Default::default(),
         feed: Default::default(),
+        memory: Default::default(),
         scripts: Default::default(),
         tickets: Default::default(),
         monitors: Default::default(),

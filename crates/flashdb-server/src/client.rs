@@ -128,6 +128,8 @@ pub struct Multi {
     pub exclusive: bool,
     /// One of the commands writes.
     pub writes: bool,
+    /// One of the commands may need memory.
+    pub needs_memory: bool,
     /// Bytes of the queue.
     pub bytes: usize,
 }

@@ -524,6 +524,11 @@ impl CoreLoop {
                     self.expire(turn);
                     if self.id == 0 {
                         crate::stats::sample_rates(turn.server, now_ms);
+                        turn.enter();
+                        turn.data.release();
+                        let used = crate::memory::measure(turn.server, turn.data);
+                        turn.server.memory.note(used.total_bytes(), now_ms);
+                        turn.leave();
                     }
                 }
                 Timer::Expire => self.expire(turn),

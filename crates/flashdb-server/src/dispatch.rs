@@ -310,6 +310,15 @@ fn gates(
     if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
     }
+    if flags.has(Flags::DENY_OOM) && is_out_of_memory(turn) {
+        return Err(OUT_OF_MEMORY);
+    }
+    if flags.has(Flags::RUNS_QUEUE)
+        && client.multi.as_ref().is_some_and(|m| m.needs_memory)
+        && is_out_of_memory(turn)
+    {
+        return Err(OUT_OF_MEMORY);
+    }
     let restricted = client.subscriptions() > 0 && !client.is_resp3;
     if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
         return Err(ErrorReply::new(format!(
@@ -324,6 +333,16 @@ fn gates(
         return Ok(Gate::Queue);
     }
     Ok(Gate::Run)
+}
+
+const OUT_OF_MEMORY: ErrorReply =
+    ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+
+/// Whether the data has outgrown `maxmemory`, by the last sample.
+#[inline]
+fn is_out_of_memory(turn: &Turn<'_, '_>) -> bool {
+    let limit = turn.settings.maxmemory;
+    limit > 0 && turn.server.memory.used_bytes() as u64 > limit
 }
 
 fn is_held_back(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
@@ -398,6 +417,7 @@ fn queue(client: &mut Client, command: Command, args: &Args<'_>, reply: &mut Rep
     let flags = command.spec.flags;
     multi.exclusive |= command.spec.is_exclusive(args) || command.spec.walks_shards();
     multi.writes |= flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
+    multi.needs_memory |= flags.has(Flags::DENY_OOM);
     multi.queue.push((command, request));
     client.info.queued_bytes.store(multi.bytes, Ordering::Relaxed);
     reply.simple("QUEUED");
@@ -443,6 +463,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && client.reply_mode == ReplyMode::On
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
+        && !is_out_of_memory(turn)
 }
 
 /// Resolves a request's command if it is a plain one (no container).

@@ -14,6 +14,7 @@ mod core_loop;
 mod dispatch;
 mod feed;
 mod latency;
+mod memory;
 mod monitor;
 mod pause;
 mod pubsub;

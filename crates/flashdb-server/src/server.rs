@@ -7,6 +7,7 @@ use crate::commands::scripting::ScriptCache;
 use crate::core_loop::Message;
 use crate::feed::Feed;
 use crate::latency::LatencyMonitor;
+use crate::memory::MemorySample;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
@@ -52,6 +53,8 @@ pub struct Server {
     pub pubsub: PubSub,
     /// Decided effects for those who follow.
     pub feed: Feed,
+    /// Memory in use at the last sample.
+    pub memory: MemorySample,
     /// Scripts kept by SCRIPT LOAD.
     pub scripts: ScriptCache,
     /// Blocked clients.
