@@ -9,8 +9,6 @@ pub mod context;
 pub mod error;
 pub mod help;
 pub mod key_spec;
-pub mod limits;
-pub mod rdb_convert;
 pub mod registry;
 pub mod scan_options;
 pub mod spec;
@@ -19,6 +17,7 @@ pub mod testing;
 
 pub mod connection;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod server;
@@ -37,6 +36,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
         connection::COMMANDS,
         generic::COMMANDS,
+        geo::COMMANDS,
         hash::COMMANDS,
         list::COMMANDS,
         server::COMMANDS,

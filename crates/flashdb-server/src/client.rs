@@ -128,8 +128,6 @@ pub struct Multi {
     pub exclusive: bool,
     /// One of the commands writes.
     pub writes: bool,
-    /// One of the commands may need memory.
-    pub needs_memory: bool,
     /// Bytes of the queue.
     pub bytes: usize,
 }
@@ -174,8 +172,6 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// Commands do not count as use of keys.
     pub no_touch: bool,
-    /// Gets the feed of decided effects.
-    pub follower: bool,
     /// Not dropped for `maxmemory-clients`.
     pub no_evict: bool,
     /// Receives every command.
@@ -223,7 +219,6 @@ impl Client {
             shard_channels: HashSet::new(),
             reply_mode: ReplyMode::On,
             no_touch: false,
-            follower: false,
             no_evict: false,
             monitor: false,
             closing: false,
@@ -251,9 +246,6 @@ impl Client {
         self.unsubscribe_all();
         if self.monitor {
             server.monitors.remove(self.info.id);
-        }
-        if self.follower {
-            server.feed.unfollow(self.info.id);
         }
         if !self.watched.is_empty() {
             turn.enter();

@@ -1,15 +1,12 @@
 //! Keys of any type: rows and handlers. One file per kind of work: `keys` (remove, look), `rename`
 //! (rename, move, copy), `expire` and `ttl`, `walk` (SCAN, KEYS, RANDOMKEY), `databases` (whole
-//! databases), `object`, `dump`, `sort`, `wait`.
+//! databases), `object`, `wait`.
 
 mod databases;
-mod dump;
 mod expire;
 mod keys;
 mod object;
-pub use object::encoding_name;
 mod rename;
-mod sort;
 mod ttl;
 mod wait;
 mod walk;
@@ -26,9 +23,6 @@ pub static COMMANDS: &[&CommandSpec] = &[
     &databases::FLUSHALL,
     &databases::FLUSHDB,
     &databases::SWAPDB,
-    &dump::DUMP,
-    &dump::RESTORE,
-    &dump::RESTORE_ASKING,
     &expire::EXPIRE,
     &expire::EXPIREAT,
     &expire::PERSIST,
@@ -44,8 +38,6 @@ pub static COMMANDS: &[&CommandSpec] = &[
     &rename::MOVE,
     &rename::RENAME,
     &rename::RENAMENX,
-    &sort::SORT,
-    &sort::SORT_RO,
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,

@@ -4,6 +4,7 @@
 
 use super::{client, downcast};
 use crate::client::{Client, Multi};
+use crate::commit::decide_verbatim;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::registry::Command;
@@ -202,7 +203,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
             .monitors
             .feed(&server, command.spec, client.db, &info, &args);
     }
-    let (dirty, queued_db) = (context.data.effects.dirty, client.db);
+    let (dirty, decided) = (context.data.effects.dirty, context.data.effects.decided.len());
     let start = context.reply.len();
     let began = Instant::now();
     let mut queued = Context {
@@ -236,10 +237,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         server.stats.error(error.code());
         stats.of(command).failed.add(1);
     }
-    context
-        .data
-        .effects
-        .end_command(queued_db, dirty, || request.clone());
+    decide_verbatim(context.data, dirty, decided, &args);
 }
 
 /// Ends the watch; true when a watched key has changed. The shards of the keys are held.
