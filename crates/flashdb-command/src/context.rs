@@ -19,6 +19,11 @@ pub trait Session: Any {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     /// Unique id of the client.
     fn client_id(&self) -> u64;
+    /// Whether the client's user may read every key there is, asked by commands that reach keys which their row
+    /// cannot name (SORT with BY or GET).
+    fn may_read_any_key(&self) -> bool {
+        true
+    }
 }
 
 /// In what surroundings the command runs.

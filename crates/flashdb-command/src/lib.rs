@@ -9,6 +9,8 @@ pub mod context;
 pub mod error;
 pub mod help;
 pub mod key_spec;
+pub mod limits;
+pub mod rdb_convert;
 pub mod registry;
 pub mod scan_options;
 pub mod spec;

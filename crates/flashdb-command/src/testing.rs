@@ -8,7 +8,7 @@ use flashdb_base::prng::Prng;
 use flashdb_base::split_args::split_args;
 use flashdb_config::Settings;
 use flashdb_resp::{OwnedArgs, Protocol, Reply};
-use flashdb_store::{Access, Decided, Expiry, Keyspace, Policy, Usage, Value};
+use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, Value};
 use std::any::Any;
 
 /// A command runner over its own small keyspace.
@@ -25,6 +25,8 @@ pub struct Runner {
     pub db: u16,
     /// Seed of the randomness.
     pub seed: u64,
+    /// Surroundings of the next command.
+    pub mode: Mode,
     /// Events published by the last command, as `name key`.
     pub events: Vec<String>,
     /// Effects that the last command decided, as words joined by spaces.
@@ -56,6 +58,7 @@ impl Default for Runner {
             now_ms: 1_700_000_000_000,
             db: 0,
             seed: 1,
+            mode: Mode::default(),
             events: Vec::new(),
             decided: Vec::new(),
             dirty: 0,
@@ -150,7 +153,7 @@ impl Runner {
             reply: &mut reply,
             settings: &self.settings,
             session: &mut session,
-            mode: Mode::default(),
+            mode: self.mode,
             block: None,
         };
         let result = (command.spec.handler)(&mut context);
@@ -181,9 +184,14 @@ impl Runner {
             .effects
             .decided
             .iter()
-            .map(|effect| match effect {
-                Decided::Verbatim => "verbatim".into(),
-                Decided::Command(_, words) => words.as_args().iter().map(text).collect::<Vec<_>>().join(" "),
+            .map(|effect| {
+                effect
+                    .words
+                    .as_args()
+                    .iter()
+                    .map(text)
+                    .collect::<Vec<_>>()
+                    .join(" ")
             })
             .collect();
         drop(data);

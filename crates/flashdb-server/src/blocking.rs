@@ -235,6 +235,7 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         reply.error_bytes(error.text());
         server.stats.error(error.code());
     }
+    data.effects.end_command(ticket.db, 0, || ticket.request.clone());
     *open = false;
     server.tickets.forget(ticket);
     remove_waiter(ticket, data);

@@ -128,6 +128,8 @@ pub struct Multi {
     pub exclusive: bool,
     /// One of the commands writes.
     pub writes: bool,
+    /// One of the commands may need memory.
+    pub needs_memory: bool,
     /// Bytes of the queue.
     pub bytes: usize,
 }
@@ -172,6 +174,8 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// Commands do not count as use of keys.
     pub no_touch: bool,
+    /// Gets the feed of decided effects.
+    pub follower: bool,
     /// Not dropped for `maxmemory-clients`.
     pub no_evict: bool,
     /// Receives every command.
@@ -219,6 +223,7 @@ impl Client {
             shard_channels: HashSet::new(),
             reply_mode: ReplyMode::On,
             no_touch: false,
+            follower: false,
             no_evict: false,
             monitor: false,
             closing: false,
@@ -246,6 +251,9 @@ impl Client {
         self.unsubscribe_all();
         if self.monitor {
             server.monitors.remove(self.info.id);
+        }
+        if self.follower {
+            server.feed.unfollow(self.info.id);
         }
         if !self.watched.is_empty() {
             turn.enter();

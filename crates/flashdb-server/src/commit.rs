@@ -1,11 +1,11 @@
 //! The one place that turns what a command did into what follows from it: key-space events,
 //! clients to wake, the count of changes. WATCH was told by the write guard already, under the
-//! shard's lock. The log of decided effects takes its records here as well.
+//! shard's lock. The decided effects go to the feed here, in the order of execution.
 
 use crate::blocking::ReadyKey;
 use crate::server::Server;
 use flashdb_resp::Args;
-use flashdb_store::{Access, Decided};
+use flashdb_store::Access;
 use std::sync::atomic::Ordering;
 
 /// Settles the effects of one command or transaction; its locks are still held. Returns the keys
@@ -28,6 +28,9 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
 fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
     if data.effects.dirty > 0 {
         server.dirty.fetch_add(data.effects.dirty, Ordering::Relaxed);
+    }
+    if data.effects.recording {
+        server.feed.append(server, &data.effects.decided);
     }
     let touched = std::mem::take(&mut data.effects.touched);
     let mut ready: Vec<ReadyKey> = Vec::new();
@@ -55,13 +58,4 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
     }
     data.effects.clear();
     ready
-}
-
-/// Notes the request itself as the decided effect of a command that changed something and decided
-/// nothing else; called per command of a transaction, whose effects are committed together.
-pub fn decide_verbatim(data: &mut Access<'_>, dirty_before: u64, decided_before: usize, args: &Args<'_>) {
-    let effects = &mut data.effects;
-    if effects.recording && effects.dirty > dirty_before && effects.decided.len() == decided_before {
-        effects.decided.push(Decided::Command(data.db, args.to_owned()));
-    }
 }

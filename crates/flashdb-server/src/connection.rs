@@ -52,6 +52,9 @@ pub struct Connection {
     sent: usize,
     /// The socket did not take all: wait until it is writable.
     pub wants_write: bool,
+    /// Whether the poller was asked to tell when the socket is writable. Not asked for always: each
+    /// acknowledgement by the peer would then wake the loop for nothing.
+    pub watches_write: bool,
     /// Held back by CLIENT PAUSE.
     pub paused: bool,
     /// The peer has closed, or reading failed.
@@ -75,6 +78,7 @@ impl Connection {
             reply: Reply::default(),
             sent: 0,
             wants_write: false,
+            watches_write: false,
             paused: false,
             hung_up: false,
             soft_limit_since_ms: None,

@@ -326,10 +326,11 @@ impl CoreLoop {
         };
         if event.is_writable() && connection.wants_write {
             connection.wants_write = false;
-            if !connection.flush(turn) {
-                return self.drop_connection(turn, slot);
-            }
+            self.queue_output(slot);
         }
+        let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            return;
+        };
         if event.is_error() {
             return self.drop_connection(turn, slot);
         }
@@ -392,6 +393,20 @@ impl CoreLoop {
             };
             connection.queued_for_output = false;
             let alive = connection.wants_write || connection.flush(turn);
+            if connection.wants_write != connection.watches_write {
+                connection.watches_write = connection.wants_write;
+                let interest = if connection.wants_write {
+                    Interest::READABLE | Interest::WRITABLE
+                } else {
+                    Interest::READABLE
+                };
+                let token = Token(CONNECTIONS + slot);
+                // Failing means that the socket is gone; the next read or write says so.
+                let _ = self
+                    .poll
+                    .registry()
+                    .reregister(&mut connection.stream, token, interest);
+            }
             connection.publish_info(turn.data.now_ms);
             let done = connection.client.closing && connection.output_bytes() == 0;
             if !alive || done || connection.over_output_limit(turn) {
@@ -509,6 +524,11 @@ impl CoreLoop {
                     self.expire(turn);
                     if self.id == 0 {
                         crate::stats::sample_rates(turn.server, now_ms);
+                        turn.enter();
+                        turn.data.release();
+                        let used = crate::memory::measure(turn.server, turn.data);
+                        turn.server.memory.note(used.total_bytes(), now_ms);
+                        turn.leave();
                     }
                 }
                 Timer::Expire => self.expire(turn),

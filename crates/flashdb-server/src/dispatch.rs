@@ -49,6 +49,7 @@ impl<'k> Turn<'_, 'k> {
     pub fn enter(&mut self) {
         if self.pass.is_none() {
             self.pass = Some(self.server.space.gate().enter(self.lane));
+            self.data.effects.recording = self.server.feed.is_followed();
         }
     }
 
@@ -62,6 +63,7 @@ impl<'k> Turn<'_, 'k> {
     fn close_gate(&mut self) {
         self.leave();
         self.pass = Some(self.server.space.gate().close());
+        self.data.effects.recording = self.server.feed.is_followed();
         self.data.hold(|space| space.lock_as_touched());
     }
 }
@@ -103,7 +105,7 @@ fn lock(
     args: &Args<'_>,
 ) -> Result<(), ErrorReply> {
     let spec = command.spec;
-    let exclusive = spec.flags.has(Flags::EXCLUSIVE)
+    let exclusive = spec.is_exclusive(args)
         || (spec.flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.exclusive));
     turn.data.db = client.db;
     if exclusive {
@@ -179,7 +181,9 @@ pub fn run_held(
         deny_blocking: false,
         ..Mode::default()
     };
+    let db = client.db;
     let (failed, block) = call(turn, client, reply, args, command, mode);
+    turn.data.effects.end_command(db, 0, || args.to_owned());
     let stats = &server.loops[turn.lane].stats;
     stats.commands.add(1);
     if failed {
@@ -306,6 +310,15 @@ fn gates(
     if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
     }
+    if flags.has(Flags::DENY_OOM) && is_out_of_memory(turn) {
+        return Err(OUT_OF_MEMORY);
+    }
+    if flags.has(Flags::RUNS_QUEUE)
+        && client.multi.as_ref().is_some_and(|m| m.needs_memory)
+        && is_out_of_memory(turn)
+    {
+        return Err(OUT_OF_MEMORY);
+    }
     let restricted = client.subscriptions() > 0 && !client.is_resp3;
     if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
         return Err(ErrorReply::new(format!(
@@ -320,6 +333,16 @@ fn gates(
         return Ok(Gate::Queue);
     }
     Ok(Gate::Run)
+}
+
+const OUT_OF_MEMORY: ErrorReply =
+    ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+
+/// Whether the data has outgrown `maxmemory`, by the last sample.
+#[inline]
+fn is_out_of_memory(turn: &Turn<'_, '_>) -> bool {
+    let limit = turn.settings.maxmemory;
+    limit > 0 && turn.server.memory.used_bytes() as u64 > limit
 }
 
 fn is_held_back(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
@@ -392,8 +415,9 @@ fn queue(client: &mut Client, command: Command, args: &Args<'_>, reply: &mut Rep
     let request = args.to_owned();
     multi.bytes += request.memory_bytes() + size_of::<(Command, flashdb_resp::OwnedArgs)>();
     let flags = command.spec.flags;
-    multi.exclusive |= flags.has(Flags::EXCLUSIVE);
+    multi.exclusive |= command.spec.is_exclusive(args) || command.spec.walks_shards();
     multi.writes |= flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
+    multi.needs_memory |= flags.has(Flags::DENY_OOM);
     multi.queue.push((command, request));
     client.info.queued_bytes.store(multi.bytes, Ordering::Relaxed);
     reply.simple("QUEUED");
@@ -418,8 +442,7 @@ fn settle_reply_mode(client: &mut Client, reply: &mut Reply, start: usize, flow:
 /// ends the batch. See [`crate::connection`].
 #[inline]
 pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
-    const ALONE: [Flags; 6] = [
-        Flags::EXCLUSIVE,
+    const ALONE: [Flags; 5] = [
         Flags::BLOCKING,
         Flags::IMMEDIATE,
         Flags::NEEDS_DEBUG,
@@ -428,6 +451,7 @@ pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
     ];
     command.single_key.is_some()
         && command.spec.accepts(args.len())
+        && !command.spec.is_exclusive(args)
         && !ALONE.iter().any(|flag| command.spec.flags.has(*flag))
 }
 
@@ -439,6 +463,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && client.reply_mode == ReplyMode::On
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
+        && !is_out_of_memory(turn)
 }
 
 /// Resolves a request's command if it is a plain one (no container).

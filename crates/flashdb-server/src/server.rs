@@ -3,8 +3,11 @@
 
 use crate::blocking::Tickets;
 use crate::client::ClientInfo;
+use crate::commands::scripting::ScriptCache;
 use crate::core_loop::Message;
+use crate::feed::Feed;
 use crate::latency::LatencyMonitor;
+use crate::memory::MemorySample;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
@@ -48,6 +51,12 @@ pub struct Server {
     pub client_ids: AtomicU64,
     /// Channels and their subscribers.
     pub pubsub: PubSub,
+    /// Decided effects for those who follow.
+    pub feed: Feed,
+    /// Memory in use at the last sample.
+    pub memory: MemorySample,
+    /// Scripts kept by SCRIPT LOAD.
+    pub scripts: ScriptCache,
     /// Blocked clients.
     pub tickets: Tickets,
     /// Clients that see every command.

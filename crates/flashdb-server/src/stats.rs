@@ -4,7 +4,7 @@
 use flashdb_command::registry::Command;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A counter with one writer.
 #[derive(Default)]
@@ -167,10 +167,6 @@ pub struct Stats {
     pub query_limit_disconnections: AtomicU64,
     /// Blocked clients.
     pub blocked_clients: AtomicUsize,
-    /// Highest memory seen.
-    pub peak_memory_bytes: AtomicUsize,
-    /// Unix time of that, seconds.
-    pub peak_memory_time: AtomicI64,
     /// Samples for instantaneous rates, see [`Rates`].
     pub rates: Mutex<Rates>,
 }
@@ -229,7 +225,7 @@ impl Rates {
     }
 }
 
-/// Takes the sample that instantaneous rates come from, and notes the peak of memory.
+/// Takes the sample that instantaneous rates come from.
 pub fn sample_rates(server: &crate::server::Server, now_ms: i64) {
     let sum =
         |pick: fn(&LoopStats) -> &Counter| server.loops.iter().map(|l| pick(&l.stats).get()).sum::<u64>();

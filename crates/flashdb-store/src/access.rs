@@ -196,9 +196,12 @@ impl<'k> Access<'k> {
 
     fn decide_removal(&mut self, key: &[u8]) {
         if self.effects.recording {
-            let words = OwnedArgs::from_words([b"UNLINK".as_slice(), key]);
-            self.effects.decided.push(Decided::Command(self.db, words));
-            self.effects.decided_expiries += 1;
+            let words = OwnedArgs::from_words([b"DEL".as_slice(), key]);
+            self.effects.decided.push(Decided {
+                db: self.db,
+                words,
+                removal: true,
+            });
         }
     }
 
@@ -600,7 +603,6 @@ impl<'k> Access<'k> {
             .into_iter()
             .chain(names.iter().map(|name| &**name));
         self.decided(words);
-        self.effects.decided_expiries += usize::from(self.effects.recording);
         self.remove_if(key, flashdb_types::hash::Hash::is_empty);
         removed
     }
@@ -649,8 +651,13 @@ impl<'k> Access<'k> {
     /// same whenever it is replayed. May be called several times; the order is kept.
     pub fn decided<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8]>) {
         if self.effects.recording {
-            let command = OwnedArgs::from_words(words);
-            self.effects.decided.push(Decided::Command(self.db, command));
+            let words = OwnedArgs::from_words(words);
+            self.effects.decided.push(Decided {
+                db: self.db,
+                words,
+                removal: false,
+            });
+            self.effects.explicit = true;
         }
     }
 

@@ -20,13 +20,16 @@ pub struct Touched {
     pub changed: bool,
 }
 
-/// The decided effect of a command, fit for replay.
+/// A decided effect, fit for replay: a request that does the same whenever it runs (`SREM` with the
+/// members that SPOP took).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
-    /// The request as the client sent it has the same effect whenever it is replayed.
-    Verbatim,
-    /// A request that has the decided effect (`SREM` with the members that SPOP took).
-    Command(u16, OwnedArgs),
+pub struct Decided {
+    /// Database it works on.
+    pub db: u16,
+    /// The request.
+    pub words: OwnedArgs,
+    /// Removal of a key or field whose time had come, which no client asked for.
+    pub removal: bool,
 }
 
 /// Collected over one command (or one transaction).
@@ -34,11 +37,10 @@ pub enum Decided {
 pub struct Effects {
     /// Keys touched, in order.
     pub touched: Vec<Touched>,
-    /// Effects to log, in order. Empty with `dirty > 0` means the request verbatim.
+    /// Effects to log, in order.
     pub decided: Vec<Decided>,
-    /// How many of `decided` are removals of keys and fields whose time had come: they say nothing of the
-    /// command that met them.
-    pub decided_expiries: usize,
+    /// Whether the running command has decided its effect itself; else the request is its effect.
+    pub explicit: bool,
     /// Whether `decided` is wanted by anybody.
     pub recording: bool,
     /// Event classes that are published.
@@ -52,9 +54,17 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Effects that the command itself decided. While there are none, a change means the request verbatim.
-    pub fn decided_by_command(&self) -> usize {
-        self.decided.len() - self.decided_expiries
+    /// Ends one command of possibly several: where it changed something and decided nothing itself,
+    /// its request is the effect.
+    pub fn end_command(&mut self, db: u16, dirty_before: u64, request: impl FnOnce() -> OwnedArgs) {
+        if self.recording && self.dirty > dirty_before && !self.explicit {
+            self.decided.push(Decided {
+                db,
+                words: request(),
+                removal: false,
+            });
+        }
+        self.explicit = false;
     }
 
     /// Forgets what was collected, keeps the memory and the settings.
@@ -62,7 +72,7 @@ impl Effects {
     pub fn clear(&mut self) {
         self.touched.clear();
         self.decided.clear();
-        self.decided_expiries = 0;
+        self.explicit = false;
         self.dirty = 0;
         self.expired = 0;
         self.expired_fields = 0;

@@ -10,6 +10,7 @@
 //! [`Table::bucket_changed`] is false; [`crate::scan_passed`] lets the receiver of `before_change` skip what the walk
 //! already has. The two together are the table as it was at the cut. An incremental snapshot instead ends an epoch by
 //! reading [`Table::for_each_changed`]: the regions of the hash space that changed, each with all that is in it now.
+//! Operations on the whole table (`clear`, `drain`, `retain`) are not announced: a writer captures the table before them.
 
 use core::ops::Range;
 

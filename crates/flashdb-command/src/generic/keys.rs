@@ -162,6 +162,6 @@ mod tests {
         run.now_ms += 10;
         assert_eq!(run.run("DEL a b"), ":1");
         assert_eq!(run.events, ["expired a", "del b"]);
-        assert_eq!(run.decided, ["UNLINK a"]);
+        assert_eq!(run.decided, ["DEL a"]);
     }
 }

@@ -1,12 +1,15 @@
 //! Keys of any type: rows and handlers. One file per kind of work: `keys` (remove, look), `rename`
 //! (rename, move, copy), `expire` and `ttl`, `walk` (SCAN, KEYS, RANDOMKEY), `databases` (whole
-//! databases), `object`, `wait`.
+//! databases), `object`, `dump`, `sort`, `wait`.
 
 mod databases;
+mod dump;
 mod expire;
 mod keys;
 mod object;
+pub use object::encoding_name;
 mod rename;
+mod sort;
 mod ttl;
 mod wait;
 mod walk;
@@ -23,6 +26,9 @@ pub static COMMANDS: &[&CommandSpec] = &[
     &databases::FLUSHALL,
     &databases::FLUSHDB,
     &databases::SWAPDB,
+    &dump::DUMP,
+    &dump::RESTORE,
+    &dump::RESTORE_ASKING,
     &expire::EXPIRE,
     &expire::EXPIREAT,
     &expire::PERSIST,
@@ -38,6 +44,8 @@ pub static COMMANDS: &[&CommandSpec] = &[
     &rename::MOVE,
     &rename::RENAME,
     &rename::RENAMENX,
+    &sort::SORT,
+    &sort::SORT_RO,
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,

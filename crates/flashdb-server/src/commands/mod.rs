@@ -3,7 +3,10 @@
 
 pub mod config;
 pub mod connection;
+pub mod debug;
+mod digest;
 pub mod pubsub;
+pub mod scripting;
 pub mod transaction;
 
 use crate::client::Client;
@@ -14,7 +17,9 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
         config::COMMANDS,
         connection::COMMANDS,
+        debug::COMMANDS,
         pubsub::COMMANDS,
+        scripting::COMMANDS,
         transaction::COMMANDS,
     ]
 }

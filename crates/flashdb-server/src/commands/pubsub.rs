@@ -219,6 +219,7 @@ fn publish(context: &mut Context<'_, '_>) -> CommandResult {
     let (channel, message) = (context.args.at(1), context.args.at(2));
     let server = client(context).server.clone();
     let receivers = server.pubsub.publish(&server, channel, message);
+    context.data.decided([b"PUBLISH".as_slice(), channel, message]);
     context.reply.count(receivers);
     Ok(())
 }
@@ -227,6 +228,7 @@ fn spublish(context: &mut Context<'_, '_>) -> CommandResult {
     let (channel, message) = (context.args.at(1), context.args.at(2));
     let server = client(context).server.clone();
     let receivers = server.pubsub.publish_shard(&server, channel, message);
+    context.data.decided([b"SPUBLISH".as_slice(), channel, message]);
     context.reply.count(receivers);
     Ok(())
 }

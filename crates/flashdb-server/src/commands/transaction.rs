@@ -4,7 +4,6 @@
 
 use super::{client, downcast};
 use crate::client::{Client, Multi};
-use crate::commit::decide_verbatim;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::registry::Command;
@@ -203,7 +202,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
             .monitors
             .feed(&server, command.spec, client.db, &info, &args);
     }
-    let (dirty, decided) = (context.data.effects.dirty, context.data.effects.decided.len());
+    let (dirty, queued_db) = (context.data.effects.dirty, client.db);
     let start = context.reply.len();
     let began = Instant::now();
     let mut queued = Context {
@@ -237,7 +236,10 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         server.stats.error(error.code());
         stats.of(command).failed.add(1);
     }
-    decide_verbatim(context.data, dirty, decided, &args);
+    context
+        .data
+        .effects
+        .end_command(queued_db, dirty, || request.clone());
 }
 
 /// Ends the watch; true when a watched key has changed. The shards of the keys are held.

@@ -1,0 +1,93 @@
+//! How much memory the data and the clients take: exact figures are summed on demand (INFO), and a
+//! sample ten times a second serves the `maxmemory` gate and the peak.
+
+use crate::server::Server;
+use flashdb_store::Access;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+/// The last sample and the highest one.
+#[derive(Default)]
+pub struct MemorySample {
+    used_bytes: AtomicUsize,
+    peak_bytes: AtomicUsize,
+    peak_time: AtomicI64,
+}
+
+/// Where memory is, in bytes.
+#[derive(Default, Clone, Copy, Debug)]
+pub struct MemoryUse {
+    /// Entries and values of all databases.
+    pub data_bytes: usize,
+    /// Hash tables of all databases, part of `data_bytes`.
+    pub table_bytes: usize,
+    /// Connections with their buffers.
+    pub clients_bytes: usize,
+    /// What an empty server takes: shards, loops, command table.
+    pub fixed_bytes: usize,
+}
+
+impl MemoryUse {
+    /// All of it (INFO used_memory).
+    pub fn total_bytes(&self) -> usize {
+        self.data_bytes + self.clients_bytes + self.fixed_bytes
+    }
+}
+
+/// What a shard, a core loop and the command table take besides data; measured on an empty server.
+const SHARD_BYTES: usize = 4096;
+const LOOP_BYTES: usize = 128 * 1024;
+const TABLES_BYTES: usize = 256 * 1024;
+
+/// Sums the memory in use. Locks the shards one after the other; `data` holds none or all of them.
+pub fn measure(server: &Server, data: &mut Access<'_>) -> MemoryUse {
+    let databases = server.space.databases_count() as u16;
+    let mut sum = MemoryUse {
+        fixed_bytes: server.space.shards_count() * SHARD_BYTES
+            + server.loops.len() * LOOP_BYTES
+            + TABLES_BYTES,
+        ..MemoryUse::default()
+    };
+    data.held().for_each_shard(|_, shard| {
+        for db in 0..databases {
+            let database = shard.database(db);
+            sum.data_bytes += database.memory_bytes();
+            sum.table_bytes += database.table_bytes();
+        }
+    });
+    let clients = server.clients.lock();
+    sum.clients_bytes = clients
+        .values()
+        .map(|client| client.total_bytes.load(Ordering::Relaxed))
+        .sum();
+    sum
+}
+
+impl MemorySample {
+    /// Notes a measurement.
+    pub fn note(&self, used_bytes: usize, now_ms: i64) {
+        self.used_bytes.store(used_bytes, Ordering::Relaxed);
+        if used_bytes > self.peak_bytes.load(Ordering::Relaxed) {
+            self.peak_bytes.store(used_bytes, Ordering::Relaxed);
+            self.peak_time.store(now_ms / 1000, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes in use at the last sample.
+    #[inline]
+    pub fn used_bytes(&self) -> usize {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Highest measurement, and when it was made (Unix seconds).
+    pub fn peak(&self) -> (usize, i64) {
+        (
+            self.peak_bytes.load(Ordering::Relaxed),
+            self.peak_time.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Makes the last sample the peak (CONFIG RESETSTAT).
+    pub fn reset_peak(&self) {
+        self.peak_bytes.store(self.used_bytes(), Ordering::Relaxed);
+    }
+}
