@@ -52,13 +52,13 @@ impl<'a> Args<'a> {
     pub fn iter_from(
         &self,
         first: usize,
-    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let this = *self;
         (first.min(this.len())..this.len()).map(move |index| this.at(index))
     }
 
     /// All words.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         self.iter_from(0)
     }
 

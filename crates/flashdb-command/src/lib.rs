@@ -10,6 +10,7 @@ pub mod error;
 pub mod help;
 pub mod key_spec;
 pub mod limits;
+pub mod random_count;
 pub mod rdb_convert;
 pub mod registry;
 pub mod scan_options;

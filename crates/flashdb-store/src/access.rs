@@ -195,14 +195,7 @@ impl<'k> Access<'k> {
     }
 
     fn decide_removal(&mut self, key: &[u8]) {
-        if self.effects.recording {
-            let words = OwnedArgs::from_words([b"DEL".as_slice(), key]);
-            self.effects.decided.push(Decided {
-                db: self.db,
-                words,
-                removal: true,
-            });
-        }
+        self.decide([b"DEL".as_slice(), key], true);
     }
 
     /// The entry of `key` for reading: counts a hit or miss, and a use.
@@ -578,12 +571,11 @@ impl<'k> Access<'k> {
         if !self.policy.expire {
             return 0;
         }
-        let Some((entry, account)) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(db)
-            .find_charged(key, place.hash)
-        else {
+        let database = self.held.shard_mut(place.shard).database_mut(db);
+        if database.volatile_fields_len() == 0 {
+            return 0;
+        }
+        let Some((entry, account)) = database.find_charged(key, place.hash) else {
             return 0;
         };
         if !matches!(entry.object(), Some(Value::Hash(hash)) if hash.has_due(now_ms)) {
@@ -602,7 +594,7 @@ impl<'k> Access<'k> {
         let words = [b"HDEL".as_slice(), key]
             .into_iter()
             .chain(names.iter().map(|name| &**name));
-        self.decided(words);
+        self.decide(words, true);
         self.remove_if(key, flashdb_types::hash::Hash::is_empty);
         removed
     }
@@ -650,14 +642,15 @@ impl<'k> Access<'k> {
     /// Records the decided effect in place of the request: the words of a command that does the
     /// same whenever it is replayed. May be called several times; the order is kept.
     pub fn decided<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8]>) {
+        self.decide(words, false);
+        self.effects.explicit |= self.effects.recording;
+    }
+
+    fn decide<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8]>, removal: bool) {
         if self.effects.recording {
             let words = OwnedArgs::from_words(words);
-            self.effects.decided.push(Decided {
-                db: self.db,
-                words,
-                removal: false,
-            });
-            self.effects.explicit = true;
+            let db = self.db;
+            self.effects.decided.push(Decided { db, words, removal });
         }
     }
 

@@ -1,0 +1,79 @@
+//! The count of commands that answer random elements (HRANDFIELD, SRANDMEMBER, ZRANDMEMBER): a
+//! positive one asks for different elements, a negative one for independent draws. Only the latter can
+//! ask for more than there is, so its reply needs a bound of its own.
+
+use crate::args;
+use crate::error::{self, ErrorReply};
+use flashdb_base::prng::Prng;
+use flashdb_config::Settings;
+use flashdb_resp::Reply;
+use flashdb_store::Access;
+
+/// How many random elements, and how they are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RandomCount {
+    /// So many different elements, fewer if there are not enough.
+    Distinct(usize),
+    /// So many draws; the same element may come again.
+    Repeated(usize),
+}
+
+impl RandomCount {
+    /// Reads a count.
+    ///
+    /// # Errors
+    /// Not an integer, or `i64::MIN`, whose negation is none. Redis's texts.
+    pub fn parse(word: &[u8]) -> Result<Self, ErrorReply> {
+        match args::integer(word)? {
+            i64::MIN => Err(ErrorReply::new(format!(
+                "ERR value is out of range, value must between {} and {}",
+                -i64::MAX,
+                i64::MAX
+            ))),
+            count if count < 0 => Ok(RandomCount::Repeated(count.unsigned_abs() as usize)),
+            count => Ok(RandomCount::Distinct(count as usize)),
+        }
+    }
+
+    /// The count of elements each answered with a second value (WITHVALUES, WITHSCORES), which Redis
+    /// allows only up to half the range.
+    pub fn paired(self) -> Result<Self, ErrorReply> {
+        match self {
+            RandomCount::Distinct(count) | RandomCount::Repeated(count) if count > i64::MAX as usize / 2 => {
+                Err(error::OUT_OF_RANGE)
+            }
+            count => Ok(count),
+        }
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_zero(self) -> bool {
+        matches!(self, RandomCount::Distinct(0))
+    }
+}
+
+/// Calls `draw` `count` times to write an element each, and stops where the reply outgrows any that data
+/// could justify: `proto-max-bulk-len`.
+///
+/// # Errors
+/// `ERR value is out of range` once the reply is too large.
+pub fn repeat(
+    count: usize,
+    reply: &mut Reply,
+    settings: &Settings,
+    mut draw: impl FnMut(&mut Reply),
+) -> Result<(), ErrorReply> {
+    let end = (reply.len() as u64).saturating_add(settings.proto_max_bulk_len);
+    for _ in 0..count {
+        draw(reply);
+        if reply.len() as u64 > end {
+            return Err(error::OUT_OF_RANGE);
+        }
+    }
+    Ok(())
+}
+
+/// A generator of its own, for draws while the data is borrowed.
+pub fn prng(data: &mut Access<'_>) -> Prng {
+    Prng::from_seed(data.prng.next_u64())
+}
