@@ -18,10 +18,12 @@ pub mod spec;
 #[doc(hidden)]
 pub mod testing;
 
+pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod server;
 pub mod set;
@@ -37,10 +39,12 @@ pub use spec::{Arg, ArgKind, CommandSpec, Flags, Group};
 /// The rows of all families of this crate.
 pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
+        bitmap::COMMANDS,
         connection::COMMANDS,
         generic::COMMANDS,
         geo::COMMANDS,
         hash::COMMANDS,
+        hyperloglog::COMMANDS,
         list::COMMANDS,
         server::COMMANDS,
         set::COMMANDS,
