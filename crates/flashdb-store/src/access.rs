@@ -627,6 +627,13 @@ impl<'k> Access<'k> {
         self.note(key, place, None, true);
     }
 
+    /// Counts changes to what is not data of the key (who has which entry of a stream pending): they
+    /// are logged, but neither watchers nor waiters are told, as in Redis.
+    pub fn changed_aside(&mut self, changes: u64) {
+        self.effects.dirty += changes;
+        self.unsettled = false;
+    }
+
     /// Publishes an event for `key` without a change of its value.
     pub fn event(&mut self, key: &[u8], class: NotifyFlags, event: &'static str) {
         let place = self.place(key);
