@@ -57,6 +57,11 @@ struct Options {
     update: bool,
 }
 
+/// A first port that differs from that of other runs on the machine.
+fn own_port() -> u16 {
+    11_000 + (std::process::id() % 80) as u16 * 100
+}
+
 impl Options {
     fn take(arguments: &mut Arguments) -> Result<Self> {
         let options = Self {
@@ -64,7 +69,7 @@ impl Options {
             server: arguments.option("--server")?,
             source: arguments.option("--source")?,
             json: arguments.option("--json")?.map(PathBuf::from),
-            port: arguments.number("--port", 7800)?,
+            port: arguments.number("--port", own_port())?,
             jobs: arguments.number("--jobs", 2usize)?.clamp(1, 32),
             limit: Duration::from_secs(arguments.number("--limit", 300)?),
             rounds: arguments.number("--rounds", 6u32)?.max(1),

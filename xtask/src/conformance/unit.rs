@@ -162,7 +162,7 @@ impl Round<'_> {
             "1",
         ]);
         // The suite's two halves talk over a port of their own, searched below this one.
-        command.args(["--baseport", &(21_111 + self.lane * 100).to_string()]);
+        command.args(["--baseport", &(port + 10_040).to_string()]);
         command.arg("--skipfile").arg(skip_file);
         if self.durable {
             command.arg("--durable");

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod debug;
 mod digest;
 pub mod pubsub;
+pub mod replication;
 pub mod scripting;
 pub mod transaction;
 
@@ -19,6 +20,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         connection::COMMANDS,
         debug::COMMANDS,
         pubsub::COMMANDS,
+        replication::COMMANDS,
         scripting::COMMANDS,
         transaction::COMMANDS,
     ]

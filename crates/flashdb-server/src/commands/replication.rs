@@ -35,7 +35,9 @@ static SYNC: CommandSpec = CommandSpec {
 fn sync(context: &mut Context<'_, '_>) -> CommandResult {
     let server = downcast(context.session).server.clone();
     if crate::memory::measure(&server, context.data).data_bytes > DATA_BYTES_MAX {
-        return Err(ErrorReply::fixed("ERR the data set is too large to be sent by SYNC in this version of FlashDB"));
+        return Err(ErrorReply::fixed(
+            "ERR the data set is too large to be sent by SYNC in this version of FlashDB",
+        ));
     }
     let limits = rdb_convert::encode_limits(context.settings);
     let file = snapshot(context.data, &limits)
@@ -85,5 +87,7 @@ fn write_entry(
     now_ms: i64,
 ) -> io::Result<()> {
     let expire_at_ms = entry.expire_at_ms().map(|at_ms| at_ms.max(0) as u64);
-    file.entry(entry.key(), expire_at_ms, None, |out| rdb_convert::write(out, entry.value(), limits, now_ms))
+    file.entry(entry.key(), expire_at_ms, None, |out| {
+        rdb_convert::write(out, entry.value(), limits, now_ms)
+    })
 }
