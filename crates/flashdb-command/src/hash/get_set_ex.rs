@@ -2,11 +2,12 @@
 
 use super::fields::{COUNT, FieldList, MISSING};
 use super::times::{Changes, EX, EXAT, PX, PXAT, TimeForm, is_past};
-use super::{UPDATE, changed, changed_by, key, limits, settle, take_due};
+use super::{UPDATE, changed, changed_by, key, settle, take_due};
 use crate::args::Cursor;
 use crate::context::{CommandResult, Context};
 use crate::error::ErrorReply;
 use crate::key_spec::{KeyFlags, KeySpec};
+use crate::limits;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::number::NumberBuffer;
 use flashdb_types::hash::{FieldTtl, Hash};
@@ -288,7 +289,7 @@ fn remove_instead(context: &mut Context<'_, '_>, options: &Options<'_>) -> Comma
 }
 
 fn write(context: &mut Context<'_, '_>, options: &Options<'_>) -> CommandResult {
-    let (key, limits) = (context.args.at(1), limits(context.settings));
+    let (key, limits) = (context.args.at(1), limits::hash(context.settings));
     let ttl = match options.times {
         Times::Unsaid => FieldTtl::Clear,
         Times::At(at_ms) => FieldTtl::At(at_ms),

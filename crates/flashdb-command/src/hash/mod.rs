@@ -17,8 +17,7 @@ use crate::context::Context;
 use crate::key_spec::{KeyFlags, KeySpec};
 use crate::spec::CommandSpec;
 use flashdb_base::notify_flags::NotifyFlags;
-use flashdb_config::Settings;
-use flashdb_types::hash::{Hash, HashLimits};
+use flashdb_types::hash::Hash;
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[
@@ -63,14 +62,6 @@ const READ: &[KeySpec] = &[key(KeyFlags::RO.and(KeyFlags::ACCESS))];
 const PROBE: &[KeySpec] = &[key(KeyFlags::RO)];
 /// The key at word 1, whose fields are overwritten.
 const UPDATE: &[KeySpec] = &[key(KeyFlags::RW.and(KeyFlags::UPDATE))];
-
-/// When hashes leave the packed encoding.
-fn limits(settings: &Settings) -> HashLimits {
-    HashLimits {
-        packed_entries_max: settings.hash_max_listpack_entries,
-        packed_value_bytes_max: settings.hash_max_listpack_value,
-    }
-}
 
 /// The time that fields are measured against.
 fn now_ms(context: &Context<'_, '_>) -> u64 {

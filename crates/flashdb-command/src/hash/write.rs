@@ -1,9 +1,10 @@
 //! Writing fields: HSET, HMSET, HSETNX, HINCRBY, HINCRBYFLOAT, HDEL.
 
-use super::{UPDATE, changed, changed_by, key, limits, settle, take_due};
+use super::{UPDATE, changed, changed_by, key, settle, take_due};
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::KeyFlags;
+use crate::limits;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use crate::{args, error::wrong_arity};
 use flashdb_base::long_double::LongDouble;
@@ -66,7 +67,7 @@ fn write_pairs(context: &mut Context<'_, '_>) -> Result<usize, ErrorReply> {
         return Err(wrong_arity(context.spec.name));
     }
     take_due(context);
-    let limits = limits(context.settings);
+    let limits = limits::hash(context.settings);
     let sized = || Hash::sized_for(words.iter_from(2).map(<[u8]>::len), &limits);
     let mut hash = context.data.write_or_create(words.at(1), sized)?;
     let volatile = hash.next_expiry_ms().is_some();
@@ -99,7 +100,7 @@ pub(super) static HSETNX: CommandSpec = CommandSpec {
 
 fn hsetnx(context: &mut Context<'_, '_>) -> CommandResult {
     take_due(context);
-    let (words, limits) = (context.args, limits(context.settings));
+    let (words, limits) = (context.args, limits::hash(context.settings));
     let mut hash = context.data.write_or_create(words.at(1), Hash::new)?;
     if hash.get_any(words.at(2)).is_some() {
         drop(hash);
@@ -203,7 +204,7 @@ fn rewrite(
     compute: impl FnOnce(Option<&[u8]>, &mut Vec<u8>) -> Result<(), ErrorReply>,
 ) -> Result<Rewritten, ErrorReply> {
     take_due(context);
-    let (key, name, limits) = (context.arg(1), context.arg(2), limits(context.settings));
+    let (key, name, limits) = (context.arg(1), context.arg(2), limits::hash(context.settings));
     let mut hash = context.data.write_or_create(key, Hash::new)?;
     let old = hash.get_any(name);
     let volatile = old.is_some_and(|field| field.expires_at_ms.is_some());

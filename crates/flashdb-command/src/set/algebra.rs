@@ -3,11 +3,11 @@
 //! Missing keys are empty sets. All keys are looked up, and their types checked, before anything is
 //! computed; then the sets are read together ([`Sets`]).
 
-use super::limits;
 use crate::args::Cursor;
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
+use crate::limits;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::number::{NumberBuffer, parse_i64};
 use flashdb_store::{Access, WrongType};
@@ -167,7 +167,7 @@ impl<'d> Sets<'d> {
 }
 
 fn answer(context: &mut Context<'_, '_>, operation: Operation) -> CommandResult {
-    let limits = limits(context.settings);
+    let limits = limits::set(context.settings);
     let sets = Sets::look_up(context.data, context.args.iter_from(1))?;
     let reply = &mut *context.reply;
     let header = reply.deferred();
@@ -193,7 +193,7 @@ fn sintercard(context: &mut Context<'_, '_>) -> CommandResult {
         ));
     }
     let limit = limit(Cursor::new(words, 2 + count))?;
-    let limits = limits(context.settings);
+    let limits = limits::set(context.settings);
     let sets = Sets::look_up(context.data, words.iter_from(2).take(count))?;
     let mut counted = 0;
     sets.visit(Operation::Intersection, &limits, |_| {

@@ -1,9 +1,10 @@
 //! Keeping the result of set algebra under a key: SINTERSTORE, SUNIONSTORE, SDIFFSTORE.
 
 use super::algebra::{Operation, Sets};
-use super::{key, limits};
+use super::key;
 use crate::context::{CommandResult, Context};
 use crate::key_spec::{KeyFlags, KeySpec};
+use crate::limits;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_store::{Expiry, Value};
@@ -48,7 +49,7 @@ pub(super) static SDIFFSTORE: CommandSpec = CommandSpec {
 
 fn store(context: &mut Context<'_, '_>, operation: Operation, event: &'static str) -> CommandResult {
     let target = context.args.at(1);
-    let limits = limits(context.settings);
+    let limits = limits::set(context.settings);
     let sets = Sets::look_up(context.data, context.args.iter_from(2))?;
     let result = sets.to_set(operation, &limits);
     context.reply.count(result.len());

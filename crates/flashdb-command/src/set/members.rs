@@ -1,8 +1,9 @@
 //! Members of one set: SADD, SREM, SMOVE, SISMEMBER, SMISMEMBER, SCARD, SMEMBERS.
 
-use super::{PROBE, READ, key, limits};
+use super::{PROBE, READ, key};
 use crate::context::{CommandResult, Context};
 use crate::key_spec::{KeyFlags, KeySpec};
+use crate::limits;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
@@ -26,7 +27,7 @@ pub(super) static SADD: CommandSpec = CommandSpec {
 };
 
 fn sadd(context: &mut Context<'_, '_>) -> CommandResult {
-    let (words, limits) = (context.args, limits(context.settings));
+    let (words, limits) = (context.args, limits::set(context.settings));
     let mut set = context.data.write_or_create(words.at(1), Set::new)?;
     let added = words
         .iter_from(2)
@@ -118,7 +119,7 @@ fn smove(context: &mut Context<'_, '_>) -> CommandResult {
     }
     context.data.changed(source, NotifyFlags::SET, "srem");
     context.data.remove_if(source, Set::is_empty);
-    let limits = limits(context.settings);
+    let limits = limits::set(context.settings);
     let mut set = context.data.write_or_create(target, Set::new)?;
     let added = set.insert(member, &limits);
     drop(set);

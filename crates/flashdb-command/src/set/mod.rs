@@ -9,8 +9,6 @@ mod scan;
 
 use crate::key_spec::{KeyFlags, KeySpec};
 use crate::spec::CommandSpec;
-use flashdb_config::Settings;
-use flashdb_types::set::SetLimits;
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[
@@ -42,12 +40,3 @@ const fn key(flags: KeyFlags) -> KeySpec {
 const READ: &[KeySpec] = &[key(KeyFlags::RO.and(KeyFlags::ACCESS))];
 /// The key at word 1, of which only existence or size is told.
 const PROBE: &[KeySpec] = &[key(KeyFlags::RO)];
-
-/// When sets leave a small encoding.
-fn limits(settings: &Settings) -> SetLimits {
-    SetLimits {
-        intset_entries_max: settings.set_max_intset_entries,
-        packed_entries_max: settings.set_max_listpack_entries,
-        packed_value_bytes_max: settings.set_max_listpack_value,
-    }
-}

@@ -1,10 +1,11 @@
 //! SPOP: takes random members out.
 
-use super::{key, limits};
+use super::key;
 use crate::args;
 use crate::context::{CommandResult, Context};
 use crate::error;
 use crate::key_spec::KeyFlags;
+use crate::limits;
 use crate::random_count;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
@@ -57,7 +58,7 @@ fn pop_one(context: &mut Context<'_, '_>) -> CommandResult {
 }
 
 fn pop_many(context: &mut Context<'_, '_>) -> CommandResult {
-    let (key, limits) = (context.args.at(1), limits(context.settings));
+    let (key, limits) = (context.args.at(1), limits::set(context.settings));
     let count = args::integer(context.args.at(2))?;
     let count = usize::try_from(count).map_err(|_| error::NOT_POSITIVE)?;
     let mut prng = random_count::prng(context.data);
