@@ -128,8 +128,11 @@ impl Tickets {
     }
 }
 
-/// Takes a closed ticket out of the queues of its keys; `data` holds nothing.
+/// Takes a closed ticket out of the queues of its keys; `data` holds nothing, or the gate is closed.
 pub fn leave_queues(ticket: &Ticket, data: &mut Access<'_>) {
+    if data.held().is_lazy() {
+        return remove_waiter(ticket, data);
+    }
     data.hold(|space| space.lock(shards_of(ticket, space)));
     remove_waiter(ticket, data);
     data.release();

@@ -528,7 +528,8 @@ impl Connection {
         }
     }
 
-    /// Writes what others may see of the client.
+    /// Writes what others may see of the client, before its replies are sent: whoever has a reply
+    /// sees a state that is at least as new.
     pub fn publish_info(&self, now_ms: i64) {
         let (client, info) = (&self.client, &self.client.info);
         let set = |bit: u32, on: bool| if on { bit } else { 0 };
@@ -543,8 +544,7 @@ impl Connection {
             )
             | set(flags::CLOSING, client.closing)
             | set(flags::NO_EVICT, client.no_evict)
-            | set(flags::NO_TOUCH, client.no_touch)
-            | set(flags::WRITING, self.wants_write);
+            | set(flags::NO_TOUCH, client.no_touch);
         info.flags.store(bits, Ordering::Relaxed);
         info.last_ms.store(now_ms, Ordering::Relaxed);
         info.db.store(client.db.into(), Ordering::Relaxed);
@@ -565,6 +565,11 @@ impl Connection {
             client.multi.as_ref().map_or(0, |multi| multi.bytes),
             Ordering::Relaxed,
         );
+    }
+
+    /// Writes what others may see of the buffers, after sending.
+    pub fn publish_buffers(&self) {
+        let info = &self.client.info;
         info.query_bytes.store(self.inbox.len(), Ordering::Relaxed);
         info.query_free_bytes
             .store(self.inbox.capacity() - self.inbox.len(), Ordering::Relaxed);
@@ -572,6 +577,9 @@ impl Connection {
         info.output_capacity_bytes
             .store(self.reply.capacity(), Ordering::Relaxed);
         info.total_bytes.store(self.memory_bytes(), Ordering::Relaxed);
+        if self.wants_write {
+            info.flags.fetch_or(flags::WRITING, Ordering::Relaxed);
+        }
     }
 }
 

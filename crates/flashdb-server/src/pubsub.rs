@@ -126,7 +126,13 @@ impl PubSub {
 
 fn send(server: &Server, subscribers: &[Arc<ClientInfo>], parts: &[&[u8]]) -> usize {
     let mut encoded: [Option<Arc<[u8]>>; 2] = [None, None];
+    let mut receivers = 0;
     for subscriber in subscribers {
+        // Being closed, and told so already: no receiver any more.
+        if subscriber.killed.load(Ordering::Acquire) {
+            continue;
+        }
+        receivers += 1;
         let resp3 = subscriber.flags.load(Ordering::Relaxed) & flags::RESP3 != 0;
         let bytes = encoded[usize::from(resp3)].get_or_insert_with(|| {
             let mut reply = Reply::new(if resp3 { Protocol::Resp3 } else { Protocol::Resp2 });
@@ -138,5 +144,5 @@ fn send(server: &Server, subscribers: &[Arc<ClientInfo>], parts: &[&[u8]]) -> us
         });
         server.deliver(subscriber, bytes.clone());
     }
-    subscribers.len()
+    receivers
 }

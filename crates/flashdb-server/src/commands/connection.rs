@@ -309,10 +309,15 @@ fn write_hello(context: &mut Context<'_, '_>, resp3: bool, id: u64) {
 
 /// Names hold no spaces, line ends or other bytes that would break CLIENT LIST.
 pub fn valid_name(name: &[u8]) -> Result<&[u8], ErrorReply> {
-    if name.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
+    if is_valid_name(name) {
         return Ok(name);
     }
     Err(ErrorReply::fixed(
         "ERR Client names cannot contain spaces, newlines or special characters.",
     ))
+}
+
+/// Whether a name fits into a line of CLIENT LIST.
+pub fn is_valid_name(name: &[u8]) -> bool {
+    name.iter().all(|byte| (b'!'..=b'~').contains(byte))
 }

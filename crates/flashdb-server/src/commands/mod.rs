@@ -1,6 +1,7 @@
 //! Commands about the connection, transactions, publish/subscribe and the server: rows whose
 //! handlers need more than the data. They reach the client by [`client`].
 
+pub mod client_commands;
 pub mod config;
 pub mod connection;
 pub mod debug;
@@ -16,6 +17,7 @@ use flashdb_command::{CommandSpec, Context, Session};
 /// The rows of this crate.
 pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
+        client_commands::COMMANDS,
         config::COMMANDS,
         connection::COMMANDS,
         debug::COMMANDS,
