@@ -392,6 +392,7 @@ impl CoreLoop {
                 continue;
             };
             connection.queued_for_output = false;
+            connection.publish_info(turn.data.now_ms);
             let alive = connection.wants_write || connection.flush(turn);
             if connection.wants_write != connection.watches_write {
                 connection.watches_write = connection.wants_write;
@@ -407,7 +408,7 @@ impl CoreLoop {
                     .registry()
                     .reregister(&mut connection.stream, token, interest);
             }
-            connection.publish_info(turn.data.now_ms);
+            connection.publish_buffers();
             let done = connection.client.closing && connection.output_bytes() == 0;
             if !alive || done || connection.over_output_limit(turn) {
                 self.drop_connection(turn, slot);
