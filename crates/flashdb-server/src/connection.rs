@@ -57,6 +57,9 @@ pub struct Connection {
     pub watches_write: bool,
     /// Held back by CLIENT PAUSE.
     pub paused: bool,
+    /// The socket may hold more than was read. The poller tells of it only once, so the loop has to
+    /// come back by itself.
+    undrained: bool,
     /// The peer has closed, or reading failed.
     hung_up: bool,
     /// Since when the output is above the soft limit, Unix ms.
@@ -80,6 +83,7 @@ impl Connection {
             wants_write: false,
             watches_write: false,
             paused: false,
+            undrained: false,
             hung_up: false,
             soft_limit_since_ms: None,
             has_spoken: false,
@@ -139,11 +143,14 @@ impl Connection {
         let (used, next) = self.run_buffer(turn, &scratch[..count], batch);
         self.inbox.extend_from_slice(&scratch[used..count]);
         self.reserve_for_large_value();
-        if next == Next::Wait && count == scratch.len() {
-            Next::Again
-        } else {
-            next
-        }
+        self.undrained = count == scratch.len();
+        next
+    }
+
+    /// Whether the loop has to read again without being told: the socket was not drained and the
+    /// client may run commands.
+    pub fn has_more_to_read(&self) -> bool {
+        self.undrained && self.client.ticket.is_none() && !self.paused
     }
 
     /// Reads while the client may not run commands, up to the query buffer limit; notices hang-ups.
@@ -157,6 +164,7 @@ impl Connection {
 
     fn fill_inbox(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8]) -> io::Result<()> {
         let limit = turn.settings.client_query_buffer_limit;
+        self.undrained = false;
         loop {
             let wanted = self.parser.bytes_wanted(self.inbox.len());
             let count = if wanted > scratch.len() {
@@ -193,7 +201,11 @@ impl Connection {
                         );
                         return Err(io::Error::from(ErrorKind::OutOfMemory));
                     }
-                    if count < scratch.len() || self.inbox.len() >= READ_BYTES * 16 {
+                    if count < scratch.len() {
+                        return Ok(());
+                    }
+                    if self.inbox.len() >= READ_BYTES * 16 {
+                        self.undrained = true;
                         return Ok(());
                     }
                 }
@@ -215,6 +227,9 @@ impl Connection {
 
     /// Runs what is in the inbox; called when more came, or when the client may go on.
     pub fn resume(&mut self, turn: &mut Turn<'_, '_>, batch: &mut Batch) -> Next {
+        if self.client.ticket.is_some() || self.paused {
+            return Next::Wait;
+        }
         let mut inbox = std::mem::take(&mut self.inbox);
         let (used, next) = self.run_buffer(turn, &inbox, batch);
         if used == inbox.len() {

@@ -358,6 +358,7 @@ impl CoreLoop {
             return;
         };
         match next {
+            Next::Wait if connection.has_more_to_read() => self.again.push(slot),
             Next::Wait => {}
             Next::Again => self.again.push(slot),
             Next::Close => connection.client.closing = true,
