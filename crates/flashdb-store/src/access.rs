@@ -754,15 +754,14 @@ impl<'k> Access<'k> {
     /// Empties database `db`, telling watchers of keys that were there and, for every key that was,
     /// those who wait. Returns how many keys it had. `later` frees them off the loop.
     pub fn flush_database(&mut self, db: u16, later: bool) -> usize {
-        let (space, now_ms) = (self.space, self.now_ms);
+        let space = self.space;
         let mut removed = 0;
         let mut touched = Vec::new();
         self.held.for_each_shard(|id, shard| {
             for key in shard.listened_keys(db) {
                 let hash = hash_bytes(&key);
-                if let Some(entry) = shard.database(db).find(&key, hash) {
-                    let live = entry.expire_at_ms().is_none_or(|at_ms| at_ms > now_ms);
-                    shard.tell_watchers(db, &key, !live);
+                if shard.database(db).find(&key, hash).is_some() {
+                    shard.tell_watchers(db, &key, false);
                     touched.push(Touched {
                         db,
                         shard: id,
@@ -787,15 +786,17 @@ impl<'k> Access<'k> {
     /// Exchanges two databases; watchers of keys that exist in either are told, waiters of either
     /// are tried again.
     pub fn swap_databases(&mut self, first: u16, second: u16) {
+        let now_ms = self.now_ms;
+        let due = |entry: &Entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
         let mut touched = Vec::new();
         self.held.for_each_shard(|id, shard| {
             for (db, other) in [(first, second), (second, first)] {
                 for key in shard.listened_keys(db) {
                     let hash = hash_bytes(&key);
                     let here = shard.database(db).find(&key, hash).is_some();
-                    let there = shard.database(other).find(&key, hash).is_some();
-                    if here || there {
-                        shard.tell_watchers(db, &key, there);
+                    let there = shard.database(other).find(&key, hash).map(due);
+                    if here || there.is_some() {
+                        shard.tell_watchers_of_swap(db, &key, here, there);
                         touched.push(Touched {
                             db,
                             shard: id,

@@ -24,7 +24,6 @@ pub use entry::{Entry, INLINE_BYTES_MAX};
 pub use expiry::ExpiryPass;
 pub use gate::{Gate, GatePass};
 pub use keyspace::{Collector, Held, Keyspace, ShardSet};
-pub use scan::ScanStep;
 pub use shard::{Shard, WatchFlag};
 pub use usage::{Usage, idle_seconds, lfu, lru_seconds};
 pub use value::{StrRef, Typed, Value, ValueRef};

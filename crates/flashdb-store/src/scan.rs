@@ -5,8 +5,8 @@
 //! A cursor is the table's own (40 bits) with the shard above it. Shards never change size or
 //! number while the process runs, so a key that is there during the whole walk is visited.
 //!
-//! Effects have to be committed under the lock of their shard. A call that removes expired keys
-//! therefore leaves that shard locked, and the caller ends there.
+//! Expired keys met on the way are gathered and removed at the end, under the locks of all their shards
+//! taken in order, because effects have to be committed under the locks of the keys they are about.
 
 use crate::access::Access;
 use crate::entry::Entry;
@@ -20,15 +20,6 @@ const DRAWS_MAX: usize = 100;
 /// Buckets that RANDOMKEY walks when all its draws hit expired keys.
 const BUCKETS_MAX: usize = 1000;
 
-/// Where a step of a walk got to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScanStep {
-    /// Cursor of the next step; 0 at the end.
-    pub next: u64,
-    /// Expired keys that were removed. Unless 0 the call has to end here; see the module's head.
-    pub expired: usize,
-}
-
 impl Access<'_> {
     /// Makes sure that `shard` is locked; under the open gate any other is given up. Only for
     /// commands without declared keys.
@@ -38,9 +29,10 @@ impl Access<'_> {
         }
     }
 
-    /// Visits the live keys of one bucket of the selected database; shards without keys cost no
-    /// step. Removes the expired ones it meets.
-    pub fn scan(&mut self, cursor: u64, mut visit: impl FnMut(&Entry)) -> ScanStep {
+    /// Visits the live keys of one bucket of the selected database and returns the cursor of the next
+    /// step, 0 at the end; shards without keys cost no step. Expired keys go to `due`, which the caller hands to
+    /// [`Access::remove_due`] at its end.
+    pub fn scan(&mut self, cursor: u64, due: &mut Vec<Box<[u8]>>, mut visit: impl FnMut(&Entry)) -> u64 {
         let shards = self.space().shards_count() as u64;
         let (mut shard, mut at) = (cursor >> TABLE_BITS, cursor & ((1 << TABLE_BITS) - 1));
         let (db, now_ms) = (self.db, self.now_ms);
@@ -51,23 +43,31 @@ impl Access<'_> {
                 (shard, at) = (shard + 1, 0);
                 continue;
             }
-            let mut due: Vec<Box<[u8]>> = Vec::new();
             at = database.scan(at, |entry| match entry.expire_at_ms() {
                 Some(at_ms) if at_ms <= now_ms => due.push(entry.key().into()),
                 _ => visit(entry),
             });
-            let next = match at {
+            return match at {
                 0 if shard + 1 == shards => 0,
                 0 => (shard + 1) << TABLE_BITS,
                 at => shard << TABLE_BITS | at,
             };
-            let expired = if self.policy.expire { due.len() } else { 0 };
-            for key in &due {
-                self.find_quietly(key);
-            }
-            return ScanStep { next, expired };
         }
-        ScanStep { next: 0, expired: 0 }
+        0
+    }
+
+    /// Removes those of `keys` whose time has come, and keeps their shards locked until the command's end.
+    pub fn remove_due(&mut self, keys: &[Box<[u8]>]) {
+        if keys.is_empty() || !self.policy.expire {
+            return;
+        }
+        if !self.held().is_lazy() {
+            let shards = keys.iter().map(|key| self.space().shard_of(key)).collect();
+            self.hold(|space| space.lock(shards));
+        }
+        for key in keys {
+            self.find_quietly(key);
+        }
     }
 
     /// Visits all live keys of the selected database.
@@ -79,32 +79,31 @@ impl Access<'_> {
         });
     }
 
-    /// A random live key of the selected database; each about equally likely. An expired one that
-    /// was drawn on the way is removed. `None` when nothing is there, or nothing live was found
-    /// among very many expired keys.
+    /// A random live key of the selected database; each about equally likely. Expired ones that were
+    /// drawn on the way are removed. `None` when nothing is there, or nothing live was found among very many expired
+    /// keys.
     pub fn random_key(&mut self) -> Option<Box<[u8]>> {
         let db = self.db;
         let mut lens = Vec::with_capacity(self.space().shards_count());
         self.held()
             .for_each_shard(|_, shard| lens.push(shard.database(db).len() as u64));
         let total: u64 = lens.iter().sum();
-        let mut expired = None;
+        let (mut due, mut found) = (Vec::new(), None);
         for _ in 0..DRAWS_MAX {
-            if total == 0 {
-                return None;
+            if total == 0 || found.is_some() {
+                break;
             }
             let place = self.prng.next_u64() % total;
             match self.draw(&lens, place) {
-                Some((key, true)) => {
-                    self.remove_drawn(expired);
-                    return Some(key);
-                }
-                Some((key, false)) => expired = Some(key),
+                Some((key, true)) => found = Some(key),
+                Some((key, false)) => due.push(key),
                 None => {}
             }
         }
-        let found = self.any_key();
-        self.remove_drawn(expired);
+        if found.is_none() && total > 0 {
+            found = self.any_key();
+        }
+        self.remove_due(&due);
         found
     }
 
@@ -123,24 +122,13 @@ impl Access<'_> {
     }
 
     fn any_key(&mut self) -> Option<Box<[u8]>> {
-        let expire = std::mem::replace(&mut self.policy.expire, false);
-        let (mut cursor, mut found) = (0, None);
+        let (mut cursor, mut due, mut found) = (0, Vec::new(), None);
         for _ in 0..BUCKETS_MAX {
-            cursor = self
-                .scan(cursor, |entry| found = Some(Box::from(entry.key())))
-                .next;
+            cursor = self.scan(cursor, &mut due, |entry| found = Some(Box::from(entry.key())));
             if cursor == 0 || found.is_some() {
                 break;
             }
         }
-        self.policy.expire = expire;
         found
-    }
-
-    fn remove_drawn(&mut self, expired: Option<Box<[u8]>>) {
-        if let Some(key) = expired {
-            self.turn_to(self.space().shard_of(&key));
-            self.find_quietly(&key);
-        }
     }
 }

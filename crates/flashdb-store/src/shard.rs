@@ -92,6 +92,22 @@ impl Shard {
         }
     }
 
+    /// As [`Shard::tell_watchers`] when the key's database is exchanged for another: `here` is whether this one
+    /// holds the key, `there` whether the other does and if so whether its time has come. That a key which has expired
+    /// gives way to nothing or to another expired one is no change, nor that an expired one comes where none was.
+    pub(crate) fn tell_watchers_of_swap(&mut self, db: u16, key: &[u8], here: bool, there: Option<bool>) {
+        let Some(watchers) = self.watched.get_mut(&(db, Box::from(key))) else {
+            return;
+        };
+        for watcher in watchers {
+            match there {
+                None if watcher.stale => watcher.stale = false,
+                Some(true) if watcher.stale || !here => watcher.stale = true,
+                _ => watcher.flag.set_dirty(),
+            }
+        }
+    }
+
     /// Queues a blocked client's ticket behind `key`.
     pub fn add_waiter(&mut self, db: u16, key: &[u8], ticket: u64) {
         let queue = self.waiters.entry((db, Box::from(key))).or_default();
