@@ -95,7 +95,7 @@ impl CommandSpec {
     /// needs no gate; together with commands that hold locks (in EXEC or a script) it needs the closed one.
     pub fn walks_shards(&self) -> bool {
         let of_data = self.flags.has(Flags::READONLY) || self.flags.has(Flags::WRITE);
-        of_data && self.keys.is_empty() && self.keys_of.is_none()
+        (of_data && self.keys.is_empty() && self.keys_of.is_none()) || self.flags.has(Flags::WALKS_SHARDS)
     }
 
     /// `set`, or `config|get` for a subcommand.
@@ -281,6 +281,8 @@ flags! {
     NO_ASYNC_LOADING = 18, "no_async_loading";
     /// A container of subcommands without a meaning of its own.
     NO_MANDATORY_KEYS = 19, "no_mandatory_keys";
+    /// Walks over all shards although it is no data command (INFO); see [`CommandSpec::walks_shards`] (ours).
+    WALKS_SHARDS = 23, "";
     /// Any key may be touched: runs under the closed gate (ours).
     EXCLUSIVE = 24, "";
     /// Runs at once inside MULTI instead of being queued (EXEC, DISCARD, WATCH refusal …) (ours).

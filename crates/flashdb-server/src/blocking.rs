@@ -102,6 +102,13 @@ impl Tickets {
         self.open.lock().len()
     }
 
+    /// Number of blocked clients that wait until some moment.
+    pub fn with_deadline_count(&self) -> usize {
+        let open = self.open.lock();
+        let timed = open.values().filter(|ticket| ticket.wait.deadline_ms.is_some());
+        timed.count()
+    }
+
     /// Number of keys that clients wait for.
     pub fn keys_count(&self) -> usize {
         let open = self.open.lock();

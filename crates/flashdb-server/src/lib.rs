@@ -17,6 +17,7 @@ mod latency;
 mod memory;
 mod monitor;
 mod pause;
+mod process;
 mod pubsub;
 mod server;
 mod slowlog;

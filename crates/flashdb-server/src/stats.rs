@@ -237,3 +237,59 @@ pub fn sample_rates(server: &crate::server::Server, now_ms: i64) {
     ];
     server.stats.rates.lock().sample(sample);
 }
+
+/// Counters of one command over all loops.
+#[derive(Clone, Debug, Default)]
+pub struct CommandTotals {
+    /// Calls.
+    pub calls: u64,
+    /// Time in the handler.
+    pub time_ns: u64,
+    /// Refused before running.
+    pub rejected: u64,
+    /// Failed while running.
+    pub failed: u64,
+    /// Calls by duration, as in [`CommandStats::histogram`].
+    pub histogram: [u64; HISTOGRAM_BUCKETS],
+}
+
+/// Sums the counters of the command with this id.
+pub fn command_totals(server: &crate::server::Server, id: u32) -> CommandTotals {
+    let mut totals = CommandTotals::default();
+    for handle in &server.loops {
+        let stats = &handle.stats.per_command[id as usize];
+        totals.calls += stats.calls.get();
+        totals.time_ns += stats.time_ns.get();
+        totals.rejected += stats.rejected.get();
+        totals.failed += stats.failed.get();
+        for (sum, count) in totals.histogram.iter_mut().zip(&stats.histogram) {
+            *sum += count.get();
+        }
+    }
+    totals
+}
+
+/// Upper bound of a histogram bucket in µs.
+pub fn bucket_bound_us(bucket: usize) -> u64 {
+    (1u64 << (bucket + 10)) / 1000
+}
+
+impl CommandTotals {
+    /// Calls in the histogram (those while `latency-tracking` was on).
+    pub fn tracked_calls(&self) -> u64 {
+        self.histogram.iter().sum()
+    }
+
+    /// The duration in µs that `percent` of the tracked calls did not exceed; exact to the bucket.
+    pub fn percentile_us(&self, percent: f64) -> f64 {
+        let wanted = (self.tracked_calls() as f64 * percent / 100.0).ceil() as u64;
+        let mut seen = 0;
+        for (bucket, count) in self.histogram.iter().enumerate() {
+            seen += count;
+            if seen >= wanted && seen > 0 {
+                return (1u64 << (bucket + 10)) as f64 / 1000.0;
+            }
+        }
+        0.0
+    }
+}

@@ -155,6 +155,11 @@ impl Database {
         })
     }
 
+    /// The expiry of a random key that carries one, in Unix milliseconds.
+    pub fn sample_expiry_ms(&self, random: u64) -> Option<i64> {
+        self.sample_volatile(random)?.expire_at_ms()
+    }
+
     /// A random hash that has expiring fields.
     pub(crate) fn sample_volatile_fields(&self, random: u64) -> Option<&Entry> {
         let hash = *self.volatile_fields.sample(random)?;

@@ -222,6 +222,7 @@ fn reset_stat(context: &mut Context<'_, '_>) -> CommandResult {
     server.loops.iter().for_each(|handle| handle.stats.reset());
     server.stats.reset();
     server.space.reset_lazyfreed();
+    server.memory.reset_peak();
     context.reply.ok();
     Ok(())
 }

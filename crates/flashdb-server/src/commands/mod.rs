@@ -6,6 +6,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 mod digest;
+pub mod info;
 pub mod pubsub;
 pub mod replication;
 pub mod scripting;
@@ -21,6 +22,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         config::COMMANDS,
         connection::COMMANDS,
         debug::COMMANDS,
+        info::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         scripting::COMMANDS,
