@@ -99,6 +99,8 @@ pub struct CoreLoop {
     scratch: Vec<u8>,
     batch: Batch,
     expire_shard: u16,
+    /// Whether a [`Timer::Expire`] is set.
+    expire_again: bool,
     next_loop: usize,
     stop: bool,
 }
@@ -121,6 +123,7 @@ impl CoreLoop {
             scratch: vec![0; READ_BYTES],
             batch: Batch::default(),
             expire_shard: id as u16,
+            expire_again: false,
             next_loop: 0,
             stop: false,
         }
@@ -533,7 +536,10 @@ impl CoreLoop {
                         turn.leave();
                     }
                 }
-                Timer::Expire => self.expire(turn),
+                Timer::Expire => {
+                    self.expire_again = false;
+                    self.expire(turn);
+                }
                 Timer::Sweep => {
                     self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
                     self.sweep(turn);
@@ -548,8 +554,9 @@ impl CoreLoop {
         }
     }
 
-    /// A slice of active expiry over this loop's share of the shards; goes on soon after if there
-    /// is more to do, with other clients served in between.
+    /// A slice of active expiry over this loop's share of the shards, beginning where the last one
+    /// ended. Goes on soon after if time ran out while keys were found due, with other clients
+    /// served in between; otherwise the next regular slice goes on.
     fn expire(&mut self, turn: &mut Turn<'_, '_>) {
         let server = turn.server;
         if !server.active_expire.load(Ordering::Relaxed) || !turn.data.policy.expire {
@@ -559,12 +566,12 @@ impl CoreLoop {
         let deadline_us = began + EXPIRE_SLICE_US;
         let shards = server.space.shards_count();
         let (db, step) = (turn.data.db, server.loops.len());
-        let mut unfinished = false;
+        let (mut removed, mut out_of_time) = (0, false);
         for _ in 0..shards.div_ceil(step) {
             turn.enter();
             turn.data.hold(|space| space.lock_one(self.expire_shard));
             let pass = turn.data.expire_due(self.expire_shard, deadline_us);
-            unfinished |= pass.unfinished;
+            removed += pass.removed;
             let stats = &server.loops[self.id].stats;
             stats.expired_keys.add(turn.data.effects.expired);
             stats.expired_fields.add(turn.data.effects.expired_fields);
@@ -580,17 +587,19 @@ impl CoreLoop {
                     next as u16
                 };
             }
-            if clock::monotonic_us() >= deadline_us {
-                unfinished = true;
+            out_of_time = clock::monotonic_us() >= deadline_us;
+            if out_of_time {
                 break;
             }
         }
         turn.data.db = db;
         let stats = &server.loops[self.id].stats;
         stats.expire_time_ns.add((clock::monotonic_us() - began) * 1000);
-        if unfinished {
+        if out_of_time && removed > 0 {
             stats.expire_time_caps.add(1);
-            self.timers.add(turn.data.now_ms + 2, Timer::Expire);
+            if !std::mem::replace(&mut self.expire_again, true) {
+                self.timers.add(turn.data.now_ms + 2, Timer::Expire);
+            }
         }
     }
 
