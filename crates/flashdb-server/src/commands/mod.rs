@@ -7,9 +7,12 @@ pub mod connection;
 pub mod debug;
 mod digest;
 pub mod info;
+pub mod latency_commands;
+pub mod memory_commands;
 pub mod pubsub;
 pub mod replication;
 pub mod scripting;
+pub mod slowlog_commands;
 pub mod transaction;
 
 use crate::client::Client;
@@ -23,9 +26,12 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         connection::COMMANDS,
         debug::COMMANDS,
         info::COMMANDS,
+        latency_commands::COMMANDS,
+        memory_commands::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         scripting::COMMANDS,
+        slowlog_commands::COMMANDS,
         transaction::COMMANDS,
     ]
 }
