@@ -31,6 +31,9 @@ pub struct Runner {
     pub events: Vec<String>,
     /// Effects that the last command decided, as words joined by spaces.
     pub decided: Vec<String>,
+    /// What a log would keep of the last command: `decided`, or the request itself where it changed
+    /// something and decided nothing.
+    pub logged: Vec<OwnedArgs>,
     /// Changes counted for the last command.
     pub dirty: u64,
 }
@@ -61,6 +64,7 @@ impl Default for Runner {
             mode: Mode::default(),
             events: Vec::new(),
             decided: Vec::new(),
+            logged: Vec::new(),
             dirty: 0,
         }
     }
@@ -193,6 +197,13 @@ impl Runner {
                     .collect::<Vec<_>>()
                     .join(" ")
             })
+            .collect();
+        data.effects.end_command(self.db, 0, || args.to_owned());
+        self.logged = data
+            .effects
+            .decided
+            .drain(..)
+            .map(|effect| effect.words)
             .collect();
         drop(data);
         drop(pass);

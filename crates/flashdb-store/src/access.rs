@@ -217,14 +217,19 @@ impl<'k> Access<'k> {
         }
     }
 
+    /// A random number where recording a use takes one.
+    #[inline]
+    fn random_for_use(&mut self) -> u64 {
+        match self.policy.usage {
+            Usage::Lfu { .. } => self.prng.next_u64(),
+            _ => 0,
+        }
+    }
+
     #[inline]
     fn used(&mut self, key: &[u8], place: Place) -> Option<&Entry> {
+        let random = self.random_for_use();
         let (db, now_ms, policy) = (self.db, self.now_ms, self.policy);
-        let random = if matches!(policy.usage, Usage::Lfu { .. }) {
-            self.prng.next_u64()
-        } else {
-            0
-        };
         let (entry, _) = self
             .held
             .shard_mut(place.shard)
@@ -312,20 +317,10 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn write<T: Typed>(&mut self, key: &[u8]) -> Result<Option<WriteGuard<'_, T>>, WrongType> {
         let place = self.place(key);
-        if self.expire_if_due(key, place) == Found::Absent {
-            return Ok(None);
-        }
-        match typed::<T>(self.used(key, place))? {
-            None => return Ok(None),
-            Some(_) => self.unsettled = true,
-        }
-        let (entry, account) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(self.db)
-            .find_charged(key, place.hash)
-            .expect("found a moment ago under the same lock");
-        Ok(Some(WriteGuard::new(entry, account)))
+        Ok(match self.ready::<T>(key, place)? {
+            Found::Absent => None,
+            Found::Present => Some(self.guard(key, place)),
+        })
     }
 
     /// The `T` at `key` for writing; a fresh one if the key is absent. The caller removes the key
@@ -337,20 +332,53 @@ impl<'k> Access<'k> {
         make: impl FnOnce() -> T,
     ) -> Result<WriteGuard<'_, T>, WrongType> {
         let place = self.place(key);
-        if self.expire_if_due(key, place) == Found::Absent {
-            let mut entry = Entry::new_object(key, make().into_value(), None);
-            entry.set_access(self.policy.usage.fresh(self.now_ms));
-            self.note_new(key, place);
-            self.unsettled = true;
-            let (entry, account) = self
-                .held
-                .shard_mut(place.shard)
-                .database_mut(self.db)
-                .insert(entry, place.hash);
-            return Ok(WriteGuard::new(entry, account));
+        if self.ready::<T>(key, place)? == Found::Present {
+            return Ok(self.guard(key, place));
         }
-        self.write(key)
-            .map(|guard| guard.expect("present and of the right type"))
+        let mut entry = Entry::new_object(key, make().into_value(), None);
+        entry.set_access(self.policy.usage.fresh(self.now_ms));
+        self.note_new(key, place);
+        self.unsettled = true;
+        let (entry, account) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .insert(entry, place.hash);
+        Ok(WriteGuard::new(entry, account))
+    }
+
+    /// Prepares a change of the `T` at `key` with one look: removes it if it is due, else counts a use.
+    /// Where lookups may not remove keys, a due one is still there to be changed.
+    #[inline]
+    fn ready<T: Typed>(&mut self, key: &[u8], place: Place) -> Result<Found, WrongType> {
+        let random = self.random_for_use();
+        let (now_ms, policy) = (self.now_ms, self.policy);
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let Some((entry, _)) = database.find_charged(key, place.hash) else {
+            return Ok(Found::Absent);
+        };
+        if policy.expire && entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            self.remove_expired(key, place);
+            return Ok(Found::Absent);
+        }
+        if policy.touch {
+            let access = policy.usage.used(entry.access(), now_ms, || random);
+            entry.set_access(access);
+        }
+        typed::<T>(Some(entry)).map(|_| Found::Present)
+    }
+
+    /// Guards what [`Access::ready`] found.
+    #[inline]
+    fn guard<T: Typed>(&mut self, key: &[u8], place: Place) -> WriteGuard<'_, T> {
+        self.unsettled = true;
+        let (entry, account) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .find_charged(key, place.hash)
+            .expect("found a moment ago under the same lock");
+        WriteGuard::new(entry, account)
     }
 
     /// Sets a string, whatever was there. A value whose time had come is removed first.

@@ -73,6 +73,15 @@ fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
             hash.random_distinct(count, now_ms, &mut prng, |field| write(reply, field, with_values));
             Ok(())
         }
+        RandomCount::Repeated(count) if live < hash.len() => {
+            // Fields that have expired would cost a draw many tries, so the live ones are listed once.
+            let fields: Vec<Field<'_>> = hash.iter().filter(|field| field.is_live(now_ms)).collect();
+            header(reply, count, with_values);
+            random_count::repeat(count, reply, context.settings, |reply| {
+                let index = prng.below(fields.len() as u64) as usize;
+                write(reply, fields[index], with_values);
+            })
+        }
         RandomCount::Repeated(count) => {
             header(reply, count, with_values);
             random_count::repeat(count, reply, context.settings, |reply| {

@@ -73,20 +73,22 @@ fn pop_many(context: &mut Context<'_, '_>) -> CommandResult {
         return Ok(());
     }
     let count = count.min(set.len());
-    let recording = count < set.len();
+    let leaves_some = count < set.len();
     context.reply.set(count);
-    let mut taken = OwnedArgs::default();
+    let mut removals: Vec<OwnedArgs> = Vec::new();
     set.pop_random_many(count, &limits, &mut prng, |member| {
         let mut digits = NumberBuffer::new();
         let member = member.as_bytes(&mut digits);
         context.reply.bulk(member);
-        if recording {
-            taken.push(member);
+        if leaves_some {
+            log_removal(&mut removals, key, member);
         }
     });
     drop(set);
-    if recording {
-        log_removals(context, key, &taken);
+    if leaves_some {
+        for removal in &removals {
+            context.data.decided(removal.as_args().iter());
+        }
     } else {
         context.data.decided([b"DEL", key]);
     }
@@ -96,12 +98,11 @@ fn pop_many(context: &mut Context<'_, '_>) -> CommandResult {
     Ok(())
 }
 
-fn log_removals(context: &mut Context<'_, '_>, key: &[u8], taken: &OwnedArgs) {
-    let taken = taken.as_args();
-    for first in (0..taken.len()).step_by(LOGGED_MEMBERS_MAX) {
-        let members = taken.iter_from(first).take(LOGGED_MEMBERS_MAX);
-        let words = [b"SREM".as_slice(), key];
-        context.data.decided(words.into_iter().chain(members));
+/// Adds a member to the last SREM, or to a new one once that is long enough.
+fn log_removal(removals: &mut Vec<OwnedArgs>, key: &[u8], member: &[u8]) {
+    match removals.last_mut() {
+        Some(last) if last.as_args().len() < 2 + LOGGED_MEMBERS_MAX => last.push(member),
+        _ => removals.push(OwnedArgs::from_words([b"SREM", key, member])),
     }
 }
 
