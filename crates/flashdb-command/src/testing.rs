@@ -1,7 +1,7 @@
 //! Runs commands without a server, for the unit tests beside the handlers: one client, one
 //! keyspace, replies as readable text. Blocking shows as `(blocked)`.
 
-use crate::context::{Context, Mode, Session};
+use crate::context::{BlockRequest, Context, Mode, Session};
 use crate::registry::Registry;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
@@ -36,6 +36,8 @@ pub struct Runner {
     pub logged: Vec<OwnedArgs>,
     /// Changes counted for the last command.
     pub dirty: u64,
+    /// What the last command asked to wait for.
+    pub blocked: Option<BlockRequest>,
 }
 
 struct NoSession;
@@ -66,6 +68,7 @@ impl Default for Runner {
             decided: Vec::new(),
             logged: Vec::new(),
             dirty: 0,
+            blocked: None,
         }
     }
 }
@@ -161,7 +164,8 @@ impl Runner {
             block: None,
         };
         let result = (command.spec.handler)(&mut context);
-        let blocked = context.block.is_some();
+        self.blocked = context.block.take();
+        let blocked = self.blocked.is_some();
         if let Err(error) = result {
             reply.truncate(0);
             reply.error_bytes(error.text());

@@ -483,7 +483,12 @@ impl CoreLoop {
         {
             return;
         }
-        connection.client.ticket = None;
+        if let Some(ticket) = connection.client.ticket.take()
+            && reply.starts_with(b"-")
+        {
+            let stats = &turn.server.loops[self.id].stats;
+            stats.of(&ticket.command).failed.add(1);
+        }
         turn.server
             .stats
             .blocked_clients

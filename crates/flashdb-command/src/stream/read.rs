@@ -315,7 +315,16 @@ mod tests {
     fn waiting_resolves_the_ids() {
         let mut run = Runner::default();
         run.run("XADD s 2-1 f v");
+        run.now_ms = 1000;
         assert_eq!(run.run("XREAD BLOCK 100 STREAMS s t $ $"), "+(blocked)");
+        let wait = run.blocked.take().expect("waits");
+        let request = wait.request.expect("ids were resolved");
+        let words: Vec<_> = request.as_args().iter().collect();
+        assert_eq!(words.join(&b' '), b"XREAD BLOCK 100 STREAMS s t 2-1 0-0");
+        assert_eq!(
+            (wait.deadline_ms, wait.keys.len(), wait.also_when_gone),
+            (Some(1100), 2, false)
+        );
         run.run("XADD s 3 f v");
         run.run("XDEL s 3");
         assert_eq!(run.run("XREAD BLOCK 0 STREAMS s 2-1"), "+(blocked)");
@@ -326,6 +335,21 @@ mod tests {
         assert_eq!(
             run.run("XREAD BLOCK x STREAMS s 2-1"),
             "-ERR timeout is not an integer or out of range"
+        );
+    }
+
+    #[test]
+    fn who_waits_stays_patient() {
+        let mut run = Runner::with_strings("s");
+        run.mode.retry = true;
+        assert_eq!(run.run("XREAD BLOCK 0 STREAMS s 2-1"), "+(blocked)");
+        run.mode.retry = false;
+        run.mode.in_exec = true;
+        assert_eq!(run.run("XREAD BLOCK 0 STREAMS t 2-1"), "*-1");
+        run.mode.in_script = true;
+        assert_eq!(
+            run.run("XREAD BLOCK 0 STREAMS t 2-1"),
+            "-ERR XREAD command is not allowed with BLOCK option from scripts"
         );
     }
 

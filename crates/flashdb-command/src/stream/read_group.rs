@@ -271,6 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_is_told_why_it_cannot() {
+        let mut run = with_entries(0);
+        let wait = "XREADGROUP GROUP g c BLOCK 0 STREAMS s >";
+        assert_eq!(run.run(wait), "+(blocked)");
+        assert_eq!(run.decided, ["XGROUP CREATECONSUMER s g c"]);
+        assert!(run.blocked.take().is_some_and(|wait| wait.also_when_gone));
+        run.mode.retry = true;
+        assert_eq!(run.run(wait), "+(blocked)");
+        assert_eq!(run.dirty, 0);
+        run.run("XGROUP DESTROY s g");
+        assert_eq!(
+            run.run(wait),
+            "-NOGROUP the consumer group this client was blocked on no longer exists"
+        );
+        let gone = "-UNBLOCKED the stream key no longer exists";
+        run.put("s", flashdb_store::Value::String(b"v".to_vec()));
+        assert_eq!(run.run(wait), gone);
+        run.run("DEL s");
+        assert_eq!(run.run(wait), gone);
+    }
+
+    #[test]
     fn recorded_effects_replay_to_the_same_group() {
         let mut run = with_entries(5);
         let mut copy = with_entries(5);
