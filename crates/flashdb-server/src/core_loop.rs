@@ -64,6 +64,8 @@ pub enum Message {
         /// The client.
         client: u64,
     },
+    /// Do this on the loop: the end of work that another thread did for one of its clients.
+    Run(Box<dyn FnOnce(&mut Turn<'_, '_>) + Send>),
     /// CLIENT PAUSE is over.
     Unpause,
     /// Listen on these instead (CONFIG SET port, bind); the old listeners are closed.
@@ -451,6 +453,7 @@ impl CoreLoop {
                         self.drop_connection(turn, slot);
                     }
                 }
+                Message::Run(work) => work(turn),
                 Message::Unpause => self.unpause(turn),
                 Message::Listen(listeners) => self.replace_listeners(listeners),
                 Message::Stop => self.stop = true,

@@ -9,6 +9,7 @@ mod digest;
 pub mod info;
 pub mod latency_commands;
 pub mod memory_commands;
+pub mod migrate;
 pub mod pubsub;
 pub mod replication;
 pub mod scripting;
@@ -28,6 +29,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         info::COMMANDS,
         latency_commands::COMMANDS,
         memory_commands::COMMANDS,
+        migrate::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         scripting::COMMANDS,
