@@ -270,7 +270,7 @@ flags! {
     /// Allowed before authentication.
     NO_AUTH = 13, "no_auth";
     /// May replicate although it only reads.
-    MAY_REPLICATE = 14, "may_replicate";
+    MAY_REPLICATE = 14, "";
     /// Refused in transactions.
     NO_MULTI = 15, "no_multi";
     /// Keys do not stand at fixed places.

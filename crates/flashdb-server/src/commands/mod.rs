@@ -2,6 +2,7 @@
 //! handlers need more than the data. They reach the client by [`client`].
 
 pub mod client_commands;
+pub mod command_info;
 pub mod config;
 pub mod connection;
 pub mod debug;
@@ -23,6 +24,7 @@ use flashdb_command::{CommandSpec, Context, Session};
 pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
         client_commands::COMMANDS,
+        command_info::COMMANDS,
         config::COMMANDS,
         connection::COMMANDS,
         debug::COMMANDS,
