@@ -153,6 +153,14 @@ static SUBCOMMANDS: &[Sub] = &[
         packed_threshold,
     ),
     Sub(
+        "RELOAD",
+        2,
+        2,
+        "",
+        "Takes all data through the RDB format and back.",
+        super::reload::reload,
+    ),
+    Sub(
         "REPLYBUFFER",
         4,
         4,

@@ -12,6 +12,7 @@ pub mod latency_commands;
 pub mod memory_commands;
 pub mod migrate;
 pub mod pubsub;
+mod reload;
 pub mod replication;
 pub mod scripting;
 pub mod slowlog_commands;

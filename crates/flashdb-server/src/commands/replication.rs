@@ -34,14 +34,7 @@ static SYNC: CommandSpec = CommandSpec {
 
 fn sync(context: &mut Context<'_, '_>) -> CommandResult {
     let server = downcast(context.session).server.clone();
-    if crate::memory::measure(&server, context.data).data_bytes > DATA_BYTES_MAX {
-        return Err(ErrorReply::fixed(
-            "ERR the data set is too large to be sent by SYNC in this version of FlashDB",
-        ));
-    }
-    let limits = rdb_convert::encode_limits(context.settings);
-    let file = snapshot(context.data, &limits)
-        .map_err(|error| ErrorReply::new(format!("ERR cannot make the RDB file: {error}")))?;
+    let file = snapshot_bounded(context)?;
     // As a replica expects it: a length line and the file, without a line end behind it.
     context.reply.raw(format!("${}\r\n", file.len()).as_bytes());
     context.reply.raw(&file);
@@ -51,7 +44,22 @@ fn sync(context: &mut Context<'_, '_>) -> CommandResult {
     Ok(())
 }
 
-/// All databases as an RDB file. The gate is closed.
+/// All databases as an RDB file, made in memory. The gate is closed.
+///
+/// # Errors
+/// When the data set is too large for that.
+pub(super) fn snapshot_bounded(context: &mut Context<'_, '_>) -> Result<Vec<u8>, ErrorReply> {
+    let server = downcast(context.session).server.clone();
+    if crate::memory::measure(&server, context.data).data_bytes > DATA_BYTES_MAX {
+        return Err(ErrorReply::fixed(
+            "ERR the data set is too large for SYNC and DEBUG RELOAD in this version of FlashDB",
+        ));
+    }
+    let limits = rdb_convert::encode_limits(context.settings);
+    snapshot(context.data, &limits)
+        .map_err(|error| ErrorReply::new(format!("ERR cannot make the RDB file: {error}")))
+}
+
 fn snapshot(data: &mut Access<'_>, limits: &flashdb_rdb::EncodeLimits) -> io::Result<Vec<u8>> {
     let mut file = FileWriter::new(Vec::new(), true);
     file.aux(b"redis-ver", REDIS_VERSION.as_bytes())?;
