@@ -268,6 +268,20 @@ impl<'k> Access<'k> {
         }
     }
 
+    /// As [`Access::find`] without counting as a use of the key (EXISTS, TYPE, TTL, OBJECT).
+    #[inline]
+    pub fn observe(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.place(key);
+        if self.expire_if_due(key, place) == Found::Absent {
+            self.misses += 1;
+            self.key_miss(key, place);
+            return None;
+        }
+        self.hits += 1;
+        let shard = self.held.shard(place.shard)?;
+        shard.database(self.db).find(key, place.hash)
+    }
+
     /// The entry of `key` with only shared access, for reading several keys at once. The keys were
     /// looked up before by this command (or declared); an expired one is absent. Counts nothing.
     #[inline]

@@ -10,7 +10,6 @@ mod entry;
 mod expiry;
 mod gate;
 mod keyspace;
-mod observe;
 mod scan;
 mod shard;
 mod usage;

@@ -3,7 +3,7 @@
 
 use crate::args;
 use crate::context::{CommandResult, Context, OnTimeout};
-use crate::error::ErrorReply;
+use crate::error::{self, ErrorReply};
 use crate::spec::{Arg, CommandSpec, Flags};
 
 pub(super) static WAIT: CommandSpec = CommandSpec {
@@ -50,13 +50,16 @@ pub(super) static WAITAOF: CommandSpec = CommandSpec {
 };
 
 fn wait_on_disk(context: &mut Context<'_, '_>) -> CommandResult {
-    let number = |word, max: i64| {
-        let range = ErrorReply::new(format!("ERR value is out of range, must between 0 and {max}"));
-        let number = args::integer(word)?;
-        (0..=max).contains(&number).then_some(number).ok_or(range)
-    };
-    let local = number(context.arg(1), 1)?;
-    let replicas = number(context.arg(2), i64::MAX)?;
+    let local = args::integer(context.arg(1))?;
+    if !(0..=1).contains(&local) {
+        return Err(ErrorReply::fixed(
+            "ERR value is out of range, value must between 0 and 1",
+        ));
+    }
+    let replicas = args::integer(context.arg(2))?;
+    if replicas < 0 {
+        return Err(error::NOT_POSITIVE);
+    }
     let deadline_ms = args::deadline_of_ms(context.arg(3), context.now_ms())?;
     if local > 0 && !context.settings.appendonly {
         return Err(ErrorReply::fixed(
@@ -87,9 +90,10 @@ mod tests {
             ("WAIT 1 -1", "-ERR timeout is negative"),
             ("WAITAOF 0 0 0", "*2 :0 :0"),
             ("WAITAOF 0 1 0", "+(blocked)"),
+            ("WAITAOF 0 -1 0", "-ERR value is out of range, must be positive"),
             (
                 "WAITAOF 2 0 0",
-                "-ERR value is out of range, must between 0 and 1",
+                "-ERR value is out of range, value must between 0 and 1",
             ),
         ] {
             assert_eq!(run.run(line), reply, "{line}");
