@@ -309,7 +309,7 @@ settings! {
     /// When a snapshot is due: after so many seconds with at least so many changes.
     save: Vec<SavePoint> = "save", SavePoints, [MULTI, NO_EFFECT_YET];
     /// Name of the RDB file.
-    dbfilename: String = "dbfilename", Text::new("dump.rdb").checked(is_db_file_name), [PROTECTED, NO_EFFECT_YET];
+    dbfilename: String = "dbfilename", Text::new("dump.rdb").checked(is_db_file_name), [PROTECTED];
     /// Name of the append-only file.
     appendfilename: String = "appendfilename", Text::new("appendonly.aof").checked(is_append_file_name), [IMMUTABLE, INERT];
     /// Folder of the append-only files.
@@ -317,7 +317,7 @@ settings! {
     /// Refuses writes after a snapshot failed.
     stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error", YesNo(true), [NO_EFFECT_YET];
     /// Compresses strings in RDB files.
-    rdbcompression: bool = "rdbcompression", YesNo(true), [NO_EFFECT_YET];
+    rdbcompression: bool = "rdbcompression", YesNo(true);
     /// Ends RDB files with a checksum.
     rdbchecksum: bool = "rdbchecksum", YesNo(true), [IMMUTABLE, NO_EFFECT_YET];
     /// Deletes RDB files that replication wrote.

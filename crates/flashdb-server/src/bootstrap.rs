@@ -2,6 +2,7 @@
 //! so before the first client is accepted, with an error that names the thing that failed.
 
 use crate::core_loop::{CoreLoop, WAKER};
+use crate::rdb_file;
 use crate::server::{LoopHandle, Server};
 use crate::stats::LoopStats;
 use flashdb_base::clock;
@@ -11,7 +12,7 @@ use flashdb_command::Registry;
 use flashdb_config::{ConfigStore, ConfigView, Settings, logging};
 use flashdb_io::mailbox::Mailbox;
 use flashdb_io::{affinity, net};
-use flashdb_store::Keyspace;
+use flashdb_store::{Access, Keyspace, Policy, Usage};
 use mio::{Poll, Waker};
 use parking_lot::Mutex;
 use std::fmt;
@@ -33,6 +34,8 @@ pub enum StartError {
     System(&'static str, io::Error),
     /// The log could not be opened.
     Log(String),
+    /// The data could not be loaded.
+    Load(rdb_file::LoadError),
 }
 
 impl fmt::Display for StartError {
@@ -42,6 +45,7 @@ impl fmt::Display for StartError {
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(what, error) => write!(f, "{what}: {error}"),
             StartError::Log(error) => write!(f, "{error}"),
+            StartError::Load(error) => write!(f, "cannot load the data: {error}"),
         }
     }
 }
@@ -66,6 +70,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     raise_file_limit(&settings);
     let addresses = tcp_addresses(&settings)?;
     let (server, pollers, collector) = build(config.clone(), log)?;
+    load_data(&server, &settings)?;
     let listeners = open_listeners(&settings, &addresses, pollers.len())?;
     let freeing = spawn("lazy-free", {
         let server = server.clone();
@@ -142,11 +147,37 @@ fn build(
         started_ms: now_ms,
         dirty: 0.into(),
         last_save: (now_ms / 1000).into(),
+        saving: false.into(),
+        save_failed: false.into(),
         active_expire: true.into(),
         stopping: false.into(),
         port: (settings.port as usize).into(),
     };
     Ok((Arc::new(server), pollers, collector))
+}
+
+/// Reads the RDB file that SAVE or BGSAVE wrote, if there is one.
+fn load_data(server: &Server, settings: &Settings) -> Result<(), StartError> {
+    let Some(file) = rdb_file::open(settings).map_err(StartError::Load)? else {
+        return Ok(());
+    };
+    let policy = Policy {
+        touch: false,
+        usage: Usage::Lru,
+        expire: true,
+    };
+    let _pass = server.space.gate().close();
+    let mut data = Access::new(&server.space, policy, Prng::from_entropy());
+    data.now_ms = clock::unix_ms() as i64;
+    data.hold(|space| space.lock_as_touched());
+    let loaded = rdb_file::load(&mut data, settings, file, true).map_err(StartError::Load)?;
+    tracing::info!(
+        keys = loaded.keys,
+        expired = loaded.expired,
+        skipped = loaded.skipped,
+        "the RDB file was loaded"
+    );
+    Ok(())
 }
 
 /// Forty random hexadecimal digits, as Redis names runs and histories.

@@ -19,6 +19,7 @@ mod monitor;
 mod pause;
 mod process;
 mod pubsub;
+mod rdb_file;
 mod server;
 mod slowlog;
 mod stats;

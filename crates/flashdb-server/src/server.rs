@@ -79,6 +79,10 @@ pub struct Server {
     pub dirty: AtomicU64,
     /// Unix time of the last SAVE, seconds.
     pub last_save: AtomicI64,
+    /// Whether an RDB file is being written.
+    pub saving: AtomicBool,
+    /// Whether the last BGSAVE failed.
+    pub save_failed: AtomicBool,
     /// Whether keys are looked for that have expired (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: AtomicBool,
     /// Set once the server is to end.

@@ -5,13 +5,15 @@
 use super::client;
 use super::digest::{self, Digest};
 use crate::bootstrap::random_id;
+use crate::rdb_file::{self, LoadError};
 use flashdb_base::clock;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::number;
-use flashdb_command::args::{self, is};
+use flashdb_command::args::{self, Cursor, is};
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::generic::encoding_name;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, rdb_convert};
+use flashdb_rdb::EncodeLimits;
 use flashdb_store::{Entry, Expiry, StrRef, ValueRef, idle_seconds};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -155,10 +157,10 @@ static SUBCOMMANDS: &[Sub] = &[
     Sub(
         "RELOAD",
         2,
-        2,
-        "",
-        "Takes all data through the RDB format and back.",
-        super::reload::reload,
+        5,
+        "[MERGE] [NOFLUSH] [NOSAVE]",
+        "Encodes all data as an RDB file and loads it again.",
+        reload,
     ),
     Sub(
         "REPLYBUFFER",
@@ -391,6 +393,51 @@ fn populate(context: &mut Context<'_, '_>) -> CommandResult {
     Ok(())
 }
 
+fn reload(context: &mut Context<'_, '_>) -> CommandResult {
+    let mut cursor = Cursor::new(context.args, 2);
+    let (mut merge, mut flush, mut save) = (false, true, true);
+    while cursor.remaining() > 0 {
+        if cursor.take("MERGE") {
+            merge = true;
+        } else if cursor.take("NOFLUSH") {
+            flush = false;
+        } else if cursor.take("NOSAVE") {
+            save = false;
+        } else {
+            return Err(ErrorReply::fixed(
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+            ));
+        }
+    }
+    let settings = context.settings;
+    let encoded = if save {
+        Some(
+            rdb_file::encode_all(context.data, settings)
+                .map_err(|error| ErrorReply::new(format!("ERR {error}")))?,
+        )
+    } else {
+        None
+    };
+    if flush {
+        for db in 0..context.data.space().databases_count() as u16 {
+            context.data.flush_database(db, false);
+        }
+    }
+    let loaded = match encoded {
+        Some(file) => rdb_file::load(context.data, settings, file.as_slice(), merge || flush),
+        None => rdb_file::open(settings).and_then(|file| match file {
+            Some(file) => rdb_file::load(context.data, settings, file, merge || flush),
+            None => Err(LoadError::Damaged("there is none".into())),
+        }),
+    };
+    loaded.map_err(|error| {
+        tracing::warn!(%error, "DEBUG RELOAD failed");
+        ErrorReply::fixed("ERR Error trying to load the RDB dump")
+    })?;
+    context.reply.ok();
+    Ok(())
+}
+
 // ---- looking at data -----------------------------------------------------------------------------
 
 fn digest_all(context: &mut Context<'_, '_>) -> CommandResult {
@@ -424,12 +471,13 @@ fn with_entry<R>(context: &mut Context<'_, '_>, key: &[u8], look: impl FnOnce(&E
 
 fn object(context: &mut Context<'_, '_>) -> CommandResult {
     let now_ms = context.now_ms();
+    let limits = &rdb_convert::encode_limits(context.settings);
     let text = with_entry(context, context.arg(2), |entry| {
         format!(
             "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
             entry.address(),
             encoding_name(entry),
-            entry.memory_bytes(),
+            serialized_bytes(entry, limits, now_ms),
             entry.access(),
             idle_seconds(entry.access(), now_ms),
             list_facts(entry),
@@ -438,6 +486,12 @@ fn object(context: &mut Context<'_, '_>) -> CommandResult {
     .ok_or(error::NO_SUCH_KEY)?;
     context.reply.simple(&text);
     Ok(())
+}
+
+fn serialized_bytes(entry: &Entry, limits: &EncodeLimits, now_ms: i64) -> usize {
+    let mut out = Vec::new();
+    rdb_convert::write(&mut out, entry.value(), limits, now_ms);
+    out.len()
 }
 
 fn list_facts(entry: &Entry) -> String {

@@ -11,8 +11,10 @@ pub mod info;
 pub mod latency_commands;
 pub mod memory_commands;
 pub mod migrate;
+pub mod misc;
+pub mod persistence;
+pub mod probes;
 pub mod pubsub;
-mod reload;
 pub mod replication;
 pub mod scripting;
 pub mod slowlog_commands;
@@ -32,6 +34,9 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         info::COMMANDS,
         latency_commands::COMMANDS,
         memory_commands::COMMANDS,
+        misc::COMMANDS,
+        persistence::COMMANDS,
+        probes::COMMANDS,
         migrate::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,

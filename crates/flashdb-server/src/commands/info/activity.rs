@@ -20,10 +20,14 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
         "rdb_changes_since_last_save",
         server.dirty.load(Ordering::Relaxed),
     );
-    lines.field("rdb_bgsave_in_progress", 0);
+    lines.field(
+        "rdb_bgsave_in_progress",
+        u8::from(server.saving.load(Ordering::Acquire)),
+    );
     lines.field("rdb_last_save_time", server.last_save.load(Ordering::Relaxed));
+    let failed = server.save_failed.load(Ordering::Relaxed);
+    lines.field("rdb_last_bgsave_status", if failed { "err" } else { "ok" });
     lines.constants(&[
-        ("rdb_last_bgsave_status", "ok"),
         ("rdb_last_bgsave_time_sec", "-1"),
         ("rdb_current_bgsave_time_sec", "-1"),
         ("rdb_saves", "0"),
