@@ -1,6 +1,6 @@
 //! ACL categories of a command: those that follow from its group and flags, and those its row adds.
 
-use flashdb_command::{CommandSpec, Flags};
+use flashdb_command::{CommandSpec, Flags, Group};
 
 /// All categories, in Redis's order.
 pub const CATEGORIES: [&str; 21] = [
@@ -27,6 +27,9 @@ pub const CATEGORIES: [&str; 21] = [
     "scripting",
 ];
 
+/// Families that rows of the generic group may name.
+const OF_GENERIC: [&str; 4] = ["set", "sortedset", "list", "connection"];
+
 /// The categories of a command, without `@`, in the order of [`CATEGORIES`]. Containers have those
 /// of their subcommands only there; by themselves they are `slow`.
 pub fn categories(spec: &'static CommandSpec) -> impl Iterator<Item = &'static str> {
@@ -46,7 +49,10 @@ fn belongs(spec: &CommandSpec, category: &str) -> bool {
         "blocking" => flags.has(Flags::BLOCKING),
         _ => false,
     };
+    // A command on keys of any type that names the types it takes (SORT) belongs to those instead.
+    let elsewhere =
+        spec.group == Group::Generic && spec.categories.iter().any(|named| OF_GENERIC.contains(named));
     by_flag
         || spec.categories.contains(&category)
-        || (!is_container && spec.group.category() == Some(category))
+        || (!is_container && !elsewhere && spec.group.category() == Some(category))
 }

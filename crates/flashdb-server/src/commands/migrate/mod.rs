@@ -14,7 +14,7 @@ use crate::server::Server;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_command::args::{self, Cursor};
 use flashdb_command::error;
-use flashdb_command::key_spec::{InvalidKeys, KeyFlags, KeyPositions, KeySpec};
+use flashdb_command::key_spec::{Begin, InvalidKeys, KeyFlags, KeyPositions, KeySpec};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, ErrorReply, Flags, OnTimeout, rdb_convert};
 use flashdb_resp::{Args, OwnedArgs, Reply};
 use flashdb_store::{Entry, WatchFlag};
@@ -40,8 +40,8 @@ static MIGRATE: CommandSpec = CommandSpec {
     keys: &[
         KeySpec::one(3, TAKEN),
         KeySpec {
-            flags: TAKEN.and(KeyFlags::INCOMPLETE),
-            ..KeySpec::after("KEYS", -2, TAKEN)
+            begin: Begin::Keyword("KEYS", -2),
+            ..KeySpec::range(0, -1, 1, TAKEN.and(KeyFlags::INCOMPLETE))
         },
     ],
     keys_of: Some(keys_of),
