@@ -6,7 +6,7 @@ use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
-use flashdb_store::{Expiry, StrRef, Value, ValueRef};
+use flashdb_store::{Entry, StrRef, ValueRef};
 use flashdb_types::bitops::{self, BitOp};
 use std::borrow::Cow;
 
@@ -65,9 +65,10 @@ fn bitop(context: &mut Context<'_, '_>) -> CommandResult {
     let result = bitops::combine(operation, &slices);
     let len = result.len();
     if len > 0 {
-        context
-            .data
-            .set_value(target, Value::String(result), Expiry::Clear);
+        // As raw bytes, even if they spell a number: what OBJECT ENCODING says of it in Redis.
+        let mut entry = Entry::new_raw(target, result, None);
+        entry.set_access(context.data.policy.usage.fresh(context.data.now_ms));
+        context.data.set_entry(entry);
         context.data.changed(target, NotifyFlags::STRING, "set");
     } else if context.data.remove(target) {
         context.data.changed(target, NotifyFlags::GENERIC, "del");

@@ -115,7 +115,11 @@ fn wanted(
              consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \
              return an empty result set.",
         )),
-        word => parse_id(word).map(From::Pending),
+        word => Ok(match parse_id(word)? {
+            // Redis keeps `>` as this id, so it means the same.
+            StreamId::MAX => From::New,
+            id => From::Pending(id),
+        }),
     }
 }
 
