@@ -300,3 +300,9 @@ pub fn evict_over_limit(server: &Server, settings: &Settings) {
         server.post(client.loop_id, Message::Kill { client: client.id });
     }
 }
+
+/// Adds to a counter that only the client's own loop writes: no locked instruction is needed.
+#[inline]
+pub fn count(counter: &AtomicU64, value: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + value, Ordering::Relaxed);
+}

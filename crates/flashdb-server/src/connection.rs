@@ -9,7 +9,7 @@ use flashdb_base::hash::hash_bytes;
 use flashdb_command::Flags;
 use flashdb_command::registry::Command;
 use flashdb_io::net::Stream;
-use flashdb_resp::{Batch, Reply, RequestLimits, RequestParser};
+use flashdb_resp::{Args, Batch, Reply, RequestLimits, RequestParser};
 use flashdb_store::ShardSet;
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, Read, Write};
@@ -219,10 +219,7 @@ impl Connection {
         let stats = &turn.server.loops[turn.lane].stats;
         stats.reads.add(1);
         stats.input_bytes.add(count as u64);
-        self.client
-            .info
-            .input_total_bytes
-            .fetch_add(count as u64, Ordering::Relaxed);
+        crate::client::count(&self.client.info.input_total_bytes, count as u64);
     }
 
     /// Runs what is in the inbox; called when more came, or when the client may go on.
@@ -266,7 +263,7 @@ impl Connection {
                 Ok(parsed) => (parsed, None),
                 Err(fault) => (0, Some(fault)),
             };
-            let Ran { requests, flow } = self.run_batch(turn, &buffer[used..], batch);
+            let Progress { requests, flow } = self.run_batch(turn, &buffer[used..], batch);
             let whole = requests == batch.len();
             budget -= requests.min(budget);
             let end = if requests == 0 { 0 } else { batch.end(requests - 1) };
@@ -309,7 +306,7 @@ impl Connection {
         }
     }
 
-    fn run_batch(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &Batch) -> Ran {
+    fn run_batch(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &Batch) -> Progress {
         let mut at = 0;
         while at < batch.len() {
             turn.enter();
@@ -329,11 +326,11 @@ impl Connection {
                 Flow::Continue => at += 1,
                 Flow::Paused => {
                     turn.leave();
-                    return Ran { requests: at, flow };
+                    return Progress { requests: at, flow };
                 }
                 Flow::Blocked | Flow::Close => {
                     turn.leave();
-                    return Ran {
+                    return Progress {
                         requests: at + 1,
                         flow,
                     };
@@ -342,7 +339,7 @@ impl Connection {
             self.has_spoken = true;
         }
         turn.leave();
-        Ran {
+        Progress {
             requests: at,
             flow: Flow::Continue,
         }
@@ -389,20 +386,30 @@ impl Connection {
         }
         turn.data.db = db;
         if let [only] = planned.as_slice() {
-            let key = batch
-                .args(first, buffer)
-                .at(only.command.single_key.expect("checked above") as usize);
-            turn.data.hold_key(key, only.shard, only.hash);
-        } else {
-            turn.data.hold(|space| space.lock(shards));
-            for plan in &planned {
-                turn.data.prefetch_bucket(plan.shard, plan.hash);
-            }
-            for plan in &planned {
-                turn.data.prefetch_entry(plan.shard, plan.hash);
-            }
+            return self.run_single(turn, batch.args(first, buffer), only);
+        }
+        turn.data.hold(|space| space.lock(shards));
+        for plan in &planned {
+            turn.data.prefetch_bucket(plan.shard, plan.hash);
+        }
+        for plan in &planned {
+            turn.data.prefetch_entry(plan.shard, plan.hash);
         }
         self.run_planned(turn, buffer, batch, first, &planned)
+    }
+
+    /// A window of one request, the usual case without pipelining.
+    fn run_single(&mut self, turn: &mut Turn<'_, '_>, args: Args<'_>, plan: &Planned) -> usize {
+        let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
+        turn.data.hold_key(key, plan.shard, plan.hash);
+        let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, true);
+        debug_assert!(
+            matches!(ran.flow, Flow::Continue),
+            "windows hold no command that changes the flow"
+        );
+        dispatch::serve(turn, ran.ready);
+        turn.data.release();
+        1
     }
 
     fn run_planned(
@@ -413,8 +420,7 @@ impl Connection {
         first: usize,
         planned: &[Planned],
     ) -> usize {
-        let each = planned.len() == 1
-            || (0..MEASURE_EACH_BELOW_US).contains(&turn.settings.slowlog_log_slower_than)
+        let each = (0..MEASURE_EACH_BELOW_US).contains(&turn.settings.slowlog_log_slower_than)
             || turn.settings.latency_monitor_threshold > 0;
         let began = Instant::now();
         let mut measured_ns = 0;
@@ -425,25 +431,18 @@ impl Connection {
             let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
             turn.data.focus(key, plan.shard, plan.hash);
             let alone = each || !plan.command.spec.flags.has(Flags::FAST);
-            let start_ns = if alone {
-                began.elapsed().as_nanos() as u64
-            } else {
-                0
-            };
-            let (flow, ready) =
-                dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, alone);
+            let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, alone);
             debug_assert!(
-                matches!(flow, Flow::Continue),
+                matches!(ran.flow, Flow::Continue),
                 "windows hold no command that changes the flow"
             );
-            if alone {
-                measured_ns += (began.elapsed().as_nanos() as u64).saturating_sub(start_ns);
-            } else {
+            measured_ns += ran.elapsed_ns;
+            if !alone {
                 shared.push(plan.command);
             }
             done += 1;
-            if !ready.is_empty() {
-                dispatch::serve(turn, ready);
+            if !ran.ready.is_empty() {
+                dispatch::serve(turn, ran.ready);
                 break;
             }
         }
@@ -468,10 +467,7 @@ impl Connection {
                     let stats = &turn.server.loops[turn.lane].stats;
                     stats.writes.add(1);
                     stats.output_bytes.add(count as u64);
-                    self.client
-                        .info
-                        .output_total_bytes
-                        .fetch_add(count as u64, Ordering::Relaxed);
+                    crate::client::count(&self.client.info.output_total_bytes, count as u64);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.wants_write = true;
@@ -598,7 +594,7 @@ impl Connection {
     }
 }
 
-struct Ran {
+struct Progress {
     requests: usize,
     flow: Flow,
 }

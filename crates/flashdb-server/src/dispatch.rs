@@ -139,7 +139,7 @@ fn run(
     args: Args<'_>,
     command: Command,
 ) -> Flow {
-    let (flow, ready) = run_held(turn, client, reply, args, command, true);
+    let Ran { flow, ready, .. } = run_held(turn, client, reply, args, command, true);
     serve(turn, ready);
     if turn.pass.as_ref().is_some_and(GatePass::is_exclusive) {
         turn.leave();
@@ -158,6 +158,16 @@ pub fn serve(turn: &mut Turn<'_, '_>, ready: Vec<ReadyKey>) {
     blocking::serve(turn.server, turn.settings, turn.data, ready);
 }
 
+/// What came of running a command.
+pub struct Ran {
+    /// How the connection goes on.
+    pub flow: Flow,
+    /// Keys that blocked clients wait for.
+    pub ready: Vec<ReadyKey>,
+    /// Time it took, 0 if it was not measured.
+    pub elapsed_ns: u64,
+}
+
 /// Runs a command under the locks that `turn.data` holds and commits its effects. Unless `measured`,
 /// the caller accounts for its time. Returns the keys to be served.
 pub fn run_held(
@@ -167,7 +177,7 @@ pub fn run_held(
     args: Args<'_>,
     command: Command,
     measured: bool,
-) -> (Flow, Vec<ReadyKey>) {
+) -> Ran {
     let server = turn.server;
     if server.monitors.any() {
         server
@@ -189,8 +199,9 @@ pub fn run_held(
     if failed {
         stats.of(&command).failed.add(1);
     }
+    let mut elapsed_ns = 0;
     if let Some(began) = began {
-        let elapsed_ns = began.elapsed().as_nanos() as u64;
+        elapsed_ns = began.elapsed().as_nanos() as u64;
         stats
             .of(&command)
             .record(elapsed_ns, turn.settings.latency_tracking);
@@ -206,14 +217,16 @@ pub fn run_held(
     client.last_command = Some(command);
     let ready = commit::commit(server, turn.data, &args);
     let Some(wait) = block else {
-        return (
-            if client.closing {
-                Flow::Close
-            } else {
-                Flow::Continue
-            },
+        let flow = if client.closing {
+            Flow::Close
+        } else {
+            Flow::Continue
+        };
+        return Ran {
+            flow,
             ready,
-        );
+            elapsed_ns,
+        };
     };
     reply.truncate(start);
     let request = wait.request.clone().unwrap_or_else(|| args.to_owned());
@@ -221,7 +234,11 @@ pub fn run_held(
         .tickets
         .open(&client.info, command, request, reply.protocol(), wait, turn.data);
     client.ticket = Some(ticket);
-    (Flow::Blocked, ready)
+    Ran {
+        flow: Flow::Blocked,
+        ready,
+        elapsed_ns,
+    }
 }
 
 /// Calls a handler; an error becomes the reply. Returns whether it failed, and its wish to wait.
