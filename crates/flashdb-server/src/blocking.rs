@@ -204,6 +204,8 @@ fn serve_key(
         }
         data.db = ticket.db;
         if data.find_quietly(&ready.key).is_none() && !ticket.wait.also_when_gone {
+            // Looking may have removed the key, if its time has come meanwhile.
+            queue.extend(commit::commit(server, data, &ticket.request.as_args()));
             continue;
         }
         queue.extend(retry(server, settings, data, &ticket));

@@ -18,8 +18,12 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
         String::from_utf8_lossy(args.at(0))
     );
     let effects = &data.effects;
-    if effects.dirty == 0 && effects.touched.is_empty() && effects.expired == 0 && effects.expired_fields == 0
-    {
+    let nothing_happened = effects.dirty == 0
+        && effects.touched.is_empty()
+        && effects.decided.is_empty()
+        && effects.expired == 0
+        && effects.expired_fields == 0;
+    if nothing_happened {
         return Vec::new();
     }
     settle(server, data)

@@ -81,6 +81,8 @@ fn flush(context: &mut Context<'_, '_>, databases: std::ops::RangeInclusive<u16>
         let removed = context.data.flush_database(db, later);
         context.data.effects.dirty += removed as u64;
     }
+    // Followers are told even when there was nothing to remove here, as by Redis.
+    context.data.decided(context.args.iter());
     context.reply.ok();
     Ok(())
 }
