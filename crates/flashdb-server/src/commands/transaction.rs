@@ -188,6 +188,8 @@ fn run_queue(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) -> C
     for (command, request) in queue {
         run_queued(context, command, request);
     }
+    // The effects are those of the queued commands; EXEC adds none of its own.
+    context.data.effects.explicit = true;
     context.data.db = db;
     Ok(())
 }
