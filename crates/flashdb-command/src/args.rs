@@ -28,6 +28,15 @@ pub fn is(word: &[u8], keyword: &str) -> bool {
     word.eq_ignore_ascii_case(keyword.as_bytes())
 }
 
+/// Whether word `index` is one of the `values` words behind `option`, wherever that stands.
+pub fn is_behind(args: &Args<'_>, index: usize, option: &str, values: usize) -> bool {
+    (1..=values).any(|distance| {
+        index
+            .checked_sub(distance)
+            .is_some_and(|at| at > 0 && is(args.at(at), option))
+    })
+}
+
 /// The deadline of a blocking command from its timeout in seconds (fractions allowed); `None` for
 /// 0, which waits for ever. Texts as in Redis.
 pub fn deadline_ms(word: &[u8], now_ms: i64) -> Result<Option<i64>, ErrorReply> {

@@ -2,7 +2,7 @@
 //! said here; dispatcher, gates, COMMAND and documentation read it and know no command by name.
 
 use crate::context::{CommandResult, Context};
-use crate::key_spec::{InvalidKeys, KeyPositions, KeySpec};
+use crate::key_spec::{InvalidKeys, KeyFlags, KeyPositions, KeySpec};
 use flashdb_resp::Args;
 
 /// A handler: reads and changes data through the context, writes the reply, or returns an error.
@@ -38,6 +38,10 @@ pub struct CommandSpec {
     /// Says of which requests only that they may touch keys the row does not name (SORT with BY or GET); see
     /// [`CommandSpec::is_exclusive`].
     pub exclusive_if: Option<fn(&Args<'_>) -> bool>,
+    /// Which words of a request are secrets, where only some are; see [`CommandSpec::is_secret`].
+    pub secrets: Option<fn(&Args<'_>, usize) -> bool>,
+    /// What a request does with its key, where that depends on the options (`VARIABLE`).
+    pub key_flags_of: Option<fn(&Args<'_>) -> KeyFlags>,
     /// Grammar behind the name, for COMMAND DOCS, completion and documentation.
     pub args: &'static [Arg],
     /// What is answered, in a few words.
@@ -67,6 +71,8 @@ impl CommandSpec {
         keys: &[],
         keys_of: None,
         exclusive_if: None,
+        secrets: None,
+        key_flags_of: None,
         args: &[],
         reply: "",
         history: &[],
@@ -96,6 +102,16 @@ impl CommandSpec {
     pub fn walks_shards(&self) -> bool {
         let of_data = self.flags.has(Flags::READONLY) || self.flags.has(Flags::WRITE);
         (of_data && self.keys.is_empty() && self.keys_of.is_none()) || self.flags.has(Flags::WALKS_SHARDS)
+    }
+
+    /// Whether word `index` of a request must not be shown in the slow log or to MONITOR.
+    pub fn is_secret(&self, args: &Args<'_>, index: usize) -> bool {
+        let name_words = if self.container.is_empty() { 1 } else { 2 };
+        match self.secrets {
+            _ if index < name_words => false,
+            Some(is_secret) => is_secret(args, index),
+            None => self.flags.has(Flags::SENSITIVE),
+        }
     }
 
     /// `set`, or `config|get` for a subcommand.

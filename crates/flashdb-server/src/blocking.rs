@@ -9,6 +9,7 @@
 use crate::client::ClientInfo;
 use crate::commit;
 use crate::core_loop::Message;
+use crate::dispatch::note_slow;
 use crate::server::Server;
 use flashdb_command::registry::Command;
 use flashdb_command::{BlockRequest, Context, Mode, Session};
@@ -20,6 +21,7 @@ use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// A client waiting in a blocking command.
 pub struct Ticket {
@@ -236,6 +238,7 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         },
         block: None,
     };
+    let began = Instant::now();
     let result = (ticket.command.spec.handler)(&mut context);
     if context.block.is_some() {
         context.data.unchanged();
@@ -248,6 +251,14 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         server.stats.error(error.code());
     }
     data.effects.end_command(ticket.db, 0, || ticket.request.clone());
+    note_slow(
+        server,
+        settings,
+        &ticket.client,
+        &ticket.request.as_args(),
+        ticket.command,
+        began.elapsed().as_nanos() as u64,
+    );
     *open = false;
     server.tickets.forget(ticket);
     remove_waiter(ticket, data);

@@ -153,6 +153,18 @@ impl Connection {
         self.undrained && self.client.ticket.is_none() && !self.paused
     }
 
+    /// Holds the client back, or lets it go; true when that changed something.
+    pub fn set_paused(&mut self, turn: &Turn<'_, '_>, paused: bool) -> bool {
+        let changed = std::mem::replace(&mut self.paused, paused) != paused;
+        let count = &turn.server.stats.paused_clients;
+        match (changed, paused) {
+            (true, true) => count.fetch_add(1, Ordering::Relaxed),
+            (true, false) => count.fetch_sub(1, Ordering::Relaxed),
+            (false, _) => return false,
+        };
+        true
+    }
+
     /// Reads while the client may not run commands, up to the query buffer limit; notices hang-ups.
     fn read_ahead(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8]) -> Next {
         match self.fill_inbox(turn, scratch) {
@@ -283,7 +295,7 @@ impl Connection {
                 Flow::Close => return (buffer.len(), Next::Close),
                 Flow::Blocked => return (used, Next::Wait),
                 Flow::Paused => {
-                    self.paused = true;
+                    self.set_paused(turn, true);
                     return (used, Next::Wait);
                 }
                 Flow::Continue if fault.is_none() && (whole && budget > 0) && used < buffer.len() => {

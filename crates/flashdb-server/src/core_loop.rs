@@ -432,6 +432,7 @@ impl CoreLoop {
         let _ = self.poll.registry().deregister(&mut connection.stream);
         self.by_id.remove(&connection.client.info.id);
         self.free.push(slot);
+        connection.set_paused(turn, false);
         connection.client.leave(turn);
         self.server.clients_count.fetch_sub(1, Ordering::AcqRel);
     }
@@ -506,7 +507,7 @@ impl CoreLoop {
         let slots = 0..self.connections.len();
         for slot in slots {
             if let Some(Some(connection)) = self.connections.get_mut(slot)
-                && std::mem::take(&mut connection.paused)
+                && connection.set_paused(turn, false)
             {
                 let next = connection.resume(turn, &mut self.batch);
                 self.after(turn, slot, next);

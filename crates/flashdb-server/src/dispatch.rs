@@ -3,9 +3,10 @@
 //! name here; what differs is a flag in its row.
 
 use crate::blocking::{self, ReadyKey};
-use crate::client::{Client, Multi, ReplyMode};
+use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
 use crate::server::Server;
+use flashdb_base::clock;
 use flashdb_base::hash::hash_bytes;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::registry::{self, Command};
@@ -94,6 +95,11 @@ pub fn execute(
         Ok(()) => run(turn, client, reply, args, command),
         Err(error) => return refuse(turn, client, reply, Some(command), error),
     };
+    // Confirmations of (un)subscribing are pushes, no replies.
+    const PUSHING: Flags = Flags::PUBSUB.and(Flags::WHILE_SUBSCRIBED);
+    if command.spec.flags.has(PUSHING) {
+        return flow;
+    }
     settle_reply_mode(client, reply, start, flow)
 }
 
@@ -179,11 +185,6 @@ pub fn run_held(
     measured: bool,
 ) -> Ran {
     let server = turn.server;
-    if server.monitors.any() {
-        server
-            .monitors
-            .feed(server, command.spec, client.db, &client.info, &args);
-    }
     turn.data.policy.touch = !client.no_touch;
     let start = reply.len();
     let began = measured.then(Instant::now);
@@ -194,6 +195,12 @@ pub fn run_held(
     let db = client.db;
     let (failed, block) = call(turn, client, reply, args, command, mode);
     turn.data.effects.end_command(db, 0, || args.to_owned());
+    // Shown when it has run, so that a transaction's commands stand between MULTI and EXEC.
+    if server.monitors.any() {
+        server
+            .monitors
+            .feed(server, command.spec, client.db, &client.info, &args);
+    }
     let stats = &server.loops[turn.lane].stats;
     stats.commands.add(1);
     if failed {
@@ -206,7 +213,10 @@ pub fn run_held(
             .of(&command)
             .record(elapsed_ns, turn.settings.latency_tracking);
         stats.command_time_ns.add(elapsed_ns);
-        note_slow(turn, client, &args, command, elapsed_ns);
+        // A command that waits is noted when it is served.
+        if block.is_none() {
+            note_slow(server, turn.settings, &client.info, &args, command, elapsed_ns);
+        }
     }
     if turn.data.effects.expired > 0 {
         stats.expired_keys.add(turn.data.effects.expired);
@@ -272,32 +282,53 @@ pub fn call(
     (false, block)
 }
 
-fn note_slow(turn: &Turn<'_, '_>, client: &Client, args: &Args<'_>, command: Command, elapsed_ns: u64) {
-    let settings = turn.settings;
+/// Enters a command into the slow log and the latency monitor if it took long enough.
+#[inline]
+pub fn note_slow(
+    server: &Server,
+    settings: &Settings,
+    client: &ClientInfo,
+    args: &Args<'_>,
+    command: Command,
+    elapsed_ns: u64,
+) {
     let elapsed_us = elapsed_ns / 1000;
-    let slow = settings.slowlog_log_slower_than >= 0 && elapsed_us as i64 >= settings.slowlog_log_slower_than;
-    if slow && !command.spec.flags.has(Flags::SKIP_SLOWLOG) {
-        let name = client.info.names.lock().name.clone();
-        turn.server.slowlog.lock().add(
+    let threshold_us = settings.slowlog_log_slower_than;
+    let spike = settings.latency_monitor_threshold;
+    let is_slow = threshold_us >= 0 && elapsed_us as i64 >= threshold_us;
+    let is_spike = spike > 0 && elapsed_us / 1000 >= spike;
+    if is_slow || is_spike || command.spec.flags.has(Flags::ADMIN) {
+        enter_slow(server, client, args, command, elapsed_us);
+    }
+}
+
+/// Decides by the settings of this moment, which the command itself may have changed.
+#[cold]
+fn enter_slow(server: &Server, client: &ClientInfo, args: &Args<'_>, command: Command, elapsed_us: u64) {
+    let settings = server.settings();
+    let (flags, now_seconds) = (command.spec.flags, clock::unix_ms() as i64 / 1000);
+    let threshold_us = settings.slowlog_log_slower_than;
+    if threshold_us >= 0 && elapsed_us as i64 >= threshold_us && !flags.has(Flags::SKIP_SLOWLOG) {
+        let name = client.names.lock().name.clone();
+        server.slowlog.lock().add(
             command.spec,
             args,
             elapsed_us,
-            turn.data.now_ms / 1000,
-            &client.info.addr,
+            now_seconds,
+            &client.addr,
             &name,
             settings.slowlog_max_len as usize,
         );
     }
     let threshold_ms = settings.latency_monitor_threshold;
-    if threshold_ms > 0 && elapsed_us / 1000 >= threshold_ms {
-        let event = if command.spec.flags.has(Flags::FAST) {
+    // EXEC is as slow as what it runs, which is noted by itself.
+    if threshold_ms > 0 && elapsed_us / 1000 >= threshold_ms && !flags.has(Flags::RUNS_QUEUE) {
+        let event = if flags.has(Flags::FAST) {
             "fast-command"
         } else {
             "command"
         };
-        turn.server
-            .latency
-            .add(event, turn.data.now_ms / 1000, elapsed_us / 1000);
+        server.latency.add(event, now_seconds, elapsed_us / 1000);
     }
 }
 

@@ -40,7 +40,7 @@ impl Monitors {
     /// Sends one command to all of them: `+<seconds>.<micros> [<db> <address>] "word" …`.
     /// Commands that carry secrets are shown without their words.
     pub fn feed(&self, server: &Server, spec: &CommandSpec, db: u16, from: &ClientInfo, args: &Args<'_>) {
-        if spec.flags.has(Flags::SKIP_MONITOR) {
+        if spec.flags.has(Flags::SKIP_MONITOR) || spec.flags.has(Flags::ADMIN) {
             return;
         }
         let now_us = flashdb_base::clock::unix_us();
@@ -55,14 +55,16 @@ impl Monitors {
             now_us % 1_000_000
         )
         .into_bytes();
-        let shown = if spec.flags.has(Flags::SENSITIVE) {
-            1
-        } else {
-            args.len()
-        };
         for (index, word) in args.iter().enumerate() {
             line.push(b' ');
-            quote(&mut line, if index < shown { word } else { b"(redacted)" });
+            quote(
+                &mut line,
+                if spec.is_secret(args, index) {
+                    b"(redacted)"
+                } else {
+                    word
+                },
+            );
         }
         line.extend_from_slice(b"\r\n");
         let line: Arc<[u8]> = line.into();

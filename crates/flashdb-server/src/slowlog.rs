@@ -1,7 +1,7 @@
 //! The slow log: the last commands that took longer than `slowlog-log-slower-than`, with their words
 //! cut to what a person can read.
 
-use flashdb_command::{CommandSpec, Flags};
+use flashdb_command::CommandSpec;
 use flashdb_resp::Args;
 use std::collections::VecDeque;
 
@@ -47,13 +47,7 @@ impl SlowLog {
         name: &[u8],
         max_len: usize,
     ) {
-        let words = if spec.flags.has(Flags::SENSITIVE) {
-            std::iter::once(args.at(0).to_vec())
-                .chain(args.iter_from(1).map(|_| b"(redacted)".to_vec()))
-                .collect()
-        } else {
-            cut(args)
-        };
+        let words = cut(spec, args);
         let id = self.next_id;
         self.next_id += 1;
         self.entries.push_front(SlowEntry {
@@ -83,14 +77,16 @@ impl SlowLog {
     }
 }
 
-fn cut(args: &Args<'_>) -> Vec<Vec<u8>> {
+fn cut(spec: &CommandSpec, args: &Args<'_>) -> Vec<Vec<u8>> {
     let mut words = Vec::with_capacity(args.len().min(WORDS_MAX));
     for (index, word) in args.iter().enumerate() {
         if index == WORDS_MAX - 1 && args.len() > WORDS_MAX {
             words.push(format!("... ({} more arguments)", args.len() - index).into_bytes());
             break;
         }
-        if word.len() > WORD_BYTES_MAX {
+        if spec.is_secret(args, index) {
+            words.push(b"(redacted)".to_vec());
+        } else if word.len() > WORD_BYTES_MAX {
             let mut shown = word[..WORD_BYTES_MAX].to_vec();
             shown.extend_from_slice(format!("... ({} more bytes)", word.len() - WORD_BYTES_MAX).as_bytes());
             words.push(shown);

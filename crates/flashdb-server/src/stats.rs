@@ -165,6 +165,8 @@ pub struct Stats {
     pub output_limit_disconnections: AtomicU64,
     /// Clients dropped for the query buffer limit.
     pub query_limit_disconnections: AtomicU64,
+    /// Clients held back by CLIENT PAUSE.
+    pub paused_clients: AtomicUsize,
     /// Blocked clients.
     pub blocked_clients: AtomicUsize,
     /// Samples for instantaneous rates, see [`Rates`].

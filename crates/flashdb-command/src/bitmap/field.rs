@@ -37,6 +37,14 @@ pub(super) static BITFIELD: CommandSpec = CommandSpec {
             .and(KeyFlags::VARIABLE),
         notes: "The key is read and written",
     }],
+    key_flags_of: Some(|args| {
+        let writes = |word: &[u8]| word.eq_ignore_ascii_case(b"set") || word.eq_ignore_ascii_case(b"incrby");
+        if args.iter_from(2).any(writes) {
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE)
+        } else {
+            KeyFlags::RO.and(KeyFlags::ACCESS)
+        }
+    }),
     args: &[
         Arg::key("key"),
         Arg::one_of(

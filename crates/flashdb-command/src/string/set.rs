@@ -29,6 +29,14 @@ pub(super) static SET: CommandSpec = CommandSpec {
                 .and(KeyFlags::VARIABLE),
         )
     }],
+    key_flags_of: Some(|args| {
+        let reads = args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get"));
+        if reads {
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE)
+        } else {
+            KeyFlags::OW.and(KeyFlags::UPDATE)
+        }
+    }),
     args: &[
         Arg::key("key"),
         Arg::string("value"),

@@ -79,6 +79,7 @@ static CONFIG: CommandSpec = CommandSpec {
             flags: ADMIN,
             args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
             history: &[("7.0.0", "Takes several pairs.")],
+            secrets: Some(|args, index| index % 2 == 1 && flashdb_config::is_sensitive(args.at(index - 1))),
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             reply: "OK.",
             handler: set,

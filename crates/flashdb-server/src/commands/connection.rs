@@ -222,6 +222,7 @@ static HELLO: CommandSpec = CommandSpec {
     )
     .optional()],
     history: &[("6.2.0", "The protocol version may be left out.")],
+    secrets: Some(|args, index| args::is_behind(args, index, "AUTH", 2)),
     reply: "A map: server, version, proto, id, mode, role, modules.",
     handler: hello,
     ..CommandSpec::EMPTY

@@ -213,6 +213,19 @@ static SCRIPT: CommandSpec = CommandSpec {
             ..CommandSpec::EMPTY
         },
         &CommandSpec {
+            name: "kill",
+            container: "script",
+            summary: "Stops what is running.",
+            since: "2.6.0",
+            group: Group::Scripting,
+            arity: 2,
+            flags: Flags::NO_SCRIPT.and(Flags::ALLOW_BUSY),
+            tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
+            reply: "An error: nothing runs.",
+            handler: |_| Err(ErrorReply::fixed("NOTBUSY No scripts in execution right now.")),
+            ..CommandSpec::EMPTY
+        },
+        &CommandSpec {
             name: "load",
             container: "script",
             summary: "Keeps a script.",
@@ -293,6 +306,19 @@ static FUNCTION: CommandSpec = CommandSpec {
             flags: Flags::LOADING.and(Flags::STALE),
             reply: "Lines of text.",
             handler: |context| help::reply(context, &FUNCTION),
+            ..CommandSpec::EMPTY
+        },
+        &CommandSpec {
+            name: "kill",
+            container: "function",
+            summary: "Stops what is running.",
+            since: "7.0.0",
+            group: Group::Scripting,
+            arity: 2,
+            flags: Flags::NO_SCRIPT.and(Flags::ALLOW_BUSY),
+            tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
+            reply: "An error: nothing runs.",
+            handler: |_| Err(ErrorReply::fixed("NOTBUSY No scripts in execution right now.")),
             ..CommandSpec::EMPTY
         },
         &CommandSpec {

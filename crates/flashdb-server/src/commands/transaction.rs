@@ -4,6 +4,7 @@
 
 use super::{client, downcast};
 use crate::client::{Client, Multi};
+use crate::dispatch::note_slow;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::registry::Command;
@@ -199,11 +200,6 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
     let client = downcast(context.session);
     let (server, info) = (client.server.clone(), client.info.clone());
     context.data.db = client.db;
-    if server.monitors.any() {
-        server
-            .monitors
-            .feed(&server, command.spec, client.db, &info, &args);
-    }
     let (dirty, queued_db) = (context.data.effects.dirty, client.db);
     let start = context.reply.len();
     let began = Instant::now();
@@ -227,10 +223,16 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         command.spec.name
     );
     let stats = &server.loops[info.loop_id].stats;
-    stats.of(command).record(
-        began.elapsed().as_nanos() as u64,
-        context.settings.latency_tracking,
-    );
+    let elapsed_ns = began.elapsed().as_nanos() as u64;
+    stats
+        .of(command)
+        .record(elapsed_ns, context.settings.latency_tracking);
+    note_slow(&server, context.settings, &info, &args, *command, elapsed_ns);
+    if server.monitors.any() {
+        server
+            .monitors
+            .feed(&server, command.spec, queued_db, &info, &args);
+    }
     stats.commands.add(1);
     if let Err(error) = result {
         context.reply.truncate(start);

@@ -43,6 +43,9 @@ pub(super) fn get_keys(context: &mut Context<'_, '_>, with_flags: bool) -> Comma
 /// Flags of the key at `position`: those of the specification that finds it, else of the one that
 /// stands for keys no specification can find.
 fn flags_of(spec: &CommandSpec, request: &Args<'_>, position: u32) -> KeyFlags {
+    if let Some(flags_of) = spec.key_flags_of {
+        return flags_of(request);
+    }
     let finds = |keys: &&KeySpec| {
         let mut found = KeyPositions::new();
         keys.positions(request, &mut found).is_ok() && found.contains(&position)

@@ -203,12 +203,10 @@ fn list(context: &mut Context<'_, '_>) -> CommandResult {
         };
     }
     let server = client(context).server.clone();
-    let is_filtered = !matches!(filter, Filter::None);
     let names: Vec<String> = server
         .registry
         .all()
         .iter()
-        .filter(|command| is_filtered || command.spec.container.is_empty())
         .filter(|command| filter.matches(command.spec))
         .map(|command| command.spec.full_name())
         .collect();

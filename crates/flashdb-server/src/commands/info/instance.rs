@@ -84,7 +84,8 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
         "client_recent_max_output_buffer",
         highest(|client| &client.output_bytes),
     );
-    lines.field("blocked_clients", facts.server.tickets.len());
+    let paused = facts.server.stats.paused_clients.load(Ordering::Relaxed);
+    lines.field("blocked_clients", facts.server.tickets.len() + paused);
     lines.field("tracking_clients", 0);
     lines.field("pubsub_clients", count(flags::SUBSCRIBED));
     lines.field("watching_clients", facts.clients.iter().filter(watching).count());

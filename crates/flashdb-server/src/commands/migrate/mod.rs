@@ -37,6 +37,9 @@ static MIGRATE: CommandSpec = CommandSpec {
     arity: -6,
     flags: Flags::WRITE.and(Flags::MOVABLE_KEYS).and(Flags::SENSITIVE),
     categories: &["keyspace", "dangerous"],
+    secrets: Some(|args, index| {
+        args::is_behind(args, index, "AUTH", 1) || args::is_behind(args, index, "AUTH2", 2)
+    }),
     keys: &[
         KeySpec::one(3, TAKEN),
         KeySpec {
