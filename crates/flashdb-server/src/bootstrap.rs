@@ -8,7 +8,6 @@ use crate::stats::LoopStats;
 use flashdb_base::clock;
 use flashdb_base::prng::Prng;
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
-use flashdb_command::Registry;
 use flashdb_config::{ConfigStore, ConfigView, Settings, logging};
 use flashdb_io::mailbox::Mailbox;
 use flashdb_io::{affinity, net};
@@ -106,9 +105,7 @@ fn build(
 ) -> Result<(Arc<Server>, Vec<Poll>, flashdb_store::Collector), StartError> {
     let settings = config.settings();
     let count = settings.io_threads.max(1) as usize;
-    let mut families = flashdb_command::families();
-    families.extend(crate::commands::families());
-    let registry = Registry::new(&families);
+    let registry = crate::command_registry();
     let (mut pollers, mut loops) = (Vec::new(), Vec::new());
     for _ in 0..count {
         let poll = Poll::new().map_err(|error| StartError::System("cannot create a poller", error))?;

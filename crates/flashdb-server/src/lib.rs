@@ -25,3 +25,10 @@ mod slowlog;
 mod stats;
 
 pub use bootstrap::{StartError, run};
+
+/// All commands: those about data and those of this crate.
+pub fn command_registry() -> flashdb_command::Registry {
+    let mut families = flashdb_command::families();
+    families.extend(commands::families());
+    flashdb_command::Registry::new(&families)
+}

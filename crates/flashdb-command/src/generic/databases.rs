@@ -50,7 +50,7 @@ const FLUSHES: CommandSpec = CommandSpec {
 
 pub(super) static FLUSHDB: CommandSpec = CommandSpec {
     name: "flushdb",
-    summary: "Removes all keys of the database.",
+    summary: "Empties the selected database.",
     complexity: "O(N) for N keys in the database.",
     handler: |context| {
         let db = context.data.db;
@@ -61,7 +61,7 @@ pub(super) static FLUSHDB: CommandSpec = CommandSpec {
 
 pub(super) static FLUSHALL: CommandSpec = CommandSpec {
     name: "flushall",
-    summary: "Removes all keys of all databases.",
+    summary: "Empties every database.",
     complexity: "O(N) for N keys in all databases.",
     handler: |context| {
         let last = context.data.space().databases_count() as u16 - 1;

@@ -59,7 +59,7 @@ static IDLETIME: CommandSpec = CommandSpec {
 
 static REFCOUNT: CommandSpec = CommandSpec {
     name: "refcount",
-    summary: "Returns the number of references to the value at a key.",
+    summary: "Tells how many users share the value at a key.",
     reply: "The number, or null if there is no such key.",
     handler: refcount,
     ..OF_KEY

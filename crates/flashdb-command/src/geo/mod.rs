@@ -31,10 +31,10 @@ pub static COMMANDS: &[&CommandSpec] = &[
 const UNIT: Arg = Arg::one_of(
     "unit",
     &[
-        Arg::word("m", "m"),
-        Arg::word("km", "km"),
-        Arg::word("ft", "ft"),
-        Arg::word("mi", "mi"),
+        Arg::word("m", "M"),
+        Arg::word("km", "KM"),
+        Arg::word("ft", "FT"),
+        Arg::word("mi", "MI"),
     ],
 );
 

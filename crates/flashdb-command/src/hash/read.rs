@@ -11,7 +11,7 @@ const LOOKUP: &[Arg] = &[Arg::key("key"), Arg::string("field")];
 
 pub(super) static HGET: CommandSpec = CommandSpec {
     name: "hget",
-    summary: "Returns the value of a field.",
+    summary: "Reads one field of a hash.",
     since: "2.0.0",
     group: Group::Hash,
     arity: 3,

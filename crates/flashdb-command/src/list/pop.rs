@@ -123,7 +123,7 @@ pub(super) static LMPOP: CommandSpec = CommandSpec {
     group: Group::List,
     complexity: "O(N+M) for N keys and M elements taken",
     arity: -4,
-    flags: Flags::WRITE,
+    flags: Flags::WRITE.and(Flags::MOVABLE_KEYS),
     keys: &[KeySpec::counted(
         1,
         KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),

@@ -10,7 +10,7 @@ use flashdb_types::list::List;
 
 pub(super) static LLEN: CommandSpec = CommandSpec {
     name: "llen",
-    summary: "Returns the length of a list.",
+    summary: "Counts the elements of a list.",
     group: Group::List,
     arity: 2,
     flags: Flags::READONLY.and(Flags::FAST),

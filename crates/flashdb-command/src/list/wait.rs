@@ -92,7 +92,7 @@ pub(super) static BLMPOP: CommandSpec = CommandSpec {
     group: Group::List,
     complexity: "O(N+M) for N keys and M elements taken",
     arity: -5,
-    flags: Flags::WRITE.and(Flags::BLOCKING),
+    flags: Flags::WRITE.and(Flags::BLOCKING).and(Flags::MOVABLE_KEYS),
     keys: &[KeySpec::counted(
         2,
         KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),

@@ -80,7 +80,7 @@ fn srem(context: &mut Context<'_, '_>) -> CommandResult {
 
 pub(super) static SMOVE: CommandSpec = CommandSpec {
     name: "smove",
-    summary: "Moves a member from one set to another.",
+    summary: "Takes a member out of one set and puts it into another.",
     group: Group::Set,
     arity: 4,
     flags: Flags::WRITE.and(Flags::FAST),

@@ -71,7 +71,7 @@ fn consumers(context: &mut Context<'_, '_>) -> CommandResult {
 static GROUPS: CommandSpec = CommandSpec {
     name: "groups",
     container: "xinfo",
-    summary: "Shows the consumer groups of a stream.",
+    summary: "Describes each consumer group of a stream.",
     since: "5.0.0",
     group: Group::Stream,
     complexity: "O(N) for N groups",

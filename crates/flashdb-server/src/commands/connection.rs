@@ -25,6 +25,7 @@ static PING: CommandSpec = CommandSpec {
     arity: -1,
     flags: Flags::FAST.and(Flags::WHILE_SUBSCRIBED),
     args: &[Arg::string("message").optional()],
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     reply: "PONG, or the message.",
     handler: ping,
     ..CommandSpec::EMPTY
@@ -90,7 +91,7 @@ fn select(context: &mut Context<'_, '_>) -> CommandResult {
 
 static QUIT: CommandSpec = CommandSpec {
     name: "quit",
-    summary: "Closes the connection.",
+    summary: "Says goodbye: the server answers and hangs up.",
     group: Group::Connection,
     arity: -1,
     flags: ANYTIME

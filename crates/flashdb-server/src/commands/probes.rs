@@ -55,7 +55,7 @@ const MASTER: &[Arg] = &[Arg::one_of(
 
 static REPLICAOF: CommandSpec = CommandSpec {
     name: "replicaof",
-    summary: "Makes the server a replica of another, or a master.",
+    summary: "Chooses whom the server follows, or that it follows nobody.",
     since: "5.0.0",
     group: Group::Server,
     arity: 3,
@@ -422,7 +422,7 @@ static MODULE: CommandSpec = CommandSpec {
         },
         &CommandSpec {
             name: "load",
-            summary: "Loads a module.",
+            summary: "Refused: there are no modules.",
             arity: -3,
             args: &[Arg::string("path"), Arg::string("arg").optional().multiple()],
             flags: Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::NO_ASYNC_LOADING),
@@ -439,7 +439,7 @@ static MODULE: CommandSpec = CommandSpec {
         },
         &CommandSpec {
             name: "unload",
-            summary: "Unloads a module.",
+            summary: "Refused: no module can be loaded.",
             arity: 3,
             args: &[Arg::string("name")],
             flags: Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::NO_ASYNC_LOADING),

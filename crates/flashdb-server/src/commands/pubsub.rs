@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::pubsub::Kind;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
 use flashdb_resp::Reply;
 
 /// The family's rows.
@@ -120,7 +120,7 @@ static SUNSUBSCRIBE: CommandSpec = CommandSpec {
 
 static PUBLISH: CommandSpec = CommandSpec {
     name: "publish",
-    summary: "Sends a message to a channel.",
+    summary: "Hands a message to all who listen to a channel.",
     since: "2.0.0",
     group: Group::PubSub,
     complexity: "O(N+M) for N subscribers of the channel and M patterns in use",
@@ -134,7 +134,7 @@ static PUBLISH: CommandSpec = CommandSpec {
 
 static SPUBLISH: CommandSpec = CommandSpec {
     name: "spublish",
-    summary: "Sends a message to a shard channel.",
+    summary: "Hands a message to all who listen to a shard channel.",
     since: "7.0.0",
     group: Group::PubSub,
     complexity: "O(N) for N subscribers of the channel",
@@ -300,7 +300,7 @@ static PUBSUB: CommandSpec = CommandSpec {
         &CommandSpec {
             name: "shardnumsub",
             container: "pubsub",
-            summary: "Counts the subscribers of shard channels.",
+            summary: "Tells how many listen to each of the shard channels.",
             since: "7.0.0",
             group: Group::PubSub,
             complexity: "O(N) for N channels asked for",
@@ -311,9 +311,14 @@ static PUBSUB: CommandSpec = CommandSpec {
             handler: |context| numsub(context, Kind::Shard),
             ..CommandSpec::EMPTY
         },
+        &PUBSUB_HELP,
     ],
     ..CommandSpec::EMPTY
 };
+
+static PUBSUB_HELP: CommandSpec = help::row("pubsub", "6.2.0", Group::PubSub, |context| {
+    help::reply(context, &PUBSUB)
+});
 
 fn list(context: &mut Context<'_, '_>, kind: Kind) -> CommandResult {
     if context.args.len() > 3 {

@@ -106,7 +106,7 @@ fn watch(context: &mut Context<'_, '_>) -> CommandResult {
 
 static UNWATCH: CommandSpec = CommandSpec {
     name: "unwatch",
-    summary: "Forgets all watched keys.",
+    summary: "Ends the watch over every key.",
     since: "2.2.0",
     group: Group::Transactions,
     arity: 1,
