@@ -402,15 +402,53 @@ impl<'k> Access<'k> {
         self.unsettled = true;
         let fresh = self.policy.usage.fresh(self.now_ms);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
-        if let Some((entry, _)) = database.find_charged(key, place.hash) {
-            if entry.expire_at_ms().is_some_and(|at_ms| at_ms <= self.now_ms) {
-                self.expire_if_due(key, place);
-            } else if entry.overwrite(value, expiry.resolve(entry)) {
-                entry.set_access(fresh);
-                return;
-            }
+        let Some((entry, account)) = database.find_charged(key, place.hash) else {
+            let mut entry = Entry::new_string(key, value, expiry.at_ms());
+            entry.set_access(fresh);
+            database.insert(entry, place.hash);
+            return self.note_new(key, place);
+        };
+        let old_at_ms = entry.expire_at_ms();
+        let at_ms = expiry.resolve(entry);
+        if old_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
+            self.expire_if_due(key, place);
+        } else if entry.overwrite(value, at_ms) {
+            return entry.set_access(fresh);
+        } else if entry.object().is_none() && old_at_ms.is_some() == at_ms.is_some() {
+            // Only the entry itself changes: nothing hangs on it, and it expires or not as before.
+            let before = entry.memory_bytes();
+            *entry = Entry::new_string(key, value, at_ms);
+            entry.set_access(fresh);
+            *account = (*account + entry.memory_bytes()).wrapping_sub(before);
+            return;
         }
         self.put(key, place, expiry, |at_ms| Entry::new_string(key, value, at_ms));
+    }
+
+    /// Adds to the integer at `key` in place, with one look; the sum. `None`, and nothing is done, when
+    /// there is no entry that stores an integer, its time has come, or the sum overflows: then the
+    /// general way has to find out what is to happen.
+    #[inline]
+    pub fn add_in_place(&mut self, key: &[u8], amount: i64) -> Option<i64> {
+        let place = self.place(key);
+        let random = self.random_for_use();
+        let (now_ms, policy) = (self.now_ms, self.policy);
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let (entry, _) = database.find_charged(key, place.hash)?;
+        let ValueRef::String(StrRef::Int(old)) = entry.value() else {
+            return None;
+        };
+        if entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            return None;
+        }
+        let sum = old.checked_add(amount)?;
+        entry.set_int(sum);
+        if policy.touch {
+            let access = policy.usage.used(entry.access(), now_ms, || random);
+            entry.set_access(access);
+        }
+        self.unsettled = true;
+        Some(sum)
     }
 
     /// Sets an integer, in place where there is one already.

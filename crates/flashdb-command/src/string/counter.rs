@@ -72,15 +72,24 @@ fn decrby(context: &mut Context<'_, '_>) -> CommandResult {
 
 fn add(context: &mut Context<'_, '_>, amount: i64) -> CommandResult {
     let key = context.arg(1);
+    let new = match context.data.add_in_place(key, amount) {
+        Some(new) => new,
+        None => add_anew(context, key, amount)?,
+    };
+    context.data.changed(key, NotifyFlags::STRING, "incrby");
+    context.reply.integer(new);
+    Ok(())
+}
+
+/// The sum where it cannot replace an integer in place.
+fn add_anew(context: &mut Context<'_, '_>, key: &[u8], amount: i64) -> Result<i64, ErrorReply> {
     let old = match super::to_write(context.data, key)? {
         Some(value) => value.as_i64().ok_or(error::NOT_INTEGER)?,
         None => 0,
     };
     let new = old.checked_add(amount).ok_or(error::OVERFLOW)?;
     context.data.set_int(key, new, Expiry::Keep);
-    context.data.changed(key, NotifyFlags::STRING, "incrby");
-    context.reply.integer(new);
-    Ok(())
+    Ok(new)
 }
 
 pub(super) static INCRBYFLOAT: CommandSpec = CommandSpec {
