@@ -1,12 +1,47 @@
 //! Several strings at once: MGET, MSET, MSETNX.
+//!
+//! The time goes into waiting for memory, so the keys are approached some at a time: first all their
+//! buckets are called for, then the entries behind them, and only then is the first one used.
 
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
+use flashdb_base::hash::hash_bytes;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
 use flashdb_store::Expiry;
+
+/// Keys whose entries are called for together.
+const WINDOW: usize = 16;
+
+/// Calls `each` with the position of every key, beginning at word 1 in steps of `step`.
+fn for_each_key(
+    context: &mut Context<'_, '_>,
+    step: usize,
+    mut each: impl FnMut(&mut Context<'_, '_>, usize),
+) {
+    let args = context.args;
+    let mut places = [(0, 0); WINDOW];
+    for first in (1..args.len()).step_by(step * WINDOW) {
+        let window = (first..args.len()).step_by(step).take(WINDOW).zip(0..);
+        for (at, index) in window.clone() {
+            let key = args.at(at);
+            let (shard, hash) = (context.data.space().shard_of(key), hash_bytes(key));
+            context.data.prefetch_bucket(shard, hash);
+            places[index] = (shard, hash);
+        }
+        for (_, index) in window.clone() {
+            let (shard, hash) = places[index];
+            context.data.prefetch_entry(shard, hash);
+        }
+        for (at, index) in window {
+            let (shard, hash) = places[index];
+            context.data.focus(args.at(at), shard, hash);
+            each(context, at);
+        }
+    }
+}
 
 pub(super) static MGET: CommandSpec = CommandSpec {
     name: "mget",
@@ -25,12 +60,12 @@ pub(super) static MGET: CommandSpec = CommandSpec {
 
 fn mget(context: &mut Context<'_, '_>) -> CommandResult {
     context.reply.array(context.args.len() - 1);
-    for key in context.args.iter_from(1) {
-        match context.data.string(key) {
+    for_each_key(context, 1, |context, at| {
+        match context.data.string(context.args.at(at)) {
             Ok(Some(value)) => context.reply.bulk(value.as_bytes(&mut NumberBuffer::new())),
             Ok(None) | Err(_) => context.reply.null(),
         }
-    }
+    });
     Ok(())
 }
 
@@ -92,11 +127,11 @@ fn check_pairs(context: &Context<'_, '_>) -> Result<(), ErrorReply> {
 }
 
 fn set_pairs(context: &mut Context<'_, '_>) {
-    for at in (1..context.args.len()).step_by(2) {
+    for_each_key(context, 2, |context, at| {
         let key = context.arg(at);
         context.data.set_string(key, context.arg(at + 1), Expiry::Clear);
         context.data.changed(key, NotifyFlags::STRING, "set");
-    }
+    });
 }
 
 #[cfg(test)]
@@ -110,6 +145,16 @@ mod tests {
         assert_eq!(run.events, ["new a", "set a", "new b", "set b", "set a"]);
         assert_eq!((run.dirty, run.decided.len()), (3, 0));
         assert_eq!(run.run("MGET a b c"), "*3 $1 3 $3 two $-1");
+        let pairs: Vec<String> = (0..40).map(|n| format!("k{n} v{n}")).collect();
+        assert_eq!(run.run(&format!("MSET {}", pairs.join(" "))), "+OK");
+        let keys: Vec<String> = (0..40).map(|n| format!("k{n}")).collect();
+        let values: Vec<String> = (0..40)
+            .map(|n| format!("${} v{n}", if n < 10 { 2 } else { 3 }))
+            .collect();
+        assert_eq!(
+            run.run(&format!("MGET {}", keys.join(" "))),
+            format!("*40 {}", values.join(" "))
+        );
         assert_eq!(run.run("MSETNX c 1 a 2"), ":0");
         assert_eq!(run.run("MSETNX c 1 d 2 c 3"), ":1");
         assert_eq!(run.run("MGET c d"), "*2 $1 3 $1 2");
