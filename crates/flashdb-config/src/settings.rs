@@ -381,7 +381,7 @@ settings! {
     /// Port that a replica gives its master.
     replica_announce_port: u16 = "replica-announce-port" | "slave-announce-port", Number::plain(0, 65535, 0), [NO_EFFECT_YET];
     /// Replicas in touch without which writes are refused; 0 for none.
-    min_replicas_to_write: u32 = "min-replicas-to-write" | "min-slaves-to-write", Number::plain(0, INT_MAX, 0), [NO_EFFECT_YET];
+    min_replicas_to_write: u32 = "min-replicas-to-write" | "min-slaves-to-write", Number::plain(0, INT_MAX, 0);
     /// Seconds of silence up to which a replica counts as in touch.
     min_replicas_max_lag: u32 = "min-replicas-max-lag" | "min-slaves-max-lag", Number::plain(0, INT_MAX, 10), [NO_EFFECT_YET];
     /// Sends a full copy without writing it to disk.

@@ -72,8 +72,6 @@ pub struct ClientInfo {
     pub total_bytes: AtomicUsize,
     /// Ticket of the blocking command it waits in; 0 if none.
     pub ticket: AtomicU64,
-    /// Commands executed.
-    pub commands: AtomicU64,
     /// Bytes received.
     pub input_total_bytes: AtomicU64,
     /// Bytes sent.

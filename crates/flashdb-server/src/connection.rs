@@ -101,11 +101,6 @@ impl Connection {
         self.reply.len() - self.sent
     }
 
-    /// Bytes received and not executed.
-    pub fn input_bytes(&self) -> usize {
-        self.inbox.len()
-    }
-
     /// All memory of the connection.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()

@@ -367,6 +367,9 @@ fn gates(
     {
         return Err(OUT_OF_MEMORY);
     }
+    if lacks_replicas(turn) && writes(client, flags) {
+        return Err(ErrorReply::fixed("NOREPLICAS Not enough good replicas to write."));
+    }
     let restricted = client.subscriptions() > 0 && !client.is_resp3;
     if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
         return Err(ErrorReply::new(format!(
@@ -393,6 +396,18 @@ fn is_out_of_memory(turn: &Turn<'_, '_>) -> bool {
     limit > 0 && turn.server.memory.used_bytes() as u64 > limit
 }
 
+/// Whether `min-replicas-to-write` forbids writes.
+fn lacks_replicas(turn: &Turn<'_, '_>) -> bool {
+    let wanted = turn.settings.min_replicas_to_write as usize;
+    wanted > 0 && turn.server.feed.followers_count() < wanted
+}
+
+/// Whether a command writes, or runs queued commands of which one does.
+fn writes(client: &Client, flags: Flags) -> bool {
+    let queued = flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.writes);
+    flags.has(Flags::WRITE) || queued
+}
+
 fn is_held_back(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
     if flags.has(Flags::IGNORES_PAUSE) {
         return false;
@@ -400,9 +415,7 @@ fn is_held_back(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
     if !turn.server.pause.writes_only() {
         return true;
     }
-    let queued_write =
-        flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.writes);
-    flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || queued_write
+    writes(client, flags) || flags.has(Flags::MAY_REPLICATE)
 }
 
 fn debug_allowed(settings: &Settings, client: &Client) -> Result<(), ErrorReply> {
@@ -512,6 +525,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !is_out_of_memory(turn)
+        && turn.settings.min_replicas_to_write == 0
 }
 
 /// Resolves a request's command if it is a plain one (no container).

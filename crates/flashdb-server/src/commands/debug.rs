@@ -155,6 +155,14 @@ static SUBCOMMANDS: &[Sub] = &[
         packed_threshold,
     ),
     Sub(
+        "LOADAOF",
+        2,
+        2,
+        "",
+        "As RELOAD: there is no append-only file, the RDB format stands for it.",
+        reload,
+    ),
+    Sub(
         "RELOAD",
         2,
         5,
@@ -455,7 +463,7 @@ fn digest_all(context: &mut Context<'_, '_>) -> CommandResult {
 fn digest_values(context: &mut Context<'_, '_>) -> CommandResult {
     context.reply.array(context.args.len() - 2);
     for key in context.args.iter_from(2) {
-        let digest = with_entry(context, key, |entry| digest::of_entry(entry)).unwrap_or_default();
+        let digest = with_entry(context, key, digest::of_entry).unwrap_or_default();
         context.reply.simple(&digest.hex());
     }
     Ok(())
@@ -583,7 +591,7 @@ fn protocol(context: &mut Context<'_, '_>) -> CommandResult {
     match kind.as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(3141.0 / 1000.0),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {

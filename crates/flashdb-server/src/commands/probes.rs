@@ -169,7 +169,7 @@ fn replconf(context: &mut Context<'_, '_>) -> CommandResult {
         "rdb-filter-only",
         "getack",
     ];
-    if context.args.len() % 2 == 0 {
+    if context.args.len().is_multiple_of(2) {
         return Err(flashdb_command::error::SYNTAX);
     }
     let mut cursor = Cursor::new(context.args, 1);

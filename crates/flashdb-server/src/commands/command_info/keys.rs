@@ -54,7 +54,7 @@ fn flags_of(spec: &CommandSpec, request: &Args<'_>, position: u32) -> KeyFlags {
     spec.keys
         .iter()
         .find(finds)
-        .or_else(|| spec.keys.iter().filter(unknown).next_back())
+        .or_else(|| spec.keys.iter().rfind(unknown))
         .or(spec.keys.last())
         .map_or(KeyFlags::RO, |keys| keys.flags)
 }
