@@ -8,6 +8,7 @@ mod arguments;
 mod bench;
 mod clients;
 mod conformance;
+mod generated;
 mod packages;
 mod process;
 mod server;
@@ -33,6 +34,8 @@ usage: cargo xtask TASK [OPTIONS]
                   --server CMD    --only NAME (repeatable)
   bench         perf | footprint | idle | expiry | big   beside Debian's redis-server (all: no name)
                   --server CMD    --quick
+  gen           the pages of docs/ that follow from the source: commands, settings, compatibility
+                  --check         change nothing, fail on a stale page
   tidy          house rules: dependency order, file heads, file length, leftovers, orphan files
 ";
 
@@ -55,6 +58,7 @@ fn run() -> Result<()> {
         "conformance" => conformance::run(&mut arguments),
         "clients" => clients::run(&mut arguments),
         "bench" => bench::run(&mut arguments),
+        "gen" => generated::run(&mut arguments),
         "tidy" => tidy::run(&mut arguments),
         "" | "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -5,7 +5,7 @@
 //! the summary stays the last line.
 
 use crate::arguments::Arguments;
-use crate::{clients, conformance, packages, process, tidy};
+use crate::{clients, conformance, generated, packages, process, tidy};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -20,6 +20,7 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     let mut sum = Sum::default();
     sum.part("house rules", house_rules);
     sum.part("unit tests", unit_tests);
+    sum.part("generated pages", generated::check);
     sum.part("clients", || {
         clients::run_all().map(|counts| (counts.passed, counts.failed))
     });

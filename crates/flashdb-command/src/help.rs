@@ -82,7 +82,17 @@ fn write_bare(out: &mut String, arg: &Arg) {
     }
     match arg.kind {
         ArgKind::Token => {}
-        ArgKind::OneOf => write_parts(out, arg.parts, "|"),
+        ArgKind::OneOf => {
+            // Within brackets of its own the choice needs no others.
+            let is_bracketed = arg.optional && !arg.multiple && arg.token.is_empty();
+            if !is_bracketed {
+                out.push('(');
+            }
+            write_parts(out, arg.parts, "|");
+            if !is_bracketed {
+                out.push(')');
+            }
+        }
         ArgKind::Block => write_parts(out, arg.parts, " "),
         _ => {
             out.push('<');
@@ -115,6 +125,7 @@ mod tests {
         let cases = [
             (Arg::key("key"), "<key>"),
             (Arg::one_of("expiry", EXPIRY).optional(), "[EX <seconds>|KEEPTTL]"),
+            (Arg::one_of("expiry", EXPIRY), "(EX <seconds>|KEEPTTL)"),
             (
                 Arg::pattern("p")
                     .with_token("GET")

@@ -107,7 +107,7 @@ settings! {
     /// Connections at a time; further ones are refused with an error.
     maxclients: u32 = "maxclients", Number::plain(1, u32::MAX, 10000);
     /// Connections accepted in one turn of a core loop.
-    max_new_connections_per_cycle: u32 = "max-new-connections-per-cycle", Number::plain(1, 1000, 10);
+    max_new_connections_per_cycle: u32 = "max-new-connections-per-cycle", Number::plain(1, 1000, 10), [NO_EFFECT_YET];
     /// TLS connections accepted in one turn of a core loop.
     max_new_tls_connections_per_cycle: u32 = "max-new-tls-connections-per-cycle", Number::plain(1, 1000, 1), [NO_EFFECT_YET];
     /// Mark of the listening sockets for routing and filtering; 0 for none.
@@ -153,9 +153,9 @@ settings! {
     /// Seconds a shutdown waits for replicas.
     shutdown_timeout: u32 = "shutdown-timeout", Number::plain(0, INT_MAX, 10), [NO_EFFECT_YET];
     /// What SIGINT does, as options of SHUTDOWN.
-    shutdown_on_sigint: ShutdownOptions = "shutdown-on-sigint", SignalShutdown, [MULTI];
+    shutdown_on_sigint: ShutdownOptions = "shutdown-on-sigint", SignalShutdown, [MULTI, NO_EFFECT_YET];
     /// What SIGTERM does, as options of SHUTDOWN.
-    shutdown_on_sigterm: ShutdownOptions = "shutdown-on-sigterm", SignalShutdown, [MULTI];
+    shutdown_on_sigterm: ShutdownOptions = "shutdown-on-sigterm", SignalShutdown, [MULTI, NO_EFFECT_YET];
     /// Collation of SORT ALPHA; strings are always ordered by their bytes.
     locale_collate: String = "locale-collate", Text::new(""), [INERT];
     /// Start-up warnings to leave out.
@@ -165,7 +165,7 @@ settings! {
     /// Password of the default user; empty for none.
     requirepass: Vec<u8> = "requirepass", Bytes, [SENSITIVE];
     /// File with the users of the access control lists.
-    aclfile: String = "aclfile", Text::new("").checked(no_acl_file), [IMMUTABLE];
+    aclfile: String = "aclfile", Text::new("").checked(no_acl_file), [IMMUTABLE, NO_EFFECT_YET];
     /// Channels of a new user.
     acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default", OneOf::new(AclPubsubDefault::ResetChannels), [NO_EFFECT_YET];
     /// Entries of the access log.
@@ -174,8 +174,8 @@ settings! {
     enable_protected_configs: ProtectedAction = "enable-protected-configs", OneOf::new(ProtectedAction::No), [IMMUTABLE];
     /// Who may use DEBUG.
     enable_debug_command: ProtectedAction = "enable-debug-command", OneOf::new(ProtectedAction::No), [IMMUTABLE];
-    /// Who may use MODULE.
-    enable_module_command: ProtectedAction = "enable-module-command", OneOf::new(ProtectedAction::No), [IMMUTABLE];
+    /// Who may use MODULE; there are no modules.
+    enable_module_command: ProtectedAction = "enable-module-command", OneOf::new(ProtectedAction::No), [IMMUTABLE, INERT];
 
     // Log
     /// The least severe line that is written.
@@ -245,7 +245,7 @@ settings! {
 
     // Memory
     /// Bytes of data above which keys are evicted or writes refused; 0 for no limit.
-    maxmemory: u64 = "maxmemory", Number::memory(0, u64::MAX, 0), [NO_EFFECT_YET];
+    maxmemory: u64 = "maxmemory", Number::memory(0, u64::MAX, 0);
     /// Which keys go when `maxmemory` is reached.
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy", OneOf::new(MaxmemoryPolicy::NoEviction), [NO_EFFECT_YET];
     /// Keys compared to find one to evict.
@@ -257,15 +257,15 @@ settings! {
     /// Minutes after which the access counter of LFU is reduced by one; 0 for never.
     lfu_decay_time: u32 = "lfu-decay-time", Number::plain(0, INT_MAX, 1);
     /// How hard expired keys are looked for.
-    active_expire_effort: u32 = "active-expire-effort", Number::plain(1, 10, 1);
+    active_expire_effort: u32 = "active-expire-effort", Number::plain(1, 10, 1), [NO_EFFECT_YET];
     /// Frees evicted values in the background.
     lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction", YesNo(false), [NO_EFFECT_YET];
     /// Frees expired values in the background.
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire", YesNo(false);
-    /// Frees overwritten values in the background.
-    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del", YesNo(false);
-    /// Makes DEL behave as UNLINK.
-    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del", YesNo(false);
+    /// Frees overwritten values in the background; large ones always are.
+    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del", YesNo(false), [INERT];
+    /// Makes DEL behave as UNLINK; DEL always frees large values in the background.
+    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del", YesNo(false), [INERT];
     /// Makes FLUSHALL and FLUSHDB asynchronous unless SYNC is given.
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush", YesNo(false);
     /// Moves values to reduce fragmentation; not available.
@@ -357,7 +357,7 @@ settings! {
 
     // Replication
     /// The master this server copies.
-    replicaof: Option<ReplicaOf> = "replicaof" | "slaveof", Master, [IMMUTABLE, MULTI];
+    replicaof: Option<ReplicaOf> = "replicaof" | "slaveof", Master, [IMMUTABLE, MULTI, NO_EFFECT_YET];
     /// Password towards the master.
     masterauth: Vec<u8> = "masterauth", Bytes, [SENSITIVE, NO_EFFECT_YET];
     /// User towards the master.

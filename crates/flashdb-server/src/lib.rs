@@ -32,3 +32,8 @@ pub fn command_registry() -> flashdb_command::Registry {
     families.extend(commands::families());
     flashdb_command::Registry::new(&families)
 }
+
+/// The ACL categories of a command, without `@`.
+pub fn acl_categories(spec: &'static flashdb_command::CommandSpec) -> impl Iterator<Item = &'static str> {
+    commands::command_info::categories(spec)
+}

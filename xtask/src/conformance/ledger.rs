@@ -67,6 +67,13 @@ impl KnownFailures {
             .map(String::as_str)
     }
 
+    /// The reason why a test by itself is left out.
+    pub fn reason(&self, unit: &str, test: &str) -> Option<&str> {
+        self.reasons
+            .get(&(unit.to_owned(), test.to_owned()))
+            .map(String::as_str)
+    }
+
     /// Whether a failure of this test is known.
     pub fn contains(&self, unit: &str, test: &str) -> bool {
         self.unit_reason(unit).is_some() || self.reasons.contains_key(&(unit.to_owned(), test.to_owned()))
@@ -121,6 +128,7 @@ mod tests {
         assert_eq!(known.unit_reason("unit/a"), Some("later"));
         assert!(known.contains("unit/a", "anything") && known.contains("unit/b", "x | y"));
         assert!(!known.contains("unit/b", "x"));
+        assert_eq!(known.reason("unit/b", "x | y"), Some("z"));
         assert_eq!(known.tests_of("unit/b"), ["x | y"]);
         assert!(KnownFailures::parse("unit/a | no reason").is_err());
         assert!(KnownFailures::parse("unit/a | empty | ").is_err());

@@ -44,6 +44,31 @@ pub fn run_all() -> Result<Counts> {
     execute(Options::take(&mut Arguments::new(Vec::new()))?)
 }
 
+/// The table of `docs/COMPATIBILITY.md`: what every run holds the server to, unit by unit, and the known failures.
+pub fn table() -> Result<String> {
+    let (expected, known) = (ledger::expected()?, KnownFailures::read()?);
+    let mut out =
+        String::from("| Unit | Tests that Redis passes | of them FlashDB passes |\n|---|---|---|\n");
+    let mut reasons = String::from("\n| Unit | Test | Why FlashDB does not pass it |\n|---|---|---|\n");
+    let (mut total, mut passing) = (0, 0);
+    for (unit, tests) in &expected {
+        let failing: Vec<&String> = tests.iter().filter(|test| known.contains(unit, test)).collect();
+        let passed = tests.len() - failing.len();
+        out.push_str(&format!("| {unit} | {} | {passed} |\n", tests.len()));
+        (total, passing) = (total + tests.len(), passing + passed);
+        if let Some(reason) = known.unit_reason(unit) {
+            reasons.push_str(&format!("| {unit} | all {} | {reason} |\n", tests.len()));
+            continue;
+        }
+        for test in failing {
+            let reason = known.reason(unit, test).unwrap_or_default();
+            reasons.push_str(&format!("| {unit} | {} | {reason} |\n", test.replace('|', "\\|")));
+        }
+    }
+    out.push_str(&format!("| **all** | **{total}** | **{passing}** |\n"));
+    Ok(out + &reasons)
+}
+
 struct Options {
     units: Vec<String>,
     server: Option<String>,

@@ -14,7 +14,7 @@ pub(super) static HRANDFIELD: CommandSpec = CommandSpec {
     summary: "Returns random fields.",
     since: "6.2.0",
     group: Group::Hash,
-    complexity: "O(N) where N is the number of fields returned",
+    complexity: "O(N) for N fields asked for",
     arity: -2,
     flags: Flags::READONLY,
     keys: READ,

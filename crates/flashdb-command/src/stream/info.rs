@@ -147,7 +147,7 @@ static STREAM: CommandSpec = CommandSpec {
         ("6.0.0", "`FULL` was added."),
         (
             "7.0.0",
-            "`max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` were added.",
+            "Tells `max-deleted-entry-id`, `recorded-first-entry-id`, `entries-added`; of groups also `entries-read` and `lag`.",
         ),
         (
             "7.2.0",

@@ -20,7 +20,7 @@ pub(super) static SET: CommandSpec = CommandSpec {
     arity: -3,
     flags: Flags::WRITE.and(Flags::DENY_OOM),
     keys: &[KeySpec {
-        notes: "RW and ACCESS due to the optional `GET` argument",
+        notes: "With GET the old value is read",
         ..KeySpec::one(
             1,
             KeyFlags::RW

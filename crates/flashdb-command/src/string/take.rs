@@ -54,7 +54,7 @@ pub(super) static GETEX: CommandSpec = CommandSpec {
     arity: -2,
     flags: Flags::WRITE.and(Flags::FAST),
     keys: &[KeySpec {
-        notes: "RW and UPDATE because it changes the TTL",
+        notes: "The expiry may be changed",
         ..KeySpec::one(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE))
     }],
     args: &[

@@ -97,7 +97,7 @@ pub(super) static ZREVRANGEBYSCORE: CommandSpec = CommandSpec {
         LIMIT,
     ],
     reply: REPLY,
-    history: &[("2.1.6", "`min` and `max` can be excluded.")],
+    history: &[("2.1.6", "`(` excludes a bound.")],
     handler: range::zrevrangebyscore,
     ..CommandSpec::EMPTY
 };
