@@ -383,7 +383,7 @@ settings! {
     /// Replicas in touch without which writes are refused; 0 for none.
     min_replicas_to_write: u32 = "min-replicas-to-write" | "min-slaves-to-write", Number::plain(0, INT_MAX, 0);
     /// Seconds of silence up to which a replica counts as in touch.
-    min_replicas_max_lag: u32 = "min-replicas-max-lag" | "min-slaves-max-lag", Number::plain(0, INT_MAX, 10), [NO_EFFECT_YET];
+    min_replicas_max_lag: u32 = "min-replicas-max-lag" | "min-slaves-max-lag", Number::plain(0, INT_MAX, 10);
     /// Sends a full copy without writing it to disk.
     repl_diskless_sync: bool = "repl-diskless-sync", YesNo(true), [NO_EFFECT_YET];
     /// Seconds to wait for more replicas before a full copy.

@@ -159,7 +159,8 @@ impl CoreLoop {
         let mut data = Access::new(&server.space, policy, Prng::from_entropy());
         let mut events = Events::with_capacity(1024);
         let now_ms = clock::unix_ms() as i64;
-        self.timers.add(now_ms + CRON_MS, Timer::Cron);
+        // At once, so that the first command finds a sample of the memory in use.
+        self.timers.add(now_ms, Timer::Cron);
         self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
         while !self.stop {
             let timeout = self.timeout();

@@ -117,7 +117,7 @@ fn xclaim(context: &mut Context<'_, '_>) -> CommandResult {
     let mut group = stream.group_mut(name).ok_or_else(|| no_key_or_group(key, name))?;
     let entries = group.entries();
     let moved = group
-        .advance_position(request.last_id)
+        .advance_position(request.last_id, entries)
         .then(|| Position::of(&group));
     let (created, id) = consumer_of(&mut group, consumer, now_ms);
     let mut done = Done::default();

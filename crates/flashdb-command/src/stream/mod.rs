@@ -164,6 +164,35 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
+    /// Records deliveries of new entries: a claim for each, which also moves the group to it.
+    fn decide_new(&self, data: &mut Access<'_>) {
+        let mut time = NumberBuffer::new();
+        let time = time.format_i64(self.delivery_time_ms);
+        for (id, count) in &self.entries {
+            let (id, mut digits) = (id.to_string(), NumberBuffer::new());
+            let id = id.as_bytes();
+            let head = [
+                b"XCLAIM".as_slice(),
+                self.key,
+                self.group,
+                self.consumer,
+                b"0",
+                id,
+                b"TIME",
+                time,
+            ];
+            let tail = [
+                b"RETRYCOUNT".as_slice(),
+                digits.format_u64(*count),
+                b"FORCE",
+                b"JUSTID",
+                b"LASTID",
+                id,
+            ];
+            data.decided(head.into_iter().chain(tail));
+        }
+    }
+
     /// Records them, a command for each run of equal delivery counts.
     fn decide(&self, data: &mut Access<'_>) {
         let mut time = NumberBuffer::new();

@@ -203,15 +203,23 @@ impl Read<'_> {
         let data = &mut *context.data;
         let changed = !given.entries.is_empty() || moved.is_some();
         data.changed_aside(u64::from(changed));
+        // Claims make the consumer when they are replayed, and LASTID moves the group.
+        let claims = !given.entries.is_empty();
         if created {
             data.changed(self.key, NotifyFlags::STREAM, "xgroup-createconsumer");
-            decide_consumer(data, self.key, self.group, self.consumer);
-        }
-        if data.effects.recording && changed {
-            given.decide(data);
-            if let Some(position) = moved {
-                decide_position(data, self.key, self.group, position);
+            if !claims {
+                decide_consumer(data, self.key, self.group, self.consumer);
             }
+        }
+        if !(data.effects.recording && changed) {
+            return;
+        }
+        match self.from {
+            From::New if claims => given.decide_new(data),
+            _ => given.decide(data),
+        }
+        if let (Some(position), false) = (moved, claims) {
+            decide_position(data, self.key, self.group, position);
         }
     }
 }
@@ -241,9 +249,8 @@ mod tests {
         assert_eq!(
             run.decided,
             [
-                "XGROUP CREATECONSUMER s g c",
-                "XCLAIM s g c 0 1-0 2-0 TIME 1000 RETRYCOUNT 1 FORCE JUSTID",
-                "XGROUP SETID s g 2-0 ENTRIESREAD 2"
+                "XCLAIM s g c 0 1-0 TIME 1000 RETRYCOUNT 1 FORCE JUSTID LASTID 1-0",
+                "XCLAIM s g c 0 2-0 TIME 1000 RETRYCOUNT 1 FORCE JUSTID LASTID 2-0"
             ]
         );
         assert_eq!(

@@ -150,11 +150,18 @@ impl Group {
         self.entries_read = entries_read;
     }
 
-    /// Moves the last delivered id up, never down (XCLAIM LASTID); returns whether it moved.
-    pub fn advance_position(&mut self, id: StreamId) -> bool {
+    /// Moves the last delivered id up, never down (XCLAIM LASTID); returns whether it moved. A step to
+    /// the very next entry counts as read, so that replayed deliveries leave the same position.
+    pub fn advance_position(&mut self, id: StreamId, entries: &Entries) -> bool {
         let ahead = id > self.last_delivered_id;
         if ahead {
-            self.last_delivered_id = id;
+            let next = self.last_delivered_id.next();
+            let next = next.and_then(|start| entries.range(start, StreamId::MAX).next());
+            if next.is_some_and(|entry| entry.id() == id) {
+                self.step_to(entries, id);
+            } else {
+                self.last_delivered_id = id;
+            }
         }
         ahead
     }
