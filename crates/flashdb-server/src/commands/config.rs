@@ -4,6 +4,7 @@
 
 use super::client;
 use crate::bootstrap;
+use crate::memory;
 use crate::server::Server;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
@@ -126,10 +127,20 @@ fn set(context: &mut Context<'_, '_>) -> CommandResult {
     for row in &changed {
         tracing::info!(setting = row.name, "setting changed");
     }
+    // The limit is compared with a sample of the memory in use; the first command after this one
+    // already needs it. Inside EXEC with shards held, the next periodic sample has to do.
+    if changed.iter().any(|row| row.name == "maxmemory") && may_walk_shards(context) {
+        let used = memory::measure(&server, context.data);
+        server.memory.note(used.total_bytes(), context.now_ms());
+    }
     // What the rest of this turn publishes follows the new classes already.
     context.data.effects.published = server.settings().notify_keyspace_events;
     context.reply.ok();
     Ok(())
+}
+
+fn may_walk_shards(context: &mut Context<'_, '_>) -> bool {
+    !context.mode.in_exec || context.data.held().is_lazy()
 }
 
 /// The error reply; an unknown name comes back byte for byte.
