@@ -247,9 +247,9 @@ settings! {
     /// Bytes of data above which keys are evicted or writes refused; 0 for no limit.
     maxmemory: u64 = "maxmemory", Number::memory(0, u64::MAX, 0);
     /// Which keys go when `maxmemory` is reached.
-    maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy", OneOf::new(MaxmemoryPolicy::NoEviction), [NO_EFFECT_YET];
+    maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy", OneOf::new(MaxmemoryPolicy::NoEviction);
     /// Keys compared to find one to evict.
-    maxmemory_samples: u32 = "maxmemory-samples", Number::plain(1, INT_MAX, 5), [NO_EFFECT_YET];
+    maxmemory_samples: u32 = "maxmemory-samples", Number::plain(1, INT_MAX, 5);
     /// How much time eviction may take.
     maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity", Number::plain(0, 100, 10), [NO_EFFECT_YET];
     /// How slowly the access counter of LFU saturates.

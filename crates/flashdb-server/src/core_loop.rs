@@ -545,6 +545,10 @@ impl CoreLoop {
                         turn.server.memory.note(used.total_bytes(), now_ms);
                         turn.leave();
                     }
+                    if crate::eviction::is_over_limit(turn) {
+                        crate::eviction::evict(turn);
+                        turn.leave();
+                    }
                 }
                 Timer::Expire => {
                     self.expire_again = false;

@@ -5,6 +5,7 @@
 use crate::blocking::{self, ReadyKey};
 use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
+use crate::eviction::{self, Evicted};
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_base::hash::hash_bytes;
@@ -340,7 +341,7 @@ enum Gate {
 
 /// Everything that may keep a command from running, in Redis's order.
 fn gates(
-    turn: &Turn<'_, '_>,
+    turn: &mut Turn<'_, '_>,
     client: &Client,
     command: &Command,
     args: &Args<'_>,
@@ -389,11 +390,10 @@ fn gates(
 const OUT_OF_MEMORY: ErrorReply =
     ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
 
-/// Whether the data has outgrown `maxmemory`, by the last sample.
+/// Whether the data has outgrown `maxmemory` and no key can be evicted.
 #[inline]
-fn is_out_of_memory(turn: &Turn<'_, '_>) -> bool {
-    let limit = turn.settings.maxmemory;
-    limit > 0 && turn.server.memory.used_bytes() as u64 > limit
+fn is_out_of_memory(turn: &mut Turn<'_, '_>) -> bool {
+    eviction::is_over_limit(turn) && eviction::evict(turn) == Evicted::Nothing
 }
 
 /// Whether `min-replicas-to-write` forbids writes.
@@ -524,7 +524,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && client.reply_mode == ReplyMode::On
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
-        && !is_out_of_memory(turn)
+        && !eviction::is_over_limit(turn)
         && turn.settings.min_replicas_to_write == 0
 }
 

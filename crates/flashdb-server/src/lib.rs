@@ -12,6 +12,7 @@ mod commit;
 mod connection;
 mod core_loop;
 mod dispatch;
+mod eviction;
 mod feed;
 mod latency;
 mod memory;

@@ -72,6 +72,15 @@ impl MemorySample {
         }
     }
 
+    /// Notes that about so many bytes were freed since the last sample.
+    pub fn freed(&self, bytes: usize) {
+        let less = |used: usize| Some(used.saturating_sub(bytes));
+        // The update function never refuses.
+        let _ = self
+            .used_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
     /// Bytes in use at the last sample.
     #[inline]
     pub fn used_bytes(&self) -> usize {

@@ -87,6 +87,8 @@ pub struct LoopStats {
     pub misses: Counter,
     /// Keys removed because their time had come.
     pub expired_keys: Counter,
+    /// Keys removed for `maxmemory`.
+    pub evicted_keys: Counter,
     /// Hash fields removed likewise.
     pub expired_fields: Counter,
     /// Time spent in active expiry.
@@ -131,6 +133,7 @@ impl LoopStats {
             &self.hits,
             &self.misses,
             &self.expired_keys,
+            &self.evicted_keys,
             &self.expired_fields,
             &self.expire_time_ns,
             &self.expire_time_caps,

@@ -194,6 +194,15 @@ impl<'k> Access<'k> {
         self.decide_removal(key);
     }
 
+    /// Removes a key for `maxmemory`, with its effects.
+    pub(crate) fn remove_evicted(&mut self, key: &[u8]) {
+        let place = self.place(key);
+        self.remove_at(key, place);
+        self.effects.evicted += 1;
+        self.note(key, place, Some((NotifyFlags::EVICTED, "evicted")), true);
+        self.decide_removal(key);
+    }
+
     fn decide_removal(&mut self, key: &[u8]) {
         self.decide([b"DEL".as_slice(), key], true);
     }

@@ -49,6 +49,8 @@ pub struct Effects {
     pub dirty: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Keys removed for `maxmemory`.
+    pub evicted: u64,
     /// Hash fields removed because their time had come.
     pub expired_fields: u64,
 }
@@ -76,5 +78,6 @@ impl Effects {
         self.dirty = 0;
         self.expired = 0;
         self.expired_fields = 0;
+        self.evicted = 0;
     }
 }

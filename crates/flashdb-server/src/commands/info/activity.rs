@@ -91,7 +91,7 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
         "expire_cycle_cpu_milliseconds",
         facts.sum(|stats| &stats.expire_time_ns) / 1_000_000,
     );
-    lines.field("evicted_keys", 0);
+    lines.field("evicted_keys", facts.sum(|stats| &stats.evicted_keys));
     lines.field("evicted_clients", get(&stats.evicted_clients));
     lines.constants(&[
         ("evicted_scripts", "0"),

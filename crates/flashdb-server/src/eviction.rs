@@ -1,0 +1,89 @@
+//! Keeping the data below `maxmemory`: before a command that needs memory, and ten times a second,
+//! keys are evicted by the policy until the last sample of memory in use is back under the limit or
+//! the slice of time is over.
+
+use crate::commit;
+use crate::dispatch::{Turn, serve};
+use flashdb_base::clock;
+use flashdb_config::{MaxmemoryPolicy, Settings};
+use flashdb_resp::OwnedArgs;
+use flashdb_store::{Eviction, Victim};
+
+/// Longest time spent on eviction at once.
+const SLICE_US: u64 = 500;
+/// Shards without a key that may go, after which the search ends.
+const BARREN_SHARDS_MAX: usize = 512;
+
+/// Whether the data has outgrown `maxmemory`, by the last sample.
+#[inline]
+pub fn is_over_limit(turn: &Turn<'_, '_>) -> bool {
+    let limit = turn.settings.maxmemory;
+    limit > 0 && turn.server.memory.used_bytes() as u64 > limit
+}
+
+fn policy(settings: &Settings) -> Option<Eviction> {
+    use MaxmemoryPolicy as P;
+    let (victim, volatile_only) = match settings.maxmemory_policy {
+        P::NoEviction => return None,
+        P::AllkeysLru => (Victim::LeastRecent, false),
+        P::VolatileLru => (Victim::LeastRecent, true),
+        P::AllkeysLfu => (Victim::LeastFrequent(settings.lfu_decay_time), false),
+        P::VolatileLfu => (Victim::LeastFrequent(settings.lfu_decay_time), true),
+        P::AllkeysRandom => (Victim::Random, false),
+        P::VolatileRandom => (Victim::Random, true),
+        P::VolatileTtl => (Victim::SoonestExpiry, true),
+    };
+    Some(Eviction {
+        victim,
+        volatile_only,
+        samples: settings.maxmemory_samples as usize,
+    })
+}
+
+/// What came of a slice of eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evicted {
+    /// The data is below the limit.
+    Enough,
+    /// The time was over first; more keys can go.
+    Some,
+    /// No key may go, and the data is above the limit.
+    Nothing,
+}
+
+/// Evicts keys while the data is over the limit, for one slice of time. Holds no locks before and
+/// after.
+pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
+    let Some(eviction) = policy(turn.settings) else {
+        return if is_over_limit(turn) {
+            Evicted::Nothing
+        } else {
+            Evicted::Enough
+        };
+    };
+    let deadline_us = clock::monotonic_us() + SLICE_US;
+    let shards = turn.server.space.shards_count() as u64;
+    let request = OwnedArgs::from_words([b"evict".as_slice()]);
+    let mut barren = 0;
+    while is_over_limit(turn) && barren < BARREN_SHARDS_MAX && clock::monotonic_us() < deadline_us {
+        turn.enter();
+        let shard = turn.data.prng.below(shards) as u16;
+        turn.data.hold(|space| space.lock_one(shard));
+        match turn.data.evict_one(shard, &eviction) {
+            Some(bytes) => {
+                barren = 0;
+                turn.server.memory.freed(bytes);
+                turn.server.loops[turn.lane].stats.evicted_keys.add(1);
+            }
+            None => barren += 1,
+        }
+        let ready = commit::commit(turn.server, turn.data, &request.as_args());
+        serve(turn, ready);
+        turn.data.release();
+    }
+    match (is_over_limit(turn), barren < BARREN_SHARDS_MAX) {
+        (false, _) => Evicted::Enough,
+        (true, true) => Evicted::Some,
+        (true, false) => Evicted::Nothing,
+    }
+}
