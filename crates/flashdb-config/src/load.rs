@@ -197,7 +197,7 @@ impl Loader {
             )),
             (b"loadmodule", [_, ..]) => Err(refuse("modules of Redis cannot be loaded".into())),
             (b"sentinel", _) => Err(refuse("sentinel directive while not in sentinel mode".into())),
-            _ => Err(refuse("Bad directive or wrong number of arguments".into())),
+            (name, _) => Err(refuse(unknown(name))),
         }
     }
 
@@ -290,6 +290,33 @@ pub(crate) fn option_lines(arguments: &[Vec<u8>]) -> Vec<Vec<u8>> {
         lines.push(line);
     }
     lines
+}
+
+/// What to say of a name that no setting has, in Redis's words; with the setting that was probably meant.
+fn unknown(name: &[u8]) -> String {
+    const BAD: &str = "Bad directive or wrong number of arguments";
+    let near = ROWS
+        .iter()
+        .flat_map(Row::names)
+        .map(|known| (edits(name, known.as_bytes()), known));
+    match near.min() {
+        Some((edits @ 1..=2, known)) if 2 * edits <= name.len() => format!("{BAD}; did you mean '{known}'?"),
+        _ => BAD.into(),
+    }
+}
+
+/// How many bytes have to be put in, taken out or changed to make `b` of `a`.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (line, from) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
+        for (at, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[b.len()]
 }
 
 #[cfg(test)]

@@ -210,6 +210,7 @@ fn wrong_options_are_shown_with_the_reason() {
 fn wrong_lines_are_shown_with_their_place() {
     for (line, reason) in [
         ("nosuch 1", "Bad directive or wrong number of arguments"),
+        ("maxclient 1", "did you mean 'maxclients'?"),
         ("port", "wrong number of arguments"),
         ("port \"1", "Unbalanced quotes in configuration line"),
         ("shards 3", "argument must be a power of two"),

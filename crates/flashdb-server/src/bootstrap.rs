@@ -25,8 +25,8 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A path could not be used.
-    Path(PathBuf, io::Error),
+    /// The folder of the data (`dir`) cannot be made or written.
+    Folder(PathBuf, io::Error),
     /// An address could not be listened on.
     Listen(String, io::Error),
     /// Threads, pollers or signals could not be set up.
@@ -40,7 +40,15 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Path(path, error) => write!(f, "{}: {error}", path.display()),
+            StartError::Folder(path, error) => write!(
+                f,
+                "cannot keep data in {}: {error}; --dir names another folder",
+                path.display()
+            ),
+            StartError::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "cannot listen on {address}: {error}; --port names another port"
+            ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(what, error) => write!(f, "{what}: {error}"),
             StartError::Log(error) => write!(f, "{error}"),
@@ -55,7 +63,7 @@ impl std::error::Error for StartError {}
 pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     let config = Arc::new(config);
     let settings = config.settings();
-    std::fs::create_dir_all(&settings.dir).map_err(|error| StartError::Path(settings.dir.clone(), error))?;
+    prepare_folder(&settings).map_err(|error| StartError::Folder(settings.dir.clone(), error))?;
     let log = logging::init(&settings).map_err(|error| StartError::Log(error.to_string()))?;
     tracing::info!(
         version = FLASHDB_VERSION,
@@ -67,6 +75,9 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         tracing::warn!("{warning}");
     }
     raise_file_limit(&settings);
+    if settings.appendonly {
+        tracing::warn!("no log of writes in this version: data is on disk after SAVE, BGSAVE or SHUTDOWN SAVE only");
+    }
     let addresses = tcp_addresses(&settings)?;
     let (server, pollers, collector) = build(config.clone(), log)?;
     load_data(&server, &settings)?;
@@ -97,6 +108,17 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     remove_files(&settings);
     tracing::info!("FlashDB has ended");
     Ok(())
+}
+
+/// Makes the data folder and makes sure that files can be made in it, unless nothing is to be kept.
+fn prepare_folder(settings: &Settings) -> io::Result<()> {
+    std::fs::create_dir_all(&settings.dir)?;
+    if settings.save.is_empty() && !settings.appendonly {
+        return Ok(());
+    }
+    let probe = settings.dir.join(format!("flashdb-{}.probe", std::process::id()));
+    std::fs::write(&probe, b"")?;
+    std::fs::remove_file(&probe)
 }
 
 fn build(
@@ -279,24 +301,10 @@ fn start_loops(
             {
                 tracing::warn!(cpu, %error, "cannot pin a core loop");
             }
-            let _whole = EndsWithLoop;
             core_loop.run();
         })?);
     }
     Ok(threads)
-}
-
-/// Ends the process when a core loop ends by a fault. Its clients would otherwise wait for ever, and
-/// those of the other loops for whatever it had locked; a supervisor can start the server again.
-struct EndsWithLoop;
-
-impl Drop for EndsWithLoop {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("a core loop ended by a fault; the server ends");
-            std::process::abort();
-        }
-    }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {

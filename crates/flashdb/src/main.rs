@@ -1,6 +1,7 @@
 //! The server binary: reads flags, file and environment, then runs the server.
 
 use flashdb_config::Launch;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Chosen for its fine size classes: 56 bytes for a 16-byte key with a 32-byte value, where the
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
             }
         },
         Ok(Launch::Print(text)) => {
-            println!("{text}");
+            // Who reads may stop early (`flashdb --help | head`): no fault of ours.
+            let _ = writeln!(std::io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Ok(Launch::Checked { warnings }) => {
