@@ -46,6 +46,8 @@ pub struct CommandSpec {
     pub args: &'static [Arg],
     /// What is answered, in a few words.
     pub reply: &'static str,
+    /// Since when and by what it is replaced, if it is only kept for old clients.
+    pub deprecated: Option<Deprecated>,
     /// Version and change, oldest first.
     pub history: &'static [(&'static str, &'static str)],
     /// Redis's command tips for clients and proxies.
@@ -75,6 +77,7 @@ impl CommandSpec {
         key_flags_of: None,
         args: &[],
         reply: "",
+        deprecated: None,
         history: &[],
         tips: &[],
         subcommands: &[],
@@ -161,6 +164,22 @@ fn no_handler(context: &mut Context<'_, '_>) -> CommandResult {
         "{} is a container; the dispatcher calls its subcommands",
         context.spec.name
     )
+}
+
+/// A command that another one has replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deprecated {
+    /// Version that brought the replacement.
+    pub since: &'static str,
+    /// What to use instead.
+    pub replaced_by: &'static str,
+}
+
+impl Deprecated {
+    /// Replaced since a version by what is named.
+    pub const fn since(since: &'static str, replaced_by: &'static str) -> Option<Self> {
+        Some(Deprecated { since, replaced_by })
+    }
 }
 
 /// Family of a command; the names of Redis's documentation groups.

@@ -301,10 +301,24 @@ fn start_loops(
             {
                 tracing::warn!(cpu, %error, "cannot pin a core loop");
             }
+            let _whole = EndsWithLoop;
             core_loop.run();
         })?);
     }
     Ok(threads)
+}
+
+/// Ends the process when a core loop ends by a fault. Its clients would otherwise wait for ever, and
+/// those of the other loops for whatever it had locked; a supervisor can start the server again.
+struct EndsWithLoop;
+
+impl Drop for EndsWithLoop {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a core loop ended by a fault; the server ends");
+            std::process::abort();
+        }
+    }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {

@@ -22,6 +22,15 @@ const WINDOW: usize = 16;
 const REQUESTS_PER_TURN: usize = 1024;
 /// Bytes read at a time.
 pub const READ_BYTES: usize = 64 * 1024;
+/// A connection runs no further request in a turn once this much output has come together, and in
+/// later turns only when the peer has taken enough of it. A pipeline of small requests for large
+/// values thus costs a bounded amount of memory.
+const OUTPUT_HELD_BYTES: usize = 1024 * 1024;
+/// Requests that wait for the peer to take output. Above this they run all the same: the peer may be
+/// one that sends all its requests before it reads the first reply.
+const INBOX_HELD_BYTES: usize = 64 * 1024 * 1024;
+/// Largest query buffer: positions in it are 32-bit numbers.
+const INBOX_BYTES_MAX: usize = u32::MAX as usize - 2 * READ_BYTES * 16;
 /// Capacity of an output buffer that is kept for the next reply.
 const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 /// Below this duration of a window no command in it can be slow enough to be worth measuring alone.
@@ -44,8 +53,9 @@ pub struct Connection {
     pub stream: Stream,
     /// Session state.
     pub client: Client,
-    /// Bytes received and not executed. Empty for idle connections.
+    /// Bytes received; the first `executed` are done with. Empty for idle connections.
     inbox: Vec<u8>,
+    executed: usize,
     parser: RequestParser,
     /// Reply bytes; the first `sent` are gone already.
     reply: Reply,
@@ -55,12 +65,18 @@ pub struct Connection {
     /// Whether the poller was asked to tell when the socket is writable. Not asked for always: each
     /// acknowledgement by the peer would then wake the loop for nothing.
     pub watches_write: bool,
+    /// Output above which no further request runs in this turn.
+    output_bound: usize,
+    /// Requests wait for output to be taken.
+    held_by_output: bool,
     /// Held back by CLIENT PAUSE.
     pub paused: bool,
     /// The socket may hold more than was read. The poller tells of it only once, so the loop has to
     /// come back by itself.
     undrained: bool,
-    /// The peer has closed, or reading failed.
+    /// The poller has told of the end of the stream.
+    read_closed: bool,
+    /// The end of the stream was read.
     hung_up: bool,
     /// Since when the output is above the soft limit, Unix ms.
     pub soft_limit_since_ms: Option<i64>,
@@ -68,6 +84,8 @@ pub struct Connection {
     pub has_spoken: bool,
     /// Whether the loop has it on its list of connections with output.
     pub queued_for_output: bool,
+    /// Whether the loop has it on its list of connections to go on with.
+    pub queued_again: bool,
 }
 
 impl Connection {
@@ -77,17 +95,22 @@ impl Connection {
             stream,
             client,
             inbox: Vec::new(),
+            executed: 0,
             parser: RequestParser::default(),
             reply: Reply::default(),
             sent: 0,
             wants_write: false,
             watches_write: false,
+            output_bound: 0,
+            held_by_output: false,
             paused: false,
             undrained: false,
+            read_closed: false,
             hung_up: false,
             soft_limit_since_ms: None,
             has_spoken: false,
             queued_for_output: false,
+            queued_again: false,
         }
     }
 
@@ -99,6 +122,21 @@ impl Connection {
     /// Bytes not yet sent.
     pub fn output_bytes(&self) -> usize {
         self.reply.len() - self.sent
+    }
+
+    /// Bytes received and not executed.
+    fn input_bytes(&self) -> usize {
+        self.inbox.len() - self.executed
+    }
+
+    /// Whether requests wait until the peer has taken output.
+    fn is_held_by_output(&self) -> bool {
+        self.output_bytes() > OUTPUT_HELD_BYTES && self.input_bytes() < INBOX_HELD_BYTES
+    }
+
+    /// Whether requests that waited for the peer to take output can go on.
+    pub fn can_go_on(&mut self) -> bool {
+        self.held_by_output && !self.is_held_by_output()
     }
 
     /// All memory of the connection.
@@ -122,7 +160,7 @@ impl Connection {
         if self.client.ticket.is_some() || self.paused {
             return self.read_ahead(turn, scratch);
         }
-        if !self.inbox.is_empty() {
+        if self.input_bytes() > 0 || self.is_held_by_output() {
             return match self.fill_inbox(turn, scratch) {
                 Ok(()) => self.resume(turn, batch),
                 Err(_) => Next::Close,
@@ -138,14 +176,20 @@ impl Connection {
         let (used, next) = self.run_buffer(turn, &scratch[..count], batch);
         self.inbox.extend_from_slice(&scratch[used..count]);
         self.reserve_for_large_value();
-        self.undrained = count == scratch.len();
+        self.undrained = count == scratch.len() || self.read_closed;
         next
     }
 
+    /// Notes that the peer has ended its sending half. The poller says so once, perhaps together with
+    /// the last bytes: from now on the socket is read up to its end.
+    pub fn note_read_closed(&mut self) {
+        self.read_closed = true;
+    }
+
     /// Whether the loop has to read again without being told: the socket was not drained and the
-    /// client may run commands.
+    /// client may run commands, or the end of the stream is still to be seen.
     pub fn has_more_to_read(&self) -> bool {
-        self.undrained && self.client.ticket.is_none() && !self.paused
+        self.undrained && (self.read_closed || (self.client.ticket.is_none() && !self.paused))
     }
 
     /// Holds the client back, or lets it go; true when that changed something.
@@ -170,10 +214,10 @@ impl Connection {
     }
 
     fn fill_inbox(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8]) -> io::Result<()> {
-        let limit = turn.settings.client_query_buffer_limit;
+        let limit = turn.settings.client_query_buffer_limit.min(INBOX_BYTES_MAX);
         self.undrained = false;
         loop {
-            let wanted = self.parser.bytes_wanted(self.inbox.len());
+            let wanted = self.parser.bytes_wanted(self.input_bytes());
             let count = if wanted > scratch.len() {
                 self.inbox.reserve_exact(wanted);
                 let old = self.inbox.len();
@@ -196,19 +240,19 @@ impl Connection {
                 }
                 Ok(count) => {
                     self.count_input(turn, count);
-                    if self.inbox.len() > limit {
+                    if self.input_bytes() > limit {
                         turn.server
                             .stats
                             .query_limit_disconnections
                             .fetch_add(1, Ordering::Relaxed);
                         tracing::warn!(
                             client = self.client.info.id,
-                            bytes = self.inbox.len(),
+                            bytes = self.input_bytes(),
                             "closing client that exceeded client-query-buffer-limit"
                         );
                         return Err(io::Error::from(ErrorKind::OutOfMemory));
                     }
-                    if count < scratch.len() {
+                    if count < scratch.len() && !self.read_closed {
                         return Ok(());
                     }
                     if self.inbox.len() >= READ_BYTES * 16 {
@@ -234,24 +278,32 @@ impl Connection {
         if self.client.ticket.is_some() || self.paused {
             return Next::Wait;
         }
+        if self.is_held_by_output() {
+            self.held_by_output = true;
+            return Next::Wait;
+        }
         let mut inbox = std::mem::take(&mut self.inbox);
-        let (used, next) = self.run_buffer(turn, &inbox, batch);
-        if used == inbox.len() {
+        let (used, next) = self.run_buffer(turn, &inbox[self.executed..], batch);
+        self.executed += used;
+        if self.executed == inbox.len() {
             // An idle connection keeps no buffer.
             inbox = Vec::new();
-        } else if used > 0 {
-            inbox.drain(..used);
+            self.executed = 0;
+        } else if self.executed > inbox.len() / 2 {
+            // Not at each turn: moving what is left for every few requests would be quadratic.
+            inbox.drain(..self.executed);
+            self.executed = 0;
         }
         self.inbox = inbox;
         self.reserve_for_large_value();
         match next {
-            Next::Wait if self.hung_up => Next::Close,
+            Next::Wait if self.hung_up && !self.held_by_output => Next::Close,
             next => next,
         }
     }
 
     fn reserve_for_large_value(&mut self) {
-        let wanted = self.parser.bytes_wanted(self.inbox.len());
+        let wanted = self.parser.bytes_wanted(self.input_bytes());
         if wanted > READ_BYTES {
             self.inbox.reserve_exact(wanted);
         }
@@ -260,6 +312,8 @@ impl Connection {
     /// Parses and runs requests of `buffer`. Returns how many bytes are done with.
     fn run_buffer(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &mut Batch) -> (usize, Next) {
         let mut used = 0;
+        self.held_by_output = false;
+        self.output_bound = self.output_bytes() + OUTPUT_HELD_BYTES;
         let mut budget = REQUESTS_PER_TURN;
         loop {
             batch.clear();
@@ -288,6 +342,10 @@ impl Connection {
             }
             match flow {
                 Flow::Close => return (buffer.len(), Next::Close),
+                Flow::Held => {
+                    self.held_by_output = true;
+                    return (used, Next::Wait);
+                }
                 Flow::Blocked => return (used, Next::Wait),
                 Flow::Paused => {
                     self.set_paused(turn, true);
@@ -316,6 +374,13 @@ impl Connection {
     fn run_batch(&mut self, turn: &mut Turn<'_, '_>, buffer: &[u8], batch: &Batch) -> Progress {
         let mut at = 0;
         while at < batch.len() {
+            if self.output_bytes() > self.output_bound {
+                turn.leave();
+                return Progress {
+                    requests: at,
+                    flow: Flow::Held,
+                };
+            }
             turn.enter();
             let in_window = self.run_window(turn, buffer, batch, at);
             if in_window > 0 {
@@ -331,7 +396,7 @@ impl Connection {
             }
             match flow {
                 Flow::Continue => at += 1,
-                Flow::Paused => {
+                Flow::Paused | Flow::Held => {
                     turn.leave();
                     return Progress { requests: at, flow };
                 }
@@ -450,6 +515,9 @@ impl Connection {
             done += 1;
             if !ran.ready.is_empty() {
                 dispatch::serve(turn, ran.ready);
+                break;
+            }
+            if self.output_bytes() > self.output_bound {
                 break;
             }
         }
@@ -588,7 +656,7 @@ impl Connection {
     /// Writes what others may see of the buffers, after sending.
     pub fn publish_buffers(&self) {
         let info = &self.client.info;
-        info.query_bytes.store(self.inbox.len(), Ordering::Relaxed);
+        info.query_bytes.store(self.input_bytes(), Ordering::Relaxed);
         info.query_free_bytes
             .store(self.inbox.capacity() - self.inbox.len(), Ordering::Relaxed);
         info.output_bytes.store(self.output_bytes(), Ordering::Relaxed);

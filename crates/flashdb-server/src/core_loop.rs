@@ -32,6 +32,8 @@ const CONNECTIONS: usize = LISTENERS + LISTENERS_MAX;
 const CRON_MS: i64 = 100;
 /// Period of the walk over all connections.
 const SWEEP_MS: i64 = 1000;
+/// Pause before accepting is tried again after it failed.
+const ACCEPT_AGAIN_MS: i64 = 100;
 /// A connection that has not completed its first command by then is dropped.
 const FIRST_COMMAND_MS: i64 = 300_000;
 /// Longest time for active expiry in one turn, and the pause before it goes on.
@@ -80,6 +82,7 @@ enum Timer {
     Sweep,
     Expire,
     Unpause,
+    Accept(usize),
     Blocked(u64),
 }
 
@@ -258,9 +261,17 @@ impl CoreLoop {
                 }
                 Ok(accepted) => self.admit(turn, accepted),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted
+                    ) => {}
                 Err(error) => {
+                    // Most likely there are too many open files. The poller tells of waiting
+                    // connections only once: come back to them.
                     tracing::warn!(%error, "accepting a connection failed");
+                    self.timers
+                        .add(turn.data.now_ms + ACCEPT_AGAIN_MS, Timer::Accept(index));
                     return;
                 }
             }
@@ -340,7 +351,11 @@ impl CoreLoop {
         if event.is_error() {
             return self.drop_connection(turn, slot);
         }
-        if event.is_readable() || event.is_read_closed() {
+        if event.is_read_closed() {
+            connection.note_read_closed();
+        }
+        // What a client sends after the end of its session is not looked at.
+        if !connection.client.closing && (event.is_readable() || event.is_read_closed()) {
             let next = connection.on_readable(turn, &mut self.scratch, &mut self.batch);
             self.after(turn, slot, next);
         }
@@ -350,6 +365,10 @@ impl CoreLoop {
         let Some(Some(connection)) = self.connections.get_mut(slot) else {
             return;
         };
+        connection.queued_again = false;
+        if connection.client.closing {
+            return;
+        }
         // Either requests were left over, or the socket had more than one read took.
         let next = match connection.resume(turn, &mut self.batch) {
             Next::Wait => connection.on_readable(turn, &mut self.scratch, &mut self.batch),
@@ -364,9 +383,8 @@ impl CoreLoop {
             return;
         };
         match next {
-            Next::Wait if connection.has_more_to_read() => self.again.push(slot),
-            Next::Wait => {}
-            Next::Again => self.again.push(slot),
+            Next::Wait if !connection.has_more_to_read() => {}
+            Next::Wait | Next::Again => go_on(&mut self.again, connection, slot),
             Next::Close => connection.client.closing = true,
         }
         if let Some(ticket) = &connection.client.ticket
@@ -416,6 +434,9 @@ impl CoreLoop {
                     .reregister(&mut connection.stream, token, interest);
             }
             connection.publish_buffers();
+            if alive && connection.can_go_on() {
+                go_on(&mut self.again, connection, slot);
+            }
             let done = connection.client.closing && connection.output_bytes() == 0;
             if !alive || done || connection.over_output_limit(turn) {
                 self.drop_connection(turn, slot);
@@ -433,6 +454,9 @@ impl CoreLoop {
         let _ = self.poll.registry().deregister(&mut connection.stream);
         self.by_id.remove(&connection.client.info.id);
         self.free.push(slot);
+        if let Some(ticket) = &connection.client.ticket {
+            forget_deadline(&mut self.timers, ticket);
+        }
         connection.set_paused(turn, false);
         connection.client.leave(turn);
         self.server.clients_count.fetch_sub(1, Ordering::AcqRel);
@@ -488,11 +512,12 @@ impl CoreLoop {
         {
             return;
         }
-        if let Some(ticket) = connection.client.ticket.take()
-            && reply.starts_with(b"-")
-        {
-            let stats = &turn.server.loops[self.id].stats;
-            stats.of(&ticket.command).failed.add(1);
+        if let Some(ticket) = connection.client.ticket.take() {
+            forget_deadline(&mut self.timers, &ticket);
+            if reply.starts_with(b"-") {
+                let stats = &turn.server.loops[self.id].stats;
+                stats.of(&ticket.command).failed.add(1);
+            }
         }
         turn.server
             .stats
@@ -563,6 +588,7 @@ impl CoreLoop {
                         self.unpause(turn);
                     }
                 }
+                Timer::Accept(index) => self.accept(turn, index),
                 Timer::Blocked(ticket) => self.time_out(turn, ticket),
             }
         }
@@ -656,6 +682,20 @@ impl CoreLoop {
         if self.id == 0 {
             crate::client::evict_over_limit(turn.server, turn.settings);
         }
+    }
+}
+
+/// Puts a connection on the list of those to go on with in the next turn.
+fn go_on(again: &mut Vec<usize>, connection: &mut Connection, slot: usize) {
+    if !std::mem::replace(&mut connection.queued_again, true) {
+        again.push(slot);
+    }
+}
+
+/// Takes the deadline of a ticket back: one that is far away would otherwise stay for as long.
+fn forget_deadline(timers: &mut Timers<Timer>, ticket: &blocking::Ticket) {
+    if let Some(deadline_ms) = ticket.wait.deadline_ms {
+        timers.cancel(deadline_ms, Timer::Blocked(ticket.id));
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Flow {
     Blocked,
     /// Not at all until the pause ends; the request was not executed.
     Paused,
+    /// Not before the peer has taken output; the request was not executed.
+    Held,
     /// The connection is to be closed after what has been written.
     Close,
 }

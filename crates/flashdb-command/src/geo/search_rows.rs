@@ -4,7 +4,7 @@ use super::UNIT;
 use super::search::{radius_keys, run};
 use super::search_options::Form;
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 use crate::zset::{KEY_READ, KEY_STORE};
 
 const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
@@ -64,6 +64,7 @@ const BY: Arg = Arg::one_of(
 
 pub(super) static GEORADIUS: CommandSpec = CommandSpec {
     name: "georadius",
+    deprecated: Deprecated::since("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with `BYRADIUS`"),
     summary: "Finds the places within a distance of a position, and answers or stores them.",
     since: "3.2.0",
     group: Group::Geo,
@@ -97,6 +98,7 @@ pub(super) static GEORADIUS: CommandSpec = CommandSpec {
 
 pub(super) static GEORADIUS_RO: CommandSpec = CommandSpec {
     name: "georadius_ro",
+    deprecated: Deprecated::since("6.2.0", "`GEOSEARCH` with `BYRADIUS`"),
     summary: "Finds the places within a distance of a position; may run on a replica.",
     since: "3.2.10",
     group: Group::Geo,
@@ -124,6 +126,10 @@ pub(super) static GEORADIUS_RO: CommandSpec = CommandSpec {
 
 pub(super) static GEORADIUSBYMEMBER: CommandSpec = CommandSpec {
     name: "georadiusbymember",
+    deprecated: Deprecated::since(
+        "6.2.0",
+        "`GEOSEARCH` and `GEOSEARCHSTORE` with `FROMMEMBER` and `BYRADIUS`",
+    ),
     summary: "Finds the places within a distance of a place, and answers or stores them.",
     since: "3.2.0",
     group: Group::Geo,
@@ -156,6 +162,7 @@ pub(super) static GEORADIUSBYMEMBER: CommandSpec = CommandSpec {
 
 pub(super) static GEORADIUSBYMEMBER_RO: CommandSpec = CommandSpec {
     name: "georadiusbymember_ro",
+    deprecated: Deprecated::since("6.2.0", "`GEOSEARCH` with `FROMMEMBER` and `BYRADIUS`"),
     summary: "Finds the places within a distance of a place; may run on a replica.",
     since: "3.2.10",
     group: Group::Geo,

@@ -5,7 +5,7 @@ use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::KeyFlags;
 use crate::limits;
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 use crate::{args, error::wrong_arity};
 use flashdb_base::long_double::LongDouble;
 use flashdb_base::number::{NumberBuffer, parse_i64};
@@ -41,6 +41,7 @@ fn hset(context: &mut Context<'_, '_>) -> CommandResult {
 
 pub(super) static HMSET: CommandSpec = CommandSpec {
     name: "hmset",
+    deprecated: Deprecated::since("4.0.0", "`HSET` with several pairs"),
     summary: "Writes fields, creating the hash if needed; HSET does the same.",
     since: "2.0.0",
     group: Group::Hash,

@@ -4,7 +4,7 @@ use super::{end_named, limits, pop_event, push_event, taken};
 use crate::context::{CommandResult, Context};
 use crate::error::ErrorReply;
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_types::list::{End, List};
 
@@ -72,6 +72,7 @@ fn lmove(context: &mut Context<'_, '_>) -> CommandResult {
 
 pub(super) static RPOPLPUSH: CommandSpec = CommandSpec {
     name: "rpoplpush",
+    deprecated: Deprecated::since("6.2.0", "`LMOVE` with `RIGHT` and `LEFT`"),
     summary: "Takes the last element of a list and puts it in front of another.",
     since: "1.2.0",
     group: Group::List,

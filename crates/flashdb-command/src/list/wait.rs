@@ -11,7 +11,7 @@ use crate::args::deadline_ms;
 use crate::context::{CommandResult, Context, OnTimeout};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 use flashdb_types::list::{End, List};
 
 /// What BLPOP and BRPOP share.
@@ -167,6 +167,7 @@ fn blmove(context: &mut Context<'_, '_>) -> CommandResult {
 
 pub(super) static BRPOPLPUSH: CommandSpec = CommandSpec {
     name: "brpoplpush",
+    deprecated: Deprecated::since("6.2.0", "`BLMOVE` with `RIGHT` and `LEFT`"),
     summary: "Moves the last element of a list to the front of another, or waits for one.",
     since: "2.2.0",
     group: Group::List,

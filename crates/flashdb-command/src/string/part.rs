@@ -4,7 +4,7 @@ use crate::args;
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
 use flashdb_store::Expiry;
@@ -100,6 +100,7 @@ pub(super) static GETRANGE: CommandSpec = CommandSpec {
 
 pub(super) static SUBSTR: CommandSpec = CommandSpec {
     name: "substr",
+    deprecated: Deprecated::since("2.0.0", "`GETRANGE`"),
     summary: "The old name of GETRANGE.",
     ..RANGE
 };

@@ -8,7 +8,7 @@ use crate::args::Cursor;
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
 use flashdb_store::{Access, Expiry};
@@ -236,6 +236,7 @@ fn set_expiring(context: &mut Context<'_, '_>, form: TimeForm) -> CommandResult 
 
 pub(super) static GETSET: CommandSpec = CommandSpec {
     name: "getset",
+    deprecated: Deprecated::since("6.2.0", "`SET` with `GET`"),
     summary: "Stores a string at a key and returns the one that was there.",
     group: Group::String,
     arity: 3,

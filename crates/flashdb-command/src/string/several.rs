@@ -103,6 +103,7 @@ pub(super) static MSETNX: CommandSpec = CommandSpec {
     keys: &[KeySpec::range(1, -1, 2, KeyFlags::OW.and(KeyFlags::INSERT))],
     args: &[Arg::block("data", &[Arg::key("key"), Arg::string("value")]).multiple()],
     reply: "1 if all were stored, 0 if none was because a key existed.",
+    tips: &["request_policy:multi_shard", "response_policy:agg_min"],
     handler: msetnx,
     ..CommandSpec::EMPTY
 };

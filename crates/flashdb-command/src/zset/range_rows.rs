@@ -2,7 +2,7 @@
 
 use super::{KEY_READ, KEY_STORE, LIMIT, WITH_SCORES, range};
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
 
 const COMPLEXITY: &str =
     "O(log(N)+M), N being the size of the sorted set and M the number of members returned";
@@ -40,6 +40,7 @@ pub(super) static ZRANGE: CommandSpec = CommandSpec {
 
 pub(super) static ZREVRANGE: CommandSpec = CommandSpec {
     name: "zrevrange",
+    deprecated: Deprecated::since("6.2.0", "`ZRANGE` with `REV`"),
     summary: "Returns the members within a range of ranks, from the highest score down.",
     since: "1.2.0",
     group: Group::SortedSet,
@@ -60,6 +61,7 @@ pub(super) static ZREVRANGE: CommandSpec = CommandSpec {
 
 pub(super) static ZRANGEBYSCORE: CommandSpec = CommandSpec {
     name: "zrangebyscore",
+    deprecated: Deprecated::since("6.2.0", "`ZRANGE` with `BYSCORE`"),
     summary: "Returns the members within a range of scores.",
     since: "1.0.5",
     group: Group::SortedSet,
@@ -82,6 +84,7 @@ pub(super) static ZRANGEBYSCORE: CommandSpec = CommandSpec {
 
 pub(super) static ZREVRANGEBYSCORE: CommandSpec = CommandSpec {
     name: "zrevrangebyscore",
+    deprecated: Deprecated::since("6.2.0", "`ZRANGE` with `REV` and `BYSCORE`"),
     summary: "Returns the members within a range of scores, from the highest score down.",
     since: "2.2.0",
     group: Group::SortedSet,
@@ -104,6 +107,7 @@ pub(super) static ZREVRANGEBYSCORE: CommandSpec = CommandSpec {
 
 pub(super) static ZRANGEBYLEX: CommandSpec = CommandSpec {
     name: "zrangebylex",
+    deprecated: Deprecated::since("6.2.0", "`ZRANGE` with `BYLEX`"),
     summary: "Returns the members between two members in byte order, where all scores are the same.",
     since: "2.8.9",
     group: Group::SortedSet,
@@ -119,6 +123,7 @@ pub(super) static ZRANGEBYLEX: CommandSpec = CommandSpec {
 
 pub(super) static ZREVRANGEBYLEX: CommandSpec = CommandSpec {
     name: "zrevrangebylex",
+    deprecated: Deprecated::since("6.2.0", "`ZRANGE` with `REV` and `BYLEX`"),
     summary: "Returns the members between two members in reversed byte order, where all scores are the same.",
     since: "2.8.9",
     group: Group::SortedSet,

@@ -6,7 +6,7 @@ use super::client;
 use super::command_info::{CATEGORIES, categories};
 use flashdb_command::args::{Cursor, is};
 use flashdb_command::error::ErrorReply;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Deprecated, Flags, Group, help};
 use std::io::Read;
 
 /// The family's rows.
@@ -68,6 +68,7 @@ static REPLICAOF: CommandSpec = CommandSpec {
 
 static SLAVEOF: CommandSpec = CommandSpec {
     name: "slaveof",
+    deprecated: Deprecated::since("5.0.0", "`REPLICAOF`"),
     summary: "As REPLICAOF, by its old name.",
     args: MASTER,
     since: "1.0.0",

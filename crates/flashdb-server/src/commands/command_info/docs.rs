@@ -27,7 +27,8 @@ fn write(reply: &mut Reply, spec: &CommandSpec) {
         !spec.args.is_empty(),
         !spec.subcommands.is_empty(),
     ];
-    reply.map(4 + parts.iter().filter(|part| **part).count());
+    let deprecated = 3 * usize::from(spec.deprecated.is_some());
+    reply.map(4 + deprecated + parts.iter().filter(|part| **part).count());
     for (name, text) in [
         ("summary", spec.summary),
         ("since", spec.since),
@@ -36,6 +37,15 @@ fn write(reply: &mut Reply, spec: &CommandSpec) {
     ] {
         reply.bulk_str(name);
         reply.bulk_str(text);
+    }
+    if let Some(deprecated) = spec.deprecated {
+        reply.bulk_str("doc_flags");
+        reply.set(1);
+        reply.simple("deprecated");
+        reply.bulk_str("deprecated_since");
+        reply.bulk_str(deprecated.since);
+        reply.bulk_str("replaced_by");
+        reply.bulk_str(deprecated.replaced_by);
     }
     if !spec.history.is_empty() {
         reply.bulk_str("history");
