@@ -76,7 +76,9 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     }
     raise_file_limit(&settings);
     if settings.appendonly {
-        tracing::warn!("no log of writes in this version: data is on disk after SAVE, BGSAVE or SHUTDOWN SAVE only");
+        tracing::warn!(
+            "no log of writes in this version: data is on disk after SAVE, BGSAVE or SHUTDOWN SAVE only"
+        );
     }
     let addresses = tcp_addresses(&settings)?;
     let (server, pollers, collector) = build(config.clone(), log)?;

@@ -2,6 +2,7 @@
 //! handlers need more than the data. They reach the client by [`client`].
 
 pub mod client_commands;
+pub mod cluster;
 pub mod command_info;
 pub mod config;
 pub mod connection;
@@ -19,6 +20,7 @@ pub mod replication;
 pub mod scripting;
 pub mod slowlog_commands;
 pub mod transaction;
+pub mod users;
 
 use crate::client::Client;
 use flashdb_command::{CommandSpec, Context, Session};
@@ -27,6 +29,7 @@ use flashdb_command::{CommandSpec, Context, Session};
 pub fn families() -> Vec<&'static [&'static CommandSpec]> {
     vec![
         client_commands::COMMANDS,
+        cluster::COMMANDS,
         command_info::COMMANDS,
         config::COMMANDS,
         connection::COMMANDS,
@@ -43,6 +46,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         scripting::COMMANDS,
         slowlog_commands::COMMANDS,
         transaction::COMMANDS,
+        users::COMMANDS,
     ]
 }
 
