@@ -154,9 +154,6 @@ fn select_units(options: &Options, expected: &Expected, known: &KnownFailures) -
 /// Failures printed per unit; all of them are in the JSON file.
 const FAILURES_SHOWN: usize = 30;
 
-/// So few failures can come from timing; more of them do not go away by a second try.
-const RETRIED_FAILURES_MAX: usize = 3;
-
 type Results = BTreeMap<String, UnitResult>;
 
 struct Run {
@@ -182,7 +179,7 @@ impl Run {
                 let (queue, next, results) = (&queue, &next, &results);
                 scope.spawn(move || {
                     while let Some(unit) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let result = self.unit(lane as u16, unit);
+                        let result = self.unit(&self.settings, lane as u16, unit);
                         results
                             .lock()
                             .expect("no lane panics")
@@ -194,24 +191,24 @@ impl Run {
         let mut results = results.into_inner().expect("no lane panics");
 
         for (unit, result) in &mut results {
-            if (1..=RETRIED_FAILURES_MAX).contains(&self.new_failures(unit, result).len()) {
-                println!("once more, alone: {unit}");
-                let again = self.unit(0, unit);
-                if self.passed(unit, &again) > self.passed(unit, result) {
-                    *result = again;
+            for settings in [self.settings.clone(), self.settings.with_one_core_loop()] {
+                if self.new_failures(unit, result).is_empty() {
+                    break;
                 }
+                println!("once more, alone: {unit} ({})", settings.server);
+                result.merge(self.unit(&settings, 0, unit));
             }
         }
         results
     }
 
-    fn unit(&self, lane: u16, unit: &str) -> UnitResult {
+    fn unit(&self, settings: &Settings, lane: u16, unit: &str) -> UnitResult {
         let skipped = if self.options.with_known {
             Vec::new()
         } else {
             self.known.tests_of(unit)
         };
-        let result = unit::run(&self.settings, lane, unit, &skipped);
+        let result = unit::run(settings, lane, unit, &skipped);
         // One unit that cannot run, say for a port that was taken meanwhile, leaves the others their result.
         let result = result.unwrap_or_else(|error| UnitResult {
             incidents: vec![format!("not run: {error:#}")],
