@@ -30,7 +30,9 @@ const OUTPUT_HELD_BYTES: usize = 1024 * 1024;
 /// one that sends all its requests before it reads the first reply.
 const INBOX_HELD_BYTES: usize = 64 * 1024 * 1024;
 /// Largest query buffer: positions in it are 32-bit numbers.
-const INBOX_BYTES_MAX: usize = u32::MAX as usize - 2 * READ_BYTES * 16;
+const INBOX_BYTES_MAX: usize = u32::MAX as usize - 2 * READ_BYTES_PER_TURN;
+/// Bytes read from one connection in one turn while they wait.
+const READ_BYTES_PER_TURN: usize = 1024 * 1024;
 /// Capacity of an output buffer that is kept for the next reply.
 const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 /// Below this duration of a window no command in it can be slow enough to be worth measuring alone.
@@ -216,16 +218,11 @@ impl Connection {
     fn fill_inbox(&mut self, turn: &mut Turn<'_, '_>, scratch: &mut [u8]) -> io::Result<()> {
         let limit = turn.settings.client_query_buffer_limit.min(INBOX_BYTES_MAX);
         self.undrained = false;
+        let mut read = 0;
         loop {
             let wanted = self.parser.bytes_wanted(self.input_bytes());
             let count = if wanted > scratch.len() {
-                self.inbox.reserve_exact(wanted);
-                let old = self.inbox.len();
-                let room = wanted.min(READ_BYTES * 16);
-                self.inbox.resize(old + room, 0);
-                let result = self.stream.read(&mut self.inbox[old..]);
-                self.inbox.truncate(old + *result.as_ref().unwrap_or(&0));
-                result
+                self.read_in_place(wanted)
             } else {
                 let result = self.stream.read(scratch);
                 if let Ok(count) = result {
@@ -255,7 +252,8 @@ impl Connection {
                     if count < scratch.len() && !self.read_closed {
                         return Ok(());
                     }
-                    if self.inbox.len() >= READ_BYTES * 16 {
+                    read += count;
+                    if read >= READ_BYTES_PER_TURN {
                         self.undrained = true;
                         return Ok(());
                     }
@@ -263,6 +261,19 @@ impl Connection {
                 Err(error) if is_transient(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Reads a part of a large value to where it stays. The space was reserved as a whole; no byte of
+    /// it is cleared more than once.
+    fn read_in_place(&mut self, wanted: usize) -> io::Result<usize> {
+        let before = self.inbox.len();
+        self.inbox.reserve_exact(wanted);
+        let most = wanted.min(READ_BYTES_PER_TURN) as u64;
+        let result = (&mut self.stream).take(most).read_to_end(&mut self.inbox);
+        match self.inbox.len() - before {
+            0 => result,
+            count => Ok(count),
         }
     }
 
@@ -394,6 +405,8 @@ impl Connection {
             if self.client.is_resp3 != self.reply.is_resp3() {
                 self.adopt_protocol();
             }
+            // Also when it blocks: a worker whose first command waits for long is no idle stranger.
+            self.has_spoken |= flow != Flow::Paused;
             match flow {
                 Flow::Continue => at += 1,
                 Flow::Paused | Flow::Held => {
@@ -408,7 +421,6 @@ impl Connection {
                     };
                 }
             }
-            self.has_spoken = true;
         }
         turn.leave();
         Progress {
