@@ -52,6 +52,9 @@ impl RandomCount {
     }
 }
 
+/// The shortest element of a reply: `$0`, and two line ends.
+const ELEMENT_BYTES_MIN: u64 = 6;
+
 /// Calls `draw` `count` times to write an element each, and stops where the reply outgrows any that data
 /// could justify: `proto-max-bulk-len`.
 ///
@@ -63,6 +66,10 @@ pub fn repeat(
     settings: &Settings,
     mut draw: impl FnMut(&mut Reply),
 ) -> Result<(), ErrorReply> {
+    // A count that must end above the bound does so before the work, not after.
+    if (count as u64).saturating_mul(ELEMENT_BYTES_MIN) > settings.proto_max_bulk_len {
+        return Err(error::OUT_OF_RANGE);
+    }
     let end = (reply.len() as u64).saturating_add(settings.proto_max_bulk_len);
     for _ in 0..count {
         draw(reply);

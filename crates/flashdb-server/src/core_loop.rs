@@ -568,6 +568,9 @@ impl CoreLoop {
                         turn.data.release();
                         let used = crate::memory::measure(turn.server, turn.data);
                         turn.server.memory.note(used.total_bytes(), now_ms);
+                        if turn.server.memory.has_sunk(used.total_bytes()) {
+                            crate::memory::give_back(turn.server);
+                        }
                         turn.leave();
                     }
                     if crate::eviction::is_over_limit(turn) {

@@ -26,6 +26,7 @@ mod slowlog;
 mod stats;
 
 pub use bootstrap::{StartError, run};
+pub use memory::set_give_back;
 
 /// All commands: those about data and those of this crate.
 pub fn command_registry() -> flashdb_command::Registry {

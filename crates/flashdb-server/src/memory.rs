@@ -1,8 +1,10 @@
 //! How much memory the data and the clients take: exact figures are summed on demand (INFO), and a
 //! sample ten times a second serves the `maxmemory` gate and the peak.
 
+use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_store::Access;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// The last sample and the highest one.
@@ -11,6 +13,27 @@ pub struct MemorySample {
     used_bytes: AtomicUsize,
     peak_bytes: AtomicUsize,
     peak_time: AtomicI64,
+    /// Highest measurement since free memory was last given back.
+    high_bytes: AtomicUsize,
+}
+
+/// So much has to be freed before it is worth a look at the allocator's pages, besides an eighth of all.
+const GIVE_BACK_BYTES: usize = 32 * 1024 * 1024;
+
+static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
+
+/// Tells how the allocator of the program returns free pages of the calling thread to the system. To
+/// be called once, before the server runs; without it they stay with the process.
+pub fn set_give_back(give_back: fn()) {
+    // The first one stays: there is one allocator.
+    let _ = GIVE_BACK.set(give_back);
+}
+
+/// Lets every core loop return its free pages to the system.
+pub fn give_back(server: &Server) {
+    if let Some(&give_back) = GIVE_BACK.get() {
+        server.post_all(|| Message::Run(Box::new(move |_| give_back())));
+    }
 }
 
 /// Where memory is, in bytes.
@@ -70,6 +93,16 @@ impl MemorySample {
             self.peak_bytes.store(used_bytes, Ordering::Relaxed);
             self.peak_time.store(now_ms / 1000, Ordering::Relaxed);
         }
+    }
+
+    /// Whether so much was freed since the last time this was true that it is to be given back.
+    pub fn has_sunk(&self, used_bytes: usize) -> bool {
+        let high_bytes = self.high_bytes.load(Ordering::Relaxed);
+        let sunk = high_bytes.saturating_sub(used_bytes) > GIVE_BACK_BYTES.max(high_bytes / 8);
+        if sunk || used_bytes > high_bytes {
+            self.high_bytes.store(used_bytes, Ordering::Relaxed);
+        }
+        sunk
     }
 
     /// Notes that about so many bytes were freed since the last sample.

@@ -4,12 +4,10 @@ use flashdb_config::Launch;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Chosen for its fine size classes: 56 bytes for a 16-byte key with a 32-byte value, where the
-/// alternatives round up to 64.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+mod allocator;
 
 fn main() -> ExitCode {
+    flashdb_server::set_give_back(allocator::give_back);
     match flashdb_config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Launch::Run { config, warnings }) => match flashdb_server::run(config, &warnings) {
             Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ mod support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{Raw, Server, Value, encode};
 
 const MIB: usize = 1024 * 1024;
@@ -410,4 +410,29 @@ fn an_endless_request_is_ended() {
     while client.stream.write_all(&word).is_ok() {}
     assert!(client.is_closed());
     server.await_info("client_query_buffer_limit_disconnections", 1);
+}
+
+#[test]
+fn memory_is_given_back() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let mut load = |kind: &str, count: usize, size: usize| {
+        for number in 0..count {
+            let key = format!("{kind}:{number}");
+            client.request(&[b"SET".as_slice(), key.as_bytes(), &vec![b'x'; size]]);
+            assert_eq!(client.read(), Value::Simple("OK".into()));
+        }
+    };
+    load("few", 4, 40 * MIB);
+    load("many", 2000, 40_000);
+    drop(server.connect());
+    assert!(server.resident_bytes() > 200 * MIB as u64);
+    client.ask("FLUSHALL");
+    // Nobody asks for anything any more; the server itself sees what it holds.
+    let end = Instant::now() + Duration::from_secs(20);
+    while server.resident_bytes() > 80 * MIB as u64 {
+        let bytes = server.resident_bytes();
+        assert!(Instant::now() < end, "{bytes} bytes are still resident");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -134,11 +134,7 @@ fn usage(context: &mut Context<'_, '_>) -> CommandResult {
 }
 
 fn purge(context: &mut Context<'_, '_>) -> CommandResult {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: a call without preconditions; it returns free pages to the system.
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    memory::give_back(&client(context).server);
     context.reply.ok();
     Ok(())
 }
