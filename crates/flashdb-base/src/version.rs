@@ -13,7 +13,7 @@ pub const GIT_SHA: &str = match option_env!("FLASHDB_GIT_SHA") {
 };
 
 /// The memory allocator of the server binary.
-pub const ALLOCATOR: &str = "jemalloc-5.3.0";
+pub const ALLOCATOR: &str = "mimalloc";
 
 /// The `--version` line.
 pub fn version_line() -> String {
