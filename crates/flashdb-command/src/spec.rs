@@ -247,9 +247,9 @@ impl Group {
         match self {
             Group::Generic => Some("keyspace"),
             Group::SortedSet => Some("sortedset"),
-            Group::PubSub => Some("pubsub"),
             Group::Transactions => Some("transaction"),
-            Group::Server | Group::Cluster => None,
+            // `pubsub` follows from the flag: PUBSUB HELP is not in it.
+            Group::Server | Group::Cluster | Group::PubSub => None,
             other => Some(other.name()),
         }
     }

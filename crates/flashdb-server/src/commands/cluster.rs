@@ -130,7 +130,7 @@ static CLUSTER: CommandSpec = CommandSpec {
             "forget",
             3,
             "3.0.0",
-            "Removes a node from the table.",
+            "Drops a node from what is known of the cluster.",
             NODE_ADMIN,
             NODE,
         ),
