@@ -289,7 +289,7 @@ settings! {
     /// Lets the allocator return memory in the background.
     jemalloc_bg_thread: bool = "jemalloc-bg-thread", YesNo(true), [INERT];
     /// Turns transparent huge pages off for the process.
-    disable_thp: bool = "disable-thp", YesNo(true), [IMMUTABLE, INERT];
+    disable_thp: bool = "disable-thp", YesNo(true), [IMMUTABLE];
     /// Reads in the I/O threads; core loops always do.
     io_threads_do_reads: bool = "io-threads-do-reads", YesNo(false), [IMMUTABLE, INERT];
     /// CPUs of the background threads.

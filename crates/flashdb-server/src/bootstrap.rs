@@ -64,6 +64,9 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     let config = Arc::new(config);
     let settings = config.settings();
     prepare_folder(&settings).map_err(|error| StartError::Folder(settings.dir.clone(), error))?;
+    if settings.disable_thp {
+        crate::process::disable_huge_pages();
+    }
     let log = logging::init(&settings).map_err(|error| StartError::Log(error.to_string()))?;
     tracing::info!(
         version = FLASHDB_VERSION,

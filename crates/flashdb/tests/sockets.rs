@@ -436,3 +436,12 @@ fn memory_is_given_back() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn huge_pages_are_off_as_configured() {
+    for (value, enabled) in [("yes", "THP_enabled:\t0"), ("no", "THP_enabled:\t1")] {
+        let server = Server::start(&["--disable-thp", value]);
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("status");
+        assert!(status.contains(enabled), "{value}: {status}");
+    }
+}
