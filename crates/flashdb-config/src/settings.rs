@@ -153,9 +153,9 @@ settings! {
     /// Seconds a shutdown waits for replicas.
     shutdown_timeout: u32 = "shutdown-timeout", Number::plain(0, INT_MAX, 10), [NO_EFFECT_YET];
     /// What SIGINT does, as options of SHUTDOWN.
-    shutdown_on_sigint: ShutdownOptions = "shutdown-on-sigint", SignalShutdown, [MULTI, NO_EFFECT_YET];
+    shutdown_on_sigint: ShutdownOptions = "shutdown-on-sigint", SignalShutdown, [MULTI];
     /// What SIGTERM does, as options of SHUTDOWN.
-    shutdown_on_sigterm: ShutdownOptions = "shutdown-on-sigterm", SignalShutdown, [MULTI, NO_EFFECT_YET];
+    shutdown_on_sigterm: ShutdownOptions = "shutdown-on-sigterm", SignalShutdown, [MULTI];
     /// Collation of SORT ALPHA; strings are always ordered by their bytes.
     locale_collate: String = "locale-collate", Text::new(""), [INERT];
     /// Start-up warnings to leave out.

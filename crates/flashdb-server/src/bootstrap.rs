@@ -19,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 /// Why the server did not start.
@@ -80,7 +81,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     raise_file_limit(&settings);
     if settings.appendonly {
         tracing::warn!(
-            "no log of writes in this version: data is on disk after SAVE, BGSAVE or SHUTDOWN SAVE only"
+            "no log of writes in this version: data is on disk after SAVE, BGSAVE and an orderly end only"
         );
     }
     let addresses = tcp_addresses(&settings)?;
@@ -110,6 +111,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         }
     }
     signals.close();
+    save_at_end(&server);
     remove_files(&settings);
     tracing::info!("FlashDB has ended");
     Ok(())
@@ -174,6 +176,7 @@ fn build(
         saving: false.into(),
         save_failed: false.into(),
         active_expire: true.into(),
+        saves_at_end: false.into(),
         stopping: false.into(),
         port: (settings.port as usize).into(),
     };
@@ -333,6 +336,30 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .map_err(|error| StartError::System("cannot start a thread", error))
 }
 
+/// Writes the RDB file if the way of ending asks for it, as Redis does with save points. The core
+/// loops are gone, so nobody waits and there is no bound on the size.
+fn save_at_end(server: &Server) {
+    if !server.saves_at_end.load(Ordering::Acquire) {
+        return;
+    }
+    let settings = server.settings();
+    let policy = Policy {
+        touch: false,
+        usage: Usage::Lru,
+        expire: false,
+    };
+    let mut data = Access::new(&server.space, policy, Prng::from_entropy());
+    data.now_ms = clock::unix_ms() as i64;
+    let _closed = server.space.gate().close();
+    data.hold(Keyspace::lock_as_touched);
+    let saved = rdb_file::encode_all(&mut data, &settings)
+        .map_err(|error| error.to_string())
+        .and_then(|file| rdb_file::write(server, &settings, &file).map_err(|error| error.to_string()));
+    if let Err(error) = saved {
+        tracing::error!(error, "the data could not be saved before ending");
+    }
+}
+
 fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, StartError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
@@ -342,6 +369,14 @@ fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, S
         for signal in signals.forever() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             tracing::info!(signal = name, "ending on a signal");
+            let settings = server.settings();
+            let options = if signal == SIGINT {
+                &settings.shutdown_on_sigint
+            } else {
+                &settings.shutdown_on_sigterm
+            };
+            let saves = options.save || (!options.nosave && !settings.save.is_empty());
+            server.saves_at_end.store(saves, Ordering::Release);
             server.stop();
         }
     })?;

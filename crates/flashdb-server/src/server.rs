@@ -85,6 +85,8 @@ pub struct Server {
     pub save_failed: AtomicBool,
     /// Whether keys are looked for that have expired (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: AtomicBool,
+    /// Whether all data is written to the RDB file once the core loops have ended.
+    pub saves_at_end: AtomicBool,
     /// Set once the server is to end.
     pub stopping: AtomicBool,
     /// TCP port in use.

@@ -6,6 +6,7 @@ use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
 use flashdb_command::args::{self, Cursor};
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use std::sync::atomic::Ordering;
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&LOLWUT, &MONITOR, &SHUTDOWN, &TIME];
@@ -118,8 +119,11 @@ fn shutdown(context: &mut Context<'_, '_>) -> CommandResult {
         }
     }
     tracing::info!(client = context.session.client_id(), "ending on SHUTDOWN");
+    // With save points the end saves, as in Redis; what SAVE wrote above is enough.
+    let saves = !no_save && !save && !context.settings.save.is_empty();
     let client = client(context);
     client.closing = true;
+    client.server.saves_at_end.store(saves, Ordering::Release);
     client.server.stop();
     Ok(())
 }

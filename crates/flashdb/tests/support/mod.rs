@@ -69,6 +69,11 @@ impl Server {
         }
     }
 
+    /// Waits for the process to end by itself.
+    pub fn await_end(&mut self) {
+        self.child.wait().expect("a child can be waited for");
+    }
+
     /// The server's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
