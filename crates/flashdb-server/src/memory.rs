@@ -29,10 +29,15 @@ pub fn set_give_back(give_back: fn()) {
     let _ = GIVE_BACK.set(give_back);
 }
 
-/// Lets every core loop return its free pages to the system.
+/// Lets every core loop return its free pages to the system, at once (MEMORY PURGE).
 pub fn give_back(server: &Server) {
+    server.post_all(|| Message::Run(Box::new(|_| give_back_here())));
+}
+
+/// Returns the free pages of the calling thread to the system.
+pub fn give_back_here() {
     if let Some(&give_back) = GIVE_BACK.get() {
-        server.post_all(|| Message::Run(Box::new(move |_| give_back())));
+        give_back();
     }
 }
 
