@@ -54,9 +54,8 @@ pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 /// Fails if somebody listens on `address` already. With SO_REUSEPORT a second server would
 /// otherwise share the port in silence.
 pub fn probe(address: SocketAddr) -> io::Result<()> {
-    let socket = tcp_socket(address)?;
-    socket.bind(&address.into())?;
-    socket.listen(1)
+    // Binding is enough to meet a listener, and nobody can connect to a socket that is only bound.
+    tcp_socket(address)?.bind(&address.into())
 }
 
 fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {

@@ -4,7 +4,7 @@
 #![allow(dead_code)] // Every test file uses its own part of this.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +21,14 @@ pub struct Server {
     pub port: u16,
 }
 
+/// A port that no other test uses: below those that the system hands out by itself, apart for each process
+/// and each server in it.
+fn own_port() -> u16 {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+    20_000 + (std::process::id() % 120) as u16 * 100 + number as u16
+}
+
 impl Server {
     /// Starts one with further command line arguments.
     pub fn start(args: &[&str]) -> Self {
@@ -34,28 +42,50 @@ impl Server {
         let name = format!("flashdb-socket-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("a temporary folder");
-        // Free at this moment; the server fails to start if another process is faster.
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("a bound address").port();
-        drop(listener);
-        let child = command
-            .args(["--port", &port.to_string(), "--save", ""])
+        command
+            .args(["--save", ""])
             .args(args)
             .current_dir(&folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let mut server = Server { child, folder, port };
+            .stdout(Stdio::null());
+        for _ in 0..5 {
+            let port = own_port();
+            let child = command
+                .args(["--port", &port.to_string()])
+                .spawn()
+                .expect("the server starts");
+            let mut server = Server {
+                child,
+                folder: folder.clone(),
+                port,
+            };
+            if server.is_ready() {
+                return server;
+            }
+            // The folder is still needed, by the next try.
+            server.folder = PathBuf::new();
+        }
+        panic!("the server does not start");
+    }
+
+    /// Waits until the server answers; false when it ends instead.
+    fn is_ready(&mut self) -> bool {
         let end = Instant::now() + START_LIMIT;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let gone = server.child.try_wait().expect("a child can be asked");
-            assert!(
-                gone.is_none() && Instant::now() < end,
-                "server did not start: {gone:?}"
-            );
+        while !self.answers() {
+            if self.child.try_wait().expect("a child can be asked").is_some() {
+                return false;
+            }
+            assert!(Instant::now() < end, "the server does not answer");
             std::thread::sleep(Duration::from_millis(10));
         }
-        server
+        true
+    }
+
+    fn answers(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+            return false;
+        };
+        // Any reply will do: a server with a password asks for it.
+        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut [0]).is_ok()
     }
 
     /// A fresh connection.
