@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 /// Crates by layer: each may use only crates of the layers before its own.
 const LAYERS: &[&[&str]] = &[
     &["flashdb-base"],
-    &["flashdb-resp", "flashdb-io", "flashdb-table"],
-    &["flashdb-types"],
+    &["flashdb-resp", "flashdb-io", "flashdb-table", "flashdb-disk"],
+    &["flashdb-types", "flashdb-log"],
     &["flashdb-rdb", "flashdb-store"],
     &["flashdb-config", "flashdb-command"],
+    &["flashdb-persistence"],
     &["flashdb-server"],
     &["flashdb"],
 ];

@@ -1,0 +1,319 @@
+//! Effects of the running commands, encoded as frames that lack only their LSN. One buffer belongs to one core loop; it is
+//! emptied into the [`Log`](crate::Log) before the shard locks are given up. No allocation per effect.
+
+use crate::record::{BODY_HEADER, CONTINUES, FRAME_HEADER, FRAME_PREFIX, Kind, Plan, REMOVAL, frame_len};
+use crate::{Frame, Lsn};
+
+/// Largest body of one frame of a group; a larger group takes several frames.
+const GROUP_BYTES_MAX: usize = 1 << 30;
+/// Capacity kept from one use to the next.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub struct EffectBuffer {
+    /// Closed frames, then the bodies of the open one, each behind room for a frame's prefix.
+    bytes: Vec<u8>,
+    /// Where the open frame begins.
+    open_at: usize,
+    /// Effects in the open frame.
+    open_effects: usize,
+    /// Whether an effect of the open frame is no removal.
+    open_requested: bool,
+}
+
+impl EffectBuffer {
+    /// Whether neither a closed nor an open frame holds anything.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether the open frame holds effects.
+    #[inline]
+    pub fn has_open(&self) -> bool {
+        self.open_effects > 0
+    }
+
+    /// Bytes held.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds the effect that a request has. `at` gives its words, of which there are `len`. O(bytes of the request).
+    #[inline]
+    pub fn push<'w>(&mut self, db: u16, removal: bool, len: usize, at: impl Fn(usize) -> &'w [u8]) {
+        let plan = Plan::of(len, &at);
+        let start = self.bytes.len();
+        self.bytes.reserve(FRAME_HEADER);
+        self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
+        let key = if plan.kind == Kind::Command { b"" } else { at(1) };
+        self.bytes.extend_from_slice(key);
+        let words = plan.value_words(len);
+        if plan.kind.has_plain_value() {
+            self.bytes.extend_from_slice(at(words.start));
+        } else {
+            for index in words {
+                let word = at(index);
+                self.bytes.extend_from_slice(&(word.len() as u32).to_le_bytes());
+                self.bytes.extend_from_slice(word);
+            }
+        }
+        let value_len = self.bytes.len() - start - FRAME_HEADER - key.len();
+        let flags = plan.flags | if removal { REMOVAL } else { 0 };
+        let header = &mut self.bytes[start + FRAME_PREFIX..start + FRAME_HEADER];
+        write_header(
+            header,
+            plan.kind,
+            flags,
+            db,
+            key.len(),
+            value_len,
+            plan.expire_at_ms,
+        );
+        self.open_effects += 1;
+        self.open_requested |= !removal;
+    }
+
+    /// Closes the open frame: what was added since the last call is replayed whole or not at all. Without effects there is
+    /// no frame.
+    #[inline]
+    pub fn end_frame(&mut self) {
+        match self.open_effects {
+            0 => return,
+            1 => self.seal(self.open_at),
+            _ => self.end_group(),
+        }
+        self.open_at = self.bytes.len();
+        self.open_effects = 0;
+        self.open_requested = false;
+    }
+
+    /// Forgets the effects of the open frame (a transaction rolled back).
+    pub fn drop_open(&mut self) {
+        self.bytes.truncate(self.open_at);
+        self.open_effects = 0;
+        self.open_requested = false;
+    }
+
+    fn end_group(&mut self) {
+        let bodies = self.bytes.split_off(self.open_at);
+        let flags = if self.open_requested { 0 } else { REMOVAL };
+        let mut at = 0;
+        while at < bodies.len() {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
+            while at < bodies.len() {
+                let len = body_at(&bodies[at..]);
+                let value_len = self.bytes.len() - start - FRAME_HEADER;
+                if value_len > 0 && value_len + len > GROUP_BYTES_MAX {
+                    break;
+                }
+                let body = at + FRAME_PREFIX;
+                self.bytes.extend_from_slice(&bodies[body..at + len]);
+                at += len;
+            }
+            let value_len = self.bytes.len() - start - FRAME_HEADER;
+            let goes_on = if at < bodies.len() { CONTINUES } else { 0 };
+            let header = &mut self.bytes[start + FRAME_PREFIX..start + FRAME_HEADER];
+            write_header(header, Kind::Group, flags | goes_on, 0, 0, value_len, 0);
+            self.seal(start);
+        }
+    }
+
+    /// Computes the checksum of the body at `start`; the LSN is added to it when it is known.
+    #[inline]
+    fn seal(&mut self, start: usize) {
+        let crc = crc32c::crc32c(&self.bytes[start + FRAME_PREFIX..]);
+        self.bytes[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    /// Gives the closed frames their LSNs, `next` upwards, and completes their checksums; returns the LSN after the last.
+    #[inline]
+    pub(crate) fn number(&mut self, mut next: Lsn) -> Lsn {
+        debug_assert!(self.open_effects == 0, "a frame is still open");
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let frame = &mut self.bytes[at..];
+            let lsn = next.to_le_bytes();
+            let body_crc = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]);
+            let crc = crc32c::crc32c_append(body_crc, &lsn);
+            frame[..4].copy_from_slice(&crc.to_le_bytes());
+            frame[4..FRAME_PREFIX].copy_from_slice(&lsn);
+            at += body_at(frame);
+            next += 1;
+        }
+        next
+    }
+
+    /// The closed frames, as they are to be written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.open_at]
+    }
+
+    /// Forgets everything; keeps some memory.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT_BYTES {
+            self.bytes = Vec::new();
+        }
+        self.open_at = 0;
+        self.open_effects = 0;
+        self.open_requested = false;
+    }
+}
+
+/// Bytes of the frame, or body with room before it, at the front of `bytes`, which this module has written.
+#[inline]
+fn body_at(bytes: &[u8]) -> usize {
+    frame_len(bytes).expect("this module wrote a whole frame")
+}
+
+#[inline]
+fn write_header(
+    header: &mut [u8],
+    kind: Kind,
+    flags: u8,
+    db: u16,
+    key_len: usize,
+    value_len: usize,
+    expire_at_ms: i64,
+) {
+    assert!(
+        key_len <= u32::MAX as usize && value_len <= u32::MAX as usize,
+        "an effect of more than 4 GiB"
+    );
+    let header: &mut [u8; BODY_HEADER] = header.try_into().expect("the slice has the header's length");
+    header[0] = kind as u8;
+    header[1] = flags;
+    header[2..4].copy_from_slice(&db.to_le_bytes());
+    header[4..8].copy_from_slice(&(key_len as u32).to_le_bytes());
+    header[8..12].copy_from_slice(&(value_len as u32).to_le_bytes());
+    header[12..20].copy_from_slice(&expire_at_ms.to_le_bytes());
+}
+
+/// The frames in `bytes`, as a tap or a reader sees them.
+///
+/// # Errors
+/// The item is an error, the last, where the bytes are no frame.
+pub fn frames(mut bytes: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, crate::FrameError>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let frame = Frame::read(bytes);
+        match &frame {
+            Ok(frame) => bytes = &bytes[frame.bytes_len..],
+            Err(_) => bytes = &[],
+        }
+        Some(frame)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(buffer: &mut EffectBuffer, words: &[&str]) {
+        buffer.push(3, false, words.len(), |at| words[at].as_bytes());
+    }
+
+    fn requests(buffer: &EffectBuffer) -> Vec<(Lsn, Vec<String>)> {
+        let mut found = Vec::new();
+        for frame in frames(buffer.bytes()) {
+            let frame = frame.expect("sound");
+            frame
+                .for_each(|record| {
+                    let request = record.request()?;
+                    let words = request
+                        .as_args()
+                        .iter()
+                        .map(|w| String::from_utf8_lossy(w).into_owned())
+                        .collect();
+                    found.push((frame.lsn, words));
+                    assert_eq!(record.db, 3);
+                    Ok::<(), crate::FrameError>(())
+                })
+                .expect("sound");
+        }
+        found
+    }
+
+    /// PER-05..10: every kind comes back as the request it was made of.
+    #[test]
+    fn requests_survive_encoding() {
+        let all: &[&[&str]] = &[
+            &["SET", "k", "v"],
+            &["set", "k", ""],
+            &["SET", "k", "v", "PXAT", "1700000000000"],
+            &["SET", "k", "v", "KEEPTTL"],
+            &["SET", "k", "v", "PXAT", "+5"],
+            &["Set", "k", "v"],
+            &["DEL", "k"],
+            &["DEL", "k", "l"],
+            &["PEXPIREAT", "k", "-5"],
+            &["PEXPIREAT", "k", "5", "NX"],
+            &["persist", "k"],
+            &["HSET", "k", "f", "", "g", "v"],
+            &["lpush", "k", "a", "b"],
+            &["LPOP", "k"],
+            &["FLUSHALL"],
+            &["SWAPDB", "0", "1"],
+            &["ZREMRANGEBYSCORE", "k", "-inf", "(5"],
+            &["INCR", "k"],
+            &["XADD", "s", "1-1", "f", "v"],
+        ];
+        let mut buffer = EffectBuffer::default();
+        for words in all {
+            push(&mut buffer, words);
+            buffer.end_frame();
+        }
+        assert_eq!(buffer.number(7), 7 + all.len() as u64);
+        let expected: Vec<_> = all
+            .iter()
+            .enumerate()
+            .map(|(i, words)| {
+                (
+                    7 + i as u64,
+                    words.iter().map(|w| (*w).to_string()).collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        assert_eq!(requests(&buffer), expected);
+    }
+
+    #[test]
+    fn a_group_has_one_lsn_and_one_checksum() {
+        let mut buffer = EffectBuffer::default();
+        push(&mut buffer, &["SET", "a", "1"]);
+        push(&mut buffer, &["SADD", "b", "x", "y"]);
+        buffer.end_frame();
+        buffer.end_frame();
+        push(&mut buffer, &["DEL", "a"]);
+        buffer.end_frame();
+        assert_eq!(buffer.number(1), 3);
+        let lsns: Vec<Lsn> = requests(&buffer).iter().map(|(lsn, _)| *lsn).collect();
+        assert_eq!(lsns, [1, 1, 2]);
+        let whole = buffer.bytes().to_vec();
+        let first = frame_len(&whole).expect("whole");
+        for at in 0..first {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            assert!(Frame::read(&damaged).is_err(), "byte {at}");
+            assert!(Frame::read(&whole[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn dropping_the_open_frame_keeps_the_closed_ones() {
+        let mut buffer = EffectBuffer::default();
+        push(&mut buffer, &["SET", "a", "1"]);
+        buffer.end_frame();
+        push(&mut buffer, &["SET", "b", "1"]);
+        buffer.drop_open();
+        buffer.end_frame();
+        buffer.number(1);
+        assert_eq!(requests(&buffer).len(), 1);
+    }
+}

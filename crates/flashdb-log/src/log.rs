@@ -1,0 +1,366 @@
+//! The shared end of the log: deals out LSNs, keeps what is not written yet, and knows what is durable. Core loops append
+//! under their shard locks; one writer takes the bytes away. See `docs/design/0003-durability.md`.
+
+use crate::Lsn;
+use crate::effects::EffectBuffer;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// When written frames are synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before the reply.
+    Always,
+    /// At least every so many milliseconds.
+    EveryMs(u64),
+    /// When the kernel likes.
+    Never,
+}
+
+/// Sees all frames in the order of the log, under its lock; must be short and must not touch the log.
+pub trait FrameTap: Send + Sync {
+    /// Whole frames, one behind the other, and the LSN of the last.
+    fn frames(&self, frames: &[u8], last: Lsn);
+}
+
+/// Is told by the writer what became of the log.
+pub trait LogListener: Send + Sync {
+    /// Everything up to `lsn` is durable (or as durable as the policy asks for).
+    fn durable(&self, lsn: Lsn);
+    /// The log failed, or works again.
+    fn health_changed(&self, failed: bool);
+    /// The buffer was congested and is not any more.
+    fn drained(&self);
+}
+
+/// What the writer takes.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Whole frames.
+    pub bytes: Vec<u8>,
+    /// LSN of the first frame; 0 if there is none.
+    pub first: Lsn,
+    /// LSN of the last frame; 0 if there is none.
+    pub last: Lsn,
+}
+
+struct State {
+    /// Frames not taken by the writer yet.
+    bytes: Vec<u8>,
+    /// LSN of the first frame in `bytes`.
+    first: Lsn,
+    /// LSN of the next frame.
+    next: Lsn,
+    tap: Option<Arc<dyn FrameTap>>,
+    /// The writer waits for work without a deadline.
+    writer_sleeps: bool,
+    stopping: bool,
+}
+
+/// See the module's head.
+pub struct Log {
+    state: Mutex<State>,
+    work: Condvar,
+    /// Whether frames are kept for the writer.
+    enabled: AtomicBool,
+    /// Whether anybody wants effects: the writer or a tap.
+    recording: AtomicBool,
+    /// Whether replies wait until what they show is durable.
+    waits: AtomicBool,
+    /// LSN of the last frame appended.
+    appended: AtomicU64,
+    durable: AtomicU64,
+    failed: AtomicBool,
+    /// Bytes appended and not written yet, those the writer holds included.
+    backlog_bytes: AtomicU64,
+    backlog_bytes_max: AtomicU64,
+    /// Bytes appended since the start.
+    appended_bytes: AtomicU64,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log::new(0)
+    }
+}
+
+impl Log {
+    /// A log whose last frame so far is `last`; frames are neither kept nor wanted until [`Log::enable`].
+    pub fn new(last: Lsn) -> Self {
+        Log {
+            state: Mutex::new(State {
+                bytes: Vec::new(),
+                first: 0,
+                next: last + 1,
+                tap: None,
+                writer_sleeps: false,
+                stopping: false,
+            }),
+            work: Condvar::new(),
+            enabled: false.into(),
+            recording: false.into(),
+            waits: false.into(),
+            appended: last.into(),
+            durable: last.into(),
+            failed: false.into(),
+            backlog_bytes: 0.into(),
+            backlog_bytes_max: (256 << 20).into(),
+            appended_bytes: 0.into(),
+        }
+    }
+
+    // ---- core loops ----------------------------------------------------------------------------
+
+    /// Whether effects have to be recorded. Read once a batch, inside the gate.
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        self.recording.load(Ordering::Relaxed)
+    }
+
+    /// Whether replies wait until what they show is durable (`appendfsync always`).
+    #[inline]
+    pub fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Appends the closed frames of `effects`, which is empty afterwards. The caller holds the shard locks under which they
+    /// came about. Returns the LSN of the last.
+    #[inline]
+    pub fn append(&self, effects: &mut EffectBuffer) -> Lsn {
+        let mut state = self.state.lock();
+        let first = state.next;
+        state.next = effects.number(first);
+        let last = state.next - 1;
+        let bytes = effects.bytes();
+        if let Some(tap) = &state.tap {
+            tap.frames(bytes, last);
+        }
+        // Both are only changed under the lock.
+        if self.enabled.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed) {
+            if state.bytes.is_empty() {
+                state.first = first;
+            }
+            state.bytes.extend_from_slice(bytes);
+            let len = bytes.len() as u64;
+            self.backlog_bytes.fetch_add(len, Ordering::Relaxed);
+            self.appended_bytes.fetch_add(len, Ordering::Relaxed);
+        }
+        self.appended.store(last, Ordering::Release);
+        let wake = state.writer_sleeps && !state.bytes.is_empty();
+        if wake {
+            state.writer_sleeps = false;
+        }
+        drop(state);
+        if wake {
+            self.work.notify_one();
+        }
+        effects.clear();
+        last
+    }
+
+    /// LSN of the last frame appended.
+    #[inline]
+    pub fn appended(&self) -> Lsn {
+        self.appended.load(Ordering::Acquire)
+    }
+
+    /// LSN up to which everything is durable.
+    #[inline]
+    pub fn durable(&self) -> Lsn {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Whether a write or a sync has failed and nothing can be made durable.
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether so much waits to be written that writing clients are to be held back.
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.backlog_bytes.load(Ordering::Relaxed) > self.backlog_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// Tells the writer that replies wait. Called once a turn.
+    pub fn hurry(&self) {
+        let mut state = self.state.lock();
+        if std::mem::take(&mut state.writer_sleeps) {
+            drop(state);
+            self.work.notify_one();
+        }
+    }
+
+    // ---- control -------------------------------------------------------------------------------
+
+    /// Keeps frames for the writer from now on, or no longer. The gate is closed. Returns the LSN of the last frame before.
+    pub fn enable(&self, enabled: bool) -> Lsn {
+        let state = self.state.lock();
+        self.enabled.store(enabled, Ordering::Relaxed);
+        self.recording
+            .store(enabled || state.tap.is_some(), Ordering::Relaxed);
+        state.next - 1
+    }
+
+    /// Whether frames are kept for the writer.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Makes the next frame follow `last`; for the end of recovery, before anything is appended.
+    pub fn continue_after(&self, last: Lsn) {
+        let mut state = self.state.lock();
+        debug_assert!(state.bytes.is_empty());
+        state.next = last + 1;
+        self.appended.store(last, Ordering::Release);
+        self.durable.store(last, Ordering::Release);
+    }
+
+    /// Has all frames seen by `tap` from now on. The gate is closed.
+    pub fn set_tap(&self, tap: Option<Arc<dyn FrameTap>>) {
+        let mut state = self.state.lock();
+        self.recording
+            .store(self.is_enabled() || tap.is_some(), Ordering::Relaxed);
+        state.tap = tap;
+    }
+
+    /// Whether replies wait until what they show is durable.
+    pub fn set_waits(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Bytes of backlog above which writing clients are held back.
+    pub fn set_backlog_max(&self, bytes: u64) {
+        self.backlog_bytes_max.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes appended and not written yet.
+    pub fn backlog_bytes(&self) -> u64 {
+        self.backlog_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes appended since the start.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended_bytes.load(Ordering::Relaxed)
+    }
+
+    // ---- the writer ----------------------------------------------------------------------------
+
+    /// Exchanges the buffer for `empty` (whose memory is used again). O(1).
+    pub fn take(&self, empty: Vec<u8>) -> Taken {
+        debug_assert!(empty.is_empty());
+        let mut state = self.state.lock();
+        if state.bytes.is_empty() {
+            return Taken {
+                bytes: empty,
+                first: 0,
+                last: 0,
+            };
+        }
+        Taken {
+            bytes: std::mem::replace(&mut state.bytes, empty),
+            first: state.first,
+            last: state.next - 1,
+        }
+    }
+
+    /// Waits until there is work, `deadline` has passed, or the log ends. False when it ends and nothing is left.
+    pub fn wait_for_work(&self, deadline: Option<Duration>) -> bool {
+        let mut state = self.state.lock();
+        if state.bytes.is_empty() && !state.stopping {
+            state.writer_sleeps = true;
+            match deadline {
+                Some(deadline) => {
+                    self.work.wait_for(&mut state, deadline);
+                }
+                None => self.work.wait(&mut state),
+            }
+            state.writer_sleeps = false;
+        }
+        !(state.stopping && state.bytes.is_empty())
+    }
+
+    /// `bytes` of what was taken were written.
+    pub fn written(&self, bytes: u64) {
+        self.backlog_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Everything up to `lsn` is durable.
+    pub fn set_durable(&self, lsn: Lsn) {
+        self.durable.fetch_max(lsn, Ordering::AcqRel);
+    }
+
+    /// From now on nothing is kept: the log failed, and a checkpoint has to cover what happens. What was not written is
+    /// dropped.
+    pub fn fail(&self) {
+        let mut state = self.state.lock();
+        self.failed.store(true, Ordering::Release);
+        state.bytes = Vec::new();
+        self.backlog_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// A checkpoint covers everything up to now; frames are kept again. The gate is closed. Returns the LSN of the last frame.
+    pub fn heal(&self) -> Lsn {
+        let state = self.state.lock();
+        self.failed.store(false, Ordering::Release);
+        state.next - 1
+    }
+
+    /// Ends the writer once everything is written.
+    pub fn stop(&self) {
+        self.state.lock().stopping = true;
+        self.work.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(buffer: &mut EffectBuffer, key: &str) {
+        let words = ["SET", key, "v"];
+        buffer.push(0, false, 3, |at| words[at].as_bytes());
+        buffer.end_frame();
+    }
+
+    #[test]
+    fn lsns_are_dealt_out_without_gaps_and_frames_kept_only_when_enabled() {
+        let log = Log::new(41);
+        let mut buffer = EffectBuffer::default();
+        effect(&mut buffer, "a");
+        assert_eq!(log.append(&mut buffer), 42);
+        assert!(log.take(Vec::new()).bytes.is_empty());
+        assert_eq!(log.enable(true), 42);
+        effect(&mut buffer, "b");
+        effect(&mut buffer, "c");
+        assert_eq!(log.append(&mut buffer), 44);
+        let taken = log.take(Vec::new());
+        assert_eq!((taken.first, taken.last), (43, 44));
+        let lsns: Vec<_> = crate::effects::frames(&taken.bytes)
+            .map(|frame| frame.expect("sound").lsn)
+            .collect();
+        assert_eq!(lsns, [43, 44]);
+        assert_eq!(log.backlog_bytes(), taken.bytes.len() as u64);
+        log.written(taken.bytes.len() as u64);
+        assert_eq!(log.backlog_bytes(), 0);
+    }
+
+    #[test]
+    fn a_failed_log_keeps_nothing_until_it_is_healed() {
+        let log = Log::new(0);
+        log.enable(true);
+        let mut buffer = EffectBuffer::default();
+        effect(&mut buffer, "a");
+        log.append(&mut buffer);
+        log.fail();
+        effect(&mut buffer, "b");
+        assert_eq!(log.append(&mut buffer), 2);
+        assert!(log.take(Vec::new()).bytes.is_empty());
+        assert_eq!(log.heal(), 2);
+        effect(&mut buffer, "c");
+        log.append(&mut buffer);
+        assert_eq!(log.take(Vec::new()).first, 3);
+    }
+}

@@ -1,0 +1,434 @@
+//! Records and frames, to the byte (`docs/formats/wal.md`). All numbers are little-endian.
+//!
+//! ```text
+//! frame:  crc32c u32 | lsn u64 | body                     crc32c is over body, then lsn
+//! body:   kind u8 | flags u8 | db u16 | key_len u32 | value_len u32 | expire_at_ms i64 | key | value
+//! ```
+//!
+//! A frame is replayed whole or not at all. One with several effects is of kind `Group`; its value is their bodies, one
+//! behind the other. The value of `Set` and `SetWithTtl` is the string; that of other kinds the request's words behind name
+//! and key, each with its length before it (u32); that of `Command` all words, the key left empty.
+
+use crate::Lsn;
+use std::fmt;
+
+/// Checksum and LSN.
+pub const FRAME_PREFIX: usize = 12;
+/// A body without key and value.
+pub const BODY_HEADER: usize = 20;
+/// Everything before the key.
+pub const FRAME_HEADER: usize = FRAME_PREFIX + BODY_HEADER;
+
+/// The effect expires the key: `expire_at_ms` counts.
+pub const HAS_EXPIRY: u8 = 1;
+/// The name of the command was written in small letters. Followers get it as it was.
+pub const LOWER_CASE: u8 = 2;
+/// Removal of a key or field whose time had come, or for memory; no client asked for it.
+pub const REMOVAL: u8 = 4;
+/// The group goes on in the next frame; it counts only with its last frame.
+pub const CONTINUES: u8 = 8;
+const FLAGS_KNOWN: u8 = HAS_EXPIRY | LOWER_CASE | REMOVAL | CONTINUES;
+
+macro_rules! kinds {
+    ($($(#[$meta:meta])* $name:ident = $code:literal $(, $word:literal)?;)*) => {
+        /// What a record does. Codes up to 0x41 are those of PER-05..10; new ones are only ever added.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Kind { $($(#[$meta])* $name = $code,)* }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: &[Kind] = &[$(Kind::$name,)*];
+
+            /// The kind with this code.
+            pub fn of_code(code: u8) -> Option<Kind> {
+                match code { $($code => Some(Kind::$name),)* _ => None }
+            }
+
+            /// The command that the record stands for; `None` for those that are not one.
+            pub fn name(self) -> Option<&'static str> {
+                match self { $(Kind::$name => kinds!(@word $($word)?),)* }
+            }
+        }
+    };
+    (@word $word:literal) => { Some($word) };
+    (@word) => { None };
+}
+
+kinds! {
+    /// SET key value.
+    Set = 0x01, "SET";
+    /// DEL key.
+    Delete = 0x02, "DEL";
+    /// SET key value PXAT ms.
+    SetWithTtl = 0x03, "SET";
+    /// PEXPIREAT key ms.
+    Expire = 0x04, "PEXPIREAT";
+    /// PERSIST key.
+    Persist = 0x05, "PERSIST";
+    /// ZADD key, words.
+    ZAdd = 0x10, "ZADD";
+    /// ZREM key, words.
+    ZRem = 0x11, "ZREM";
+    /// ZINCRBY key, words.
+    ZIncrBy = 0x12, "ZINCRBY";
+    /// ZREMRANGEBYRANK key, words.
+    ZRemRangeByRank = 0x13, "ZREMRANGEBYRANK";
+    /// ZREMRANGEBYSCORE key, words.
+    ZRemRangeByScore = 0x14, "ZREMRANGEBYSCORE";
+    /// HSET key, words.
+    HSet = 0x20, "HSET";
+    /// HDEL key, words.
+    HDel = 0x21, "HDEL";
+    /// HINCRBY key, words.
+    HIncrBy = 0x22, "HINCRBY";
+    /// LPUSH key, words.
+    LPush = 0x30, "LPUSH";
+    /// RPUSH key, words.
+    RPush = 0x31, "RPUSH";
+    /// LPOP key, words.
+    LPop = 0x32, "LPOP";
+    /// RPOP key, words.
+    RPop = 0x33, "RPOP";
+    /// SADD key, words.
+    SAdd = 0x40, "SADD";
+    /// SREM key, words.
+    SRem = 0x41, "SREM";
+    /// INCR key.
+    Incr = 0x50, "INCR";
+    /// INCRBY key, words.
+    IncrBy = 0x51, "INCRBY";
+    /// APPEND key, words.
+    Append = 0x52, "APPEND";
+    /// XADD key, words; the id is decided.
+    XAdd = 0x58, "XADD";
+    /// Any other command, all its words in the value.
+    Command = 0x70;
+    /// Several effects as one.
+    Group = 0x71;
+    /// First record of every segment: see `docs/formats/wal.md`.
+    SegmentStart = 0x7E;
+}
+
+impl Kind {
+    /// The kind under which a request with this name and so many words is logged.
+    fn of_name(name: &[u8]) -> Option<Kind> {
+        // By length first: most requests are told apart by it, and no name is compared twice.
+        let candidates: &[Kind] = match name.len() {
+            3 => &[Kind::Set, Kind::Delete],
+            4 => &[
+                Kind::HSet,
+                Kind::SAdd,
+                Kind::ZAdd,
+                Kind::Incr,
+                Kind::LPop,
+                Kind::RPop,
+                Kind::XAdd,
+                Kind::HDel,
+                Kind::SRem,
+                Kind::ZRem,
+            ],
+            5 => &[Kind::LPush, Kind::RPush],
+            6 => &[Kind::IncrBy, Kind::Append],
+            7 => &[Kind::Persist, Kind::ZIncrBy, Kind::HIncrBy],
+            9 => &[Kind::Expire],
+            15 => &[Kind::ZRemRangeByRank],
+            16 => &[Kind::ZRemRangeByScore],
+            _ => return None,
+        };
+        candidates.iter().copied().find(|kind| {
+            kind.name()
+                .is_some_and(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        })
+    }
+
+    /// Whether the value is one string as it is.
+    pub fn has_plain_value(self) -> bool {
+        matches!(self, Kind::Set | Kind::SetWithTtl)
+    }
+}
+
+/// How a request is put into a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub kind: Kind,
+    pub flags: u8,
+    pub expire_at_ms: i64,
+}
+
+impl Plan {
+    /// The plan for a request; `at` gives its words, of which there are `len`.
+    #[inline]
+    pub fn of<'w>(len: usize, at: impl Fn(usize) -> &'w [u8]) -> Plan {
+        let general = Plan {
+            kind: Kind::Command,
+            flags: 0,
+            expire_at_ms: 0,
+        };
+        if len < 2 {
+            return general;
+        }
+        let name = at(0);
+        let flags = if name.iter().all(u8::is_ascii_uppercase) {
+            0
+        } else if name.iter().all(u8::is_ascii_lowercase) {
+            LOWER_CASE
+        } else {
+            return general;
+        };
+        let Some(kind) = Kind::of_name(name) else {
+            return general;
+        };
+        let plain = |kind| Plan {
+            kind,
+            flags,
+            expire_at_ms: 0,
+        };
+        let expiring = |kind, text: &[u8]| match flashdb_base::number::parse_i64(text) {
+            Some(expire_at_ms) => Plan {
+                kind,
+                flags: flags | HAS_EXPIRY,
+                expire_at_ms,
+            },
+            None => general,
+        };
+        match (kind, len) {
+            (Kind::Set, 3) | (Kind::Delete | Kind::Persist | Kind::Incr, 2) => plain(kind),
+            (Kind::Set, 5) if at(3) == b"PXAT" => expiring(Kind::SetWithTtl, at(4)),
+            (Kind::Expire, 3) => expiring(kind, at(2)),
+            (Kind::Set | Kind::Delete | Kind::Persist | Kind::Incr | Kind::Expire, _) => general,
+            _ => plain(kind),
+        }
+    }
+
+    /// Words that go into the value.
+    pub fn value_words(self, len: usize) -> std::ops::Range<usize> {
+        match self.kind {
+            Kind::Command => 0..len,
+            Kind::Set | Kind::SetWithTtl => 2..3,
+            Kind::Delete | Kind::Persist | Kind::Incr | Kind::Expire => 0..0,
+            _ => 2..len,
+        }
+    }
+}
+
+/// Why bytes are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// They end before the frame does.
+    Short,
+    /// The checksum is another.
+    Checksum,
+    /// The checksum fits, but not what is inside: written by a newer version, or by a fault.
+    Malformed(&'static str),
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::Short => f.write_str("the record is cut short"),
+            FrameError::Checksum => f.write_str("the checksum of a record is wrong"),
+            FrameError::Malformed(what) => write!(f, "a record is malformed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// One record, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What it does.
+    pub kind: Kind,
+    /// Flags, see the constants of this module.
+    pub flags: u8,
+    /// Database.
+    pub db: u16,
+    /// Absolute expiry, Unix ms, where the flags say so.
+    pub expire_at_ms: Option<i64>,
+    /// The key; empty for `Command` and `Group`.
+    pub key: &'a [u8],
+    /// The value, by kind.
+    pub value: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Takes one body off the front of `bytes`.
+    ///
+    /// # Errors
+    /// When the bytes are no body. Never reads outside of `bytes`.
+    pub fn take(bytes: &'a [u8]) -> Result<(Record<'a>, &'a [u8]), FrameError> {
+        let (header, rest) = bytes
+            .split_at_checked(BODY_HEADER)
+            .ok_or(FrameError::Malformed("a body is shorter than its header"))?;
+        let key_len = u32_at(header, 4) as usize;
+        let value_len = u32_at(header, 8) as usize;
+        let (key, rest) = rest
+            .split_at_checked(key_len)
+            .ok_or(FrameError::Malformed("the key is longer than the record"))?;
+        let (value, rest) = rest
+            .split_at_checked(value_len)
+            .ok_or(FrameError::Malformed("the value is longer than the record"))?;
+        let kind = Kind::of_code(header[0]).ok_or(FrameError::Malformed("its type is unknown"))?;
+        let flags = header[1];
+        if flags & !FLAGS_KNOWN != 0 {
+            return Err(FrameError::Malformed("its flags are unknown"));
+        }
+        let mut at_ms = [0; 8];
+        at_ms.copy_from_slice(&header[12..20]);
+        let record = Record {
+            kind,
+            flags,
+            db: u16::from_le_bytes([header[2], header[3]]),
+            expire_at_ms: (flags & HAS_EXPIRY != 0).then(|| i64::from_le_bytes(at_ms)),
+            key,
+            value,
+        };
+        Ok((record, rest))
+    }
+
+    /// The words in the value. For kinds whose value is not words there are none.
+    pub fn value_words(&self) -> Words<'a> {
+        let has_words =
+            !self.kind.has_plain_value() && !matches!(self.kind, Kind::Group | Kind::SegmentStart);
+        Words {
+            rest: if has_words { self.value } else { &[] },
+        }
+    }
+
+    /// The request that does the same, word by word. `Group` has none.
+    ///
+    /// # Errors
+    /// When the words inside are malformed.
+    pub fn request(&self) -> Result<flashdb_base::args::OwnedArgs, FrameError> {
+        let mut request = flashdb_base::args::OwnedArgs::default();
+        if let Some(name) = self.kind.name() {
+            if self.flags & LOWER_CASE != 0 {
+                request.push(name.to_ascii_lowercase().as_bytes());
+            } else {
+                request.push(name.as_bytes());
+            }
+            request.push(self.key);
+        }
+        if self.kind.has_plain_value() {
+            request.push(self.value);
+        }
+        if self.kind == Kind::SetWithTtl {
+            request.push(b"PXAT");
+        }
+        if let Some(at_ms) = self.expire_at_ms {
+            request.push(at_ms.to_string().as_bytes());
+        }
+        for word in self.value_words() {
+            request.push(word?);
+        }
+        Ok(request)
+    }
+}
+
+/// Words with their lengths before them.
+#[derive(Clone, Debug)]
+pub struct Words<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = Result<&'a [u8], FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let taken = self
+            .rest
+            .split_at_checked(4)
+            .and_then(|(len, rest)| rest.split_at_checked(u32_at(len, 0) as usize));
+        match taken {
+            Some((word, rest)) => {
+                self.rest = rest;
+                Some(Ok(word))
+            }
+            None => {
+                self.rest = &[];
+                Some(Err(FrameError::Malformed("a word is longer than the value")))
+            }
+        }
+    }
+}
+
+/// One frame, borrowed and checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Its position in the log.
+    pub lsn: Lsn,
+    /// Its record; of kind `Group` when there are several.
+    pub record: Record<'a>,
+    /// Bytes of the frame.
+    pub bytes_len: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads the frame at the front of `bytes` and checks it.
+    ///
+    /// # Errors
+    /// `Short` when the lengths reach beyond `bytes`, else what is wrong with it.
+    pub fn read(bytes: &'a [u8]) -> Result<Frame<'a>, FrameError> {
+        let len = frame_len(bytes)?;
+        let frame = bytes.get(..len).ok_or(FrameError::Short)?;
+        let lsn_bytes = &frame[4..FRAME_PREFIX];
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&frame[FRAME_PREFIX..]), lsn_bytes);
+        if crc != u32_at(frame, 0) {
+            return Err(FrameError::Checksum);
+        }
+        let (record, rest) = Record::take(&frame[FRAME_PREFIX..])?;
+        debug_assert!(rest.is_empty());
+        let mut lsn = [0; 8];
+        lsn.copy_from_slice(lsn_bytes);
+        Ok(Frame {
+            lsn: Lsn::from_le_bytes(lsn),
+            record,
+            bytes_len: len,
+        })
+    }
+
+    /// Calls `visit` for each effect: the record itself, or those of the group.
+    ///
+    /// # Errors
+    /// When a group's inside is malformed, or what `visit` returns.
+    pub fn for_each<E: From<FrameError>>(
+        &self,
+        mut visit: impl FnMut(&Record<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.record.kind != Kind::Group {
+            return visit(&self.record);
+        }
+        let mut rest = self.record.value;
+        while !rest.is_empty() {
+            let (record, behind) = Record::take(rest)?;
+            if record.kind == Kind::Group {
+                return Err(FrameError::Malformed("a group within a group").into());
+            }
+            visit(&record)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that the frame at the front of `bytes` has by its lengths, which are not checked.
+///
+/// # Errors
+/// `Short` when not even the header is there.
+pub fn frame_len(bytes: &[u8]) -> Result<usize, FrameError> {
+    if bytes.len() < FRAME_HEADER {
+        return Err(FrameError::Short);
+    }
+    let body = &bytes[FRAME_PREFIX..];
+    Ok(FRAME_HEADER + u32_at(body, 4) as usize + u32_at(body, 8) as usize)
+}
+
+#[inline]
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
