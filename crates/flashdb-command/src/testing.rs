@@ -188,29 +188,19 @@ impl Runner {
             .map(|(name, key)| format!("{name} {}", text(key)))
             .collect();
         self.dirty = data.effects.dirty;
-        self.decided = data
-            .effects
-            .decided
-            .iter()
-            .map(|effect| {
-                effect
-                    .words
-                    .as_args()
-                    .iter()
-                    .map(text)
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            })
-            .collect();
-        data.effects.end_command(self.db, 0, || args.to_owned());
-        self.logged = data
-            .effects
-            .decided
-            .drain(..)
-            .map(|effect| effect.words)
-            .collect();
+        let join = |request: OwnedArgs| request.as_args().iter().map(text).collect::<Vec<_>>().join(" ");
+        self.decided = requests(&data).into_iter().map(join).collect();
+        data.effects.end_command(self.db, 0, &args);
+        self.logged = requests(&data);
+        data.effects.discard();
         drop(data);
         drop(pass);
         reply.into_bytes()
     }
+}
+
+/// The effects of the running command so far, as requests.
+fn requests(data: &Access<'_>) -> Vec<OwnedArgs> {
+    let decode = |record: flashdb_log::Record<'_>| record.request().expect("written a moment ago");
+    data.effects.log.open().map(decode).collect()
 }

@@ -1,7 +1,9 @@
 //! Effects of the running commands, encoded as frames that lack only their LSN. One buffer belongs to one core loop; it is
 //! emptied into the [`Log`](crate::Log) before the shard locks are given up. No allocation per effect.
 
-use crate::record::{BODY_HEADER, CONTINUES, FRAME_HEADER, FRAME_PREFIX, Kind, Plan, REMOVAL, frame_len};
+use crate::record::{
+    BODY_HEADER, CONTINUES, FRAME_HEADER, FRAME_PREFIX, Kind, Plan, REMOVAL, Record, frame_len,
+};
 use crate::{Frame, Lsn};
 
 /// Largest body of one frame of a group; a larger group takes several frames.
@@ -87,6 +89,17 @@ impl EffectBuffer {
         self.open_at = self.bytes.len();
         self.open_effects = 0;
         self.open_requested = false;
+    }
+
+    /// The effects of the open frame, in order.
+    pub fn open(&self) -> impl Iterator<Item = Record<'_>> {
+        let mut rest = &self.bytes[self.open_at..];
+        std::iter::from_fn(move || {
+            let body = rest.get(FRAME_PREFIX..)?;
+            let (record, behind) = Record::take(body).expect("this module wrote a whole body");
+            rest = behind;
+            Some(record)
+        })
     }
 
     /// Forgets the effects of the open frame (a transaction rolled back).

@@ -148,7 +148,8 @@ impl Log {
             self.appended_bytes.fetch_add(len, Ordering::Relaxed);
         }
         self.appended.store(last, Ordering::Release);
-        let wake = state.writer_sleeps && !state.bytes.is_empty();
+        // Where replies wait, the writer is woken once a turn (`hurry`), so that one sync serves all of it.
+        let wake = state.writer_sleeps && !state.bytes.is_empty() && !self.waits();
         if wake {
             state.writer_sleeps = false;
         }
@@ -184,7 +185,13 @@ impl Log {
         self.backlog_bytes.load(Ordering::Relaxed) > self.backlog_bytes_max.load(Ordering::Relaxed)
     }
 
-    /// Tells the writer that replies wait. Called once a turn.
+    /// Whether writes can be taken: the log works and its buffer is not congested.
+    #[inline]
+    pub fn takes_writes(&self) -> bool {
+        !self.has_failed() && !self.is_congested()
+    }
+
+    /// Tells the writer that replies wait for it. Called once a turn.
     pub fn hurry(&self) {
         let mut state = self.state.lock();
         if std::mem::take(&mut state.writer_sleeps) {

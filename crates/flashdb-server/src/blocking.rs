@@ -250,7 +250,7 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         reply.error_bytes(error.text());
         server.stats.error(error.code());
     }
-    data.effects.end_command(ticket.db, 0, || ticket.request.clone());
+    data.effects.end_command(ticket.db, 0, &ticket.request.as_args());
     note_slow(
         server,
         settings,
@@ -263,10 +263,13 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
     server.tickets.forget(ticket);
     remove_waiter(ticket, data);
     let more = commit::commit(server, data, &ticket.request.as_args());
+    // The reply leaves by another connection than the one that this thread is working for.
+    data.append_effects();
     let message = Message::Unblocked {
         client: ticket.client.id,
         ticket: ticket.id,
         reply: reply.into_bytes(),
+        seen: data.seen(),
     };
     server.post(ticket.client.loop_id, message);
     more

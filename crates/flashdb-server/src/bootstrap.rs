@@ -143,6 +143,7 @@ fn build(
         loops.push(LoopHandle {
             mailbox: Mailbox::new(waker),
             stats: LoopStats::new(registry.ids_count()),
+            awaits_durable: false.into(),
         });
         pollers.push(poll);
     }

@@ -251,7 +251,7 @@ impl Client {
             server.monitors.remove(self.info.id);
         }
         if self.follower {
-            server.feed.unfollow(self.info.id);
+            server.feed.unfollow(&server, self.info.id);
         }
         if !self.watched.is_empty() {
             turn.enter();

@@ -1,6 +1,7 @@
 //! The one place that turns what a command did into what follows from it: key-space events,
 //! clients to wake, the count of changes. WATCH was told by the write guard already, under the
-//! shard's lock. The decided effects go to the feed here, in the order of execution.
+//! shard's lock. The decided effects become one frame here; it is appended to the log before the locks
+//! are released.
 
 use crate::blocking::ReadyKey;
 use crate::server::Server;
@@ -20,7 +21,7 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
     let effects = &data.effects;
     let nothing_happened = effects.dirty == 0
         && effects.touched.is_empty()
-        && effects.decided.is_empty()
+        && !effects.log.has_open()
         && effects.expired == 0
         && effects.expired_fields == 0;
     if nothing_happened {
@@ -32,9 +33,6 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
 fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
     if data.effects.dirty > 0 {
         server.dirty.fetch_add(data.effects.dirty, Ordering::Relaxed);
-    }
-    if data.effects.recording {
-        server.feed.append(server, &data.effects.decided);
     }
     let touched = std::mem::take(&mut data.effects.touched);
     let mut ready: Vec<ReadyKey> = Vec::new();
@@ -60,6 +58,6 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
             });
         }
     }
-    data.effects.clear();
+    data.effects.settle();
     ready
 }

@@ -9,6 +9,7 @@ use flashdb_base::hash::hash_bytes;
 use flashdb_command::Flags;
 use flashdb_command::registry::Command;
 use flashdb_io::net::Stream;
+use flashdb_log::Lsn;
 use flashdb_resp::{Args, Batch, Reply, RequestLimits, RequestParser};
 use flashdb_store::ShardSet;
 use smallvec::SmallVec;
@@ -16,6 +17,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+/// The error in place of replies that spoke of what the disk did not take.
+const NOT_DURABLE: &str = "MISCONF Errors writing to the log: what this request wrote or read is not durable";
 /// Requests whose shards are locked together.
 const WINDOW: usize = 16;
 /// Requests of one connection executed in one turn, so that none holds up the loop.
@@ -82,6 +85,8 @@ pub struct Connection {
     hung_up: bool,
     /// Since when the output is above the soft limit, Unix ms.
     pub soft_limit_since_ms: Option<i64>,
+    /// What has to be durable before output is sent (`appendfsync always`).
+    pub awaits: Lsn,
     /// Whether any command was completed.
     pub has_spoken: bool,
     /// Whether the loop has it on its list of connections with output.
@@ -110,6 +115,7 @@ impl Connection {
             read_closed: false,
             hung_up: false,
             soft_limit_since_ms: None,
+            awaits: 0,
             has_spoken: false,
             queued_for_output: false,
             queued_again: false,
@@ -543,6 +549,23 @@ impl Connection {
     }
 
     // ---- output --------------------------------------------------------------------------------
+
+    /// Holds output back until the log is durable up to `seen`.
+    #[inline]
+    pub fn wait_for(&mut self, seen: Lsn) {
+        self.awaits = self.awaits.max(seen);
+    }
+
+    /// What the unsent replies speak of will never be durable: they are taken back, and the connection ends
+    /// with an error in their place. Nobody can tell how many replies there were, so it cannot go on.
+    pub fn fail_unsent(&mut self) {
+        self.awaits = 0;
+        self.reply.truncate(self.sent);
+        if self.sent == 0 {
+            self.reply.error(NOT_DURABLE);
+        }
+        self.client.closing = true;
+    }
 
     /// Sends what there is to send. False when the connection is broken.
     pub fn flush(&mut self, turn: &Turn<'_, '_>) -> bool {

@@ -12,6 +12,7 @@ use flashdb_command::ErrorReply;
 use flashdb_config::ConfigView;
 use flashdb_io::net::{Accepted, Listener};
 use flashdb_io::timer::Timers;
+use flashdb_log::Lsn;
 use flashdb_resp::{Batch, Reply};
 use flashdb_store::{Access, Policy, Usage};
 use mio::event::Event;
@@ -30,6 +31,9 @@ const CONNECTIONS: usize = LISTENERS + LISTENERS_MAX;
 
 /// Period of the background work of a loop.
 const CRON_MS: i64 = 100;
+/// Time after which a client that was held back because the disk could not keep up tries again, should
+/// the writer not have told.
+const CONGESTION_MS: i64 = 50;
 /// Period of the walk over all connections.
 const SWEEP_MS: i64 = 1000;
 /// Pause before accepting is tried again after it failed.
@@ -62,7 +66,11 @@ pub enum Message {
         ticket: u64,
         /// The reply.
         reply: Vec<u8>,
+        /// What has to be durable before it is sent.
+        seen: Lsn,
     },
+    /// More of the log is durable, or it failed: replies wait for that.
+    Durable,
     /// Drop a client.
     Kill {
         /// The client.
@@ -103,6 +111,8 @@ pub struct CoreLoop {
     again: Vec<usize>,
     /// Connections that may have output.
     output: Vec<usize>,
+    /// Connections whose output waits until the log is durable.
+    parked: Vec<usize>,
     config: ConfigView,
     scratch: Vec<u8>,
     batch: Batch,
@@ -131,6 +141,7 @@ impl CoreLoop {
             timers: Timers::default(),
             again: Vec::new(),
             output: Vec::new(),
+            parked: Vec::new(),
             config,
             scratch: vec![0; READ_BYTES],
             batch: Batch::default(),
@@ -230,6 +241,7 @@ impl CoreLoop {
         self.run_messages(&mut turn);
         self.send(&mut turn);
         turn.leave();
+        self.hurry_log(server);
         self.count(turn.data, server, began);
     }
 
@@ -391,6 +403,7 @@ impl CoreLoop {
         let Some(Some(connection)) = self.connections.get_mut(slot) else {
             return;
         };
+        connection.wait_for(turn.data.take_seen());
         match next {
             Next::Wait if !connection.has_more_to_read() => {}
             Next::Wait | Next::Again => go_on(&mut self.again, connection, slot),
@@ -401,10 +414,12 @@ impl CoreLoop {
         {
             self.timers.add(deadline_ms, Timer::Blocked(ticket.id));
         }
-        if connection.paused
-            && let Some(until_ms) = turn.server.pause.until_ms(turn.data.now_ms)
-        {
-            self.timers.add(until_ms, Timer::Unpause);
+        if connection.paused {
+            let now_ms = turn.data.now_ms;
+            // Without CLIENT PAUSE the client is held back because the disk cannot keep up.
+            let until_ms = turn.server.pause.until_ms(now_ms);
+            self.timers
+                .add(until_ms.unwrap_or(now_ms + CONGESTION_MS), Timer::Unpause);
         }
         self.queue_output(slot);
     }
@@ -420,11 +435,20 @@ impl CoreLoop {
 
     /// Sends the output of all connections that ran something in this turn.
     fn send(&mut self, turn: &mut Turn<'_, '_>) {
+        let log = turn.server.space.log();
+        let durable = log.durable();
         let mut slots = std::mem::take(&mut self.output);
         for slot in slots.drain(..) {
             let Some(Some(connection)) = self.connections.get_mut(slot) else {
                 continue;
             };
+            if connection.awaits > durable {
+                if !log.has_failed() {
+                    self.parked.push(slot);
+                    continue;
+                }
+                connection.fail_unsent();
+            }
             connection.queued_for_output = false;
             connection.publish_info(turn.data.now_ms);
             let alive = connection.wants_write || connection.flush(turn);
@@ -456,6 +480,24 @@ impl CoreLoop {
         }
     }
 
+    /// Has the writer woken if replies wait for it, or if others may soon. Once a turn, so that one sync serves
+    /// the whole turn. A reply may have become durable between its parking and the request to be told.
+    fn hurry_log(&mut self, server: &Server) {
+        let log = server.space.log();
+        if !log.waits() && self.parked.is_empty() {
+            return;
+        }
+        let handle = &server.loops[self.id];
+        if !self.parked.is_empty() {
+            handle.awaits_durable.store(true, Ordering::SeqCst);
+        }
+        if log.appended() > log.durable() && !log.has_failed() {
+            log.hurry();
+        } else {
+            self.output.append(&mut self.parked);
+        }
+    }
+
     fn drop_connection(&mut self, turn: &mut Turn<'_, '_>, slot: usize) {
         let Some(mut connection) = self.connections.get_mut(slot).and_then(Option::take) else {
             return;
@@ -482,7 +524,9 @@ impl CoreLoop {
                     client,
                     ticket,
                     reply,
-                } => self.unblocked(turn, client, ticket, &reply),
+                    seen,
+                } => self.unblocked(turn, client, ticket, &reply, seen),
+                Message::Durable => self.output.append(&mut self.parked),
                 Message::Kill { client } => {
                     if let Some(&slot) = self.by_id.get(&client) {
                         self.drop_connection(turn, slot);
@@ -507,7 +551,7 @@ impl CoreLoop {
         self.queue_output(slot);
     }
 
-    fn unblocked(&mut self, turn: &mut Turn<'_, '_>, client: u64, ticket: u64, reply: &[u8]) {
+    fn unblocked(&mut self, turn: &mut Turn<'_, '_>, client: u64, ticket: u64, reply: &[u8], seen: Lsn) {
         let Some(&slot) = self.by_id.get(&client) else {
             return;
         };
@@ -534,6 +578,7 @@ impl CoreLoop {
             .blocked_clients
             .store(turn.server.tickets.len(), Ordering::Relaxed);
         connection.reply().raw(reply);
+        connection.wait_for(seen);
         let next = connection.resume(turn, &mut self.batch);
         self.after(turn, slot, next);
     }
@@ -676,7 +721,7 @@ impl CoreLoop {
         blocking::leave_queues(&ticket, turn.data);
         let mut reply = Reply::new(ticket.protocol);
         ticket.wait.on_timeout.write(&mut reply);
-        self.unblocked(turn, ticket.client.id, ticket.id, reply.bytes());
+        self.unblocked(turn, ticket.client.id, ticket.id, reply.bytes(), 0);
     }
 
     /// Looks at every connection once a second: idle ones, those over a soft limit, and the memory

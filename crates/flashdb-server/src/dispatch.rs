@@ -53,8 +53,16 @@ impl<'k> Turn<'_, 'k> {
     pub fn enter(&mut self) {
         if self.pass.is_none() {
             self.pass = Some(self.server.space.gate().enter(self.lane));
-            self.data.effects.recording = self.server.feed.is_followed();
+            self.note_log();
         }
+    }
+
+    /// Whether effects are recorded and waited for is the same for the whole batch.
+    #[inline]
+    fn note_log(&mut self) {
+        let log = self.server.space.log();
+        self.data.effects.recording = log.is_recording();
+        self.data.set_waits(log.waits());
     }
 
     /// Leaves the gate and whatever is locked.
@@ -67,7 +75,7 @@ impl<'k> Turn<'_, 'k> {
     fn close_gate(&mut self) {
         self.leave();
         self.pass = Some(self.server.space.gate().close());
-        self.data.effects.recording = self.server.feed.is_followed();
+        self.note_log();
         self.data.hold(|space| space.lock_as_touched());
     }
 }
@@ -197,7 +205,7 @@ pub fn run_held(
     };
     let db = client.db;
     let (failed, block) = call(turn, client, reply, args, command, mode);
-    turn.data.effects.end_command(db, 0, || args.to_owned());
+    turn.data.effects.end_command(db, 0, &args);
     // Shown when it has run, so that a transaction's commands stand between MULTI and EXEC.
     if server.monitors.any() {
         server
@@ -380,7 +388,16 @@ fn gates(
             spec.full_name()
         )));
     }
+    let writes = writes(client, flags);
+    let log = turn.server.space.log();
+    if writes && log.has_failed() {
+        return Err(LOG_FAILED);
+    }
     if turn.server.pause.until_ms(turn.data.now_ms).is_some() && is_held_back(turn, client, flags) {
+        return Ok(Gate::Pause);
+    }
+    // The disk cannot keep up: the client waits instead of the server's memory growing.
+    if writes && log.is_congested() {
         return Ok(Gate::Pause);
     }
     if client.multi.is_some() && !flags.has(Flags::IMMEDIATE) {
@@ -391,6 +408,10 @@ fn gates(
 
 const OUT_OF_MEMORY: ErrorReply =
     ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+
+const LOG_FAILED: ErrorReply = ErrorReply::fixed(
+    "MISCONF Errors writing to the log: writes are refused until it works again. See the server's log.",
+);
 
 /// Whether the data has outgrown `maxmemory` and no key can be evicted.
 #[inline]
@@ -527,6 +548,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !eviction::is_over_limit(turn)
+        && turn.server.space.log().takes_writes()
         && turn.settings.min_replicas_to_write == 0
 }
 

@@ -1,17 +1,17 @@
-//! The feed of decided effects: the first consumer of what handlers decide, in the order in which
-//! they were committed, encoded as requests. Followers (SYNC) get it as their replication stream.
+//! The feed: everything that is appended to the log, for those who follow (SYNC), encoded as requests.
 //! A group of effects that belongs together travels between MULTI and EXEC.
 //!
-//! Effects are appended while the shard locks are held, under the feed's own lock, so the order of
-//! the feed is the order of execution for every key.
+//! It taps the log under the log's own lock, so its order is that of the log. Without followers there
+//! is no tap and nothing is encoded.
 
 use crate::client::ClientInfo;
 use crate::server::Server;
-use flashdb_resp::{OwnedArgs, Protocol, Reply};
-use flashdb_store::Decided;
+use flashdb_log::record::REMOVAL;
+use flashdb_log::{Frame, FrameError, FrameTap, Kind, Lsn, Record, effects};
+use flashdb_resp::{Protocol, Reply};
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 /// Followers and what they were sent last.
 #[derive(Default)]
@@ -30,27 +30,28 @@ struct State {
 }
 
 impl Feed {
-    /// Whether anybody follows; effects are recorded only then.
-    #[inline]
-    pub fn is_followed(&self) -> bool {
-        self.followers_count.load(Ordering::Relaxed) > 0
-    }
-
     /// Adds a follower. Called under the closed gate, so it misses nothing and gets nothing twice.
-    pub fn follow(&self, client: &Arc<ClientInfo>) {
+    pub fn follow(&self, server: &Arc<Server>, client: &Arc<ClientInfo>) {
         let mut state = self.state.lock();
         state.followers.push(client.clone());
         state.db = None;
         self.followers_count
             .store(state.followers.len(), Ordering::Release);
+        drop(state);
+        let tap = Tap(Arc::downgrade(server));
+        server.space.log().set_tap(Some(Arc::new(tap)));
     }
 
     /// Takes a follower out.
-    pub fn unfollow(&self, id: u64) {
+    pub fn unfollow(&self, server: &Server, id: u64) {
         let mut state = self.state.lock();
         state.followers.retain(|client| client.id != id);
-        self.followers_count
-            .store(state.followers.len(), Ordering::Release);
+        let count = state.followers.len();
+        self.followers_count.store(count, Ordering::Release);
+        drop(state);
+        if count == 0 {
+            server.space.log().set_tap(None);
+        }
     }
 
     /// Number of followers.
@@ -63,46 +64,68 @@ impl Feed {
         self.state.lock().offset
     }
 
-    /// Sends the effects of one command or transaction.
-    pub fn append(&self, server: &Server, decided: &[Decided]) {
-        let Some(first) = decided.first() else { return };
+    fn send(&self, server: &Server, frames: &[u8]) -> Result<(), FrameError> {
         let mut state = self.state.lock();
         let mut encoded = Reply::new(Protocol::Resp2);
-        // Removals of keys whose time had come stand for themselves; they need no group.
-        let grouped = decided.len() > 1 && !decided.iter().all(|effect| effect.removal);
-        state.select(&mut encoded, first.db);
-        if grouped {
-            encode(&mut encoded, &OwnedArgs::from_words([b"MULTI".as_slice()]));
-        }
-        for effect in decided {
-            state.select(&mut encoded, effect.db);
-            encode(&mut encoded, &effect.words);
-        }
-        if grouped {
-            encode(&mut encoded, &OwnedArgs::from_words([b"EXEC".as_slice()]));
+        for frame in effects::frames(frames) {
+            state.encode(&mut encoded, &frame?)?;
         }
         state.offset += encoded.len() as u64;
         let bytes: Arc<[u8]> = encoded.into_bytes().into();
         for follower in &state.followers {
             server.deliver(follower, bytes.clone());
         }
+        Ok(())
     }
 }
 
-impl State {
-    fn select(&mut self, encoded: &mut Reply, db: u16) {
-        if self.db != Some(db) {
-            self.db = Some(db);
-            encode(
-                encoded,
-                &OwnedArgs::from_words([b"SELECT".as_slice(), db.to_string().as_bytes()]),
-            );
+/// The feed's end at the log. It does not keep the server alive, which owns the log.
+struct Tap(Weak<Server>);
+
+impl FrameTap for Tap {
+    fn frames(&self, frames: &[u8], last: Lsn) {
+        let Some(server) = self.0.upgrade() else { return };
+        if let Err(error) = server.feed.send(&server, frames) {
+            tracing::error!(%error, lsn = last, "an effect cannot be decoded for those who follow");
         }
     }
 }
 
-fn encode(out: &mut Reply, words: &OwnedArgs) {
-    let args = words.as_args();
+impl State {
+    fn encode(&mut self, out: &mut Reply, frame: &Frame<'_>) -> Result<(), FrameError> {
+        // Removals of keys whose time had come stand for themselves; they need no group.
+        let grouped = frame.record.kind == Kind::Group && frame.record.flags & REMOVAL == 0;
+        let mut opened = false;
+        frame.for_each(|record| {
+            self.select(out, record.db);
+            if grouped && !std::mem::replace(&mut opened, true) {
+                words(out, &[b"MULTI"]);
+            }
+            request(out, record)
+        })?;
+        if opened {
+            words(out, &[b"EXEC"]);
+        }
+        Ok(())
+    }
+
+    fn select(&mut self, out: &mut Reply, db: u16) {
+        if self.db != Some(db) {
+            self.db = Some(db);
+            words(out, &[b"SELECT", db.to_string().as_bytes()]);
+        }
+    }
+}
+
+fn words(out: &mut Reply, words: &[&[u8]]) {
+    out.array(words.len());
+    words.iter().for_each(|word| out.bulk(word));
+}
+
+fn request(out: &mut Reply, record: &Record<'_>) -> Result<(), FrameError> {
+    let request = record.request()?;
+    let args = request.as_args();
     out.array(args.len());
     args.iter().for_each(|word| out.bulk(word));
+    Ok(())
 }

@@ -214,7 +214,7 @@ pub fn load(
     let db = data.db;
     let outcome = load_items(data, settings, file, replace, &mut loaded);
     data.db = db;
-    data.effects.clear();
+    data.effects.discard();
     outcome.map(|()| loaded)
 }
 
@@ -267,7 +267,7 @@ fn load_entry(
     }
     data.unchanged();
     // One key's effects are forgotten before the next, so that they do not add up.
-    data.effects.clear();
+    data.effects.discard();
     loaded.keys += 1;
     Ok(())
 }

@@ -29,6 +29,8 @@ pub struct LoopHandle {
     pub mailbox: Mailbox<Message>,
     /// Its counters.
     pub stats: LoopStats,
+    /// Whether replies of the loop wait for the log.
+    pub awaits_durable: AtomicBool,
 }
 
 /// The server's shared state.

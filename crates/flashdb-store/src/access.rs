@@ -6,17 +6,18 @@
 //! builds check it. When the outcome depends on time, randomness or anything but the data, record
 //! the decided effect with [`Access::decided`]; otherwise the request itself is the effect.
 
-use crate::effects::{Decided, Effects, Touched};
+use crate::effects::{Effects, Touched};
 use crate::entry::{Entry, INLINE_BYTES_MAX};
 use crate::keyspace::{Held, Keyspace};
 use crate::shard::{Shard, WatchFlag, Watcher};
 use crate::usage::Usage;
 use crate::value::{StrRef, Typed, Value, ValueRef};
 use crate::write_guard::WriteGuard;
-use flashdb_base::args::OwnedArgs;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
+use flashdb_log::Lsn;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The key holds another type than the command works on.
@@ -72,6 +73,8 @@ pub struct Access<'k> {
     pub prng: Prng,
     last: Option<(*const u8, usize, Place)>,
     unsettled: bool,
+    waits: bool,
+    seen: Lsn,
 }
 
 impl<'k> Access<'k> {
@@ -89,6 +92,8 @@ impl<'k> Access<'k> {
             prng,
             last: None,
             unsettled: false,
+            waits: false,
+            seen: 0,
         }
     }
 
@@ -134,11 +139,44 @@ impl<'k> Access<'k> {
         }
     }
 
-    /// Releases all locks.
+    /// Releases all locks. The effects of what was done under them are in the log then.
     #[inline]
     pub fn release(&mut self) {
         self.last = None;
+        self.append_effects();
         self.held = self.space.lock_none();
+    }
+
+    /// Appends the settled effects to the log, while the locks are held under which they came about.
+    /// Under `appendfsync always` notes what the reply to whoever saw these shards has to wait for.
+    #[inline]
+    pub fn append_effects(&mut self) {
+        if !self.effects.log.is_empty() {
+            let last = self.space.log().append(&mut self.effects.log);
+            if self.waits {
+                self.held.note_written(last);
+            }
+        }
+        if self.waits {
+            self.seen = self.seen.max(self.held.last_written());
+        }
+    }
+
+    /// Whether replies wait until what they show is durable; set for a batch.
+    pub fn set_waits(&mut self, waits: bool) {
+        self.waits = waits;
+    }
+
+    /// As [`Access::take_seen`], but kept for the caller's own replies, too.
+    pub fn seen(&self) -> Lsn {
+        self.seen
+    }
+
+    /// The LSN that has to be durable before replies to commands since the last call may be sent; 0 for
+    /// none. The locks were released.
+    #[inline]
+    pub fn take_seen(&mut self) -> Lsn {
+        std::mem::take(&mut self.seen)
     }
 
     /// Locks held, for whole-keyspace commands.
@@ -744,9 +782,10 @@ impl<'k> Access<'k> {
 
     fn decide<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8]>, removal: bool) {
         if self.effects.recording {
-            let words = OwnedArgs::from_words(words);
-            let db = self.db;
-            self.effects.decided.push(Decided { db, words, removal });
+            let words: SmallVec<[&[u8]; 8]> = words.into_iter().collect();
+            self.effects
+                .log
+                .push(self.db, removal, words.len(), |at| words[at]);
         }
     }
 
@@ -900,6 +939,12 @@ impl<'k> Access<'k> {
         });
         self.effects.touched.append(&mut touched);
         self.effects.dirty += 1;
+    }
+}
+
+impl Drop for Access<'_> {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a command did, noted by the write guard for `commit`: which keys changed and under which
-//! event name, and the decided effect to be logged. Nothing is noted for which nobody listens, so
-//! a plain SET on a server without watchers and log costs no allocation here.
+//! event name, and the decided effects, encoded for the log as they come. Nothing is noted for which
+//! nobody listens, and a plain SET on a server without watchers costs no allocation here.
 
-use flashdb_base::args::OwnedArgs;
+use flashdb_base::args::Args;
 use flashdb_base::notify_flags::NotifyFlags;
+use flashdb_log::EffectBuffer;
 
 /// One key that changed, or one event to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,28 +21,18 @@ pub struct Touched {
     pub changed: bool,
 }
 
-/// A decided effect, fit for replay: a request that does the same whenever it runs (`SREM` with the
-/// members that SPOP took).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// Database it works on.
-    pub db: u16,
-    /// The request.
-    pub words: OwnedArgs,
-    /// Removal of a key or field whose time had come, which no client asked for.
-    pub removal: bool,
-}
-
 /// Collected over one command (or one transaction).
 #[derive(Default)]
 pub struct Effects {
     /// Keys touched, in order.
     pub touched: Vec<Touched>,
-    /// Effects to log, in order.
-    pub decided: Vec<Decided>,
+    /// Decided effects, fit for replay: requests that do the same whenever they run (`SREM` with the
+    /// members that SPOP took). The open frame is that of the running command or transaction; closed
+    /// ones are appended to the log before the shard locks are given up.
+    pub log: EffectBuffer,
     /// Whether the running command has decided its effect itself; else the request is its effect.
     pub explicit: bool,
-    /// Whether `decided` is wanted by anybody.
+    /// Whether decided effects are wanted by anybody.
     pub recording: bool,
     /// Event classes that are published.
     pub published: NotifyFlags,
@@ -58,26 +49,31 @@ pub struct Effects {
 impl Effects {
     /// Ends one command of possibly several: where it changed something and decided nothing itself,
     /// its request is the effect.
-    pub fn end_command(&mut self, db: u16, dirty_before: u64, request: impl FnOnce() -> OwnedArgs) {
+    #[inline]
+    pub fn end_command(&mut self, db: u16, dirty_before: u64, request: &Args<'_>) {
         if self.recording && self.dirty > dirty_before && !self.explicit {
-            self.decided.push(Decided {
-                db,
-                words: request(),
-                removal: false,
-            });
+            self.log.push(db, false, request.len(), |at| request.at(at));
         }
         self.explicit = false;
     }
 
-    /// Forgets what was collected, keeps the memory and the settings.
+    /// Forgets what was collected, keeps the memory and the settings. Effects become a frame, if there
+    /// are any.
     #[inline]
-    pub fn clear(&mut self) {
+    pub fn settle(&mut self) {
+        self.log.end_frame();
         self.touched.clear();
-        self.decided.clear();
         self.explicit = false;
         self.dirty = 0;
         self.expired = 0;
         self.expired_fields = 0;
         self.evicted = 0;
+    }
+
+    /// As [`Effects::settle`], but the effects are forgotten, too: of what only moves data in from
+    /// elsewhere.
+    pub fn discard(&mut self) {
+        self.log.drop_open();
+        self.settle();
     }
 }

@@ -5,8 +5,10 @@ use crate::gate::Gate;
 use crate::shard::Shard;
 use crate::value::Value;
 use flashdb_base::crc::key_slot;
+use flashdb_log::{Log, Lsn};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -31,6 +33,7 @@ pub struct Keyspace {
     slot_shift: u32,
     databases: usize,
     gate: Gate,
+    log: Arc<Log>,
     garbage: Mutex<Sender<Garbage>>,
     garbage_pending: AtomicUsize,
     garbage_freed: AtomicUsize,
@@ -56,6 +59,7 @@ impl Keyspace {
             slot_shift: (SLOTS / shards).trailing_zeros(),
             databases,
             gate: Gate::new(lanes),
+            log: Arc::default(),
             garbage: Mutex::new(sender),
             garbage_pending: AtomicUsize::new(0),
             garbage_freed: AtomicUsize::new(0),
@@ -84,6 +88,11 @@ impl Keyspace {
         &self.gate
     }
 
+    /// The log, which effects are appended to whenever locks are released.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
     /// Locks one shard.
     #[inline]
     pub fn lock_one(&self, shard: u16) -> Held<'_> {
@@ -93,6 +102,7 @@ impl Keyspace {
             space: self,
             guards,
             lazy: false,
+            passed: 0,
         }
     }
 
@@ -108,6 +118,7 @@ impl Keyspace {
             space: self,
             guards,
             lazy: false,
+            passed: 0,
         }
     }
 
@@ -118,6 +129,7 @@ impl Keyspace {
             space: self,
             guards: SmallVec::new(),
             lazy: false,
+            passed: 0,
         }
     }
 
@@ -127,6 +139,7 @@ impl Keyspace {
             space: self,
             guards: SmallVec::new(),
             lazy: true,
+            passed: 0,
         }
     }
 
@@ -199,9 +212,25 @@ pub struct Held<'k> {
     space: &'k Keyspace,
     guards: SmallVec<[(u16, MutexGuard<'k, Shard>); 1]>,
     lazy: bool,
+    /// The newest frame of shards that were locked only while they were visited.
+    passed: Lsn,
 }
 
 impl<'k> Held<'k> {
+    /// Notes in all locked shards that the frame `last` tells of them.
+    pub(crate) fn note_written(&mut self, last: Lsn) {
+        for (_, shard) in &mut self.guards {
+            shard.last_written = last;
+        }
+    }
+
+    /// LSN of the newest frame that tells of a locked or visited shard.
+    #[inline]
+    pub(crate) fn last_written(&self) -> Lsn {
+        let locked = self.guards.iter().map(|(_, shard)| shard.last_written);
+        locked.max().unwrap_or(0).max(self.passed)
+    }
+
     /// The locked shard `id`.
     ///
     /// # Panics
@@ -259,7 +288,9 @@ impl<'k> Held<'k> {
             if self.lazy {
                 visit(id, self.shard_mut(id));
             } else {
-                visit(id, &mut self.space.shards[id as usize].0.lock());
+                let mut shard = self.space.shards[id as usize].0.lock();
+                self.passed = self.passed.max(shard.last_written);
+                visit(id, &mut shard);
             }
         }
     }

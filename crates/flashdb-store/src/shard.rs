@@ -2,6 +2,7 @@
 //! it. Keeping the watchers here makes WATCH exact: they are added and told under the same lock.
 
 use crate::database::Database;
+use flashdb_log::Lsn;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,8 @@ pub struct Shard {
     waiters: HashMap<KeyIn, VecDeque<u64>>,
     /// Bytes of the segment sizes that spread growth, kept for databases made by FLUSHALL.
     segment_buckets: usize,
+    /// LSN of the last frame appended while this shard was locked; kept only while replies wait for it.
+    pub(crate) last_written: Lsn,
 }
 
 impl Shard {
@@ -48,6 +51,7 @@ impl Shard {
             watched: HashMap::new(),
             waiters: HashMap::new(),
             segment_buckets,
+            last_written: 0,
         }
     }
 

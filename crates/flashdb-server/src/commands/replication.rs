@@ -35,6 +35,6 @@ fn sync(context: &mut Context<'_, '_>) -> CommandResult {
     context.reply.raw(&file);
     let client = downcast(context.session);
     client.follower = true;
-    server.feed.follow(&client.info);
+    server.feed.follow(&server, &client.info);
     Ok(())
 }

@@ -240,10 +240,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         server.stats.error(error.code());
         stats.of(command).failed.add(1);
     }
-    context
-        .data
-        .effects
-        .end_command(queued_db, dirty, || request.clone());
+    context.data.effects.end_command(queued_db, dirty, &args);
 }
 
 /// Ends the watch; true when a watched key has changed. The shards of the keys are held.

@@ -168,6 +168,7 @@ pub(super) fn unblock(context: &mut Context<'_, '_>) -> CommandResult {
         client: id,
         ticket: ticket.id,
         reply: reply.into_bytes(),
+        seen: 0,
     };
     server.post(ticket.client.loop_id, message);
     context.reply.integer(1);

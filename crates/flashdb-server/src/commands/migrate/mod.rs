@@ -310,7 +310,9 @@ fn remove_delivered(turn: &mut Turn<'_, '_>, migration: &Migration, delivered: &
     if removed.len() > 1 {
         turn.data.decided(removed);
     }
-    turn.data.effects.end_command(migration.db, 0, OwnedArgs::default);
+    turn.data
+        .effects
+        .end_command(migration.db, 0, &OwnedArgs::default().as_args());
     kept
 }
 
@@ -337,6 +339,7 @@ fn answer(server: &Server, migration: &Migration, error: Option<ErrorReply>) {
         client: migration.client.id,
         ticket: ticket.id,
         reply: reply.into_bytes(),
+        seen: 0,
     };
     server.post(migration.client.loop_id, message);
 }
