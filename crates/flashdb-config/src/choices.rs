@@ -67,6 +67,36 @@ choices! {
         No = "no",
     }
 
+    /// How the log's files are written.
+    WalMedium {
+        /// Mapped, where the folder lies on persistent memory, else as files.
+        Auto = "auto",
+        /// As files.
+        File = "file",
+        /// Mapped; where the folder does not lie on persistent memory a warning says so, and files are used.
+        Pmem = "pmem",
+    }
+
+    /// How snapshots are compressed.
+    SnapshotCompression {
+        /// LZ4: fast.
+        Lz4 = "lz4",
+        /// Zstandard: smaller.
+        Zstd = "zstd",
+        /// Not at all.
+        None = "no",
+    }
+
+    /// What the start does about damage in the log.
+    Recover {
+        /// Ends with a message that names the place.
+        Stop = "stop",
+        /// Goes on with what stands before the damage; what stands behind is set aside.
+        Truncate = "truncate",
+        /// Goes on with what stands before and behind the damage.
+        Skip = "skip",
+    }
+
     /// Who may use a command or setting that reaches beyond the data.
     ProtectedAction {
         /// Nobody.

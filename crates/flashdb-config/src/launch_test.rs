@@ -63,7 +63,7 @@ fn standard_input_first_or_last() {
 #[test]
 fn a_file_and_a_check() {
     let path = std::env::temp_dir().join(format!("flashdb-launch-{}.conf", std::process::id()));
-    std::fs::write(&path, "port 7001\nappendonly no\n").expect("file");
+    std::fs::write(&path, "port 7001\nreplica-read-only no\n").expect("file");
     let name = path.to_str().expect("text");
     let store = config(&[name, "--hz", "20"], "");
     assert_eq!((store.settings().port, store.settings().hz), (7001, 20));
@@ -80,7 +80,7 @@ fn a_file_and_a_check() {
     };
     assert_eq!(
         warnings,
-        ["Settings that have no effect in this version: appendonly"]
+        ["Settings that have no effect in this version: replica-read-only"]
     );
     assert!(launch(&["--check-config", "--port", "x"], "").is_err());
     std::fs::remove_file(&path).expect("removed");

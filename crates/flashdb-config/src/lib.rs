@@ -20,8 +20,8 @@ mod values;
 
 pub use choices::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
-    PropagationErrorBehavior, ProtectedAction, ReplDisklessLoad, SanitizeDumpPayload, ShutdownOptions,
-    Supervised, SyslogFacility, TlsAuthClients,
+    PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
+    ShutdownOptions, SnapshotCompression, Supervised, SyslogFacility, TlsAuthClients, WalMedium,
 };
 pub use codec::{Choice, Invalid, MemoryLimit};
 pub use error::{LaunchError, Location};

@@ -242,7 +242,7 @@ fn warnings_for_what_has_no_effect() {
         ("OTHER", "x"),
     ];
     let (store, warnings) =
-        read(&environment, "appendonly yes\nactivedefrag yes\nhz 10", &[]).expect("accepted");
+        read(&environment, "replica-read-only yes\nactivedefrag yes\nhz 10", &[]).expect("accepted");
     assert_eq!(store.settings().port, 6379);
     assert!(!store.settings().activedefrag);
     assert_eq!(warnings.len(), 3, "{warnings:?}");
@@ -250,7 +250,7 @@ fn warnings_for_what_has_no_effect() {
         warnings[0].ends_with(": FLASHDB_PORT, FLASHDB_SERVICE_HOST"),
         "{warnings:?}"
     );
-    assert!(warnings[2].ends_with(": appendonly"), "{warnings:?}");
+    assert!(warnings[2].ends_with(": replica-read-only"), "{warnings:?}");
 }
 
 #[test]

@@ -16,8 +16,8 @@ use crate::checks::{
 };
 use crate::choices::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
-    PropagationErrorBehavior, ProtectedAction, ReplDisklessLoad, SanitizeDumpPayload, ShutdownOptions,
-    Supervised, SyslogFacility, TlsAuthClients,
+    PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
+    ShutdownOptions, SnapshotCompression, Supervised, SyslogFacility, TlsAuthClients, WalMedium,
 };
 use crate::codec::{Bytes, Codec, MemoryLimit, MemoryOrPercent, Number, OneOf, Text, YesNo};
 use crate::row::{Flags, Row, default_of, format_of, lines_of, parse_into};
@@ -303,11 +303,41 @@ settings! {
     /// Folder of everything that is kept on disk.
     dir: PathBuf = "dir", Folder("./data"), [PROTECTED, DENY_LOADING];
     /// Keeps a log of every write.
-    appendonly: bool = "appendonly", YesNo(true), [DENY_LOADING, NO_EFFECT_YET];
+    appendonly: bool = "appendonly", YesNo(true), [DENY_LOADING];
     /// When the log of writes reaches the disk.
-    appendfsync: AppendFsync = "appendfsync", OneOf::new(AppendFsync::EverySecond), [NO_EFFECT_YET];
+    appendfsync: AppendFsync = "appendfsync", OneOf::new(AppendFsync::EverySecond);
+    /// Milliseconds between two syncs under `appendfsync everysec`: at most so much is lost in a power cut.
+    appendfsync_interval: u64 = "appendfsync-interval", Number::plain(1, 3_600_000, 1000);
+    /// Size at which a segment of the log ends.
+    wal_segment_size: u64 = "wal-segment-size", Number::memory(64 << 10, 1 << 30, 64 << 20);
+    /// Seconds after which a segment of the log ends, full or not; 0 for never.
+    wal_segment_max_age: u64 = "wal-segment-max-age", Number::plain(0, LONG_MAX / 1000, 0);
+    /// Bytes of a segment written with zeros ahead of the log, which makes each sync cheaper; 0 for none.
+    wal_preallocate: u64 = "wal-preallocate", Number::memory(0, 1 << 30, 8 << 20);
+    /// Seconds for which segments older than the newest snapshot are kept, compressed, for going back to a point in time.
+    wal_archive_window: u64 = "wal-archive-window", Number::plain(0, LONG_MAX / 1000, 0);
+    /// How the log is written: as files, or mapped where its folder lies on persistent memory.
+    wal_medium: WalMedium = "wal-medium", OneOf::new(WalMedium::Auto), [AT_START];
+    /// Bytes that wait to be written to the log before clients that write are held back.
+    wal_buffer_limit: u64 = "wal-buffer-limit", Number::memory(1 << 20, LONG_MAX, 256 << 20);
+    /// Seconds between two snapshots, whatever has changed; 0 for none by time.
+    snapshot_interval: u64 = "snapshot-interval", Number::plain(0, LONG_MAX / 1000, 0);
+    /// Snapshots kept; those with a label are kept until they are deleted.
+    snapshot_retention: u32 = "snapshot-retention", Number::plain(1, INT_MAX, 2);
+    /// Snapshots hold only what changed since the one before, and are consolidated from time to time.
+    snapshot_incremental: bool = "snapshot-incremental", YesNo(false);
+    /// Incremental snapshots that build on one full snapshot before they are consolidated.
+    snapshot_chain_max: u32 = "snapshot-chain-max", Number::plain(1, 1000, 8);
+    /// How snapshots are compressed.
+    snapshot_compression: SnapshotCompression = "snapshot-compression", OneOf::new(SnapshotCompression::Lz4);
+    /// Memory for the old state of what changes while a snapshot is taken, before clients that write are held back.
+    snapshot_memory_limit: u64 = "snapshot-memory-limit", Number::memory(1 << 20, LONG_MAX, 32 << 20);
+    /// What the start does about damage in the log.
+    recover: Recover = "recover", OneOf::new(Recover::Stop), [AT_START];
+    /// The start goes back to this state: an LSN, or a time as Unix seconds or `2026-01-31T12:00:00Z`; empty for the newest.
+    recover_to: String = "recover-to", Text::new(""), [AT_START];
     /// When a snapshot is due: after so many seconds with at least so many changes.
-    save: Vec<SavePoint> = "save", SavePoints, [MULTI, NO_EFFECT_YET];
+    save: Vec<SavePoint> = "save", SavePoints, [MULTI];
     /// Name of the RDB file.
     dbfilename: String = "dbfilename", Text::new("dump.rdb").checked(is_db_file_name), [PROTECTED];
     /// Name of the append-only file.
@@ -315,7 +345,7 @@ settings! {
     /// Folder of the append-only files.
     appenddirname: String = "appenddirname", Text::new("appendonlydir").checked(is_append_folder_name), [IMMUTABLE, INERT];
     /// Refuses writes after a snapshot failed.
-    stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error", YesNo(true), [NO_EFFECT_YET];
+    stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error", YesNo(true);
     /// Compresses strings in RDB files.
     rdbcompression: bool = "rdbcompression", YesNo(true);
     /// Ends RDB files with a checksum.
@@ -332,12 +362,12 @@ settings! {
     loading_process_events_interval_bytes: u32 = "loading-process-events-interval-bytes", Number::plain(1024, INT_MAX, 2 << 20), [HIDDEN, INERT];
     /// Leaves out syncs while the log is rewritten.
     no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite", YesNo(false), [INERT];
-    /// Growth in percent at which the log is rewritten.
-    auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage", Number::plain(0, INT_MAX, 100), [INERT];
-    /// Size below which the log is not rewritten.
-    auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size", Number::memory(0, LONG_MAX, 64 << 20), [INERT];
+    /// Size of the log, in percent of the newest snapshot, at which the next one is taken; 0 for never.
+    auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage", Number::plain(0, INT_MAX, 100);
+    /// Size of the log below which no snapshot is taken on its account.
+    auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size", Number::memory(0, LONG_MAX, 64 << 20);
     /// Starts with a log whose end is torn.
-    aof_load_truncated: bool = "aof-load-truncated", YesNo(true), [NO_EFFECT_YET];
+    aof_load_truncated: bool = "aof-load-truncated", YesNo(true);
     /// Begins a rewritten log with a snapshot.
     aof_use_rdb_preamble: bool = "aof-use-rdb-preamble", YesNo(true), [INERT];
     /// Syncs a rewritten log while it is written.
