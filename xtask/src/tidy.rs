@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["flashdb-base"],
     &["flashdb-resp", "flashdb-io", "flashdb-table", "flashdb-disk"],
-    &["flashdb-types", "flashdb-log"],
+    &["flashdb-types", "flashdb-log", "flashdb-snapshot"],
     &["flashdb-rdb", "flashdb-store"],
     &["flashdb-config", "flashdb-command"],
     &["flashdb-persistence"],

@@ -1,0 +1,341 @@
+//! Whole files: what was written comes back, every flipped byte and every cut is noticed, one enormous entry works.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use flashdb_base::prng::Prng;
+
+use crate::meta::test_meta;
+use crate::test_disk::MemoryDisk;
+use crate::{
+    Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Region, SnapshotError, SnapshotId,
+    SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
+};
+
+const ALL: [Compression; 3] = [
+    Compression::None,
+    Compression::Lz4,
+    Compression::Zstd { level: 1 },
+];
+
+type Model = BTreeMap<(u16, u16, Vec<u8>), (Option<i64>, u32, bool, u8, Vec<u8>)>;
+
+fn random_model(prng: &mut Prng, entries: u64) -> Model {
+    (0..entries)
+        .map(|i| {
+            let payload_len = if prng.below(200) == 0 {
+                prng.below(700_000)
+            } else {
+                prng.below(200)
+            };
+            let mut payload = vec![b'x'; payload_len as usize];
+            let noise = prng.below(payload_len + 1) as usize;
+            prng.fill(&mut payload[..noise]);
+            let expire_at_ms = (prng.below(3) == 0).then(|| prng.next_u64().cast_signed() >> 20);
+            let place = (
+                prng.below(4) as u16,
+                prng.below(16) as u16,
+                format!("key:{i}").into_bytes(),
+            );
+            (
+                place,
+                (
+                    expire_at_ms,
+                    prng.below(1 << 24) as u32,
+                    prng.below(2) == 0,
+                    prng.below(30) as u8,
+                    payload,
+                ),
+            )
+        })
+        .collect()
+}
+
+fn write(disk: &Arc<MemoryDisk>, meta: SnapshotMeta, model: &Model) -> SnapshotInfo {
+    let mut writer = SnapshotWriter::create(disk.clone(), Path::new("/d"), meta).unwrap();
+    let mut builders: Vec<_> = (0..4).map(BlockBuilder::entries).collect();
+    for ((shard, db, key), (expire_at_ms, access, raw, value_type, payload)) in model {
+        let entry = EntryRef {
+            db: *db,
+            key,
+            expire_at_ms: *expire_at_ms,
+            access: *access,
+            raw: *raw,
+            value_type: *value_type,
+            payload,
+        };
+        let builder = &mut builders[usize::from(*shard)];
+        if !builder.push_entry(&entry) {
+            writer.append(builder).unwrap();
+            assert!(builder.push_entry(&entry));
+        }
+    }
+    for builder in &mut builders {
+        writer.append(builder).unwrap();
+    }
+    writer.append(&mut BlockBuilder::functions(b"library")).unwrap();
+    writer.finish().unwrap()
+}
+
+fn read(reader: &SnapshotReader) -> Result<Model, SnapshotError> {
+    let mut model = Model::new();
+    let mut buffer = BlockBuffer::new();
+    for index in 0..reader.blocks().len() {
+        let block = reader.read_block(index, &mut buffer)?;
+        for entry in block.entries() {
+            let entry = entry?;
+            let place = (block.info().shard(), entry.db, entry.key.to_vec());
+            let value = (
+                entry.expire_at_ms,
+                entry.access,
+                entry.raw,
+                entry.value_type,
+                entry.payload.to_vec(),
+            );
+            assert_eq!(model.insert(place, value), None);
+        }
+    }
+    Ok(model)
+}
+
+#[test]
+fn what_was_written_comes_back() {
+    let mut prng = Prng::from_seed(1);
+    for compression in ALL {
+        for entries in [0, 1, 100, 3000] {
+            let disk = Arc::new(MemoryDisk::default());
+            let model = random_model(&mut prng, entries);
+            let meta = SnapshotMeta {
+                compression,
+                ..test_meta()
+            };
+            let info = write(&disk, meta.clone(), &model);
+            assert_eq!((info.totals.entries, &info.meta), (model.len() as u64, &meta));
+            assert_eq!(info.path, Path::new("/d/snapshots/snapshot-1700000000-42.fsnap"));
+            assert_eq!(disk.files.lock().unwrap().len(), 1, "no temporary file is left");
+
+            let reader = SnapshotReader::open(&*disk, &info.path).unwrap();
+            reader.verify().unwrap();
+            assert_eq!(
+                (reader.info().file_bytes, reader.info().totals),
+                (info.file_bytes, info.totals)
+            );
+            assert_eq!(read(&reader).unwrap(), model);
+            let functions = reader
+                .blocks()
+                .iter()
+                .position(|block| block.kind() == BlockKind::Functions);
+            let mut buffer = BlockBuffer::new();
+            assert_eq!(
+                reader
+                    .read_block(functions.unwrap(), &mut buffer)
+                    .unwrap()
+                    .content(),
+                b"library"
+            );
+        }
+    }
+}
+
+/// A small file with a block of each kind.
+fn small_file(compression: Compression) -> (Arc<MemoryDisk>, SnapshotInfo) {
+    let disk = Arc::new(MemoryDisk::default());
+    let meta = SnapshotMeta {
+        compression,
+        base: Some(Base {
+            id: SnapshotId([3; 16]),
+            lsn: 41,
+        }),
+        label: "label".to_owned(),
+        ..test_meta()
+    };
+    let mut writer = SnapshotWriter::create(disk.clone(), Path::new("/d"), meta).unwrap();
+    let mut regions = BlockBuilder::regions(1);
+    for i in 0..20 {
+        let prefixes = i << 10..(i + 1) << 10;
+        let positions = 0..32_768;
+        assert!(regions.push_region(0, &Region { prefixes, positions }));
+    }
+    let mut databases = BlockBuilder::databases();
+    assert!(databases.push_database(5));
+    let mut entries = BlockBuilder::entries(1);
+    for i in 0..20 {
+        let key = format!("key:{i}");
+        let payload = [b'v'; 20];
+        assert!(entries.push_entry(&EntryRef {
+            db: 5,
+            key: key.as_bytes(),
+            expire_at_ms: Some(1_700_000_000_000),
+            access: 1,
+            raw: false,
+            value_type: 0,
+            payload: &payload,
+        }));
+    }
+    for builder in [&mut regions, &mut databases, &mut entries] {
+        writer.append(builder).unwrap();
+    }
+    let info = writer.finish().unwrap();
+    (disk, info)
+}
+
+fn verify(disk: &MemoryDisk, path: &Path) -> Result<(), SnapshotError> {
+    SnapshotReader::open(disk, path)?.verify()
+}
+
+#[test]
+fn every_flipped_byte_and_every_cut_is_noticed() {
+    for compression in ALL {
+        let (disk, info) = small_file(compression);
+        verify(&disk, &info.path).unwrap();
+        let good = disk.content(&info.path);
+        let named = |bad: Vec<u8>, what: String| {
+            disk.put(&info.path, bad);
+            let error = verify(&disk, &info.path).expect_err(&what).to_string();
+            assert!(error.contains("snapshot-1700000000-42.fsnap"), "{error}");
+        };
+        for at in 0..good.len() {
+            for flip in [0x01, 0x10, 0x80, 0xff] {
+                let mut bad = good.clone();
+                bad[at] ^= flip;
+                named(bad, format!("{compression:?}: byte {at} ^ {flip}"));
+            }
+            named(good[..at].to_vec(), format!("{compression:?}: cut at {at}"));
+        }
+        let mut longer = good.clone();
+        longer.push(0);
+        named(longer, "a byte more".to_owned());
+        disk.put(&info.path, good);
+        verify(&disk, &info.path).unwrap();
+    }
+}
+
+/// Whole ranges lost, as a sector that was never written, or that belongs to another place or file.
+#[test]
+fn lost_and_swapped_ranges_are_noticed() {
+    let mut prng = Prng::from_seed(2);
+    for compression in ALL {
+        let (disk, info) = small_file(compression);
+        let good = disk.content(&info.path);
+        for _ in 0..2000 {
+            let mut bad = good.clone();
+            let len = 1 + prng.below(200.min(bad.len() as u64 - 1)) as usize;
+            let to = prng.below((bad.len() - len) as u64) as usize;
+            match prng.below(3) {
+                0 => bad[to..to + len].fill(0),
+                1 => prng.fill(&mut bad[to..to + len]),
+                _ => {
+                    let from = prng.below((bad.len() - len) as u64) as usize;
+                    bad.copy_within(from..from + len, to);
+                }
+            }
+            if bad != good {
+                disk.put(&info.path, bad);
+                assert!(verify(&disk, &info.path).is_err());
+            }
+        }
+    }
+}
+
+#[test]
+fn one_enormous_entry_is_a_block_of_its_own() {
+    for compression in ALL {
+        let disk = Arc::new(MemoryDisk::default());
+        let mut payload = vec![b'z'; 9 << 20];
+        Prng::from_seed(3).fill(&mut payload[..1 << 20]);
+        let place = |name: &str| (0, 0, name.as_bytes().to_vec());
+        let value = |payload: &[u8]| (None, 0, false, 1, payload.to_vec());
+        let model = Model::from([
+            (place("a"), value(b"small")),
+            (place("b"), value(&payload)),
+            (place("c"), value(b"small")),
+        ]);
+        let meta = SnapshotMeta {
+            compression,
+            ..test_meta()
+        };
+        let info = write(&disk, meta, &model);
+        assert_eq!(info.totals.blocks, 4);
+        let reader = SnapshotReader::open(&*disk, &info.path).unwrap();
+        assert_eq!(read(&reader).unwrap(), model);
+    }
+}
+
+#[test]
+fn blocks_are_read_by_several_threads_at_once() {
+    let disk = Arc::new(MemoryDisk::default());
+    let model = random_model(&mut Prng::from_seed(4), 3000);
+    let compression = Compression::Lz4;
+    let info = write(
+        &disk,
+        SnapshotMeta {
+            compression,
+            ..test_meta()
+        },
+        &model,
+    );
+    let reader = SnapshotReader::open(&*disk, &info.path).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(read(&reader).unwrap(), model));
+        }
+    });
+}
+
+#[test]
+fn names_are_unique_and_belong_to_the_content() {
+    let disk = Arc::new(MemoryDisk::default());
+    let first = write(&disk, test_meta(), &Model::new());
+    let unfinished = SnapshotWriter::create(disk.clone(), Path::new("/d"), test_meta()).unwrap();
+    let third = write(&disk, test_meta(), &Model::new());
+    assert_eq!(unfinished.meta().created_ms, first.meta.created_ms + 1000);
+    assert_eq!(third.meta.created_ms, first.meta.created_ms + 2000);
+    unfinished.abort().unwrap();
+    drop(SnapshotWriter::create(disk.clone(), Path::new("/d"), test_meta()).unwrap());
+    assert_eq!(
+        disk.files.lock().unwrap().len(),
+        2,
+        "neither leaves a file behind"
+    );
+
+    let copy = Path::new("/d/snapshots/snapshot-1-1.fsnap");
+    disk.put(copy, disk.content(&first.path));
+    assert!(matches!(
+        SnapshotReader::open(&*disk, copy),
+        Err(SnapshotError::Misnamed { .. })
+    ));
+}
+
+#[test]
+fn what_would_not_be_read_back_is_not_written() {
+    let disk = Arc::new(MemoryDisk::default());
+    let mut writer = SnapshotWriter::create(disk, Path::new("/d"), test_meta()).unwrap();
+    let entry = EntryRef {
+        db: 16,
+        key: b"k",
+        expire_at_ms: None,
+        access: 0,
+        raw: false,
+        value_type: 0,
+        payload: b"",
+    };
+    let mut builder = BlockBuilder::entries(0);
+    assert!(builder.push_entry(&entry));
+    assert!(matches!(
+        writer.append(&mut builder),
+        Err(SnapshotError::Unfit(_))
+    ));
+    let mut builder = BlockBuilder::entries(4);
+    assert!(builder.push_entry(&EntryRef { db: 0, ..entry }));
+    assert!(matches!(
+        writer.append(&mut builder),
+        Err(SnapshotError::Unfit(_))
+    ));
+    let mut builder = BlockBuilder::databases();
+    assert!(builder.push_database(0));
+    assert!(matches!(
+        writer.append(&mut builder),
+        Err(SnapshotError::Unfit(_))
+    ));
+}

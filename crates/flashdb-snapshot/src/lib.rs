@@ -1,0 +1,39 @@
+//! Snapshots as files: the format, writing and reading, the catalog of a data folder, chains of a full snapshot and its
+//! incrementals, retention, consolidation.
+//!
+//! Nothing here knows a keyspace: an entry is a database's number, a key, a few words of metadata and a value that others
+//! encoded. All files go through [`flashdb_disk::Disk`]. Reading order: `meta` (the head), `entry` and `block` (the
+//! content), `footer` (the index), `writer`, `reader`; then `region`, `catalog`, `chain`. The format is drawn in
+//! `docs/formats/snapshot.md`.
+
+mod block;
+mod bytes;
+mod codec;
+mod entry;
+mod error;
+mod footer;
+mod meta;
+mod reader;
+mod region;
+mod writer;
+
+#[cfg(test)]
+mod file_test;
+#[cfg(test)]
+mod test_disk;
+
+pub use block::{BlockBuilder, BlockKind, NO_SHARD, SealedBlock};
+pub use codec::{BlockBuffer, Compression, Sealer};
+pub use entry::EntryRef;
+pub use error::SnapshotError;
+pub use footer::{BlockInfo, Totals};
+pub use meta::{Base, HistoryId, SnapshotId, SnapshotInfo, SnapshotMeta};
+pub use reader::{Block, SnapshotReader};
+pub use region::{Region, RegionSet};
+pub use writer::SnapshotWriter;
+
+/// Position in the log, as in `flashdb-log`: a snapshot of LSN n holds the effects of all frames up to n.
+pub type Lsn = u64;
+
+/// The folder of the snapshots inside the data folder.
+pub const FOLDER: &str = "snapshots";

@@ -1,0 +1,210 @@
+//! Reading a snapshot. Opening checks head, trailer and index, in time linear in the number of blocks; contents are checked as
+//! they are read, by any number of threads, in any order.
+//!
+//! No length is believed before the checksum that covers it matched, and memory grows only with content that is really
+//! there. Every error names the file and, where something is wrong in it, the offset.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use flashdb_disk::{Disk, Mapped};
+
+use crate::block::BlockKind;
+use crate::bytes::Cursor;
+use crate::codec::{BlockBuffer, DecodeError};
+use crate::entry::{Entries, EntryRef};
+use crate::footer::{self, BlockInfo, Totals};
+use crate::region::{Region, RegionSet, RegionSetBuilder};
+use crate::{SnapshotError, SnapshotInfo, SnapshotMeta};
+
+/// A snapshot's file, open for reading.
+pub struct SnapshotReader {
+    path: PathBuf,
+    map: Mapped,
+    meta: SnapshotMeta,
+    blocks: Vec<BlockInfo>,
+    totals: Totals,
+}
+
+impl SnapshotReader {
+    /// Opens a complete snapshot. Its name must be the one that belongs to its content.
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
+        let map = disk.map(path).map_err(SnapshotError::io(path, "read"))?;
+        let (meta, head_len) = SnapshotMeta::decode(path, map.bytes())?;
+        let expected = meta.file_name();
+        if path.file_name().is_none_or(|name| name != expected.as_str()) {
+            return Err(SnapshotError::Misnamed {
+                path: path.to_path_buf(),
+                expected,
+            });
+        }
+        let (blocks, totals) = footer::decode(path, map.bytes(), &meta, head_len)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            map,
+            meta,
+            blocks,
+            totals,
+        })
+    }
+
+    /// What the head says.
+    pub fn meta(&self) -> &SnapshotMeta {
+        &self.meta
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The index.
+    pub fn blocks(&self) -> &[BlockInfo] {
+        &self.blocks
+    }
+
+    /// As the catalog lists it.
+    pub fn info(&self) -> SnapshotInfo {
+        SnapshotInfo {
+            path: self.path.clone(),
+            meta: self.meta.clone(),
+            file_bytes: self.map.bytes().len() as u64,
+            totals: self.totals,
+        }
+    }
+
+    /// Reads, checks and uncompresses a block of the index. Panics when there is no such block.
+    pub fn read_block<'a>(
+        &'a self,
+        index: usize,
+        buffer: &'a mut BlockBuffer,
+    ) -> Result<Block<'a>, SnapshotError> {
+        let info = self.blocks[index];
+        let damaged = |what| SnapshotError::damaged(&self.path, info.offset, what);
+        // The index lies within the file: checked when it was read.
+        let file = self.map.bytes();
+        let content_at = info.content_offset() as usize;
+        if file[info.offset as usize..content_at] != info.header.encode(&self.meta.id, info.offset) {
+            return Err(damaged("the block's header is not the one in the index"));
+        }
+        let stored = &file[content_at..content_at + info.header.stored_len as usize];
+        if crc32c::crc32c(stored) != info.header.content_crc {
+            return Err(damaged("the block's checksum does not match"));
+        }
+        let content = buffer.decode(info.header.codec, stored, info.header.raw_len);
+        match content {
+            Ok(content) => Ok(Block {
+                path: &self.path,
+                info,
+                databases: self.meta.databases,
+                content,
+            }),
+            Err(DecodeError::Malformed) => Err(damaged("the block cannot be uncompressed")),
+            Err(DecodeError::OutOfMemory) => Err(SnapshotError::OutOfMemory {
+                path: self.path.clone(),
+                offset: info.offset,
+                bytes: info.header.raw_len,
+            }),
+        }
+    }
+
+    /// What an incremental snapshot speaks for. Reads all its blocks of regions; empty for a full one.
+    pub fn regions(&self) -> Result<RegionSet, SnapshotError> {
+        let mut set = RegionSetBuilder::default();
+        let mut buffer = BlockBuffer::new();
+        for (index, block) in self.blocks.iter().enumerate() {
+            if matches!(block.kind(), BlockKind::Regions | BlockKind::Databases) {
+                self.read_block(index, &mut buffer)?.add_regions(&mut set)?;
+            }
+        }
+        Ok(set.build())
+    }
+
+    /// Reads everything and checks that all of it can be understood.
+    pub fn verify(&self) -> Result<(), SnapshotError> {
+        let mut buffer = BlockBuffer::new();
+        for index in 0..self.blocks.len() {
+            let block = self.read_block(index, &mut buffer)?;
+            match block.info.kind() {
+                BlockKind::Entries => block.entries().try_for_each(|entry| entry.map(drop))?,
+                BlockKind::Regions | BlockKind::Databases => {
+                    block.add_regions(&mut RegionSetBuilder::default())?;
+                }
+                BlockKind::Functions => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SnapshotReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotReader")
+            .field("path", &self.path)
+            .field("meta", &self.meta)
+            .field("totals", &self.totals)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A block that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    path: &'a Path,
+    info: BlockInfo,
+    databases: u32,
+    content: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    /// As the index describes it.
+    pub fn info(&self) -> BlockInfo {
+        self.info
+    }
+
+    /// The uncompressed content: of function libraries, for one.
+    pub fn content(&self) -> &'a [u8] {
+        self.content
+    }
+
+    /// The entries, none for blocks of other kinds. The first error is the last item.
+    pub fn entries(self) -> impl Iterator<Item = Result<EntryRef<'a>, SnapshotError>> {
+        let is_entries = self.info.kind() == BlockKind::Entries;
+        let entries = if is_entries {
+            Entries::new(self.content, self.info.entries())
+        } else {
+            Entries::new(&[], 0)
+        };
+        entries.map(move |entry| match entry {
+            Ok(entry) if u32::from(entry.db) < self.databases => Ok(entry),
+            _ => Err(self.damaged("the block has an impossible entry")),
+        })
+    }
+
+    fn add_regions(&self, set: &mut RegionSetBuilder) -> Result<(), SnapshotError> {
+        let has_database = |db| u32::from(db) < self.databases;
+        let mut cursor = Cursor::new(self.content);
+        let mut read = || match self.info.kind() {
+            BlockKind::Regions => {
+                let (db, region) = Region::read(&mut cursor).filter(|(db, _)| has_database(*db))?;
+                set.add(db, self.info.shard(), &region);
+                Some(())
+            }
+            _ => {
+                set.add_database(cursor.u16().filter(|&db| has_database(db))?);
+                Some(())
+            }
+        };
+        for _ in 0..self.info.entries() {
+            read().ok_or_else(|| self.damaged("the block has an impossible region"))?;
+        }
+        if !cursor.is_empty() {
+            return Err(self.damaged("the block has more than its regions"));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, what: &'static str) -> SnapshotError {
+        SnapshotError::damaged(self.path, self.info.offset, what)
+    }
+}

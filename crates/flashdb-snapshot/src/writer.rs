@@ -1,0 +1,278 @@
+//! Writing a snapshot: into a temporary file, synced, renamed, the folder synced. A snapshot has its final name only when
+//! all of it is durable; what a crash leaves behind is a temporary file, which the catalog removes at the next start.
+//!
+//! The writer puts sealed blocks one behind the other. It syncs every 32 MiB, so that the last sync does not have to wait
+//! for the whole file, and other syncs on the same disk not for it. After an error nothing is tried again.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flashdb_disk::{Disk, DiskFile, OpenMode};
+
+use crate::block::{BLOCK_HEADER_LEN, BlockBuilder, BlockKind, SealedBlock};
+use crate::codec::Sealer;
+use crate::footer::{self, BlockInfo, Totals};
+use crate::{FOLDER, SnapshotError, SnapshotInfo, SnapshotMeta};
+
+/// Ending of the name of a file that is being written.
+pub(crate) const TEMPORARY: &str = ".tmp";
+const SYNC_EVERY_BYTES: u64 = 32 << 20;
+
+/// A snapshot that is being written. Dropped unfinished, it removes its temporary file.
+pub struct SnapshotWriter {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    meta: SnapshotMeta,
+    /// `None` once it was closed.
+    file: Option<Box<dyn DiskFile>>,
+    offset: u64,
+    synced: u64,
+    blocks: Vec<BlockInfo>,
+    totals: Totals,
+    sealer: Sealer,
+    failed: bool,
+}
+
+impl SnapshotWriter {
+    /// Begins a snapshot in the data folder `dir`. No two snapshots of one LSN share a second: one whose name is taken is
+    /// dated some seconds later.
+    pub fn create(disk: Arc<dyn Disk>, dir: &Path, meta: SnapshotMeta) -> Result<Self, SnapshotError> {
+        Self::begin(disk, dir, meta, false)
+    }
+
+    /// Begins a file that takes the place of the snapshot with the same name, when it is finished.
+    pub(crate) fn replace(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        meta: SnapshotMeta,
+    ) -> Result<Self, SnapshotError> {
+        Self::begin(disk, dir, meta, true)
+    }
+
+    fn begin(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        mut meta: SnapshotMeta,
+        replace: bool,
+    ) -> Result<Self, SnapshotError> {
+        meta.check().map_err(SnapshotError::Unfit)?;
+        let sealer = Sealer::new(meta.compression).map_err(SnapshotError::Compression)?;
+        let folder = dir.join(FOLDER);
+        disk.create_folder(&folder)
+            .map_err(SnapshotError::io(&folder, "create the folder"))?;
+        disk.sync_folder(dir)
+            .map_err(SnapshotError::io(dir, "sync the folder"))?;
+        let file = if replace {
+            open_new(&*disk, &temporary(&folder, &meta))?
+        } else {
+            open_unused(&*disk, &folder, &mut meta)?
+        };
+        let mut writer = Self {
+            disk,
+            folder,
+            meta,
+            file: Some(file),
+            offset: 0,
+            synced: 0,
+            blocks: Vec::new(),
+            totals: Totals::default(),
+            sealer,
+            failed: false,
+        };
+        let head = writer.meta.encode();
+        writer.put(&head)?;
+        Ok(writer)
+    }
+
+    /// What its head says. The time of creation may be later than was asked for.
+    pub fn meta(&self) -> &SnapshotMeta {
+        &self.meta
+    }
+
+    /// Bytes written.
+    pub fn len(&self) -> u64 {
+        self.offset
+    }
+
+    /// Never: it has a head.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Seals and writes what the builder holds, if anything.
+    pub fn append(&mut self, builder: &mut BlockBuilder) -> Result<(), SnapshotError> {
+        if builder.is_empty() {
+            return Ok(());
+        }
+        let block = builder.seal(&mut self.sealer)?;
+        self.write(block)
+    }
+
+    /// Writes a block behind the others.
+    pub fn write(&mut self, mut block: SealedBlock) -> Result<(), SnapshotError> {
+        self.check_fit(&block)?;
+        let header = block.header.encode(&self.meta.id, self.offset);
+        block.bytes[..BLOCK_HEADER_LEN].copy_from_slice(&header);
+        let info = BlockInfo {
+            offset: self.offset,
+            header: block.header,
+        };
+        self.put(&block.bytes)?;
+        self.blocks.push(info);
+        self.totals.add(&info.header);
+        if self.offset - self.synced >= SYNC_EVERY_BYTES {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn check_fit(&self, block: &SealedBlock) -> Result<(), SnapshotError> {
+        let header = &block.header;
+        if header.kind.has_shard() && u32::from(header.shard) >= self.meta.shards {
+            return Err(SnapshotError::Unfit(
+                "a block of a shard that the head does not count",
+            ));
+        }
+        if matches!(header.kind, BlockKind::Regions | BlockKind::Databases) && self.meta.is_full() {
+            return Err(SnapshotError::Unfit("a full snapshot has no regions"));
+        }
+        if u32::from(block.db_max) >= self.meta.databases && header.kind != BlockKind::Functions {
+            return Err(SnapshotError::Unfit(
+                "a block with a database that the head does not count",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Completes the file, makes it durable and gives it its name. After an error from the last step, making the name
+    /// durable, the snapshot is complete and visible, but a power cut may take it back.
+    pub fn finish(mut self) -> Result<SnapshotInfo, SnapshotError> {
+        let end = footer::encode(&self.meta.id, self.offset, &self.blocks, &self.totals);
+        self.put(&end)?;
+        self.sync()?;
+        let from = self.temporary();
+        let path = self.folder.join(self.meta.file_name());
+        self.disk
+            .rename(&from, &path)
+            .map_err(SnapshotError::io(&from, "give its final name to"))?;
+        // Closed: from here on there is no temporary file to remove.
+        self.file = None;
+        self.disk
+            .sync_folder(&self.folder)
+            .map_err(SnapshotError::io(&self.folder, "sync the folder"))?;
+        Ok(SnapshotInfo {
+            path,
+            meta: self.meta.clone(),
+            file_bytes: self.offset,
+            totals: self.totals,
+        })
+    }
+
+    /// Gives up, and removes the temporary file.
+    pub fn abort(mut self) -> Result<(), SnapshotError> {
+        self.file = None;
+        let path = self.temporary();
+        self.disk
+            .remove(&path)
+            .map_err(SnapshotError::io(&path, "remove"))
+    }
+
+    fn temporary(&self) -> PathBuf {
+        temporary(&self.folder, &self.meta)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let path = self.temporary();
+        let file = self.usable(&path)?;
+        file.1
+            .write_at(bytes, file.0)
+            .map_err(SnapshotError::io(&path, "write"))
+            .inspect_err(|_| self.failed = true)?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), SnapshotError> {
+        let path = self.temporary();
+        let file = self.usable(&path)?;
+        file.1
+            .sync_data()
+            .map_err(SnapshotError::io(&path, "sync"))
+            .inspect_err(|_| self.failed = true)?;
+        self.synced = self.offset;
+        Ok(())
+    }
+
+    /// Where to go on, unless an earlier step failed: what a failed sync left behind is unknown.
+    fn usable(&mut self, path: &Path) -> Result<(u64, &mut Box<dyn DiskFile>), SnapshotError> {
+        match &mut self.file {
+            Some(file) if !self.failed => Ok((self.offset, file)),
+            _ => Err(SnapshotError::Io {
+                path: path.to_path_buf(),
+                action: "go on writing",
+                source: std::io::Error::other("an earlier write or sync failed"),
+            }),
+        }
+    }
+}
+
+impl Drop for SnapshotWriter {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // It may stay behind if this fails; the next start removes it.
+            let _ = self.disk.remove(&self.temporary());
+        }
+    }
+}
+
+impl fmt::Debug for SnapshotWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotWriter")
+            .field("meta", &self.meta)
+            .field("offset", &self.offset)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+fn temporary(folder: &Path, meta: &SnapshotMeta) -> PathBuf {
+    folder.join(meta.file_name() + TEMPORARY)
+}
+
+fn open_new(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, SnapshotError> {
+    disk.open(path, OpenMode::CreateNew)
+        .map_err(SnapshotError::io(path, "create"))
+}
+
+/// Makes the temporary file of the first name that is free, and dates the snapshot accordingly. Who holds the temporary
+/// file holds the name, so looking for a finished file comes second.
+fn open_unused(
+    disk: &dyn Disk,
+    folder: &Path,
+    meta: &mut SnapshotMeta,
+) -> Result<Box<dyn DiskFile>, SnapshotError> {
+    loop {
+        let path = temporary(folder, meta);
+        match disk.open(&path, OpenMode::CreateNew) {
+            Ok(file) => {
+                let names = disk.list(folder).map_err(SnapshotError::io(folder, "list"))?;
+                if !names.contains(&meta.file_name()) {
+                    return Ok(file);
+                }
+                drop(file);
+                disk.remove(&path).map_err(SnapshotError::io(&path, "remove"))?;
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => {
+                return Err(SnapshotError::Io {
+                    path,
+                    action: "create",
+                    source,
+                });
+            }
+        }
+        meta.created_ms = meta.created_ms.saturating_add(1000);
+    }
+}
