@@ -241,8 +241,12 @@ fn warnings_for_what_has_no_effect() {
         ("FLASHDB_SERVICE_HOST", "10.0.0.7"),
         ("OTHER", "x"),
     ];
-    let (store, warnings) =
-        read(&environment, "replica-read-only yes\nactivedefrag yes\nhz 10", &[]).expect("accepted");
+    let (store, warnings) = read(
+        &environment,
+        "replica-read-only yes\nactivedefrag yes\nhz 10",
+        &[],
+    )
+    .expect("accepted");
     assert_eq!(store.settings().port, 6379);
     assert!(!store.settings().activedefrag);
     assert_eq!(warnings.len(), 3, "{warnings:?}");

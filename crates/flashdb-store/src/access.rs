@@ -277,11 +277,11 @@ impl<'k> Access<'k> {
     fn used(&mut self, key: &[u8], place: Place) -> Option<&Entry> {
         let random = self.random_for_use();
         let (db, now_ms, policy) = (self.db, self.now_ms, self.policy);
-        let (entry, _) = self
+        let entry = self
             .held
             .shard_mut(place.shard)
             .database_mut(db)
-            .find_charged(key, place.hash)?;
+            .find_to_touch(key, place.hash)?;
         if policy.touch {
             let access = policy.usage.used(entry.access(), now_ms, || random);
             entry.set_access(access);
@@ -415,7 +415,7 @@ impl<'k> Access<'k> {
         let random = self.random_for_use();
         let (now_ms, policy) = (self.now_ms, self.policy);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
-        let Some((entry, _)) = database.find_charged(key, place.hash) else {
+        let Some(entry) = database.find_to_touch(key, place.hash) else {
             return Ok(Found::Absent);
         };
         if policy.expire && entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
@@ -535,11 +535,11 @@ impl<'k> Access<'k> {
         let access = entry.access();
         let at_ms = entry.expire_at_ms();
         self.put(&key, place, at_ms.map_or(Expiry::Clear, Expiry::At), |_| entry);
-        if let Some((entry, _)) = self
+        if let Some(entry) = self
             .held
             .shard_mut(place.shard)
             .database_mut(self.db)
-            .find_charged(&key, place.hash)
+            .find_to_touch(&key, place.hash)
         {
             entry.set_access(access);
         }
@@ -622,11 +622,11 @@ impl<'k> Access<'k> {
     /// Sets the access bits of `key` (RESTORE IDLETIME / FREQ).
     pub fn set_access_bits(&mut self, key: &[u8], access: u32) {
         let place = self.place(key);
-        if let Some((entry, _)) = self
+        if let Some(entry) = self
             .held
             .shard_mut(place.shard)
             .database_mut(self.db)
-            .find_charged(key, place.hash)
+            .find_to_touch(key, place.hash)
         {
             entry.set_access(access);
         }
@@ -702,12 +702,14 @@ impl<'k> Access<'k> {
         if database.volatile_fields_len() == 0 {
             return 0;
         }
+        let is_due =
+            |entry: &Entry| matches!(entry.object(), Some(Value::Hash(hash)) if hash.has_due(now_ms));
+        if !database.find(key, place.hash).is_some_and(is_due) {
+            return 0;
+        }
         let Some((entry, account)) = database.find_charged(key, place.hash) else {
             return 0;
         };
-        if !matches!(entry.object(), Some(Value::Hash(hash)) if hash.has_due(now_ms)) {
-            return 0;
-        }
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let mut hash = WriteGuard::<flashdb_types::hash::Hash>::new(entry, account);
         let removed = hash.take_expired(now_ms, max, |field| names.push(field.name.into()));
@@ -901,11 +903,7 @@ impl<'k> Access<'k> {
             }
             let database = shard.take_database(db);
             removed += database.len();
-            if later {
-                space.discard_database(database)
-            } else {
-                drop(database)
-            }
+            space.dispose(database, later);
         });
         self.effects.touched.append(&mut touched);
         removed

@@ -4,19 +4,23 @@
 //! The expiry sets hold hashes, not keys or pointers: eight bytes per volatile key, no aliasing,
 //! and sampling one costs one further table lookup.
 
+use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
 use flashdb_base::hash::hash_bytes;
-use flashdb_table::Table;
+use flashdb_table::{Change, Table};
 
 /// One shard's part of one database.
 pub struct Database {
-    table: Table<Entry>,
+    pub(crate) table: Table<Entry>,
     volatile: Table<u64>,
     volatile_fields: Table<u64>,
     bytes: usize,
+    /// What a running snapshot has yet to take of it.
+    pub(crate) capture: Option<Capture>,
+    pub(crate) origin: Option<Origin>,
 }
 
-fn entry_hash(entry: &Entry) -> u64 {
+pub(crate) fn entry_hash(entry: &Entry) -> u64 {
     hash_bytes(entry.key())
 }
 
@@ -28,6 +32,8 @@ impl Database {
             volatile: Table::new(),
             volatile_fields: Table::new(),
             bytes: 0,
+            capture: None,
+            origin: None,
         }
     }
 
@@ -81,15 +87,23 @@ impl Database {
         self.table.find(hash, |entry| entry.key() == key)
     }
 
-    /// The entry of `key` together with the byte account, which the caller settles.
+    /// The entry of `key`, to set its access bits and nothing else: no change for a snapshot.
+    #[inline]
+    pub(crate) fn find_to_touch(&mut self, key: &[u8], hash: u64) -> Option<&mut Entry> {
+        self.table.find_mut_unmarked(hash, |entry| entry.key() == key)
+    }
+
+    /// The entry of `key`, to be changed, together with the byte account, which the caller settles.
     #[inline]
     pub(crate) fn find_charged(&mut self, key: &[u8], hash: u64) -> Option<(&mut Entry, &mut usize)> {
+        self.announce(hash, Change::Update);
         let entry = self.table.find_mut(hash, |entry| entry.key() == key)?;
         Some((entry, &mut self.bytes))
     }
 
     /// Adds an entry whose key is absent.
     pub(crate) fn insert(&mut self, entry: Entry, hash: u64) -> (&mut Entry, &mut usize) {
+        self.announce(hash, Change::Insert);
         self.bytes += entry.memory_bytes();
         if entry.expire_at_ms().is_some() {
             self.volatile.insert_unique(hash, hash, |h| *h);
@@ -102,6 +116,7 @@ impl Database {
     /// False when the key is absent.
     #[inline]
     pub(crate) fn replace(&mut self, key: &[u8], hash: u64, change: impl FnOnce(Entry) -> Entry) -> bool {
+        self.announce(hash, Change::Update);
         let Some(slot) = self.table.find_mut(hash, |entry| entry.key() == key) else {
             return false;
         };
@@ -118,6 +133,7 @@ impl Database {
 
     /// Removes the entry of `key`.
     pub(crate) fn remove(&mut self, key: &[u8], hash: u64) -> Option<Entry> {
+        self.announce(hash, Change::Remove);
         let entry = self.table.remove(hash, |entry| entry.key() == key, entry_hash)?;
         self.bytes -= entry.memory_bytes();
         self.note_volatile(hash, entry.expire_at_ms().is_some(), false);

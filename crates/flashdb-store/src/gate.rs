@@ -10,23 +10,34 @@ use parking_lot::{Mutex, MutexGuard};
 #[repr(align(128))]
 struct Lane(Mutex<()>);
 
-/// One lane per core loop (and one for background threads).
+/// Lanes for background threads. They may share one, at the price of waiting for each other.
+const BACKGROUND_LANES: usize = 4;
+
+/// One lane per core loop, and a few for background threads.
 pub struct Gate {
     lanes: Box<[Lane]>,
+    loops: usize,
 }
 
 /// Proof of having entered by one lane, or of having closed all of them.
 pub struct GatePass<'g> {
-    _lanes: smallvec::SmallVec<[MutexGuard<'g, ()>; 1]>,
+    lanes: smallvec::SmallVec<[MutexGuard<'g, ()>; 1]>,
     exclusive: bool,
 }
 
 impl Gate {
-    /// A gate of `lanes` lanes.
-    pub fn new(lanes: usize) -> Self {
+    /// A gate of `loops` lanes for core loops, numbered from 0, and some for background threads.
+    pub fn new(loops: usize) -> Self {
+        let lanes = loops + BACKGROUND_LANES;
         Gate {
-            lanes: (0..lanes.max(1)).map(|_| Lane(Mutex::new(()))).collect(),
+            lanes: (0..lanes).map(|_| Lane(Mutex::new(()))).collect(),
+            loops,
         }
+    }
+
+    /// The lane that background thread number `thread` enters by.
+    pub fn background_lane(&self, thread: usize) -> usize {
+        self.loops + thread % BACKGROUND_LANES
     }
 
     /// Enters by lane `lane`; waits only while somebody has the gate closed.
@@ -35,7 +46,7 @@ impl Gate {
         let mut lanes = smallvec::SmallVec::new();
         lanes.push(self.lanes[lane].0.lock());
         GatePass {
-            _lanes: lanes,
+            lanes,
             exclusive: false,
         }
     }
@@ -43,7 +54,7 @@ impl Gate {
     /// Closes the gate: waits for every lane's batch to end. The caller is inside no lane.
     pub fn close(&self) -> GatePass<'_> {
         GatePass {
-            _lanes: self.lanes.iter().map(|lane| lane.0.lock()).collect(),
+            lanes: self.lanes.iter().map(|lane| lane.0.lock()).collect(),
             exclusive: true,
         }
     }
@@ -55,6 +66,11 @@ impl Gate {
 }
 
 impl GatePass<'_> {
+    /// Leaves in favour of somebody who waits for the lane, if anybody does: for those who come back at once.
+    pub fn leave_fairly(self) {
+        self.lanes.into_iter().for_each(MutexGuard::unlock_fair);
+    }
+
     /// Whether all lanes are closed.
     #[inline]
     pub fn is_exclusive(&self) -> bool {

@@ -3,13 +3,14 @@
 
 use crate::gate::Gate;
 use crate::shard::Shard;
+use crate::snapshot::SnapshotJob;
 use crate::value::Value;
 use flashdb_base::crc::key_slot;
 use flashdb_log::{Log, Lsn};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Shards that a command needs.
@@ -37,6 +38,10 @@ pub struct Keyspace {
     garbage: Mutex<Sender<Garbage>>,
     garbage_pending: AtomicUsize,
     garbage_freed: AtomicUsize,
+    /// The snapshot being taken.
+    pub(crate) snapshot: RwLock<Option<Arc<SnapshotJob>>>,
+    pub(crate) snapshotting: AtomicBool,
+    epochs: AtomicU64,
 }
 
 /// Frees what the core loops hand over; run on a thread of its own until the keyspace is gone.
@@ -44,8 +49,8 @@ pub struct Collector(Receiver<Garbage>);
 
 impl Keyspace {
     /// A keyspace of `shards` shards (a power of two, at most 16384) with `databases` databases,
-    /// entered by `lanes` core loops or other threads.
-    pub fn new(shards: usize, databases: usize, lanes: usize) -> (Self, Collector) {
+    /// entered by `loops` core loops (and by background threads).
+    pub fn new(shards: usize, databases: usize, loops: usize) -> (Self, Collector) {
         assert!(shards.is_power_of_two() && shards <= SLOTS && databases <= u16::MAX as usize);
         let (sender, receiver) = channel();
         let cell = |id: usize| {
@@ -58,11 +63,14 @@ impl Keyspace {
             shards: (0..shards).map(cell).collect(),
             slot_shift: (SLOTS / shards).trailing_zeros(),
             databases,
-            gate: Gate::new(lanes),
+            gate: Gate::new(loops),
             log: Arc::default(),
             garbage: Mutex::new(sender),
             garbage_pending: AtomicUsize::new(0),
             garbage_freed: AtomicUsize::new(0),
+            snapshot: RwLock::new(None),
+            snapshotting: AtomicBool::new(false),
+            epochs: AtomicU64::new(1),
         };
         (keyspace, Collector(receiver))
     }
@@ -91,6 +99,15 @@ impl Keyspace {
     /// The log, which effects are appended to whenever locks are released.
     pub fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    pub(crate) fn lock_shard(&self, shard: u16) -> MutexGuard<'_, Shard> {
+        self.shards[shard as usize].0.lock()
+    }
+
+    /// A number for an epoch, never used before.
+    pub(crate) fn next_epoch(&self) -> u64 {
+        self.epochs.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Locks one shard.

@@ -4,6 +4,7 @@
 //! by the server's `commit`.
 
 mod access;
+mod capture;
 mod database;
 mod effects;
 mod entry;
@@ -13,6 +14,9 @@ mod gate;
 mod keyspace;
 mod scan;
 mod shard;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_test;
 mod usage;
 mod value;
 mod write_guard;
@@ -26,6 +30,9 @@ pub use expiry::ExpiryPass;
 pub use gate::{Gate, GatePass};
 pub use keyspace::{Collector, Held, Keyspace, ShardSet};
 pub use shard::{Shard, WatchFlag};
+pub use snapshot::{
+    Coverage, Mode, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,
+};
 pub use usage::{Usage, idle_seconds, lfu, lru_seconds};
 pub use value::{StrRef, Typed, Value, ValueRef};
 pub use write_guard::WriteGuard;

@@ -9,7 +9,11 @@
 //!  cursor: | 0 ... | position, 16 bits | prefix, 24 bits |      0 is both the start and the end
 //! ```
 
+use core::ops::Range;
+
 use crate::hash::{POSITIONS, PREFIX_BITS, bucket_of_position, first_position, position, prefix};
+use crate::regions::prefixes_of;
+use crate::segment::Segment;
 use crate::table::Table;
 
 /// Positions in a row, unless the table is a single segment: about one bucket of a full-sized one.
@@ -19,6 +23,11 @@ const PREFIX_MASK: u64 = (1 << PREFIX_BITS) - 1;
 
 fn row_of(position: u32) -> u32 {
     position / ROW
+}
+
+/// The first position after the row of `position`.
+pub(crate) fn row_end(position: u32) -> u32 {
+    (row_of(position) + 1) * ROW
 }
 
 /// Whether a scan that has returned `cursor` has already passed entries of this hash.
@@ -34,6 +43,18 @@ impl<T> Table<T> {
     /// Entries present during the whole scan are visited exactly once; others at most once for each time they are
     /// inserted. Cursors use at most 40 bits; a made-up one skips entries and does no harm. A step may visit nothing.
     pub fn scan(&self, cursor: u64, hasher: impl Fn(&T) -> u64, mut visit: impl FnMut(&T)) -> u64 {
+        self.scan_buckets(cursor, &hasher, |_, _, _| true, |value, _| visit(value))
+    }
+
+    /// As [`Table::scan`], without a look at buckets that are not `wanted`: told by segment, number and the segment's
+    /// prefixes. `visit` gets each entry with its hash.
+    pub(crate) fn scan_buckets(
+        &self,
+        cursor: u64,
+        hasher: &impl Fn(&T) -> u64,
+        wanted: impl Fn(Segment<T>, usize, &Range<u32>) -> bool,
+        mut visit: impl FnMut(&T, u64),
+    ) -> u64 {
         let (start, prefix_start) = (cursor >> PREFIX_BITS, (cursor & PREFIX_MASK) as u32);
         if start >= u64::from(POSITIONS) || self.is_empty() {
             return 0;
@@ -49,18 +70,21 @@ impl<T> Table<T> {
         let end = if whole_bucket {
             first_position(first + 1, buckets)
         } else {
-            (row_of(start) + 1) * ROW
+            row_end(start)
         };
+        let prefixes = prefixes_of(segment, prefix_start);
         for bucket in first..=bucket_of_position(end - 1, buckets) {
-            segment.for_each_of_home(bucket, &hasher, &mut |value| {
+            if !wanted(segment, bucket, &prefixes) {
+                continue;
+            }
+            segment.for_each_of_home(bucket, hasher, &mut |value| {
                 let hash = hasher(value);
                 if (start..end).contains(&position(hash)) && prefix(hash) >= prefix_start {
-                    visit(value);
+                    visit(value, hash);
                 }
             });
         }
-        let span = PREFIX_BITS - u32::from(segment.header().local_depth);
-        let prefix_end = u64::from((prefix_start >> span) + 1) << span;
+        let prefix_end = u64::from(prefixes.end);
         if prefix_end <= PREFIX_MASK {
             return u64::from(start) << PREFIX_BITS | prefix_end;
         }

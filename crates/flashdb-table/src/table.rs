@@ -107,6 +107,14 @@ impl<T> Table<T> {
         Some(unsafe { &mut *bucket.slot(slot) })
     }
 
+    /// As [`Table::find_mut`], for what is no part of the data (when it was last used): no change in the current epoch.
+    #[inline]
+    pub fn find_mut_unmarked(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        let (bucket, slot) = self.directory.locate(hash).find(hash, eq)?;
+        // SAFETY: a found slot is occupied; the table is exclusively borrowed for as long as the result.
+        Some(unsafe { &mut *bucket.slot(slot) })
+    }
+
     /// Adds an entry that the caller knows to be absent. Amortised O(1); at worst one segment is split, for which
     /// `hasher` is called on its few hundred entries.
     #[inline]
