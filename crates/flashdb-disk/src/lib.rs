@@ -9,10 +9,12 @@
 //! bytes concerned, and a later sync that succeeds says nothing about them either.
 
 mod real;
+pub mod sim;
 #[cfg(test)]
 mod test_folder;
 
 pub use real::RealDisk;
+pub use sim::SimDisk;
 
 use std::fmt::Debug;
 use std::io;
