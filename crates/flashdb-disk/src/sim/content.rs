@@ -164,6 +164,11 @@ impl Content {
         self.unsynced_len.dirty = false;
     }
 
+    /// Whether all of it is durable.
+    pub fn is_settled(&self) -> bool {
+        self.unsynced.is_empty() && self.unsynced_len.versions.is_empty()
+    }
+
     /// Leaves what a power cut leaves; all of it is durable then.
     pub fn crash(&mut self, prng: &mut Prng) {
         let survival = Survival::draw(prng);

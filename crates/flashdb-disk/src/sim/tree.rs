@@ -194,7 +194,8 @@ impl Tree {
         for names in self.folders.values_mut() {
             Arc::make_mut(names).crash(prng);
         }
-        for content in self.files.values_mut() {
+        // A file that is durable already stays shared with the copies of this disk.
+        for content in self.files.values_mut().filter(|content| !content.is_settled()) {
             Arc::make_mut(content).crash(prng);
         }
         self.close_all();
