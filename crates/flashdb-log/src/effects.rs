@@ -184,7 +184,7 @@ fn body_at(bytes: &[u8]) -> usize {
 }
 
 #[inline]
-fn write_header(
+pub(crate) fn write_header(
     header: &mut [u8],
     kind: Kind,
     flags: u8,

@@ -1,15 +1,31 @@
 //! The write-ahead log: every change of the data as a record, in one total order.
 //!
 //! Reading order: `record` (what is logged, to the byte), `effects` (what a core loop collects before it gives up its locks),
-//! `log` (the shared end: LSNs, the buffer, what is durable). The format is drawn in `docs/formats/wal.md`.
+//! `log` (the shared end: LSNs, the buffer, what is durable), `segment` (the files), `writer` and the thread that drives it
+//! (`run`), `reader`, `repair` (after a crash, or damage), `archive` (old segments), `pmem` (persistent memory). The format is
+//! drawn in `docs/formats/wal.md`.
 
+pub mod archive;
 pub mod effects;
+pub mod error;
 pub mod log;
+pub mod pmem;
+pub mod reader;
 pub mod record;
+pub mod repair;
+pub mod run;
+pub mod segment;
+pub mod writer;
 
 pub use effects::EffectBuffer;
+pub use error::{LogDamage, LogError};
 pub use log::{FrameTap, Log, LogListener, SyncPolicy};
+pub use pmem::Medium;
+pub use reader::{KeptFrame, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, scan};
 pub use record::{Frame, FrameError, Kind, Record, Words};
+pub use run::RunningWriter;
+pub use segment::{HistoryId, SegmentInfo};
+pub use writer::{LogWriter, StepOutcome, WriterParts, WriterSettings, WriterStatus};
 
 /// Position of a frame in the log; the first frame has 1, 0 stands for "before everything".
 pub type Lsn = u64;

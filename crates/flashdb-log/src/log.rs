@@ -56,6 +56,8 @@ struct State {
     tap: Option<Arc<dyn FrameTap>>,
     /// The writer waits for work without a deadline.
     writer_sleeps: bool,
+    /// The writer is not to sleep: something else than frames waits for it.
+    kicked: bool,
     stopping: bool,
 }
 
@@ -96,6 +98,7 @@ impl Log {
                 next: last + 1,
                 tap: None,
                 writer_sleeps: false,
+                kicked: false,
                 stopping: false,
             }),
             work: Condvar::new(),
@@ -273,10 +276,11 @@ impl Log {
         }
     }
 
-    /// Waits until there is work, `deadline` has passed, or the log ends. False when it ends and nothing is left.
+    /// Waits until there is work, `deadline` has passed, the log ends, or [`Log::kick`]. False when it ends and nothing is
+    /// left.
     pub fn wait_for_work(&self, deadline: Option<Duration>) -> bool {
         let mut state = self.state.lock();
-        if state.bytes.is_empty() && !state.stopping {
+        if state.bytes.is_empty() && !state.stopping && !state.kicked {
             state.writer_sleeps = true;
             match deadline {
                 Some(deadline) => {
@@ -286,12 +290,21 @@ impl Log {
             }
             state.writer_sleeps = false;
         }
+        state.kicked = false;
         !(state.stopping && state.bytes.is_empty())
     }
 
-    /// `bytes` of what was taken were written.
-    pub fn written(&self, bytes: u64) {
-        self.backlog_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    /// Has [`Log::wait_for_work`] return once, at once, though there may be no frames: something else waits for the writer.
+    pub fn kick(&self) {
+        self.state.lock().kicked = true;
+        self.work.notify_one();
+    }
+
+    /// `bytes` of what was taken were written. Whether that ended a congestion; nobody else can end it, so none is missed.
+    pub fn written(&self, bytes: u64) -> bool {
+        let max = self.backlog_bytes_max.load(Ordering::Relaxed);
+        let before = self.backlog_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        before > max && before - bytes <= max
     }
 
     /// Everything up to `lsn` is durable.

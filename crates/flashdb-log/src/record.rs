@@ -106,6 +106,8 @@ kinds! {
     Command = 0x70;
     /// Several effects as one.
     Group = 0x71;
+    /// What was durable when, for those who look at damage; takes no LSN of its own. See `docs/formats/wal.md`.
+    Durable = 0x7D;
     /// First record of every segment: see `docs/formats/wal.md`.
     SegmentStart = 0x7E;
 }
@@ -140,6 +142,11 @@ impl Kind {
             kind.name()
                 .is_some_and(|known| name.eq_ignore_ascii_case(known.as_bytes()))
         })
+    }
+
+    /// Whether it is about the log itself and replayed by nobody.
+    pub fn is_internal(self) -> bool {
+        matches!(self, Kind::SegmentStart | Kind::Durable)
     }
 
     /// Whether the value is one string as it is.
@@ -290,8 +297,7 @@ impl<'a> Record<'a> {
 
     /// The words in the value. For kinds whose value is not words there are none.
     pub fn value_words(&self) -> Words<'a> {
-        let has_words =
-            !self.kind.has_plain_value() && !matches!(self.kind, Kind::Group | Kind::SegmentStart);
+        let has_words = !self.kind.has_plain_value() && self.kind != Kind::Group && !self.kind.is_internal();
         Words {
             rest: if has_words { self.value } else { &[] },
         }
@@ -381,12 +387,20 @@ impl<'a> Frame<'a> {
         if crc != u32_at(frame, 0) {
             return Err(FrameError::Checksum);
         }
+        Frame::read_again(frame)
+    }
+
+    /// Reads a frame whose checksum was found right before: for those who get it from a reader on another thread.
+    ///
+    /// # Errors
+    /// `Short` when the lengths reach beyond `bytes`, or when the record is malformed.
+    pub fn read_again(bytes: &'a [u8]) -> Result<Frame<'a>, FrameError> {
+        let len = frame_len(bytes)?;
+        let frame = bytes.get(..len).ok_or(FrameError::Short)?;
         let (record, rest) = Record::take(&frame[FRAME_PREFIX..])?;
         debug_assert!(rest.is_empty());
-        let mut lsn = [0; 8];
-        lsn.copy_from_slice(lsn_bytes);
         Ok(Frame {
-            lsn: Lsn::from_le_bytes(lsn),
+            lsn: lsn_at(frame),
             record,
             bytes_len: len,
         })
@@ -426,6 +440,19 @@ pub fn frame_len(bytes: &[u8]) -> Result<usize, FrameError> {
     }
     let body = &bytes[FRAME_PREFIX..];
     Ok(FRAME_HEADER + u32_at(body, 4) as usize + u32_at(body, 8) as usize)
+}
+
+/// The LSN field of the frame at the front of `bytes`, not checked. There are 12 bytes at least.
+#[inline]
+pub(crate) fn lsn_at(bytes: &[u8]) -> Lsn {
+    u64_at(bytes, 4)
+}
+
+#[inline]
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(number)
 }
 
 #[inline]

@@ -1,0 +1,116 @@
+//! What can go wrong with the log's files, always with the place: the world fails (`Io`), or the files are not what was
+//! written (`Damage`), not all there (`Gap`), or those of another data folder (`ForeignHistory`).
+
+use crate::Lsn;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a segment that cannot be what the writer wrote and synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDamage {
+    /// The segment's file.
+    pub path: PathBuf,
+    /// Where in it, in bytes (of the unpacked content, for an archived segment).
+    pub offset: u64,
+    /// LSN of the first frame that cannot be read.
+    pub lsn: Lsn,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The disk refused something.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried, in the infinitive.
+        attempt: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A segment is damaged.
+    Damage(LogDamage),
+    /// Frames are missing between those that were asked for and those that are there.
+    Gap {
+        /// LSN of the first frame missing.
+        wanted: Lsn,
+        /// LSN of the first frame behind the gap.
+        found: Lsn,
+        /// The segment behind the gap.
+        path: PathBuf,
+    },
+    /// A segment was written in another data folder.
+    ForeignHistory {
+        /// The segment's file.
+        path: PathBuf,
+    },
+    /// The log failed earlier, and needs [`LogWriter::reopen_after`](crate::LogWriter::reopen_after).
+    Failed,
+}
+
+impl LogError {
+    /// For `map_err`: the attempt that failed, and at which path.
+    pub(crate) fn io(path: &Path, attempt: &'static str) -> impl FnOnce(io::Error) -> LogError {
+        let path = path.to_path_buf();
+        move |source| LogError::Io {
+            path,
+            attempt,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for LogDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} is damaged at byte {} (LSN {}): {}",
+            self.path.display(),
+            self.offset,
+            self.lsn,
+            self.reason
+        )
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogError::Io {
+                path,
+                attempt,
+                source,
+            } => write!(f, "cannot {attempt} {}: {source}", path.display()),
+            LogError::Damage(damage) => damage.fmt(f),
+            LogError::Gap { wanted, found, path } => write!(
+                f,
+                "the log has a gap: LSN {wanted} to {} are missing before {}",
+                found - 1,
+                path.display()
+            ),
+            LogError::ForeignHistory { path } => {
+                write!(f, "{} belongs to another data folder's log", path.display())
+            }
+            LogError::Failed => f.write_str("the log failed earlier and was not reopened since"),
+        }
+    }
+}
+
+impl std::error::Error for LogError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LogError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<LogDamage> for LogError {
+    fn from(damage: LogDamage) -> Self {
+        LogError::Damage(damage)
+    }
+}

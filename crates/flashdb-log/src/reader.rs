@@ -1,0 +1,487 @@
+//! Reads the log in order, checked to the last bit: `scan` begins in the segment that has the first frame wanted, and goes
+//! on to the end of the last. Segments are mapped; frames are borrowed from the mapping, which others may keep alive.
+//!
+//! The last segment may end in something that a crash left behind, a *torn tail*; anything else that is not right is
+//! *damage*, and stops the scan with file and offset. The two are told apart by what can be proven to have been synced
+//! (`docs/formats/wal.md`): before the last segment everything, in it all that a later mark covers.
+
+use crate::archive::{self, Source};
+use crate::error::{LogDamage, LogError};
+use crate::record::{CONTINUES, FRAME_HEADER, FrameError, Kind};
+use crate::repair::next_frame;
+use crate::segment::{self, FRAMES_AT, HistoryId, Mark, SegmentStart};
+use crate::{Frame, Lsn};
+use flashdb_disk::{Disk, Mapped};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Places of damage kept in a report; the rest is only counted.
+const DAMAGES_KEPT: usize = 100;
+
+/// What to do at damage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDamage {
+    /// Stop with an error.
+    #[default]
+    Stop,
+    /// Leave out what is damaged and go on with the next frame that is sound.
+    Skip,
+}
+
+/// How to scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// Frames up to this one are not wanted: a snapshot covers them.
+    pub from: Lsn,
+    /// The history that the segments must have; `None` for that of the first one read.
+    pub history: Option<HistoryId>,
+    /// What to do at damage.
+    pub on_damage: OnDamage,
+    /// Whether archived segments are read where older frames are wanted.
+    pub archived: bool,
+}
+
+/// A frame as the scan comes by.
+#[derive(Clone, Copy)]
+pub struct Visited<'a> {
+    /// The frame, sound. It is an ordinary one.
+    pub frame: Frame<'a>,
+    /// Unix ms before which it was not written: the time of the last mark or segment beginning before it.
+    pub written_ms: u64,
+    mapped: &'a Mapped,
+    offset: usize,
+}
+
+impl Visited<'_> {
+    /// The frame with what it is borrowed from. Clones an `Arc`.
+    pub fn keep(&self) -> KeptFrame {
+        KeptFrame {
+            mapped: self.mapped.clone(),
+            offset: self.offset,
+        }
+    }
+}
+
+/// A frame that can be taken to another thread.
+#[derive(Clone)]
+pub struct KeptFrame {
+    mapped: Mapped,
+    offset: usize,
+}
+
+impl KeptFrame {
+    /// The frame. Its checksum is not computed again.
+    pub fn frame(&self) -> Frame<'_> {
+        Frame::read_again(&self.mapped.bytes()[self.offset..]).expect("the scan has read this frame")
+    }
+}
+
+/// How the last segment ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TailKind {
+    /// With a frame.
+    Whole,
+    /// With preallocated zeros.
+    Zeros,
+    /// With what a crash left behind, which never was acknowledged as durable.
+    Torn(String),
+    /// There is no valid beginning and no frame: a crash came while it was made.
+    Headless(String),
+}
+
+/// The end of the last segment. [`cut_tail`](crate::repair::cut_tail) has to make it durable before anything follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The segment's file.
+    pub path: PathBuf,
+    /// The segment's number.
+    pub segment: u64,
+    /// Where the last whole frame ends.
+    pub offset: u64,
+    /// Length of the file.
+    pub file_len: u64,
+    /// What is behind `offset`.
+    pub kind: TailKind,
+}
+
+/// What was left out of the scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Frames left out, by their LSNs.
+    pub frames: u64,
+    /// Bytes left out.
+    pub bytes: u64,
+    /// Places.
+    pub places: u64,
+    /// The first hundred of them.
+    pub damages: Vec<LogDamage>,
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanEnd {
+    /// LSN of the last frame in the log; `from` if that is larger or there is none.
+    pub last: Lsn,
+    /// Frames visited.
+    pub frames: u64,
+    /// Bytes of frames visited.
+    pub bytes: u64,
+    /// The segments' history; `None` if no segment was read.
+    pub history: Option<HistoryId>,
+    /// How the last segment ends; `None` if there is none, if it is archived, or if `visit` ended the scan.
+    pub tail: Option<Tail>,
+    /// What was left out; nothing unless the options allow it.
+    pub skipped: Skipped,
+    /// Whether `visit` ended the scan.
+    pub stopped: bool,
+}
+
+/// Calls `visit` for all frames of the log in `dir` behind `options.from`, in order and without gaps; a group that takes
+/// several frames is visited as a whole or not at all. The mappings live until the last [`KeptFrame`] is gone.
+///
+/// # Errors
+/// `Damage`, `Gap`, `ForeignHistory`, or `Io`.
+pub fn scan(
+    disk: &dyn Disk,
+    dir: &Path,
+    options: &ScanOptions,
+    visit: impl FnMut(&Visited<'_>) -> ControlFlow<()>,
+) -> Result<ScanEnd, LogError> {
+    let sources = archive::sources(disk, dir, options.archived)?;
+    let begin = first_needed(disk, &sources, options)?;
+    let mut scan = Scan {
+        disk,
+        options,
+        visit,
+        expected: options.from + 1,
+        placed: false,
+        end: ScanEnd {
+            history: options.history,
+            last: options.from,
+            ..ScanEnd::default()
+        },
+        written_ms: 0,
+        before: None,
+    };
+    let needed = &sources[begin..];
+    for (index, source) in needed.iter().enumerate() {
+        scan.segment(source, index + 1 == needed.len())?;
+        if scan.end.stopped {
+            break;
+        }
+    }
+    if scan.placed {
+        scan.end.last = scan.end.last.max(scan.expected - 1);
+    }
+    Ok(scan.end)
+}
+
+/// Index of the segment that has the first frame wanted: the last of those that begin early enough.
+fn first_needed(disk: &dyn Disk, sources: &[Source], options: &ScanOptions) -> Result<usize, LogError> {
+    let wanted = options.from + 1;
+    let mut earliest = None;
+    for (index, source) in sources.iter().enumerate().rev() {
+        let Some(start) = source.start(disk)? else {
+            continue;
+        };
+        if start.first <= wanted {
+            return Ok(index);
+        }
+        earliest = Some((index, start.first));
+    }
+    match earliest {
+        // A segment before it whose beginning cannot be read is the cause, and is reported.
+        Some((index @ 0, found)) if options.on_damage == OnDamage::Stop => Err(LogError::Gap {
+            wanted,
+            found,
+            path: sources[index].path.clone(),
+        }),
+        _ => Ok(0),
+    }
+}
+
+/// Why a segment is not read on.
+enum Stop {
+    /// `visit` wants no more.
+    Asked,
+    /// Bytes that are no frame. `hard` ones cannot come from a crash: their checksum fits.
+    Bad {
+        offset: usize,
+        hard: bool,
+        reason: String,
+    },
+    /// The end, and whether zeros follow.
+    End { offset: usize, zeros: bool },
+}
+
+fn bad(offset: usize, hard: bool, reason: impl ToString) -> Stop {
+    Stop::Bad {
+        offset,
+        hard,
+        reason: reason.to_string(),
+    }
+}
+
+struct Scan<'s, V> {
+    disk: &'s dyn Disk,
+    options: &'s ScanOptions,
+    visit: V,
+    /// LSN of the next frame.
+    expected: Lsn,
+    /// Whether `expected` comes from a segment.
+    placed: bool,
+    end: ScanEnd,
+    written_ms: u64,
+    /// The segment before and its length, for damage that shows only in what follows it.
+    before: Option<(PathBuf, u64)>,
+}
+
+impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
+    fn segment(&mut self, source: &Source, is_last: bool) -> Result<(), LogError> {
+        let mapped = match source.content(self.disk) {
+            Err(LogError::Damage(damage)) => {
+                return self.damage_at(damage.path, damage.offset, damage.reason);
+            }
+            content => content?,
+        };
+        let bytes = mapped.bytes();
+        let mut at = match self.enter(source, bytes, is_last)? {
+            Some(at) => at,
+            None => return Ok(()),
+        };
+        loop {
+            // Frames of a group that is not whole yet.
+            let mut group = Vec::new();
+            let stop = self.frames(&mapped, &mut at, &mut group);
+            let whole_until = group.first().map(|&offset: &usize| offset as u64);
+            // A group without its end counts for nothing.
+            self.expected -= group.len() as u64;
+            match stop {
+                Stop::Asked => self.end.stopped = true,
+                Stop::End { offset, zeros } if is_last => {
+                    let kind = match whole_until {
+                        Some(_) => TailKind::Torn("a transaction ends before its last record".into()),
+                        None if zeros => TailKind::Zeros,
+                        None => TailKind::Whole,
+                    };
+                    self.set_tail(source, bytes, whole_until.unwrap_or(offset as u64), kind);
+                }
+                Stop::End { offset, .. } => {
+                    if let Some(group_at) = whole_until {
+                        let reason = "a transaction ends before its last record".to_string();
+                        self.damage(source, group_at, reason)?;
+                    }
+                    self.before = Some((source.path.clone(), offset as u64));
+                }
+                Stop::Bad { offset, hard, reason } => {
+                    let lsn = self.expected + group.len() as u64;
+                    if is_last && !hard && !self.was_durable(&bytes[offset..], lsn) {
+                        let at = whole_until.unwrap_or(offset as u64);
+                        self.set_tail(source, bytes, at, TailKind::Torn(reason));
+                        break;
+                    }
+                    self.damage(source, offset as u64, reason)?;
+                    if let Some(next) = self.skip(bytes, offset) {
+                        at = next;
+                        continue;
+                    }
+                    if is_last {
+                        let kind = TailKind::Torn("nothing sound follows the damage".into());
+                        self.set_tail(source, bytes, offset as u64, kind);
+                    }
+                    self.before = Some((source.path.clone(), offset as u64));
+                }
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// Checks the beginning of a segment; where its frames begin, or `None` if it has none to read.
+    fn enter(&mut self, source: &Source, bytes: &[u8], is_last: bool) -> Result<Option<usize>, LogError> {
+        let start = match SegmentStart::decode(bytes, source.id) {
+            Ok(start) => start,
+            Err((offset, reason)) => {
+                let next = next_frame(bytes, offset.min(FRAMES_AT), self.expected);
+                if is_last && next.is_none() && !is_newer_version(bytes) {
+                    self.set_tail(source, bytes, 0, TailKind::Headless(reason));
+                    return Ok(None);
+                }
+                self.damage(source, offset as u64, reason)?;
+                self.before = Some((source.path.clone(), 0));
+                return Ok(self.skip(bytes, offset.min(FRAMES_AT)));
+            }
+        };
+        if *self.end.history.get_or_insert(start.history) != start.history {
+            return Err(LogError::ForeignHistory {
+                path: source.path.clone(),
+            });
+        }
+        self.written_ms = start.created_ms;
+        if !self.placed {
+            // Before the first wanted frame, or skipping: where it begins is where we are.
+            if start.first > self.expected {
+                self.end.skipped.frames += start.first - self.expected;
+            }
+            self.expected = start.first;
+            self.placed = true;
+        }
+        if start.first > self.expected {
+            let (path, offset) = self
+                .before
+                .clone()
+                .unwrap_or_else(|| (source.path.clone(), segment::HEADER_LEN as u64));
+            let reason = format!(
+                "LSN {} to {} are missing before {}",
+                self.expected,
+                start.first - 1,
+                source.path.display()
+            );
+            self.damage_at(path, offset, reason)?;
+            self.end.skipped.frames += start.first - self.expected;
+            self.expected = start.first;
+        } else if start.first < self.expected {
+            let reason = format!(
+                "it begins with LSN {} although {} is next",
+                start.first, self.expected
+            );
+            self.damage(source, segment::HEADER_LEN as u64, reason)?;
+        }
+        Ok(Some(FRAMES_AT))
+    }
+
+    /// Reads frames from `at` on, and leaves in `group` the offsets of those that wait for the rest of their group.
+    fn frames(&mut self, mapped: &Mapped, at: &mut usize, group: &mut Vec<usize>) -> Stop {
+        let bytes = mapped.bytes();
+        loop {
+            let rest = &bytes[*at..];
+            let header = &rest[..rest.len().min(FRAME_HEADER)];
+            if header.iter().all(|&byte| byte == 0) {
+                if rest.iter().any(|&byte| byte != 0) {
+                    return bad(*at, false, "zeros where a record should be");
+                }
+                let zeros = !rest.is_empty();
+                return Stop::End { offset: *at, zeros };
+            }
+            let frame = match Frame::read(rest) {
+                Ok(frame) => frame,
+                Err(error) => return bad(*at, matches!(error, FrameError::Malformed(_)), error),
+            };
+            match frame.record.kind {
+                Kind::Durable => match Mark::decode(&frame.record) {
+                    Ok(mark) if frame.lsn + 1 == self.expected && Some(mark.history) == self.end.history => {
+                        self.written_ms = mark.at_ms;
+                    }
+                    Ok(_) => return bad(*at, true, "a mark that belongs elsewhere"),
+                    Err(error) => return bad(*at, true, error),
+                },
+                Kind::SegmentStart => return bad(*at, true, "a segment begins within another"),
+                _ if frame.lsn != self.expected => {
+                    let reason = format!("LSN {} where {} is next", frame.lsn, self.expected);
+                    return bad(*at, true, reason);
+                }
+                _ => {
+                    self.expected += 1;
+                    if frame.record.flags & CONTINUES != 0 {
+                        group.push(*at);
+                    } else if self.deliver(mapped, group, *at, frame).is_break() {
+                        return Stop::Asked;
+                    }
+                }
+            }
+            *at += frame.bytes_len;
+        }
+    }
+
+    /// Visits a frame and those of its group before it.
+    fn deliver(
+        &mut self,
+        mapped: &Mapped,
+        group: &mut Vec<usize>,
+        offset: usize,
+        frame: Frame<'_>,
+    ) -> ControlFlow<()> {
+        if frame.lsn <= self.options.from {
+            group.clear();
+            return ControlFlow::Continue(());
+        }
+        for offset in group.drain(..) {
+            let frame = Frame::read_again(&mapped.bytes()[offset..]).expect("it was read right before");
+            self.visit(mapped, offset, frame)?;
+        }
+        self.visit(mapped, offset, frame)
+    }
+
+    fn visit(&mut self, mapped: &Mapped, offset: usize, frame: Frame<'_>) -> ControlFlow<()> {
+        self.end.frames += 1;
+        self.end.bytes += frame.bytes_len as u64;
+        (self.visit)(&Visited {
+            frame,
+            written_ms: self.written_ms,
+            mapped,
+            offset,
+        })
+    }
+
+    /// Whether the frame `lsn` was synced, by what the bytes behind it say.
+    fn was_durable(&self, behind: &[u8], lsn: Lsn) -> bool {
+        self.end
+            .history
+            .is_some_and(|history| Mark::find(behind, &history, lsn).is_some())
+    }
+
+    /// Where the next sound frame behind the damage at `offset` is; counts what is left out.
+    fn skip(&mut self, bytes: &[u8], offset: usize) -> Option<usize> {
+        let Some((next, lsn)) = next_frame(bytes, offset, self.expected) else {
+            self.end.skipped.bytes += (bytes.len() - offset) as u64;
+            return None;
+        };
+        self.end.skipped.bytes += (next - offset) as u64;
+        self.end.skipped.frames += lsn - self.expected;
+        self.expected = lsn;
+        self.placed = true;
+        Some(next)
+    }
+
+    fn damage(&mut self, source: &Source, offset: u64, reason: String) -> Result<(), LogError> {
+        self.damage_at(source.path.clone(), offset, reason)
+    }
+
+    fn damage_at(&mut self, path: PathBuf, offset: u64, reason: String) -> Result<(), LogError> {
+        let damage = LogDamage {
+            path,
+            offset,
+            lsn: self.expected,
+            reason,
+        };
+        if self.options.on_damage == OnDamage::Stop {
+            return Err(damage.into());
+        }
+        let skipped = &mut self.end.skipped;
+        skipped.places += 1;
+        if skipped.damages.len() < DAMAGES_KEPT {
+            skipped.damages.push(damage);
+        }
+        Ok(())
+    }
+
+    fn set_tail(&mut self, source: &Source, bytes: &[u8], offset: u64, kind: TailKind) {
+        if source.archived {
+            return;
+        }
+        self.end.tail = Some(Tail {
+            path: source.path.clone(),
+            segment: source.id,
+            offset,
+            file_len: bytes.len() as u64,
+            kind,
+        });
+    }
+}
+
+/// Whether a segment without a beginning that we know is one of a later version, which must not be taken for torn.
+fn is_newer_version(bytes: &[u8]) -> bool {
+    bytes.len() >= 6
+        && bytes[..4] == segment::MAGIC
+        && (segment::FORMAT_VERSION + 1..=64).contains(&u16::from_le_bytes([bytes[4], bytes[5]]))
+}

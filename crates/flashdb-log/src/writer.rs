@@ -1,0 +1,649 @@
+//! The one writer of the log, as a state machine: each `step` takes what was appended, writes it behind the active segment,
+//! syncs by policy and says what is durable. A thread drives it in the server (`run`), a seeded loop in the simulation.
+//!
+//! Frames, and groups of frames that count as one, are never split over segments. A segment is entered only after the one
+//! before it was synced whole and its own name and header are durable. After an error the segment is left alone for ever: what
+//! of it reached the disk is unknown, and a sync that fails once may claim success the next time.
+
+use crate::error::LogError;
+use crate::log::{Log, LogListener, SyncPolicy};
+use crate::pmem::Medium;
+use crate::record::{CONTINUES, FRAME_PREFIX, frame_len};
+use crate::segment::{self, FRAMES_AT, HistoryId, MARK_LEN, Mark, SegmentStart};
+use crate::{Lsn, SegmentInfo};
+use flashdb_disk::{Disk, DiskFile};
+use parking_lot::Mutex;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Zeros written at once when room is made ahead of the frames.
+const ZEROS: &[u8] = &[0; 1 << 20];
+/// Bytes between two marks while there is much to write ...
+const MARK_EVERY_BYTES: u64 = 64 << 10;
+/// ... and time between them while there is little.
+const MARK_EVERY_MS: u64 = 1000;
+/// Capacity of the exchanged buffer that is kept.
+const KEPT_BYTES: usize = 8 << 20;
+const SEGMENT_BYTES_MIN: u64 = 4096;
+
+/// What can be changed while the writer runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterSettings {
+    /// When written frames are synced.
+    pub policy: SyncPolicy,
+    /// Size at which a new segment is begun; only a frame larger than that makes a larger one.
+    pub segment_bytes: u64,
+    /// Age at which a new segment is begun, in seconds; 0 for none.
+    pub segment_age_s: u64,
+    /// Bytes kept written with zeros ahead of the frames, so that a sync need not change the file's extents; 0 for none.
+    pub preallocate_bytes: u64,
+    /// What segments are written through; for those begun from now on.
+    pub medium: Medium,
+}
+
+impl Default for WriterSettings {
+    fn default() -> Self {
+        WriterSettings {
+            policy: SyncPolicy::EveryMs(1000),
+            segment_bytes: 64 << 20,
+            segment_age_s: 0,
+            preallocate_bytes: 0,
+            medium: Medium::File,
+        }
+    }
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// There was nothing to write and no sync due.
+    Idle,
+    /// Frames were written, or synced.
+    Progress {
+        /// Bytes of frames written.
+        written_bytes: u64,
+        /// Whether everything written so far was synced.
+        synced: bool,
+    },
+    /// The log failed, now or before.
+    Failed,
+    /// It was closed.
+    Closed,
+}
+
+/// What the writer is at, for those who look on from other threads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriterStatus {
+    /// The segment being written.
+    pub active: Option<SegmentInfo>,
+    /// LSN of the last frame written.
+    pub written: Lsn,
+    /// Syncs so far.
+    pub syncs: u64,
+    /// How long the last sync took, in microseconds.
+    pub sync_us_last: u64,
+    /// Segments begun.
+    pub segments_begun: u64,
+    /// Why the log failed; `None` while it works.
+    pub failure: Option<String>,
+}
+
+/// What a writer works on.
+#[derive(Clone)]
+pub struct WriterParts {
+    /// Where the files are.
+    pub disk: Arc<dyn Disk>,
+    /// The data folder; segments are in its folder `wal`.
+    pub dir: PathBuf,
+    /// The data folder's history.
+    pub history: HistoryId,
+    /// What is written.
+    pub log: Arc<Log>,
+    /// Who is told.
+    pub listener: Arc<dyn LogListener>,
+}
+
+struct Active {
+    id: u64,
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    first: Lsn,
+    /// LSN of the last frame in it; `first - 1` while there is none.
+    last: Lsn,
+    created_ms: u64,
+    /// Where the next frame goes.
+    position: u64,
+    /// Up to where the file has blocks.
+    allocated: u64,
+    unsynced: bool,
+}
+
+impl Active {
+    fn has_frames(&self) -> bool {
+        self.last >= self.first
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+        self.file
+            .write_at(bytes, self.position)
+            .map_err(LogError::io(&self.path, "write to"))?;
+        self.position += bytes.len() as u64;
+        self.allocated = self.allocated.max(self.position);
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// Writes zeros until `target` has blocks.
+    fn allocate(&mut self, target: u64) -> Result<(), LogError> {
+        while self.allocated < target {
+            let len = (target - self.allocated).min(ZEROS.len() as u64);
+            self.file
+                .write_at(&ZEROS[..len as usize], self.allocated)
+                .map_err(LogError::io(&self.path, "make room in"))?;
+            self.allocated += len;
+        }
+        Ok(())
+    }
+
+    /// Gives back the zeros behind the last frame.
+    fn cut(&mut self) -> Result<(), LogError> {
+        if self.allocated > self.position {
+            self.file
+                .set_len(self.position)
+                .map_err(LogError::io(&self.path, "cut"))?;
+            self.allocated = self.position;
+            self.unsynced = true;
+        }
+        Ok(())
+    }
+}
+
+enum State {
+    Active(Active),
+    Failed,
+    Closed,
+}
+
+/// See the module's head.
+pub struct LogWriter {
+    parts: WriterParts,
+    settings: WriterSettings,
+    state: State,
+    next_id: u64,
+    /// Exchanged for the log's buffer.
+    spare: Vec<u8>,
+    last_sync_ms: u64,
+    marked: Marked,
+    status: Arc<Mutex<WriterStatus>>,
+}
+
+/// When the last mark was written, and what it said.
+#[derive(Default)]
+struct Marked {
+    durable: Lsn,
+    at_ms: u64,
+    /// Bytes written since.
+    bytes: u64,
+}
+
+impl LogWriter {
+    /// A writer that goes on after `after`, in a fresh segment: a segment that was there before is never appended to, so
+    /// nothing that a crash left behind its end can come back. Recovery has cut and synced the last one
+    /// ([`cut_tail`](crate::repair::cut_tail)).
+    ///
+    /// # Errors
+    /// When the segment cannot be made.
+    pub fn create(
+        parts: WriterParts,
+        settings: WriterSettings,
+        after: Lsn,
+        now_ms: u64,
+    ) -> Result<LogWriter, LogError> {
+        let folder = segment::folder(&parts.dir);
+        let disk = &parts.disk;
+        disk.create_folder(&folder)
+            .map_err(LogError::io(&folder, "make the folder"))?;
+        disk.sync_folder(&parts.dir)
+            .map_err(LogError::io(&parts.dir, "sync the folder"))?;
+        let next_id = segment::next_id(disk.as_ref(), &parts.dir)?;
+        let mut writer = LogWriter {
+            parts,
+            settings,
+            state: State::Failed,
+            next_id,
+            spare: Vec::new(),
+            last_sync_ms: now_ms,
+            marked: Marked::default(),
+            status: Arc::default(),
+        };
+        writer.begin_segment(after + 1, now_ms)?;
+        Ok(writer)
+    }
+
+    /// Takes, writes and syncs what there is to be. After an error the log is failed, and so says every step until
+    /// [`LogWriter::reopen_after`]; the error is in the status.
+    pub fn step(&mut self, now_ms: u64) -> StepOutcome {
+        match self.state {
+            State::Active(_) => {}
+            State::Failed => return StepOutcome::Failed,
+            State::Closed => return StepOutcome::Closed,
+        }
+        let outcome = self.try_step(now_ms);
+        match self.or_fail(outcome) {
+            Ok(outcome) => outcome,
+            Err(_) => StepOutcome::Failed,
+        }
+    }
+
+    /// Writes what there is and goes on in a new segment; nothing happens if the active one is still empty.
+    ///
+    /// # Errors
+    /// When the log failed, now or before.
+    pub fn rotate(&mut self, now_ms: u64) -> Result<(), LogError> {
+        let rotated = self
+            .write_pending(now_ms)
+            .and_then(|_| self.begin_next_segment(now_ms));
+        self.or_fail(rotated)
+    }
+
+    /// Ends in good order: everything is written and synced, and the segment says so, such that any later damage to it is
+    /// told apart from a crash.
+    ///
+    /// # Errors
+    /// When the log failed, now or before.
+    pub fn close(&mut self, now_ms: u64) -> Result<(), LogError> {
+        let closed = self.try_close(now_ms);
+        self.or_fail(closed)?;
+        self.state = State::Closed;
+        Ok(())
+    }
+
+    /// Goes on in a fresh segment after the log failed, or does nothing if it did not. A snapshot covers everything up to
+    /// `lsn` and is durable, and [`Log::heal`] has returned `lsn`.
+    ///
+    /// # Errors
+    /// When that fails too; the log is failed again.
+    pub fn reopen_after(&mut self, lsn: Lsn, now_ms: u64) -> Result<(), LogError> {
+        match self.state {
+            State::Active(_) => return Ok(()),
+            State::Closed => return Err(LogError::Failed),
+            State::Failed => {}
+        }
+        let begun = self.begin_segment(lsn + 1, now_ms);
+        self.or_fail(begun)?;
+        self.status.lock().failure = None;
+        self.parts.log.set_durable(lsn);
+        self.parts.listener.durable(lsn);
+        self.parts.listener.health_changed(false);
+        Ok(())
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &WriterSettings {
+        &self.settings
+    }
+
+    /// Changes the settings; they count from the next step on.
+    pub fn set_settings(&mut self, settings: WriterSettings) {
+        self.settings = settings;
+    }
+
+    /// The segments on the disk, in order, the active one last. Opens each file.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be read.
+    pub fn segments(&self) -> Result<Vec<SegmentInfo>, LogError> {
+        segment::list(self.parts.disk.as_ref(), &self.parts.dir)
+    }
+
+    /// The status, kept current by every step.
+    pub fn status(&self) -> Arc<Mutex<WriterStatus>> {
+        self.status.clone()
+    }
+
+    /// What the writer works on.
+    pub fn parts(&self) -> &WriterParts {
+        &self.parts
+    }
+
+    /// Milliseconds until a step is due although nothing is appended; `None` if none is.
+    pub fn idle_ms_max(&self, now_ms: u64) -> Option<u64> {
+        let State::Active(active) = &self.state else {
+            return None;
+        };
+        let sync = match self.settings.policy {
+            SyncPolicy::EveryMs(every) if active.unsynced => {
+                Some(every.saturating_sub(now_ms.saturating_sub(self.last_sync_ms)))
+            }
+            _ => None,
+        };
+        let age = (self.settings.segment_age_s > 0 && active.has_frames()).then(|| {
+            let age_ms = now_ms.saturating_sub(active.created_ms);
+            self.settings
+                .segment_age_s
+                .saturating_mul(1000)
+                .saturating_sub(age_ms)
+        });
+        match (sync, age) {
+            (Some(sync), Some(age)) => Some(sync.min(age)),
+            (sync, age) => sync.or(age),
+        }
+    }
+
+    // ---- steps ---------------------------------------------------------------------------------
+
+    fn try_step(&mut self, now_ms: u64) -> Result<StepOutcome, LogError> {
+        if self.is_old(now_ms) {
+            self.begin_next_segment(now_ms)?;
+        }
+        let written_bytes = self.write_pending(now_ms)?;
+        let synced = self.sync_is_due(now_ms);
+        if synced {
+            self.sync(now_ms)?;
+        }
+        self.allocate_ahead()?;
+        if written_bytes == 0 && !synced {
+            return Ok(StepOutcome::Idle);
+        }
+        self.note_status();
+        Ok(StepOutcome::Progress {
+            written_bytes,
+            synced,
+        })
+    }
+
+    fn try_close(&mut self, now_ms: u64) -> Result<(), LogError> {
+        self.write_pending(now_ms)?;
+        self.sync(now_ms)?;
+        // Only now may the mark claim that all of it is durable.
+        self.write_mark(now_ms)?;
+        self.active()?.cut()?;
+        self.sync(now_ms)?;
+        self.note_status();
+        Ok(())
+    }
+
+    /// Passes on what came of a step; an error fails the log.
+    fn or_fail<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
+        if let Err(error) = &result
+            && !matches!(self.state, State::Closed)
+            && !matches!(error, LogError::Failed)
+        {
+            self.state = State::Failed;
+            {
+                let mut status = self.status.lock();
+                status.failure = Some(error.to_string());
+                status.active = None;
+            }
+            self.parts.log.fail();
+            self.parts.listener.health_changed(true);
+            // The backlog is gone with the log.
+            self.parts.listener.drained();
+        }
+        result
+    }
+
+    fn active(&mut self) -> Result<&mut Active, LogError> {
+        match &mut self.state {
+            State::Active(active) => Ok(active),
+            _ => Err(LogError::Failed),
+        }
+    }
+
+    /// Takes and writes what was appended; how many bytes.
+    fn write_pending(&mut self, now_ms: u64) -> Result<u64, LogError> {
+        let next = self.active()?.last + 1;
+        let taken = self.parts.log.take(std::mem::take(&mut self.spare));
+        if taken.last > 0 {
+            if taken.first != next {
+                return Err(LogError::Gap {
+                    wanted: next,
+                    found: taken.first,
+                    path: self.active()?.path.clone(),
+                });
+            }
+            self.write_batch(&taken.bytes, taken.last, now_ms)?;
+        }
+        let bytes_len = taken.bytes.len() as u64;
+        if taken.bytes.capacity() <= KEPT_BYTES {
+            self.spare = taken.bytes;
+            self.spare.clear();
+        }
+        Ok(bytes_len)
+    }
+
+    fn write_batch(&mut self, mut rest: &[u8], last: Lsn, now_ms: u64) -> Result<(), LogError> {
+        let segment_bytes = self.settings.segment_bytes.max(SEGMENT_BYTES_MIN);
+        while !rest.is_empty() {
+            let active = self.active()?;
+            let room = segment_bytes.saturating_sub(active.position);
+            let (part, part_last) = if rest.len() as u64 <= room {
+                (rest.len(), last)
+            } else {
+                let (part, frames) = units_within(rest, room);
+                (part, active.last + frames)
+            };
+            let (part, part_last) = match part {
+                0 if active.has_frames() => {
+                    self.begin_next_segment(now_ms)?;
+                    continue;
+                }
+                // Larger than any segment: one of its own.
+                0 => {
+                    let (part, frames) = first_unit(rest);
+                    (part, active.last + frames)
+                }
+                part => (part, part_last),
+            };
+            if part as u64 + MARK_LEN as u64 <= room && self.mark_is_due(now_ms) {
+                self.write_mark(now_ms)?;
+            }
+            let active = self.active()?;
+            active.write(&rest[..part])?;
+            active.last = part_last;
+            self.marked.bytes += part as u64;
+            if self.parts.log.written(part as u64) {
+                self.parts.listener.drained();
+            }
+            rest = &rest[part..];
+        }
+        Ok(())
+    }
+
+    fn sync_is_due(&self, now_ms: u64) -> bool {
+        let State::Active(active) = &self.state else {
+            return false;
+        };
+        active.unsynced
+            && match self.settings.policy {
+                SyncPolicy::Always => true,
+                SyncPolicy::EveryMs(every) => has_passed(self.last_sync_ms, every, now_ms),
+                SyncPolicy::Never => false,
+            }
+    }
+
+    fn sync(&mut self, now_ms: u64) -> Result<(), LogError> {
+        let begun_us = flashdb_base::clock::monotonic_us();
+        let active = self.active()?;
+        active
+            .file
+            .sync_data()
+            .map_err(LogError::io(&active.path, "sync"))?;
+        active.unsynced = false;
+        let last = active.last;
+        self.last_sync_ms = now_ms;
+        self.parts.log.set_durable(last);
+        self.parts.listener.durable(last);
+        let mut status = self.status.lock();
+        status.syncs += 1;
+        status.sync_us_last = flashdb_base::clock::monotonic_us().saturating_sub(begun_us);
+        Ok(())
+    }
+
+    // ---- marks ---------------------------------------------------------------------------------
+
+    fn mark_is_due(&self, now_ms: u64) -> bool {
+        let late = has_passed(self.marked.at_ms, MARK_EVERY_MS, now_ms);
+        late || (self.marked.bytes >= MARK_EVERY_BYTES && self.parts.log.durable() > self.marked.durable)
+    }
+
+    fn write_mark(&mut self, now_ms: u64) -> Result<(), LogError> {
+        let mark = Mark {
+            durable: self.parts.log.durable(),
+            at_ms: now_ms,
+            history: self.parts.history,
+        };
+        let active = self.active()?;
+        let mut bytes = Vec::with_capacity(MARK_LEN);
+        mark.encode(active.last, &mut bytes);
+        active.write(&bytes)?;
+        self.marked = Marked {
+            durable: mark.durable,
+            at_ms: now_ms,
+            bytes: 0,
+        };
+        Ok(())
+    }
+
+    // ---- segments ------------------------------------------------------------------------------
+
+    fn is_old(&self, now_ms: u64) -> bool {
+        let State::Active(active) = &self.state else {
+            return false;
+        };
+        let age_ms = self.settings.segment_age_s.saturating_mul(1000);
+        age_ms > 0 && active.has_frames() && has_passed(active.created_ms, age_ms, now_ms)
+    }
+
+    /// Ends the active segment, all of it durable, and begins the next.
+    fn begin_next_segment(&mut self, now_ms: u64) -> Result<(), LogError> {
+        let active = self.active()?;
+        if !active.has_frames() {
+            return Ok(());
+        }
+        active.cut()?;
+        let next = active.last + 1;
+        self.sync(now_ms)?;
+        self.begin_segment(next, now_ms)
+    }
+
+    /// Makes a segment, durable with its name, and makes it the active one.
+    fn begin_segment(&mut self, first: Lsn, now_ms: u64) -> Result<(), LogError> {
+        let id = self.next_id;
+        // Never the same file twice, whatever becomes of it.
+        self.next_id += 1;
+        let path = segment::path(&self.parts.dir, id);
+        let start = SegmentStart {
+            id,
+            first,
+            history: self.parts.history,
+            created_ms: now_ms,
+        };
+        let begun = self.make_segment(&path, start);
+        if begun.is_err() {
+            // Best effort: a reader knows that a segment without a valid beginning holds nothing.
+            let _ = self.parts.disk.remove(&path);
+        }
+        self.state = State::Active(begun?);
+        self.status.lock().segments_begun += 1;
+        self.note_status();
+        Ok(())
+    }
+
+    fn make_segment(&self, path: &std::path::Path, start: SegmentStart) -> Result<Active, LogError> {
+        let disk = self.parts.disk.as_ref();
+        let segment_bytes = self.settings.segment_bytes.max(SEGMENT_BYTES_MIN);
+        let file = self
+            .settings
+            .medium
+            .create(disk, path, segment_bytes)
+            .map_err(LogError::io(path, "make"))?;
+        let mut active = Active {
+            id: start.id,
+            path: path.to_path_buf(),
+            file,
+            first: start.first,
+            last: start.first - 1,
+            created_ms: start.created_ms,
+            position: 0,
+            allocated: 0,
+            unsynced: false,
+        };
+        active.write(&start.encode())?;
+        debug_assert_eq!(active.position, FRAMES_AT as u64);
+        active.allocate(self.settings.preallocate_bytes.min(segment_bytes))?;
+        let synced: io::Result<()> = active.file.sync_data();
+        synced.map_err(LogError::io(path, "sync"))?;
+        active.unsynced = false;
+        let folder = segment::folder(&self.parts.dir);
+        disk.sync_folder(&folder)
+            .map_err(LogError::io(&folder, "sync the folder"))?;
+        Ok(active)
+    }
+
+    /// Makes some more room ahead. It is called when the replies are on their way, and made durable by the next sync.
+    fn allocate_ahead(&mut self) -> Result<(), LogError> {
+        let ahead = self.settings.preallocate_bytes;
+        let segment_bytes = self.settings.segment_bytes.max(SEGMENT_BYTES_MIN);
+        if ahead == 0 {
+            return Ok(());
+        }
+        let active = self.active()?;
+        let piece = ahead.min(ZEROS.len() as u64);
+        if active.allocated + piece <= active.position + ahead {
+            active.allocate((active.allocated + piece).min(segment_bytes))?;
+        }
+        Ok(())
+    }
+
+    fn note_status(&self) {
+        let State::Active(active) = &self.state else {
+            return;
+        };
+        let mut status = self.status.lock();
+        status.written = active.last;
+        status.active = Some(SegmentInfo {
+            id: active.id,
+            first: Some(active.first),
+            created_ms: active.created_ms,
+            bytes: active.position,
+        });
+    }
+}
+
+/// Whether `span_ms` have passed since `since_ms`; also when the clock was set back, so that nothing waits for it to
+/// come round again.
+fn has_passed(since_ms: u64, span_ms: u64, now_ms: u64) -> bool {
+    now_ms < since_ms || now_ms - since_ms >= span_ms
+}
+
+/// Bytes and frames of the first unit: a frame, or several of which all but the last say that the group goes on.
+fn first_unit(bytes: &[u8]) -> (usize, u64) {
+    let mut at = 0;
+    let mut frames = 0;
+    loop {
+        let len = frame_len(&bytes[at..]).expect("the log holds whole frames");
+        let goes_on = bytes[at + FRAME_PREFIX + 1] & CONTINUES != 0;
+        at += len;
+        frames += 1;
+        if !goes_on || at == bytes.len() {
+            return (at, frames);
+        }
+    }
+}
+
+/// Bytes and frames of as many units as `room` has place for.
+fn units_within(bytes: &[u8], room: u64) -> (usize, u64) {
+    let mut at = 0;
+    let mut frames = 0;
+    while at < bytes.len() {
+        let (len, count) = first_unit(&bytes[at..]);
+        if (at + len) as u64 > room {
+            break;
+        }
+        at += len;
+        frames += count;
+    }
+    (at, frames)
+}
