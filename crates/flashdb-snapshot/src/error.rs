@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::SnapshotId;
+
 /// Why a snapshot could not be written, read or removed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -62,6 +64,20 @@ pub enum SnapshotError {
     Unfit(&'static str),
     /// The writing was stopped on request.
     Stopped,
+    /// No snapshot has this id.
+    Unknown(SnapshotId),
+    /// The snapshot cannot be removed alone.
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// How many others build on it, directly or not.
+        dependents: usize,
+    },
+    /// The file is not the one any more that the catalog found.
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl SnapshotError {
@@ -109,6 +125,11 @@ impl fmt::Display for SnapshotError {
             Self::Compression(error) => write!(f, "cannot compress a block: {error}"),
             Self::Unfit(what) => write!(f, "cannot write the snapshot: {what}"),
             Self::Stopped => write!(f, "the snapshot was stopped"),
+            Self::Unknown(id) => write!(f, "there is no snapshot {id}"),
+            Self::InUse { path, dependents } => {
+                write!(f, "{dependents} other snapshots build on {}", path.display())
+            }
+            Self::Changed { path } => write!(f, "{} was replaced in the meantime", path.display()),
         }
     }
 }

@@ -8,28 +8,38 @@
 
 mod block;
 mod bytes;
+mod catalog;
+mod chain;
 mod codec;
+mod consolidate;
 mod entry;
 mod error;
 mod footer;
 mod meta;
 mod reader;
 mod region;
+mod retention;
 mod writer;
 
+#[cfg(test)]
+mod chain_test;
 #[cfg(test)]
 mod file_test;
 #[cfg(test)]
 mod test_disk;
 
 pub use block::{BlockBuilder, BlockKind, NO_SHARD, SealedBlock};
+pub use catalog::{BrokenFile, Catalog, Dependents};
+pub use chain::{Candidate, Chain, ChainReader, Rejection, WorkItem, load_order};
 pub use codec::{BlockBuffer, Compression, Sealer};
+pub use consolidate::consolidate;
 pub use entry::EntryRef;
 pub use error::SnapshotError;
 pub use footer::{BlockInfo, Totals};
 pub use meta::{Base, HistoryId, SnapshotId, SnapshotInfo, SnapshotMeta};
 pub use reader::{Block, SnapshotReader};
 pub use region::{Region, RegionSet};
+pub use retention::Retention;
 pub use writer::SnapshotWriter;
 
 /// Position in the log, as in `flashdb-log`: a snapshot of LSN n holds the effects of all frames up to n.

@@ -1,8 +1,8 @@
 //! The head of a snapshot's file: which state it holds, what it builds on, and how to read it. Its layout is drawn in
 //! `docs/formats/snapshot.md`; it ends with a checksum of its own, so that a catalog can be read without the content.
 //!
-//! The id names the *state*, not the file: a full snapshot that consolidation made of a chain has the id, LSN, time and name
-//! of the chain's newest file, and takes its place. So whatever builds on that state still does.
+//! The id names the *state*, not the file: a full snapshot that consolidation made of a chain has the id of the chain's
+//! newest file. So whatever builds on that state still does.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

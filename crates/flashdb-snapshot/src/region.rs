@@ -6,7 +6,7 @@
 //! aligned block of a power of two. The set keeps, for each size of block, the blocks in order, each with its ranges of
 //! positions; other ranges are cut into such blocks, 46 at most. A look-up is a binary search in each size that occurs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::bytes::{Cursor, put_varint};
@@ -81,14 +81,19 @@ impl Region {
 #[derive(Clone, Debug, Default)]
 pub struct RegionSet {
     databases: Vec<bool>,
-    tables: HashMap<(u16, u16), TableRegions>,
+    /// By shard; for each the databases with regions.
+    shards: Vec<Vec<(u16, TableRegions)>>,
 }
+
+/// Ranges of positions by block of prefixes.
+type Blocks = BTreeMap<PrefixBlock, Vec<Range<u32>>>;
 
 /// Collects regions in any order; they may overlap.
 #[derive(Debug, Default)]
 pub(crate) struct RegionSetBuilder {
     databases: Vec<bool>,
-    tables: HashMap<(u16, u16), BTreeMap<PrefixBlock, Vec<Range<u32>>>>,
+    /// By shard and database.
+    tables: BTreeMap<(u16, u16), Blocks>,
 }
 
 /// `2^(24 - depth)` prefixes, those that begin with the `depth` bits of `bits`.
@@ -124,20 +129,21 @@ impl RegionSetBuilder {
     }
 
     pub(crate) fn add(&mut self, db: u16, shard: u16, region: &Region) {
-        let table = self.tables.entry((db, shard)).or_default();
+        let table = self.tables.entry((shard, db)).or_default();
         for block in aligned_blocks(region.prefixes.clone()) {
             table.entry(block).or_default().push(region.positions.clone());
         }
     }
 
     pub(crate) fn build(self) -> RegionSet {
+        let mut shards: Vec<Vec<(u16, TableRegions)>> = Vec::new();
+        for ((shard, db), blocks) in self.tables {
+            shards.resize_with(shards.len().max(usize::from(shard) + 1), Vec::new);
+            shards[usize::from(shard)].push((db, TableRegions::new(blocks)));
+        }
         RegionSet {
             databases: self.databases,
-            tables: self
-                .tables
-                .into_iter()
-                .map(|(table, blocks)| (table, TableRegions::new(blocks)))
-                .collect(),
+            shards,
         }
     }
 }
@@ -165,15 +171,15 @@ fn aligned_blocks(prefixes: Range<u32>) -> impl Iterator<Item = PrefixBlock> {
 }
 
 impl RegionSet {
-    /// Whether the file speaks for a key of this hash. A look-up in a hash map, and a binary search for each size of
-    /// segment that the table had.
+    /// Whether the file speaks for a key of this hash. A look at each database that the shard has regions of, and a
+    /// binary search for each size of segment that the table had.
     #[inline]
     pub fn covers(&self, db: u16, shard: u16, hash: u64) -> bool {
         self.covers_database(db)
             || self
-                .tables
-                .get(&(db, shard))
-                .is_some_and(|table| table.covers(hash))
+                .shards
+                .get(usize::from(shard))
+                .is_some_and(|tables| tables.iter().any(|(of, table)| *of == db && table.covers(hash)))
     }
 
     /// Whether it speaks for the whole database.
@@ -181,15 +187,10 @@ impl RegionSet {
     pub fn covers_database(&self, db: u16) -> bool {
         self.databases.get(usize::from(db)).copied().unwrap_or(false)
     }
-
-    /// Whether it speaks for anything in this shard of the database.
-    pub fn touches(&self, db: u16, shard: u16) -> bool {
-        self.covers_database(db) || self.tables.contains_key(&(db, shard))
-    }
 }
 
 impl TableRegions {
-    fn new(blocks: BTreeMap<PrefixBlock, Vec<Range<u32>>>) -> Self {
+    fn new(blocks: Blocks) -> Self {
         let mut depths: Vec<DepthRegions> = Vec::new();
         for (block, mut positions) in blocks {
             let new_depth = depths.last().is_none_or(|last| last.depth != block.depth);

@@ -1,5 +1,5 @@
 //! Writing a snapshot: into a temporary file, synced, renamed, the folder synced. A snapshot has its final name only when
-//! all of it is durable; what a crash leaves behind is a temporary file, which the catalog removes at the next start.
+//! all of it is durable; what a crash leaves behind is a temporary file, which [`crate::Catalog::remove_stale`] removes.
 //!
 //! The writer puts sealed blocks one behind the other. It syncs every 32 MiB, so that the last sync does not have to wait
 //! for the whole file, and other syncs on the same disk not for it. After an error nothing is tried again.
@@ -38,25 +38,7 @@ pub struct SnapshotWriter {
 impl SnapshotWriter {
     /// Begins a snapshot in the data folder `dir`. No two snapshots of one LSN share a second: one whose name is taken is
     /// dated some seconds later.
-    pub fn create(disk: Arc<dyn Disk>, dir: &Path, meta: SnapshotMeta) -> Result<Self, SnapshotError> {
-        Self::begin(disk, dir, meta, false)
-    }
-
-    /// Begins a file that takes the place of the snapshot with the same name, when it is finished.
-    pub(crate) fn replace(
-        disk: Arc<dyn Disk>,
-        dir: &Path,
-        meta: SnapshotMeta,
-    ) -> Result<Self, SnapshotError> {
-        Self::begin(disk, dir, meta, true)
-    }
-
-    fn begin(
-        disk: Arc<dyn Disk>,
-        dir: &Path,
-        mut meta: SnapshotMeta,
-        replace: bool,
-    ) -> Result<Self, SnapshotError> {
+    pub fn create(disk: Arc<dyn Disk>, dir: &Path, mut meta: SnapshotMeta) -> Result<Self, SnapshotError> {
         meta.check().map_err(SnapshotError::Unfit)?;
         let sealer = Sealer::new(meta.compression).map_err(SnapshotError::Compression)?;
         let folder = dir.join(FOLDER);
@@ -64,11 +46,7 @@ impl SnapshotWriter {
             .map_err(SnapshotError::io(&folder, "create the folder"))?;
         disk.sync_folder(dir)
             .map_err(SnapshotError::io(dir, "sync the folder"))?;
-        let file = if replace {
-            open_new(&*disk, &temporary(&folder, &meta))?
-        } else {
-            open_unused(&*disk, &folder, &mut meta)?
-        };
+        let file = open_unused(&*disk, &folder, &mut meta)?;
         let mut writer = Self {
             disk,
             folder,
@@ -146,22 +124,23 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Completes the file, makes it durable and gives it its name. After an error from the last step, making the name
-    /// durable, the snapshot is complete and visible, but a power cut may take it back.
+    /// Completes the file, makes it durable and gives it its name. After an error nobody may rely on it; it has no name then,
+    /// unless a power cut brings back the one that could not be made durable.
     pub fn finish(mut self) -> Result<SnapshotInfo, SnapshotError> {
         let end = footer::encode(&self.meta.id, self.offset, &self.blocks, &self.totals);
         self.put(&end)?;
         self.sync()?;
         let from = self.temporary();
         let path = self.folder.join(self.meta.file_name());
-        self.disk
-            .rename(&from, &path)
-            .map_err(SnapshotError::io(&from, "give its final name to"))?;
+        let renamed = self.disk.rename(&from, &path);
+        renamed.map_err(SnapshotError::io(&from, "give its final name to"))?;
         // Closed: from here on there is no temporary file to remove.
         self.file = None;
-        self.disk
-            .sync_folder(&self.folder)
-            .map_err(SnapshotError::io(&self.folder, "sync the folder"))?;
+        if let Err(error) = self.disk.sync_folder(&self.folder) {
+            // A later sync would not make the name durable. As long as it is there, older snapshots would be given up for it.
+            let _ = self.disk.remove(&path);
+            return Err(SnapshotError::io(&self.folder, "sync the folder")(error));
+        }
         Ok(SnapshotInfo {
             path,
             meta: self.meta.clone(),
@@ -239,11 +218,6 @@ impl fmt::Debug for SnapshotWriter {
 
 fn temporary(folder: &Path, meta: &SnapshotMeta) -> PathBuf {
     folder.join(meta.file_name() + TEMPORARY)
-}
-
-fn open_new(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, SnapshotError> {
-    disk.open(path, OpenMode::CreateNew)
-        .map_err(SnapshotError::io(path, "create"))
 }
 
 /// Makes the temporary file of the first name that is free, and dates the snapshot accordingly. Who holds the temporary

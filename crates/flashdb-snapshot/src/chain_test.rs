@@ -1,0 +1,617 @@
+//! Chains, catalog, retention and consolidation against a model: random edits, cut into full and incremental snapshots
+//! whose regions are random but right; every state that the catalog offers must be the one that was cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use flashdb_base::prng::{Prng, splitmix64};
+
+use crate::meta::test_meta;
+use crate::test_disk::MemoryDisk;
+use crate::{
+    Base, BlockBuffer, BlockBuilder, Catalog, Chain, ChainReader, Compression, Dependents, EntryRef,
+    HistoryId, Lsn, Region, Rejection, Retention, SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta,
+    SnapshotReader, SnapshotWriter, consolidate, load_order,
+};
+
+const DIR: &str = "/d";
+const SHARDS: u16 = 4;
+const DATABASES: u16 = 3;
+
+/// Database and key; value.
+type State = BTreeMap<(u16, Vec<u8>), u64>;
+
+fn hash(seed: &[u8], key: &[u8]) -> u64 {
+    let mut state = u64::from(crc32c::crc32c_append(crc32c::crc32c(seed), key));
+    splitmix64(&mut state)
+}
+
+fn shard_of(key: &[u8]) -> u16 {
+    (crc32c::crc32c(key) % u32::from(SHARDS)) as u16
+}
+
+/// A region around this hash: a segment and a bucket of some size.
+fn region_around(prng: &mut Prng, hash: u64) -> Region {
+    let (prefix, position) = ((hash >> 40) as u32, (hash >> 16) as u32 & 0xffff);
+    let size = 1 << (10 + prng.below(12));
+    let start = prefix / size * size;
+    let positions = position / 4096 * 4096;
+    Region {
+        prefixes: start..start + size,
+        positions: positions..positions + 4096,
+    }
+}
+
+struct World {
+    prng: Prng,
+    disk: Arc<MemoryDisk>,
+    lsn: Lsn,
+    state: State,
+    /// What was cut, by id.
+    cuts: BTreeMap<SnapshotId, State>,
+    functions: BTreeMap<SnapshotId, u64>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self {
+            prng: Prng::from_seed(seed),
+            disk: Arc::default(),
+            lsn: 0,
+            state: State::new(),
+            cuts: BTreeMap::new(),
+            functions: BTreeMap::new(),
+        }
+    }
+
+    fn edit(&mut self, edits: u64) {
+        for _ in 0..edits {
+            let db = self.prng.below(DATABASES.into()) as u16;
+            let key = (db, format!("key:{}", self.prng.below(2000)).into_bytes());
+            match self.prng.below(200) {
+                0 => self.state.retain(|(of, _), _| *of != db),
+                1..60 => drop(self.state.remove(&key)),
+                _ => drop(self.state.insert(key, self.prng.next_u64())),
+            }
+            self.lsn += 1;
+        }
+    }
+
+    fn meta(&mut self, base: Option<Base>) -> SnapshotMeta {
+        let mut id = [0; 16];
+        self.prng.fill(&mut id);
+        SnapshotMeta {
+            id: SnapshotId(id),
+            lsn: self.lsn,
+            base,
+            created_ms: 1_700_000_000_000 + self.lsn.cast_signed() * 100,
+            kept: self.prng.below(8) == 0,
+            hash_seed: vec![self.prng.below(2) as u8],
+            compression: [Compression::None, Compression::Lz4][self.prng.below(2) as usize],
+            ..test_meta()
+        }
+    }
+
+    fn full(&mut self) -> SnapshotInfo {
+        let meta = self.meta(None);
+        self.write(meta, &[], &BTreeSet::new())
+    }
+
+    fn incremental(&mut self, base: &SnapshotInfo) -> SnapshotInfo {
+        let meta = self.meta(Some(Base {
+            id: base.meta.id,
+            lsn: base.meta.lsn,
+        }));
+        let before = self.cuts[&base.meta.id].clone();
+        let (mut regions, mut databases) = (Vec::new(), BTreeSet::new());
+        for (key, now) in self
+            .state
+            .iter()
+            .map(|(key, value)| (key, Some(value)))
+            .chain(before.keys().map(|key| (key, None)))
+        {
+            if now == before.get(key) || (now.is_none() && self.state.contains_key(key)) {
+                continue;
+            }
+            if self.prng.below(3000) == 0 {
+                databases.insert(key.0);
+            }
+            let region = region_around(&mut self.prng, hash(&meta.hash_seed, &key.1));
+            regions.push((key.0, shard_of(&key.1), region));
+        }
+        self.write(meta, &regions, &databases)
+    }
+
+    /// Writes what lies in the regions, or everything if the snapshot is full.
+    fn write(
+        &mut self,
+        meta: SnapshotMeta,
+        regions: &[(u16, u16, Region)],
+        databases: &BTreeSet<u16>,
+    ) -> SnapshotInfo {
+        let library = self.prng.next_u64();
+        let mut writer = SnapshotWriter::create(self.disk.clone(), Path::new(DIR), meta.clone()).unwrap();
+        writer
+            .append(&mut BlockBuilder::functions(&library.to_le_bytes()))
+            .unwrap();
+        let mut whole = BlockBuilder::databases();
+        assert!(databases.iter().all(|&db| whole.push_database(db)));
+        writer.append(&mut whole).unwrap();
+        for shard in 0..SHARDS {
+            let mut of_shard = BlockBuilder::regions(shard);
+            for (db, _, region) in regions.iter().filter(|(_, of, _)| *of == shard) {
+                assert!(of_shard.push_region(*db, region));
+            }
+            writer.append(&mut of_shard).unwrap();
+            let mut builder = BlockBuilder::entries(shard);
+            for ((db, key), value) in self.state.iter().filter(|((_, key), _)| shard_of(key) == shard) {
+                let hash = hash(&meta.hash_seed, key);
+                let holds = |(of, in_shard, region): &(u16, u16, Region)| {
+                    of == db && *in_shard == shard && region.contains(hash)
+                };
+                if meta.is_full() || databases.contains(db) || regions.iter().any(holds) {
+                    if builder.len() > 2000 {
+                        writer.append(&mut builder).unwrap();
+                    }
+                    assert!(builder.push_entry(&entry(*db, key, &value.to_le_bytes())));
+                }
+            }
+            writer.append(&mut builder).unwrap();
+        }
+        let info = writer.finish().unwrap();
+        self.cuts.insert(meta.id, self.state.clone());
+        self.functions.insert(meta.id, library);
+        info
+    }
+
+    fn catalog(&self) -> Catalog {
+        Catalog::open(self.disk.clone(), Path::new(DIR)).unwrap()
+    }
+
+    fn open(&self, chain: &Chain) -> ChainReader<impl Fn(&[u8], &[u8]) -> u64 + use<>> {
+        ChainReader::open(&*self.disk, chain, hash).unwrap()
+    }
+
+    fn check_chain(&self, chain: &Chain) {
+        let reader = self.open(chain);
+        let id = chain.newest().meta.id;
+        assert_eq!(load(&reader).unwrap(), self.cuts[&id], "{id}");
+        let functions = reader.functions().unwrap().unwrap();
+        assert_eq!(functions, self.functions[&id].to_le_bytes());
+    }
+
+    /// Each snapshot that is there can be loaded, and is what was cut.
+    fn check_all(&self) {
+        let catalog = self.catalog();
+        assert!(catalog.broken().is_empty());
+        let candidates = load_order(&catalog, Lsn::MAX, Some(test_meta().history));
+        assert_eq!(candidates.len(), catalog.snapshots().len());
+        for candidate in &candidates {
+            let chain = candidate.chain.as_ref().unwrap();
+            assert!(chain.files().last().unwrap().meta.is_full());
+            self.check_chain(chain);
+        }
+        let lsns: Vec<_> = candidates.iter().map(|candidate| candidate.lsn).collect();
+        assert!(lsns.is_sorted_by(|left, right| left >= right));
+    }
+}
+
+fn entry<'a>(db: u16, key: &'a [u8], payload: &'a [u8]) -> EntryRef<'a> {
+    EntryRef {
+        db,
+        key,
+        expire_at_ms: None,
+        access: 0,
+        raw: false,
+        value_type: 0,
+        payload,
+    }
+}
+
+fn load(reader: &ChainReader<impl Fn(&[u8], &[u8]) -> u64>) -> Result<State, SnapshotError> {
+    let mut state = State::new();
+    let mut buffer = BlockBuffer::new();
+    for item in reader.work_items() {
+        reader.read(item, &mut buffer, |entry| {
+            let value = u64::from_le_bytes(entry.payload.try_into().unwrap());
+            let before = state.insert((entry.db, entry.key.to_vec()), value);
+            assert_eq!(before, None, "a key comes once");
+            assert_eq!(reader.shard(item), shard_of(entry.key));
+            Ok::<_, SnapshotError>(())
+        })?;
+    }
+    Ok(state)
+}
+
+/// A full snapshot and three incrementals, each on the one before.
+fn world_of_four(seed: u64) -> (World, Vec<SnapshotInfo>) {
+    let mut world = World::new(seed);
+    world.edit(500);
+    let mut infos = vec![world.full()];
+    for _ in 0..3 {
+        world.edit(40);
+        let info = world.incremental(infos.last().unwrap());
+        infos.push(info);
+    }
+    (world, infos)
+}
+
+fn first_chain(catalog: &Catalog, target: Lsn) -> Chain {
+    load_order(catalog, target, None).remove(0).chain.unwrap()
+}
+
+#[test]
+fn every_state_comes_back_through_edits_consolidation_and_removal() {
+    for seed in 0..6 {
+        let mut world = World::new(seed);
+        let mut last: Option<SnapshotInfo> = None;
+        for _ in 0..24 {
+            let edits = world.prng.below(300);
+            world.edit(edits);
+            let base = match world.prng.below(8) {
+                0 => None,
+                // A branch: another way on from some earlier state.
+                1 => {
+                    let catalog = world.catalog();
+                    let index = world.prng.below(catalog.snapshots().len().max(1) as u64) as usize;
+                    catalog.snapshots().get(index).cloned()
+                }
+                _ => last.filter(|info| world.catalog().find(info.meta.id).is_some()),
+            };
+            last = Some(match base {
+                Some(base) => world.incremental(&base),
+                None => world.full(),
+            });
+            let catalog = world.catalog();
+            let index = world.prng.below(catalog.snapshots().len() as u64) as usize;
+            let some = catalog.snapshots()[index].clone();
+            match world.prng.below(8) {
+                0..3 => consolidate_at(&world, some.meta.lsn),
+                3 => drop(world.catalog().delete(some.meta.id, Dependents::Remove).unwrap()),
+                4 => {
+                    let chains = world.prng.below(3) as usize;
+                    let reach_back_to = (world.prng.below(2) == 0).then_some(some.meta.lsn);
+                    retain(
+                        &world,
+                        Retention {
+                            chains,
+                            reach_back_to,
+                        },
+                    );
+                }
+                _ => {}
+            }
+            world.check_all();
+        }
+    }
+}
+
+fn consolidate_at(world: &World, target: Lsn) {
+    let chain = first_chain(&world.catalog(), target);
+    let count = world.catalog().snapshots().len();
+    let reader = world.open(&chain);
+    let compression = Compression::Zstd { level: 1 };
+    let info = consolidate(world.disk.clone(), Path::new(DIR), &reader, compression, || false).unwrap();
+    assert!(info.meta.is_full());
+    assert_eq!(
+        (info.meta.id, info.meta.lsn),
+        (chain.newest().meta.id, chain.lsn())
+    );
+    let catalog = world.catalog();
+    assert_eq!(catalog.find(info.meta.id).unwrap().path, info.path);
+    let added = usize::from(chain.files().len() > 1);
+    assert_eq!(catalog.snapshots().len(), count + added);
+    world.check_chain(&first_chain(&world.catalog(), target));
+    // A reader that was opened before still has the old file.
+    assert_eq!(load(&reader).unwrap(), world.cuts[&info.meta.id]);
+}
+
+fn retain(world: &World, retention: Retention) {
+    let before = world.catalog();
+    let kept: Vec<_> = before
+        .snapshots()
+        .iter()
+        .filter(|info| info.meta.kept)
+        .map(|info| info.meta.id)
+        .collect();
+    let mut catalog = world.catalog();
+    catalog.retain(retention).unwrap();
+    let after = world.catalog();
+    let ids = |catalog: &Catalog| {
+        catalog
+            .snapshots()
+            .iter()
+            .map(|info| info.meta.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&catalog), ids(&after));
+    assert!(
+        kept.iter().all(|&id| after.find(id).is_some()),
+        "what was made by hand stays"
+    );
+    assert_eq!(ids(&before)[0], ids(&after)[0], "the newest stays");
+    if let Some(lsn) = retention.reach_back_to {
+        let reaches = |catalog: &Catalog| {
+            load_order(catalog, lsn, None)
+                .iter()
+                .any(|candidate| candidate.chain.is_ok())
+        };
+        assert_eq!(reaches(&before), reaches(&after));
+    }
+    assert!(catalog.retain(retention).unwrap().is_empty(), "once is enough");
+}
+
+#[test]
+fn retention_keeps_the_newest_chains_and_what_was_made_by_hand() {
+    let mut world = World::new(77);
+    let mut infos = Vec::new();
+    let mut names = Vec::new();
+    // F: full, i: incremental on the one before, K and k: kept.
+    for kind in "FiFkiKFiFi".chars() {
+        world.edit(50);
+        let base = infos.last().filter(|_| kind.is_lowercase());
+        let base = base.map(|info: &SnapshotInfo| Base {
+            id: info.meta.id,
+            lsn: info.meta.lsn,
+        });
+        let mut meta = world.meta(base);
+        meta.kept = kind.eq_ignore_ascii_case(&'k');
+        let everything = if base.is_some() {
+            (0..DATABASES).collect()
+        } else {
+            BTreeSet::new()
+        };
+        infos.push(world.write(meta, &[], &everything));
+        names.push(kind);
+    }
+    let left = |world: &World| -> Vec<usize> {
+        let catalog = world.catalog();
+        (0..infos.len())
+            .filter(|&index| catalog.find(infos[index].meta.id).is_some())
+            .collect()
+    };
+    let keep = |chains, reach_back_to| {
+        drop(
+            world
+                .catalog()
+                .retain(Retention {
+                    chains,
+                    reach_back_to,
+                })
+                .unwrap(),
+        )
+    };
+    keep(4, None);
+    assert_eq!(
+        left(&world),
+        (0..10).collect::<Vec<_>>(),
+        "four chains, and one by hand that does not count"
+    );
+    keep(3, Some(infos[1].meta.lsn));
+    assert_eq!(
+        left(&world),
+        (0..10).collect::<Vec<_>>(),
+        "the first reaches back"
+    );
+    keep(3, None);
+    assert_eq!(left(&world), [2, 3, 4, 5, 6, 7, 8, 9]);
+    keep(0, None);
+    assert_eq!(left(&world), [2, 3, 5, 8, 9], "with what the kept one builds on");
+    world.check_all();
+}
+
+#[test]
+fn a_snapshot_that_others_build_on_is_not_removed_alone() {
+    let (world, infos) = world_of_four(1);
+    let mut catalog = world.catalog();
+    let refused = catalog.delete(infos[1].meta.id, Dependents::Refuse).unwrap_err();
+    assert!(
+        matches!(refused, SnapshotError::InUse { dependents: 2, .. }),
+        "{refused}"
+    );
+    let removed = catalog.delete(infos[1].meta.id, Dependents::Remove).unwrap();
+    let expected: Vec<_> = infos[1..].iter().rev().map(|info| info.path.clone()).collect();
+    assert_eq!(removed, expected, "newest first");
+    assert_eq!(catalog.snapshots().len(), 1);
+    catalog.delete(infos[0].meta.id, Dependents::Refuse).unwrap();
+    assert!(world.catalog().snapshots().is_empty());
+    assert!(matches!(
+        catalog.delete(infos[0].meta.id, Dependents::Refuse),
+        Err(SnapshotError::Unknown(_))
+    ));
+}
+
+#[test]
+fn labels_are_found_and_stale_files_removed() {
+    let mut world = World::new(2);
+    for label in ["", "a", "b", "a"] {
+        world.edit(10);
+        let meta = SnapshotMeta {
+            label: label.to_owned(),
+            ..world.meta(None)
+        };
+        world.write(meta, &[], &BTreeSet::new());
+    }
+    let catalog = world.catalog();
+    assert_eq!(catalog.find_label("a").unwrap().meta.lsn, 40);
+    assert_eq!(catalog.find_label("b").unwrap().meta.lsn, 30);
+    assert!(catalog.find_label("").is_none() && catalog.find_label("c").is_none());
+    let stale = Path::new("/d/snapshots/snapshot-1-1.fsnap.tmp");
+    world.disk.put(stale, b"half".to_vec());
+    assert_eq!(world.catalog().snapshots().len(), 4);
+    assert_eq!(
+        Catalog::remove_stale(&*world.disk, Path::new(DIR)).unwrap(),
+        [stale]
+    );
+    assert!(
+        Catalog::remove_stale(&*world.disk, Path::new(DIR))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn candidates_come_in_order_with_reasons() {
+    let (world, infos) = world_of_four(3);
+    let history = Some(test_meta().history);
+    let good = world.disk.content(&infos[2].path);
+    let mut bad = good.clone();
+    bad[20] ^= 1;
+    world.disk.put(&infos[2].path, bad);
+    let candidates = load_order(&world.catalog(), Lsn::MAX, history);
+    let lengths: Vec<_> = candidates
+        .iter()
+        .map(|of| of.chain.as_ref().map(|chain| chain.files().len()))
+        .collect();
+    assert_eq!(lengths[0], Err(&Rejection::BaseMissing(infos[2].meta.id)));
+    assert!(
+        matches!(lengths[1], Err(Rejection::Broken(text)) if text.contains("offset 0") && text.contains("fsnap"))
+    );
+    assert_eq!(lengths[2..], [Ok(2), Ok(1)]);
+    let lsns: Vec<_> = candidates.iter().map(|of| of.lsn).collect();
+    assert_eq!(
+        lsns,
+        infos
+            .iter()
+            .rev()
+            .map(|info| Some(info.meta.lsn))
+            .collect::<Vec<_>>()
+    );
+
+    let until = load_order(&world.catalog(), infos[1].meta.lsn, history);
+    assert_eq!(until.len(), 2);
+    assert!(load_order(&world.catalog(), infos[0].meta.lsn - 1, history).is_empty());
+    let other = load_order(&world.catalog(), Lsn::MAX, Some(HistoryId([1; 16])));
+    let foreign = |of: &&crate::Candidate| matches!(of.chain, Err(Rejection::OtherHistory(_)));
+    assert_eq!(other.iter().filter(foreign).count(), 3);
+    world.disk.put(&infos[2].path, good);
+    world.check_all();
+}
+
+/// Two files with LSNs alike that claim to build on each other: made by hand, with right checksums.
+#[test]
+fn a_circle_is_rejected() {
+    let mut world = World::new(4);
+    let (a, b) = (SnapshotId([1; 16]), SnapshotId([2; 16]));
+    for (id, base) in [(a, b), (b, a)] {
+        let meta = SnapshotMeta {
+            id,
+            ..world.meta(Some(Base { id: base, lsn: 0 }))
+        };
+        world.write(meta, &[], &BTreeSet::new());
+    }
+    let candidates = load_order(&world.catalog(), Lsn::MAX, None);
+    assert_eq!(candidates.len(), 2);
+    assert!(
+        candidates
+            .iter()
+            .all(|of| matches!(of.chain, Err(Rejection::BaseMissing(_))))
+    );
+    assert_eq!(world.catalog().dependents(a).len(), 1);
+    assert_eq!(world.catalog().delete(a, Dependents::Remove).unwrap().len(), 2);
+}
+
+#[test]
+fn bases_of_another_history_or_shape_are_rejected() {
+    let mut world = World::new(5);
+    let full = world.full();
+    let base = Some(Base {
+        id: full.meta.id,
+        lsn: full.meta.lsn,
+    });
+    for other in [
+        SnapshotMeta {
+            shards: 5,
+            ..world.meta(base)
+        },
+        SnapshotMeta {
+            history: HistoryId([8; 16]),
+            ..world.meta(base)
+        },
+    ] {
+        let info = world.write(other, &[], &BTreeSet::new());
+        let candidates = load_order(&world.catalog(), Lsn::MAX, None);
+        let found = candidates.iter().find(|of| of.path == info.path).unwrap();
+        assert_eq!(
+            found.chain.as_ref().unwrap_err(),
+            &Rejection::BaseUnlike(full.path.clone())
+        );
+    }
+}
+
+/// The wrong hash, for one, would silently bring back what was deleted.
+#[test]
+fn entries_outside_of_the_regions_are_damage() {
+    let (world, _) = world_of_four(6);
+    let chain = first_chain(&world.catalog(), Lsn::MAX);
+    let other_hash = |seed: &[u8], key: &[u8]| !hash(seed, key);
+    let reader = ChainReader::open(&*world.disk, &chain, other_hash).unwrap();
+    let error = load(&reader).unwrap_err();
+    assert!(matches!(error, SnapshotError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn consolidation_stops_on_request_and_leaves_nothing() {
+    let (world, infos) = world_of_four(7);
+    let reader = world.open(&first_chain(&world.catalog(), Lsn::MAX));
+    let files = world.disk.files.lock().unwrap().len();
+    let mut asked = 0;
+    for stop_at in 0.. {
+        asked = 0;
+        let should_stop = || {
+            asked += 1;
+            asked > stop_at
+        };
+        match consolidate(
+            world.disk.clone(),
+            Path::new(DIR),
+            &reader,
+            Compression::Lz4,
+            should_stop,
+        ) {
+            Err(SnapshotError::Stopped) => {
+                assert_eq!(world.disk.files.lock().unwrap().len(), files);
+                let newest = SnapshotReader::open(&*world.disk, &infos[3].path).unwrap();
+                assert!(!newest.meta().is_full());
+            }
+            result => {
+                assert!(result.unwrap().meta.is_full());
+                break;
+            }
+        }
+    }
+    assert!(asked > 10, "it is asked often: {asked}");
+    world.check_all();
+}
+
+#[test]
+fn a_damaged_block_stops_consolidation() {
+    let (world, infos) = world_of_four(8);
+    let mut bad = world.disk.content(&infos[0].path);
+    let middle = bad.len() / 2;
+    bad[middle] ^= 1;
+    world.disk.put(&infos[0].path, bad);
+    let reader = world.open(&first_chain(&world.catalog(), Lsn::MAX));
+    let result = consolidate(
+        world.disk.clone(),
+        Path::new(DIR),
+        &reader,
+        Compression::Lz4,
+        || false,
+    );
+    assert!(matches!(result, Err(SnapshotError::Damaged { path, .. }) if path == infos[0].path));
+    assert_eq!(world.disk.files.lock().unwrap().len(), 4);
+}
+
+#[test]
+fn a_file_that_was_replaced_is_noticed() {
+    let (world, infos) = world_of_four(9);
+    let chain = first_chain(&world.catalog(), Lsn::MAX);
+    // Consolidated in the meantime: the chain is shorter, the state the same.
+    consolidate_at(&world, Lsn::MAX);
+    world.check_chain(&chain);
+    let mut catalog = world.catalog();
+    catalog.delete(infos[3].meta.id, Dependents::Refuse).unwrap();
+    assert!(ChainReader::open(&*world.disk, &chain, hash).is_err());
+}

@@ -1,0 +1,87 @@
+//! Which snapshots are kept when there are enough: the newest chains, whatever was made by hand, and what those build on.
+//!
+//! A *tree* is a full snapshot with all that build on it. The newest trees stay as they are; of older ones only kept
+//! snapshots stay, each with its line down to the full one. Trees of nothing but kept snapshots do not count.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::{Catalog, Lsn, SnapshotError, SnapshotInfo};
+
+/// What stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// So many of the newest full snapshots, each with its incrementals; 0 counts as 1.
+    pub chains: usize,
+    /// Besides, the newest chain that begins at or before this LSN: the start of the log that is kept for points in time.
+    pub reach_back_to: Option<Lsn>,
+}
+
+impl Catalog {
+    /// Removes what need not stay, and files whose state a full snapshot holds too; gives the files. Files that cannot be
+    /// read are left alone.
+    pub fn retain(&mut self, retention: Retention) -> Result<Vec<PathBuf>, SnapshotError> {
+        let staying = self.staying(retention);
+        let leaving = |info: &&SnapshotInfo| !staying.contains(info.path.as_path());
+        let leaving = self
+            .snapshots()
+            .iter()
+            .filter(leaving)
+            .map(|info| info.path.clone())
+            .collect();
+        self.remove(&leaving)
+    }
+
+    fn staying(&self, retention: Retention) -> HashSet<&Path> {
+        let mut trees: BTreeMap<&Path, Vec<&SnapshotInfo>> = BTreeMap::new();
+        let mut orphans = Vec::new();
+        for info in self.snapshots().iter().filter(|info| !self.is_superseded(info)) {
+            match self.lineage(info).last().filter(|root| root.meta.is_full()) {
+                Some(root) => trees.entry(&root.path).or_default().push(info),
+                None => orphans.push(info),
+            }
+        }
+        let mut trees: Vec<_> = trees.into_values().collect();
+        // Members came newest first, so the first one dates the tree.
+        trees.sort_by_key(|tree| {
+            tree.first()
+                .map(|info| Reverse((info.meta.lsn, info.meta.created_ms)))
+        });
+        let whole = self.whole_trees(&trees, retention);
+        let mut staying = HashSet::new();
+        let mut oldest = Lsn::MAX;
+        for (tree, whole) in trees.iter().zip(whole) {
+            for info in tree.iter().filter(|info| whole || info.meta.kept) {
+                staying.extend(self.lineage(info).map(|info| info.path.as_path()));
+                oldest = oldest.min(if whole { info.meta.lsn } else { Lsn::MAX });
+            }
+        }
+        // Without its base a snapshot is of no use; but as long as it is younger than what stays, its base may come back.
+        for info in orphans
+            .into_iter()
+            .filter(|info| info.meta.kept || info.meta.lsn >= oldest)
+        {
+            staying.extend(self.lineage(info).map(|info| info.path.as_path()));
+        }
+        staying
+    }
+
+    /// For each tree, newest first, whether it stays as a whole.
+    fn whole_trees(&self, trees: &[Vec<&SnapshotInfo>], retention: Retention) -> Vec<bool> {
+        let mut left = retention.chains.max(1);
+        let mut reach = retention.reach_back_to;
+        let decide = |tree: &Vec<&SnapshotInfo>| {
+            let counts = tree.iter().any(|info| !info.meta.kept);
+            let begins = tree.last().map_or(0, |info| info.meta.lsn);
+            let reaches = reach.is_some_and(|lsn| begins <= lsn);
+            if reaches {
+                reach = None;
+            }
+            let stays = counts && left > 0;
+            left -= usize::from(stays);
+            stays || reaches
+        };
+        trees.iter().map(decide).collect()
+    }
+}
