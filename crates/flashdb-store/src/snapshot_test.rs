@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const DATABASES: u16 = 4;
-const SHARDS: u16 = 4;
+
+/// Shards and keys: tables of a few entries, of one segment, and of many that split and merge.
+const SIZES: [(usize, u64); 4] = [(4, 8), (4, 300), (4, 5000), (1, 40_000)];
 
 /// Database and key, to a text that tells the whole of the value and its expiry.
 type State = BTreeMap<(u16, Vec<u8>), String>;
@@ -337,14 +339,14 @@ fn drive(space: &Keyspace, job: &Arc<SnapshotJob>, traffic: &mut Traffic<'_>, ch
 #[test]
 fn a_full_snapshot_is_the_state_at_the_cut() {
     for seed in 0..12 {
-        let (space, _collector) = Keyspace::new(SHARDS.into(), DATABASES.into(), 1);
-        let keys = [8, 300, 5000][seed as usize % 3];
+        let (shards, keys) = SIZES[seed as usize % 4];
+        let (space, _collector) = Keyspace::new(shards, DATABASES.into(), 1);
         let mut traffic = Traffic::new(&space, seed, keys);
         for round in 0..4 {
             traffic.run_many([keys, 3][round % 2]);
             let (job, recorder, at_cut) = cut(&space, Mode::Full, round == 2);
             assert!(round > 0 || !at_cut.is_empty());
-            drive(&space, &job, &mut traffic, 6 * (seed % 4));
+            drive(&space, &job, &mut traffic, 6 * (seed % 5));
             assert_eq!(*recorder.captured.lock(), at_cut, "seed {seed}, round {round}");
         }
     }
@@ -353,8 +355,8 @@ fn a_full_snapshot_is_the_state_at_the_cut() {
 #[test]
 fn a_chain_of_incremental_snapshots_adds_up() {
     for seed in 0..12 {
-        let (space, _collector) = Keyspace::new(SHARDS.into(), DATABASES.into(), 1);
-        let keys = [8, 300, 5000][seed as usize % 3];
+        let (shards, keys) = SIZES[seed as usize % 4];
+        let (space, _collector) = Keyspace::new(shards, DATABASES.into(), 1);
         let mut traffic = Traffic::new(&space, seed, keys);
         traffic.run_many(keys);
         let (job, recorder, at_cut) = cut(&space, Mode::Full, true);
@@ -368,7 +370,7 @@ fn a_chain_of_incremental_snapshots_adds_up() {
             if round == 4 {
                 job.abandon();
             }
-            drive(&space, &job, &mut traffic, seed % 4);
+            drive(&space, &job, &mut traffic, 5 * (seed % 5));
             if round != 4 {
                 recorder.apply_to(&space, &mut sum);
                 assert_eq!(sum, at_cut, "seed {seed}, round {round}");
@@ -380,7 +382,7 @@ fn a_chain_of_incremental_snapshots_adds_up() {
 
 #[test]
 fn an_incremental_snapshot_takes_little_after_few_changes() {
-    let (space, _collector) = Keyspace::new(SHARDS.into(), DATABASES.into(), 1);
+    let (space, _collector) = Keyspace::new(4, DATABASES.into(), 1);
     let mut traffic = Traffic::new(&space, 1, 20_000);
     (0..60_000).for_each(|_| traffic.run(false));
     let since = space.begin_tracking().expect("no snapshot runs");
