@@ -62,7 +62,7 @@ pub fn decode_dump_with(payload: &[u8], options: DumpOptions) -> Result<RdbValue
     }
     let mut input = SliceInput::new(body);
     let value_type = ValueType(input.byte()?);
-    let value = read_value(&mut input, value_type, version)?;
+    let value = read_value(&mut input, value_type, version, &mut Vec::new())?;
     if input.is_at_end() {
         Ok(value)
     } else {

@@ -74,6 +74,8 @@ impl Input for SliceInput<'_> {
 
 /// Buffer of [`ReadInput`]: large enough that a file costs few system calls.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// No string of a file is longer: neither a value nor a packed container can be.
+const STRING_BYTES_MAX: u64 = u32::MAX as u64;
 /// Elements reserved at most on the word of a file.
 const RESERVE_MAX: u64 = 1024;
 
@@ -156,6 +158,9 @@ impl<R: Read> Input for ReadInput<R> {
     }
 
     fn take(&mut self, length: u64) -> Result<Vec<u8>> {
+        if length > STRING_BYTES_MAX {
+            return Err(RdbError::Corrupt("string of more than 4 GiB"));
+        }
         let mut taken = Vec::with_capacity(length.min(BUFFER_BYTES as u64) as usize);
         let mut missing = length;
         while missing > 0 {

@@ -26,7 +26,7 @@ pub use encode::{
     write_value, write_zset,
 };
 pub use error::{FileError, RdbError};
-pub use file::{Access, Entry, FileItem, FileReader, FileWriter, Flavor};
+pub use file::{Access, Entry, FileItem, FileReader, FileWriter, Flavor, Skipped};
 pub use types::ValueType;
 pub use value::{
     HashField, PendingEntry, RdbValue, StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamMeta,

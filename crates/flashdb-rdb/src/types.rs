@@ -30,6 +30,19 @@ impl ValueType {
     pub(crate) const HASH_LISTPACK_EX_PRE_GA: Self = Self(23);
     pub(crate) const HASH_METADATA: Self = Self(24);
     pub(crate) const HASH_LISTPACK_EX: Self = Self(25);
+    /// Redis 8.6: producers' ids for messages that are sent twice.
+    pub(crate) const STREAM_LISTPACKS_4: Self = Self(26);
+    /// Redis 8.8: pending entries that nobody holds.
+    pub(crate) const STREAM_LISTPACKS_5: Self = Self(27);
+    /// Redis 8.8, a type of its own that has no counterpart here.
+    pub(crate) const ARRAY: Self = Self(28);
+    pub(crate) const HASH_TEMPLATE_LISTPACK: Self = Self(30);
+    pub(crate) const HASH_TEMPLATE_PLAIN: Self = Self(32);
+
+    /// Whether the type, which Redis defined after Valkey had left, means nothing in a Valkey file.
+    pub(crate) fn is_foreign_to_valkey(self) -> bool {
+        self.0 > Self::HASH_EXPIRY_22.0
+    }
 
     /// The oldest version of the format whose readers know the types written by this crate.
     pub(crate) fn version_needed(self) -> u16 {
@@ -45,7 +58,7 @@ impl ValueType {
 pub(crate) const VERSION_WRITTEN: u16 = 11;
 /// The version of Redis 7.4, written where a hash has expiring fields.
 pub(crate) const VERSION_FIELD_EXPIRY: u16 = 12;
-/// Redis's newest known version. Unknown types within are refused one by one.
+/// Redis's newest known version, of Redis 8.10. Unknown types within are refused one by one.
 const VERSION_REDIS_MAX: u32 = 15;
 /// Valkey counts from 80 since it went its own way.
 const VERSION_VALKEY_MIN: u32 = 80;

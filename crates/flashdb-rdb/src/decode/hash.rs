@@ -32,7 +32,7 @@ pub(super) fn read(input: &mut impl Input, value_type: ValueType, version: u32) 
             let earliest_ms = input.u64_le()?;
             read_metadata(input, Some(earliest_ms))?
         }
-        ValueType::HASH_LISTPACK_EX_PRE_GA if !is_valkey(version) => from_triples(&read_string(input)?)?,
+        ValueType::HASH_LISTPACK_EX_PRE_GA => from_triples(&read_string(input)?)?,
         ValueType::HASH_LISTPACK_EX => {
             input.u64_le()?;
             from_triples(&read_string(input)?)?

@@ -17,15 +17,26 @@ use crate::pack::listpack::Listpack;
 use crate::pack::ziplist::Ziplist;
 use crate::pack::{Element, intset};
 use crate::string::read_string;
-use crate::types::ValueType;
+use crate::types::{ValueType, is_valkey};
 use crate::value::RdbValue;
 
 /// Containers of a quicklist node.
 const NODE_PLAIN: u64 = 1;
 const NODE_PACKED: u64 = 2;
 
+/// What a value had that its neutral form has no place for, by name.
+pub(crate) type Losses = Vec<&'static str>;
+
 /// Reads the value of this type; `version` decides where a type byte has two meanings.
-pub(crate) fn read_value(input: &mut impl Input, value_type: ValueType, version: u32) -> Result<RdbValue> {
+pub(crate) fn read_value(
+    input: &mut impl Input,
+    value_type: ValueType,
+    version: u32,
+    losses: &mut Losses,
+) -> Result<RdbValue> {
+    if is_valkey(version) && value_type.is_foreign_to_valkey() {
+        return Err(RdbError::UnsupportedType(value_type.0));
+    }
     match value_type {
         ValueType::STRING => Ok(RdbValue::String(read_string(input)?)),
         ValueType::LIST => list(read_strings(input)?),
@@ -47,9 +58,11 @@ pub(crate) fn read_value(input: &mut impl Input, value_type: ValueType, version:
         ValueType::SET_LISTPACK => set(texts(Listpack::new(&read_string(input)?)?)?),
         ValueType::ZSET_ZIPLIST => zset(scored(Ziplist::new(&read_string(input)?)?)?),
         ValueType::ZSET_LISTPACK => zset(scored(Listpack::new(&read_string(input)?)?)?),
-        ValueType::STREAM_LISTPACKS | ValueType::STREAM_LISTPACKS_2 | ValueType::STREAM_LISTPACKS_3 => {
-            Ok(RdbValue::Stream(stream::read(input, value_type)?))
-        }
+        ValueType::STREAM_LISTPACKS
+        | ValueType::STREAM_LISTPACKS_2
+        | ValueType::STREAM_LISTPACKS_3
+        | ValueType::STREAM_LISTPACKS_4
+        | ValueType::STREAM_LISTPACKS_5 => Ok(RdbValue::Stream(stream::read(input, value_type, losses)?)),
         other => Ok(RdbValue::Hash(hash::read(input, other, version)?)),
     }
 }
@@ -76,7 +89,7 @@ fn zset(members: Vec<(Vec<u8>, f64)>) -> Result<RdbValue> {
 }
 
 /// Refuses an empty collection and one that has a name twice.
-fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<()> {
+pub(crate) fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<()> {
     let mut seen: HashSet<&[u8], RandomState> =
         HashSet::with_capacity_and_hasher(names.len(), RandomState::default());
     if names.len() == 0 {

@@ -5,19 +5,21 @@
 //! length | last id
 //! first id | highest deleted id | entries added        not in type 15
 //! count | group ...
+//! duration | most ids | count | (producer | count | (message's own id | id) ...) ... | added | repeated     types 26, 27
 //!
 //! listpack: live | deleted | names N | name ... | 0 |
 //!           (flags | ms - id's ms | seq - id's seq | [N | name] value ... | elements of this entry before this one) ...
 //! group:    name | last id | [entries read] |
 //!           count | (16-byte id | delivery time | delivery count) ... |
 //!           count | (consumer name | seen time | [active time] | count | 16-byte id ...) ...
+//!           count | 16-byte id ...       pending entries that nobody holds, type 27
 //! ```
 //!
 //! Ids in plain places are two lengths; times are 8 bytes, little endian.
 
 use std::sync::Arc;
 
-use super::check_unique;
+use super::{Losses, check_unique};
 use crate::error::{RdbError, Result};
 use crate::input::Input;
 use crate::length::read_length;
@@ -35,7 +37,17 @@ pub(crate) const NEVER_ACTIVE: u64 = u64::MAX;
 /// Stands for a holder that is not yet known, while reading.
 const NO_CONSUMER: usize = usize::MAX;
 
-pub(super) fn read(input: &mut impl Input, value_type: ValueType) -> Result<StreamValue> {
+/// Why an id without a place here is not kept.
+const LOST_PRODUCERS: &str = "the producers' message ids (IDMP) of a stream";
+/// Pending entries always have a holder here: those without one are given to a consumer without a name.
+const LOST_RELEASES: &str =
+    "the released state (XNACK) of a stream's pending entries, now held by consumer \"\"";
+
+pub(super) fn read(
+    input: &mut impl Input,
+    value_type: ValueType,
+    losses: &mut Losses,
+) -> Result<StreamValue> {
     let mut stream = StreamValue::default();
     for _ in 0..read_length(input)? {
         let master_id = read_raw_id(&read_string(input)?)?;
@@ -50,12 +62,16 @@ pub(super) fn read(input: &mut impl Input, value_type: ValueType) -> Result<Stre
         // Recomputed rather than believed: Redis keeps the id of a deleted first entry in some states.
         read_id(input)?;
         stream.max_deleted_id = read_id(input)?;
-        stream.entries_added = read_length(input)?;
+        // XSETID of some servers lets the count fall below the length.
+        stream.entries_added = read_length(input)?.max(length);
     }
     check_numbers(&stream, length)?;
     for _ in 0..read_length(input)? {
-        let group = read_group(input, value_type, &stream)?;
+        let group = read_group(input, value_type, &stream, losses)?;
         stream.groups.push(group);
+    }
+    if has_producers(value_type) {
+        skip_producers(input, losses)?;
     }
     if !stream.groups.is_empty() {
         check_unique(stream.groups.iter().map(|group| group.name.as_slice()))?;
@@ -65,11 +81,38 @@ pub(super) fn read(input: &mut impl Input, value_type: ValueType) -> Result<Stre
 
 fn check_numbers(stream: &StreamValue, length: u64) -> Result<()> {
     let last_entry = stream.entries.last().map_or(StreamId::ZERO, |entry| entry.id);
-    if length != stream.entries.len() as u64 || stream.entries_added < length {
+    if length != stream.entries.len() as u64 {
         return Err(RdbError::Corrupt("stream length"));
     }
     if last_entry > stream.last_id || stream.max_deleted_id > stream.last_id {
         return Err(RdbError::Corrupt("stream has ids beyond its last"));
+    }
+    Ok(())
+}
+
+fn has_producers(value_type: ValueType) -> bool {
+    value_type == ValueType::STREAM_LISTPACKS_4 || value_type == ValueType::STREAM_LISTPACKS_5
+}
+
+fn has_active_times(value_type: ValueType) -> bool {
+    value_type == ValueType::STREAM_LISTPACKS_3 || has_producers(value_type)
+}
+
+fn skip_producers(input: &mut impl Input, losses: &mut Losses) -> Result<()> {
+    let _duration = read_length(input)?;
+    let _ids_max = read_length(input)?;
+    let producers = read_length(input)?;
+    for _ in 0..producers {
+        read_string(input)?;
+        for _ in 0..read_length(input)? {
+            read_string(input)?;
+            read_id(input)?;
+        }
+    }
+    let _added = read_length(input)?;
+    let _repeated = read_length(input)?;
+    if producers > 0 {
+        losses.push(LOST_PRODUCERS);
     }
     Ok(())
 }
@@ -176,7 +219,12 @@ fn read_texts(pack: &mut Listpack<'_>, count: u64) -> Result<Vec<Vec<u8>>> {
     Ok(texts)
 }
 
-fn read_group(input: &mut impl Input, value_type: ValueType, stream: &StreamValue) -> Result<StreamGroup> {
+fn read_group(
+    input: &mut impl Input,
+    value_type: ValueType,
+    stream: &StreamValue,
+    losses: &mut Losses,
+) -> Result<StreamGroup> {
     let name = read_string(input)?;
     let last_id = read_id(input)?;
     let entries_read = if value_type == ValueType::STREAM_LISTPACKS {
@@ -193,6 +241,9 @@ fn read_group(input: &mut impl Input, value_type: ValueType, stream: &StreamValu
     };
     for _ in 0..read_length(input)? {
         read_consumer(input, value_type, &mut group)?;
+    }
+    if value_type == ValueType::STREAM_LISTPACKS_5 {
+        read_released(input, &mut group, losses)?;
     }
     if !group.consumers.is_empty() {
         check_unique(group.consumers.iter().map(|consumer| consumer.name.as_slice()))?;
@@ -241,7 +292,7 @@ fn read_consumer(input: &mut impl Input, value_type: ValueType, group: &mut Stre
     let name = read_string(input)?;
     let seen_time_ms = input.u64_le()?;
     let active_time_ms = match value_type {
-        ValueType::STREAM_LISTPACKS_3 => Some(input.u64_le()?).filter(|&time| time != NEVER_ACTIVE),
+        newer if has_active_times(newer) => Some(input.u64_le()?).filter(|&time| time != NEVER_ACTIVE),
         _ => Some(seen_time_ms),
     };
     let index = group.consumers.len();
@@ -259,5 +310,38 @@ fn read_consumer(input: &mut impl Input, value_type: ValueType, group: &mut Stre
         seen_time_ms,
         active_time_ms,
     });
+    Ok(())
+}
+
+/// Gives the pending entries that nobody holds to the consumer without a name, from whom others may claim them.
+fn read_released(input: &mut impl Input, group: &mut StreamGroup, losses: &mut Losses) -> Result<()> {
+    let count = read_length(input)?;
+    if count == 0 {
+        return Ok(());
+    }
+    let nameless = group
+        .consumers
+        .iter()
+        .position(|consumer| consumer.name.is_empty());
+    let index = nameless.unwrap_or(group.consumers.len());
+    let mut latest_ms = 0;
+    for _ in 0..count {
+        let id = read_raw_id(&input.array::<16>()?)?;
+        let at = group.pending.binary_search_by_key(&id, |pending| pending.id);
+        let pending = at.ok().map(|at| &mut group.pending[at]);
+        let pending = pending
+            .filter(|pending| pending.consumer == NO_CONSUMER)
+            .ok_or(RdbError::Corrupt("released entry is not pending, or held"))?;
+        pending.consumer = index;
+        latest_ms = latest_ms.max(pending.delivery_time_ms);
+    }
+    if nameless.is_none() {
+        group.consumers.push(StreamConsumer {
+            name: Vec::new(),
+            seen_time_ms: latest_ms,
+            active_time_ms: None,
+        });
+    }
+    losses.push(LOST_RELEASES);
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use flashdb_base::crc::crc64;
 
+use crate::decode::read_value;
 use crate::error::RdbError;
+use crate::input::SliceInput;
 use crate::length::write_length;
 use crate::pack::Element;
 use crate::pack::listpack::ListpackBuilder;
@@ -287,6 +289,62 @@ fn first_form_of_streams() {
     assert!(decode(ValueType::STREAM_LISTPACKS, &stranger).is_err());
 }
 
+/// The two forms of Redis 8.6 and 8.8: ids of producers at the end, in the second released entries in each group.
+#[test]
+fn newest_forms_of_streams() {
+    let id = |ms: u64| (u128::from(ms) << 64).to_be_bytes();
+    let mut start = b"\x02\x08\x00\x07\x00\x00\x00\x01\x01\x01g\x08\x00\x02\x02".to_vec();
+    for ms in [7, 8] {
+        start.extend_from_slice(&id(ms));
+        start.extend_from_slice(&99u64.to_le_bytes());
+        start.push(1);
+    }
+    start.extend_from_slice(b"\x01\x01c");
+    start.extend_from_slice(&98u64.to_le_bytes());
+    start.extend_from_slice(&97u64.to_le_bytes());
+    let producers = b"\x40\x64\x40\x64\x01\x03pid\x01\x03iid\x07\x00\x05\x01";
+    let read = |value_type, parts: &[&[u8]]| {
+        let body = old_stream(&[(7, NODE)], &[&[&start[..]], parts].concat().concat());
+        let mut losses = Vec::new();
+        let value = read_value(&mut SliceInput::new(&body), value_type, 14, &mut losses)?;
+        match value {
+            RdbValue::Stream(stream) => Ok::<_, RdbError>((stream, losses.len())),
+            other => panic!("a stream, not {other:?}"),
+        }
+    };
+    // The count added, 1, is less than the length: XSETID can do that.
+    let (stream, losses) = read(
+        ValueType::STREAM_LISTPACKS_4,
+        &[b"\x02", &id(7), &id(8), producers],
+    )
+    .unwrap();
+    assert_eq!((stream.entries_added, losses), (2, 1));
+    assert_eq!(stream.groups[0].consumers[0].active_time_ms, Some(97));
+    let (stream, losses) = read(
+        ValueType::STREAM_LISTPACKS_5,
+        &[b"\x01", &id(7), b"\x01", &id(8), b"\x0a\x0a\x00\x00\x00"],
+    )
+    .unwrap();
+    let group = &stream.groups[0];
+    let holders: Vec<_> = group.pending.iter().map(|pending| pending.consumer).collect();
+    assert_eq!((holders, losses), (vec![0, 1], 1));
+    assert!(group.consumers[1].name.is_empty());
+    // Released and held at once, not pending at all, neither.
+    for released in [7, 9] {
+        let parts: [&[u8]; 6] = [
+            b"\x02",
+            &id(7),
+            &id(8),
+            b"\x01",
+            &id(released),
+            b"\x0a\x0a\x00\x00\x00",
+        ];
+        assert!(read(ValueType::STREAM_LISTPACKS_5, &parts).is_err());
+    }
+    let parts: [&[u8]; 3] = [b"\x01", &id(7), b"\x00\x0a\x0a\x00\x00\x00"];
+    assert!(read(ValueType::STREAM_LISTPACKS_5, &parts).is_err());
+}
+
 #[test]
 fn broken_streams() {
     let tail = b"\x02\x08\x00\x00";
@@ -345,7 +403,7 @@ fn framing() {
         decode(ValueType::STRING, b"\x05x"),
         Err(RdbError::Truncated)
     ));
-    for code in [6, 7, 8, 26, 99, 255] {
+    for code in [6, 7, 8, 28, 30, 99, 255] {
         assert!(
             matches!(decode(ValueType(code), b"\x01x"), Err(RdbError::UnsupportedType(other)) if other == code)
         );

@@ -6,18 +6,26 @@
 //!
 //! item = [0xfc expiry in ms | 0xfd in s] [0xf9 access frequency | 0xf8 idle seconds] type | key | value
 //!      | 0xfa name value | 0xfe database | 0xfb keys, expiring keys | 0xf5 function library | 0xf7 module data
-//!      | 0xf4 slot, keys, expiring keys | 0xf3 slot import
+//!      | 0xf4 slot, keys, expiring keys | 0xf3 slot import (Valkey) | 0xf2 hash template (Redis)
+//!      | 0xf6 function library of a release candidate
+//!
+//! In Redis 0xf3 is metadata that modules keep for a key; it stands before the key, like the expiry.
 //! ```
 
+mod item;
 mod module;
 mod reader;
+mod skip;
+mod template;
 mod writer;
 
-pub use reader::{Entry, FileItem, FileReader};
+pub use item::{Entry, FileItem, Skipped};
+pub use reader::FileReader;
 pub use writer::FileWriter;
 
 mod opcode {
-    pub(super) const SLOT_IMPORT: u8 = 243;
+    pub(super) const HASH_TEMPLATE: u8 = 242;
+    pub(super) const SLOT_IMPORT_OR_KEY_METADATA: u8 = 243;
     pub(super) const SLOT_INFO: u8 = 244;
     pub(super) const FUNCTION_2: u8 = 245;
     pub(super) const FUNCTION_PRE_GA: u8 = 246;

@@ -2,71 +2,34 @@
 
 use std::io::Read;
 
-use super::{Access, Flavor, VERSION_WITH_CHECKSUM, module, opcode};
-use crate::decode::read_value;
+use super::skip;
+use super::template::Templates;
+use super::{Access, Entry, FileItem, Flavor, Skipped, VERSION_WITH_CHECKSUM, module, opcode};
+use crate::decode::{Losses, read_value};
 use crate::error::{FileError, RdbError, Result};
 use crate::input::{Input, ReadInput};
 use crate::length::read_length;
 use crate::string::read_string;
 use crate::types::{ValueType, is_known_version, is_valkey};
-use crate::value::RdbValue;
-
-/// What a file holds, in order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FileItem {
-    /// A note about the file or its writer, such as `redis-ver` or `ctime`. Unknown ones mean nothing.
-    Aux {
-        /// Its name.
-        name: Vec<u8>,
-        /// Its value.
-        value: Vec<u8>,
-    },
-    /// The keys that follow belong to this database.
-    SelectDb(u64),
-    /// How many keys the database has: a hint.
-    ResizeDb {
-        /// All keys.
-        keys: u64,
-        /// Those that expire.
-        expiring: u64,
-    },
-    /// A key with its value.
-    Entry(Entry),
-    /// The source of a function library.
-    Function(Vec<u8>),
-    /// Something that was stepped over.
-    Skipped {
-        /// The key, if it was one.
-        key: Option<Vec<u8>>,
-        /// What it was, for the operator.
-        what: String,
-    },
-    /// The end mark. Nothing follows.
-    End {
-        /// Whether there was a checksum, which then was right.
-        verified: bool,
-    },
-}
-
-/// A key with its value and what was recorded about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// The key.
-    pub key: Vec<u8>,
-    /// Its value.
-    pub value: RdbValue,
-    /// When it expires, in Unix milliseconds.
-    pub expire_at_ms: Option<u64>,
-    /// Its use, if the writer evicted by it.
-    pub access: Option<Access>,
-}
 
 /// An iterator over the items of a file; it ends after [`FileItem::End`] or an error.
 pub struct FileReader<R> {
     input: ReadInput<R>,
     flavor: Flavor,
     version: u32,
+    db: u64,
+    templates: Templates,
+    /// What is to be said about the entry that was given last.
+    notes: Vec<Skipped>,
     done: bool,
+}
+
+/// What stands before a key.
+#[derive(Default)]
+struct Prefix {
+    expire_at_ms: Option<u64>,
+    access: Option<Access>,
+    has_metadata: bool,
 }
 
 impl<R: Read> FileReader<R> {
@@ -78,6 +41,9 @@ impl<R: Read> FileReader<R> {
                 input,
                 flavor,
                 version,
+                db: 0,
+                templates: Templates::default(),
+                notes: Vec::new(),
                 done: false,
             }),
             Err(error) => Err(FileError {
@@ -109,81 +75,152 @@ impl<R: Read> FileReader<R> {
     }
 
     fn read_item(&mut self) -> Result<FileItem> {
-        let input = &mut self.input;
-        let (mut expire_at_ms, mut access) = (None, None);
+        let mut prefix = Prefix::default();
         loop {
+            let input = &mut self.input;
             return match input.byte()? {
                 opcode::EXPIRE_MS => {
-                    expire_at_ms = Some(read_expiry(i64::from_le_bytes(input.array()?)));
+                    prefix.expire_at_ms = Some(read_expiry(i64::from_le_bytes(input.array()?)));
                     continue;
                 }
                 opcode::EXPIRE_S => {
                     let seconds = i64::from(i32::from_le_bytes(input.array()?));
-                    expire_at_ms = Some(read_expiry(seconds * 1000));
+                    prefix.expire_at_ms = Some(read_expiry(seconds * 1000));
                     continue;
                 }
                 opcode::IDLE => {
-                    access = Some(Access::IdleSeconds(read_length(input)?));
+                    prefix.access = Some(Access::IdleSeconds(read_length(input)?));
                     continue;
                 }
                 opcode::FREQUENCY => {
-                    access = Some(Access::Frequency(input.byte()?));
+                    prefix.access = Some(Access::Frequency(input.byte()?));
                     continue;
                 }
-                opcode::AUX => Ok(FileItem::Aux {
-                    name: read_string(input)?,
-                    value: read_string(input)?,
-                }),
-                opcode::SELECT_DB => Ok(FileItem::SelectDb(read_length(input)?)),
-                opcode::RESIZE_DB => Ok(FileItem::ResizeDb {
-                    keys: read_length(input)?,
-                    expiring: read_length(input)?,
-                }),
-                opcode::FUNCTION_2 => Ok(FileItem::Function(read_string(input)?)),
-                opcode::MODULE_AUX => read_module_aux(input),
+                opcode::SLOT_IMPORT_OR_KEY_METADATA if self.flavor == Flavor::Redis => {
+                    skip::key_metadata(input)?;
+                    prefix.has_metadata = true;
+                    continue;
+                }
                 opcode::SLOT_INFO => {
-                    for _ in 0..3 {
-                        read_length(input)?;
-                    }
+                    skip::slot_info(input)?;
                     continue;
                 }
-                opcode::SLOT_IMPORT => read_slot_import(input),
-                opcode::END => self.read_end(),
-                opcode::FUNCTION_PRE_GA => Err(RdbError::UnsupportedType(opcode::FUNCTION_PRE_GA)),
-                code => self.read_entry(ValueType(code), expire_at_ms, access),
+                opcode::HASH_TEMPLATE if self.flavor == Flavor::Redis => {
+                    self.templates.read_definition(input)?;
+                    continue;
+                }
+                code => self.read_unprefixed(code, prefix),
             };
         }
     }
 
-    fn read_entry(
-        &mut self,
-        value_type: ValueType,
-        expire_at_ms: Option<u64>,
-        access: Option<Access>,
-    ) -> Result<FileItem> {
+    fn read_unprefixed(&mut self, code: u8, prefix: Prefix) -> Result<FileItem> {
+        let input = &mut self.input;
+        match code {
+            opcode::AUX => Ok(FileItem::Aux {
+                name: read_string(input)?,
+                value: read_string(input)?,
+            }),
+            opcode::SELECT_DB => {
+                self.db = read_length(input)?;
+                Ok(FileItem::SelectDb(self.db))
+            }
+            opcode::RESIZE_DB => Ok(FileItem::ResizeDb {
+                keys: read_length(input)?,
+                expiring: read_length(input)?,
+            }),
+            opcode::FUNCTION_2 => Ok(FileItem::Function(read_string(input)?)),
+            opcode::FUNCTION_PRE_GA => {
+                let name = skip::early_function(input)?;
+                let what = format!("function \"{}\"", name.escape_ascii());
+                Ok(self.skipped(what, "it is in the form of a release candidate of Redis 7.0"))
+            }
+            opcode::MODULE_AUX => {
+                let what = format!("data of module type {}", skip::module_aux(input)?);
+                Ok(self.skipped(what, skip::NO_MODULES))
+            }
+            opcode::SLOT_IMPORT_OR_KEY_METADATA => {
+                skip::slot_import(input)?;
+                Ok(self.skipped(
+                    "state of a slot import".to_owned(),
+                    "the import cannot go on here",
+                ))
+            }
+            opcode::END => self.read_end(),
+            code => self.read_entry(ValueType(code), prefix),
+        }
+    }
+
+    fn skipped(&self, what: String, why: &'static str) -> FileItem {
+        FileItem::Skipped(Skipped {
+            db: self.db,
+            key: None,
+            whole_key: false,
+            what,
+            why,
+        })
+    }
+
+    fn read_entry(&mut self, value_type: ValueType, prefix: Prefix) -> Result<FileItem> {
         let input = &mut self.input;
         let key = read_string(input)?;
-        if value_type == ValueType::MODULE_2 {
-            let name = module::type_name(read_length(input)?);
-            module::skip_parts(input)?;
-            return Ok(FileItem::Skipped {
-                key: Some(key),
-                what: format!("value of module type {name}"),
+        let (what, why) = match value_type {
+            ValueType::MODULE_2 => {
+                let name = module::type_name(read_length(input)?);
+                module::skip_parts(input)?;
+                (format!("value of module type {name}"), skip::NO_MODULES)
+            }
+            ValueType::ARRAY if self.flavor == Flavor::Redis => {
+                skip::array(input)?;
+                ("value of type array".to_owned(), "there is no such type here")
+            }
+            _ => {
+                let mut losses = Losses::new();
+                let value = if Templates::are_used_by(value_type) && self.flavor == Flavor::Redis {
+                    self.templates.read_hash(input, value_type)
+                } else {
+                    read_value(input, value_type, self.version, &mut losses)
+                };
+                match value {
+                    Ok(value) => {
+                        self.note_losses(&key, prefix.has_metadata, losses);
+                        return Ok(FileItem::Entry(Entry {
+                            key,
+                            value,
+                            expire_at_ms: prefix.expire_at_ms,
+                            access: prefix.access,
+                        }));
+                    }
+                    // The value is complete, so the next item can be read.
+                    Err(RdbError::Empty) => {
+                        ("empty collection".to_owned(), "a key cannot be without elements")
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        Ok(FileItem::Skipped(Skipped {
+            db: self.db,
+            key: Some(key),
+            whole_key: true,
+            what,
+            why,
+        }))
+    }
+
+    fn note_losses(&mut self, key: &[u8], has_metadata: bool, losses: Losses) {
+        let metadata = has_metadata.then_some(("metadata of modules", skip::NO_MODULES));
+        let losses = losses
+            .into_iter()
+            .map(|what| (what, "it has no counterpart here"));
+        for (what, why) in metadata.into_iter().chain(losses) {
+            self.notes.push(Skipped {
+                db: self.db,
+                key: Some(key.to_vec()),
+                whole_key: false,
+                what: what.to_owned(),
+                why,
             });
-        }
-        match read_value(input, value_type, self.version) {
-            Ok(value) => Ok(FileItem::Entry(Entry {
-                key,
-                value,
-                expire_at_ms,
-                access,
-            })),
-            // The value is complete, so the next item can be read.
-            Err(RdbError::Empty) => Ok(FileItem::Skipped {
-                key: Some(key),
-                what: RdbError::Empty.to_string(),
-            }),
-            Err(error) => Err(error),
         }
     }
 
@@ -204,6 +241,9 @@ impl<R: Read> Iterator for FileReader<R> {
     type Item = std::result::Result<FileItem, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(note) = self.notes.pop() {
+            return Some(Ok(FileItem::Skipped(note)));
+        }
         if self.done {
             return None;
         }
@@ -242,36 +282,20 @@ fn read_header(input: &mut impl Input) -> Result<(Flavor, u32)> {
     Ok((flavor, version))
 }
 
-fn read_module_aux(input: &mut impl Input) -> Result<FileItem> {
-    let name = module::type_name(read_length(input)?);
-    // When it is to be loaded, marked up like a part of the value.
-    read_length(input)?;
-    read_length(input)?;
-    module::skip_parts(input)?;
-    Ok(FileItem::Skipped {
-        key: None,
-        what: format!("data of module type {name}"),
-    })
-}
-
-fn read_slot_import(input: &mut impl Input) -> Result<FileItem> {
-    read_string(input)?;
-    for _ in 0..read_length(input)? {
-        read_length(input)?;
-        read_length(input)?;
-    }
-    Ok(FileItem::Skipped {
-        key: None,
-        what: "slot import in progress".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::RdbValue;
 
     fn items(file: &[u8]) -> Vec<std::result::Result<FileItem, FileError>> {
         FileReader::new(file).unwrap().collect()
+    }
+
+    fn said(item: &FileItem) -> String {
+        match item {
+            FileItem::Skipped(skipped) => skipped.to_string(),
+            other => panic!("something skipped was expected, not {other:?}"),
+        }
     }
 
     #[test]
@@ -322,12 +346,16 @@ mod tests {
         file.extend_from_slice(b"\x07\x01m\x81\0\0\0\0\0\0\x04\x00\x02\x09\x00");
         file.extend_from_slice(b"\xf4\x01\x02\x03\x01\x01e\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0");
         let items: Vec<_> = items(&file).into_iter().map(|item| item.unwrap()).collect();
-        let skipped = |item: &FileItem| matches!(item, FileItem::Skipped { .. });
-        assert_eq!(items.len(), 5);
-        assert!(items[..3].iter().all(skipped));
-        assert!(
-            matches!(&items[1], FileItem::Skipped { key: Some(key), what } if key == b"m" && what.contains("AAAAAAAAB"))
+        let skipped: Vec<String> = items[..3].iter().map(said).collect();
+        assert_eq!(
+            skipped,
+            [
+                "data of module type AAAAAAAAB left out: modules are not supported",
+                "db 0, key \"m\": value of module type AAAAAAAAB left out: modules are not supported",
+                "db 0, key \"e\": empty collection left out: a key cannot be without elements",
+            ]
         );
+        assert_eq!(items.len(), 5);
         assert!(matches!(&items[3], FileItem::Entry(entry) if entry.key == b"k"));
         assert_eq!(items[4], FileItem::End { verified: false });
     }
@@ -341,5 +369,51 @@ mod tests {
         assert!(matches!(error.error, RdbError::UnsupportedType(0x63)));
         assert!(reader.next().is_none());
         assert_eq!(error.to_string(), "at byte 14: unsupported value type 99");
+    }
+
+    #[test]
+    fn what_newer_servers_write() {
+        let mut file = b"REDIS0015\xfe\x03".to_vec();
+        // A template and its hash, a key with metadata of a module, an array, a function of 7.0-rc1.
+        file.extend_from_slice(b"\xf2\x01\x01\x01f\x20\x01h\x01\x01v");
+        file.extend_from_slice(b"\xf3\x01\x01\x02\x03\x04\x02\x05\x00\x00\x01k\x01v");
+        file.extend_from_slice(b"\x1c\x01a\x02\x01\x09\x00\x01\0\0\0\0\0\0\0\0\x05\x03\x02hi");
+        file.extend_from_slice(b"\xf6\x03lib\x03LUA\x01\x01d\x04code\xff\0\0\0\0\0\0\0\0");
+        let items: Vec<_> = items(&file).into_iter().map(|item| item.unwrap()).collect();
+        assert!(matches!(&items[1], FileItem::Entry(entry) if matches!(&entry.value, RdbValue::Hash(_))));
+        assert!(matches!(&items[2], FileItem::Entry(entry) if entry.key == b"k"));
+        assert_eq!(
+            items[3..6].iter().map(said).collect::<Vec<_>>(),
+            [
+                "db 3, key \"k\": metadata of modules left out: modules are not supported",
+                "db 3, key \"a\": value of type array left out: there is no such type here",
+                "function \"lib\" left out: it is in the form of a release candidate of Redis 7.0",
+            ]
+        );
+        assert_eq!(items.len(), 7);
+    }
+
+    #[test]
+    fn opcodes_and_types_of_valkey() {
+        let job = [b'j'; 40];
+        let mut file = b"VALKEY080\xf3\x28".to_vec();
+        file.extend_from_slice(&job);
+        file.extend_from_slice(b"\x02\x01\x05\x07\x09\xf4\x01\x02\x03\xfe\x00\x16\x01h\x01\x01f\x01v");
+        file.extend_from_slice(&1_000i64.to_le_bytes());
+        let read: Vec<_> = items(&file).into_iter().flatten().collect();
+        assert!(said(&read[0]).starts_with("state of a slot import left out"));
+        let FileItem::Entry(entry) = &read[2] else {
+            panic!("an entry")
+        };
+        assert!(matches!(&entry.value, RdbValue::Hash(fields) if fields[0].expire_at_ms == Some(1_000)));
+        // Types that Redis defined later mean nothing in Valkey's files, nor does the opcode of templates.
+        for code in [0x17, 0x18, 0x1a, 0x1c, 0x20, 0xf2] {
+            let file = [b"VALKEY080", &[code, 1, b'k', 0, 0, 0, 0, 0, 0, 0][..]].concat();
+            let error = items(&file).pop().unwrap().unwrap_err();
+            assert!(
+                matches!(error.error, RdbError::UnsupportedType(it) if it == code),
+                "{code}"
+            );
+        }
     }
 }
