@@ -10,7 +10,7 @@ use crate::decode::read_value;
 use crate::encode::{EncodeLimits, write_value};
 use crate::error::{RdbError, Result};
 use crate::input::{Input, SliceInput};
-use crate::types::{ValueType, is_known_version};
+use crate::types::{FileVersion, ValueType, is_known_version};
 use crate::value::RdbValue;
 
 const VERSION_BYTES: usize = 2;
@@ -33,7 +33,8 @@ pub fn dump_with(write: impl FnOnce(&mut Vec<u8>) -> ValueType) -> Vec<u8> {
     let mut out = vec![0];
     let value_type = write(&mut out);
     out[0] = value_type.0;
-    out.extend_from_slice(&value_type.version_needed().to_le_bytes());
+    let version = value_type.oldest_version().max(FileVersion::default());
+    out.extend_from_slice(&version.number().to_le_bytes());
     let checksum = crc64(0, &out);
     out.extend_from_slice(&checksum.to_le_bytes());
     out

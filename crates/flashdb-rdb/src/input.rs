@@ -224,8 +224,12 @@ mod tests {
             Err(RdbError::Truncated)
         ));
         assert!(matches!(
-            ReadInput::new(&bytes[..]).take(u64::MAX),
+            ReadInput::new(&bytes[..]).take(u64::from(u32::MAX)),
             Err(RdbError::Truncated)
+        ));
+        assert!(matches!(
+            ReadInput::new(&bytes[..]).take(u64::MAX),
+            Err(RdbError::Corrupt(_))
         ));
         assert_eq!(SliceInput::new(&bytes).capacity_for(u64::MAX), 10);
         assert_eq!(ReadInput::new(&bytes[..]).capacity_for(u64::MAX), 1024);

@@ -2,7 +2,7 @@
 //!
 //! Values pass through a neutral form ([`RdbValue`]) that knows nothing of how FlashDB keeps them. Decoding reads every value
 //! type of Redis (to 8) and Valkey (to 9) that has a plain meaning; modules are skipped in files. Encoding writes RDB 11, which
-//! Redis 7.2 and Valkey 7.2 and later load; only hashes with expiring fields need Redis 7.4 (RDB 12).
+//! Redis 7.2 and Valkey 7.2 and later load, or on demand 10 for Redis 7.0; only hashes with expiring fields need Redis 7.4 (RDB 12).
 //!
 //! Decoding trusts nothing: each length is checked against what is there, nesting is fixed by the format, memory stays a small
 //! multiple of the input, and what Redis's deep sanitization refuses (duplicates, disorder, odd counts) is an error.
@@ -26,8 +26,8 @@ pub use encode::{
     write_value, write_zset,
 };
 pub use error::{FileError, RdbError};
-pub use file::{Access, Entry, FileItem, FileReader, FileWriter, Flavor, Skipped};
-pub use types::ValueType;
+pub use file::{Access, Entry, FileItem, FileReader, FileWriter, Flavor, NeedsVersion, Skipped};
+pub use types::{FileVersion, ValueType};
 pub use value::{
     HashField, PendingEntry, RdbValue, StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamMeta,
     StreamValue,

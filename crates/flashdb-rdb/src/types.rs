@@ -44,20 +44,49 @@ impl ValueType {
         self.0 > Self::HASH_EXPIRY_22.0
     }
 
-    /// The oldest version of the format whose readers know the types written by this crate.
-    pub(crate) fn version_needed(self) -> u16 {
-        if self.0 >= Self::HASH_EXPIRY_22.0 {
-            VERSION_FIELD_EXPIRY
-        } else {
-            VERSION_WRITTEN
+    /// The oldest version of the format that has the type, among those that this crate writes.
+    pub(crate) fn oldest_version(self) -> FileVersion {
+        match self {
+            ValueType(22..) => FileVersion::V12,
+            Self::SET_LISTPACK | Self::STREAM_LISTPACKS_3 => FileVersion::V11,
+            _ => FileVersion::V10,
         }
     }
 }
 
-/// The version written: Redis 7.2, the last one that Redis and Valkey share.
-pub(crate) const VERSION_WRITTEN: u16 = 11;
-/// The version of Redis 7.4, written where a hash has expiring fields.
-pub(crate) const VERSION_FIELD_EXPIRY: u16 = 12;
+/// A version of the format that can be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileVersion {
+    /// Redis 7.0. Of a stream's consumers, when they last got something is left out.
+    V10,
+    /// Redis 7.2 and all Valkey, the last that they share.
+    #[default]
+    V11,
+    /// Redis 7.4 to 8.4: hashes may have fields that expire.
+    V12,
+}
+
+impl FileVersion {
+    /// The version of this number, as in a file's first bytes.
+    pub fn from_number(number: u32) -> Option<Self> {
+        match number {
+            10 => Some(FileVersion::V10),
+            11 => Some(FileVersion::V11),
+            12 => Some(FileVersion::V12),
+            _ => None,
+        }
+    }
+
+    /// Its number.
+    pub fn number(self) -> u16 {
+        match self {
+            FileVersion::V10 => 10,
+            FileVersion::V11 => 11,
+            FileVersion::V12 => 12,
+        }
+    }
+}
+
 /// Redis's newest known version, of Redis 8.10. Unknown types within are refused one by one.
 const VERSION_REDIS_MAX: u32 = 15;
 /// Valkey counts from 80 since it went its own way.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use flashdb_base::prng::Prng;
 use flashdb_rdb::{
-    Access, EncodeLimits, FileItem, FileReader, FileWriter, HashField, PendingEntry, RdbError, RdbValue,
-    StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamValue, ValueType, ZSetOrder, decode_dump, dump,
-    dump_with, write_hash, write_value, write_zset,
+    Access, EncodeLimits, FileItem, FileReader, FileVersion, FileWriter, HashField, NeedsVersion,
+    PendingEntry, RdbError, RdbValue, StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamValue,
+    ValueType, ZSetOrder, decode_dump, dump, dump_with, write_hash, write_value, write_zset,
 };
 
 fn text(prng: &mut Prng) -> Vec<u8> {
@@ -254,6 +254,50 @@ fn files() {
         assert!(!good, "byte {at}");
         let cut = FileReader::new(&file[..at]).unwrap().last();
         assert!(matches!(cut, Some(Err(_))), "cut at {at}");
+    }
+}
+
+/// A file of an older version holds nothing that its servers do not know, and says so instead.
+#[test]
+fn files_of_each_version() {
+    let mut prng = Prng::from_seed(54);
+    for version in [FileVersion::V10, FileVersion::V11, FileVersion::V12] {
+        let mut writer = FileWriter::with_version(Vec::new(), version, true);
+        let mut expected = Vec::new();
+        for key in 0..150 {
+            let key = format!("{key}").into_bytes();
+            let mut value = value(&mut prng);
+            let limits = EncodeLimits {
+                version,
+                ..limits(&mut prng)
+            };
+            let outcome = writer
+                .entry_if_fits(&key, Some(9), None, |out| write_value(out, &value, &limits))
+                .unwrap();
+            let expires = matches!(&value, RdbValue::Hash(fields) if fields.iter().any(|field| field.expire_at_ms.is_some()));
+            assert_eq!(outcome.is_err(), expires && version < FileVersion::V12);
+            if outcome.is_err() {
+                let needed = FileVersion::V12;
+                assert_eq!(outcome, Err(NeedsVersion { needed, version }));
+                let again = writer.entry(&key, None, None, |out| write_value(out, &value, &limits));
+                assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
+                continue;
+            }
+            if let (RdbValue::Stream(stream), FileVersion::V10) = (&mut value, version) {
+                let consumers = stream.groups.iter_mut().flat_map(|group| &mut group.consumers);
+                consumers.for_each(|consumer| consumer.active_time_ms = Some(consumer.seen_time_ms));
+            }
+            expected.push((key, canonical(value)));
+        }
+        let file = writer.finish().unwrap();
+        let reader = FileReader::new(&file[..]).unwrap();
+        assert_eq!(reader.version(), u32::from(version.number()));
+        assert_eq!(FileVersion::from_number(reader.version()), Some(version));
+        let entries = reader.filter_map(|item| match item.unwrap() {
+            FileItem::Entry(entry) => Some((entry.key, canonical(entry.value))),
+            _ => None,
+        });
+        assert!(entries.eq(expected));
     }
 }
 

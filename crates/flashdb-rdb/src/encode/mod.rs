@@ -11,7 +11,7 @@ use crate::length::{LengthSlot, write_length};
 use crate::pack::intset;
 use crate::pack::listpack::ListpackBuilder;
 use crate::string::{write_plain, write_string};
-use crate::types::ValueType;
+use crate::types::{FileVersion, ValueType};
 use crate::value::{HashField, RdbValue};
 
 pub use stream::write_stream;
@@ -21,6 +21,8 @@ pub use stream::write_stream;
 /// A loading server repacks by its own settings, so these decide size and speed, not meaning.
 #[derive(Clone, Debug)]
 pub struct EncodeLimits {
+    /// Where a value has forms of several versions, the newest form of this version or an older one is written.
+    pub version: FileVersion,
     /// Compress strings of more than 20 bytes where it saves something.
     pub compress: bool,
     /// Hashes of up to this many fields are packed,
@@ -48,6 +50,7 @@ pub struct EncodeLimits {
 impl Default for EncodeLimits {
     fn default() -> Self {
         Self {
+            version: FileVersion::default(),
             compress: true,
             hash_packed_entries: 128,
             hash_packed_value_bytes: 64,
@@ -161,12 +164,14 @@ pub fn write_set<'a>(
         write_packed(out, &intset::write(&integers), limits.compress);
         return ValueType::SET_INTSET;
     }
-    if fits_packed(
-        count,
-        members.clone(),
-        limits.set_packed_entries,
-        limits.set_packed_value_bytes,
-    ) {
+    if limits.version >= FileVersion::V11
+        && fits_packed(
+            count,
+            members.clone(),
+            limits.set_packed_entries,
+            limits.set_packed_value_bytes,
+        )
+    {
         let mut pack = ListpackBuilder::new();
         members.for_each(|member| pack.push(member));
         write_packed(out, pack.finish(), limits.compress);
@@ -179,7 +184,8 @@ pub fn write_set<'a>(
 
 /// Appends a hash: field, value, expiry in Unix milliseconds. The fields are walked up to three times.
 ///
-/// A hash with an expiring field gets a type that Redis before 7.4 does not know.
+/// A hash with an expiring field gets a type of [`FileVersion::V12`], which Redis before 7.4 does not know, whatever the limits
+/// say: there is no older form.
 pub fn write_hash<'a>(
     out: &mut Vec<u8>,
     fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8], Option<u64>)> + Clone,

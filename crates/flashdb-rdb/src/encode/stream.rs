@@ -1,11 +1,11 @@
-//! Streams, in the layout that `decode/stream.rs` draws, type 21.
+//! Streams, in the layout that `decode/stream.rs` draws: type 21, or 19 for files of version 10.
 
 use super::{EncodeLimits, write_packed};
 use crate::decode::stream::{ENTRIES_READ_UNKNOWN, FLAG_SAME_FIELDS, NEVER_ACTIVE};
 use crate::length::{LengthSlot, write_length};
 use crate::pack::listpack::ListpackBuilder;
 use crate::string::write_string;
-use crate::types::ValueType;
+use crate::types::{FileVersion, ValueType};
 use crate::value::{StreamConsumer, StreamGroup, StreamId, StreamMeta};
 
 /// Appends a stream. `entries` gives `meta.length` entries, ids ascending, each with at least one field; each group's `pending`
@@ -46,7 +46,11 @@ where
     for group in groups {
         write_group(out, group, limits);
     }
-    ValueType::STREAM_LISTPACKS_3
+    if limits.version >= FileVersion::V11 {
+        ValueType::STREAM_LISTPACKS_3
+    } else {
+        ValueType::STREAM_LISTPACKS_2
+    }
 }
 
 /// A listpack of entries under construction. Its first entry gives the id and the names that the others refer to.
@@ -148,7 +152,9 @@ fn write_group(out: &mut Vec<u8>, group: &StreamGroup, limits: &EncodeLimits) {
 fn write_consumer(out: &mut Vec<u8>, consumer: &StreamConsumer, ids: &[StreamId], limits: &EncodeLimits) {
     write_string(out, &consumer.name, limits.compress);
     out.extend_from_slice(&consumer.seen_time_ms.to_le_bytes());
-    out.extend_from_slice(&consumer.active_time_ms.unwrap_or(NEVER_ACTIVE).to_le_bytes());
+    if limits.version >= FileVersion::V11 {
+        out.extend_from_slice(&consumer.active_time_ms.unwrap_or(NEVER_ACTIVE).to_le_bytes());
+    }
     write_length(out, ids.len() as u64);
     for id in ids {
         out.extend_from_slice(&raw_id(*id));

@@ -21,7 +21,7 @@ mod writer;
 
 pub use item::{Entry, FileItem, Skipped};
 pub use reader::FileReader;
-pub use writer::FileWriter;
+pub use writer::{FileWriter, NeedsVersion};
 
 mod opcode {
     pub(super) const HASH_TEMPLATE: u8 = 242;
