@@ -116,6 +116,31 @@ impl OwnedArgs {
         self.buffer.extend_from_slice(word);
     }
 
+    /// Nothing yet, with room for so many words and bytes.
+    pub fn with_capacity(words: usize, bytes: usize) -> Self {
+        OwnedArgs {
+            buffer: Vec::with_capacity(bytes),
+            spans: Vec::with_capacity(words),
+        }
+    }
+
+    /// Appends the word that `fill` appends to the bytes given to it, so that a word that comes in pieces is copied once.
+    ///
+    /// # Errors
+    /// Those of `fill`; no word was appended then.
+    pub fn push_with<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let start = self.buffer.len();
+        if let Err(error) = fill(&mut self.buffer) {
+            self.buffer.truncate(start);
+            return Err(error);
+        }
+        self.spans.push(Span {
+            start: start as u32,
+            len: (self.buffer.len() - start) as u32,
+        });
+        Ok(())
+    }
+
     /// Borrowed view.
     pub fn as_args(&self) -> Args<'_> {
         Args::new(&self.buffer, &self.spans)

@@ -7,6 +7,7 @@
 //! Decoding trusts nothing: each length is checked against what is there, nesting is fixed by the format, memory stays a small
 //! multiple of the input, and what Redis's deep sanitization refuses (duplicates, disorder, odd counts) is an error.
 
+pub mod aof;
 mod decode;
 mod dump;
 mod encode;
