@@ -9,6 +9,7 @@
 
 pub mod aof;
 mod decode;
+mod detect;
 mod dump;
 mod encode;
 mod error;
@@ -21,6 +22,7 @@ mod string;
 mod types;
 mod value;
 
+pub use detect::{DetectError, NoSource, Source, SourceKind, detect};
 pub use dump::{DumpOptions, decode_dump, decode_dump_with, dump, dump_with};
 pub use encode::{
     EncodeLimits, ZSetOrder, write_hash, write_list, write_set, write_stream, write_string_value,
