@@ -125,26 +125,51 @@ impl<R: Read> ReadInput<R> {
     }
 
     /// The bytes at hand, at least one.
+    #[inline]
     fn available(&mut self) -> Result<&[u8]> {
         if self.start == self.end {
-            self.checksum();
-            self.base += self.end as u64;
-            (self.start, self.end, self.summed) = (0, 0, 0);
-            self.end = loop {
-                match self.reader.read(&mut self.buffer) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    outcome => break outcome?,
-                }
-            };
-            if self.end == 0 {
-                return Err(RdbError::Truncated);
-            }
+            self.refill()?;
         }
         Ok(&self.buffer[self.start..self.end])
+    }
+
+    #[cold]
+    fn refill(&mut self) -> Result<()> {
+        self.checksum();
+        self.base += self.end as u64;
+        (self.start, self.end, self.summed) = (0, 0, 0);
+        self.end = loop {
+            match self.reader.read(&mut self.buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                outcome => break outcome?,
+            }
+        };
+        match self.end {
+            0 => Err(RdbError::Truncated),
+            _ => Ok(()),
+        }
     }
 }
 
 impl<R: Read> Input for ReadInput<R> {
+    #[inline]
+    fn byte(&mut self) -> Result<u8> {
+        let byte = self.available()?[0];
+        self.start += 1;
+        Ok(byte)
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        if let Some(bytes) = self.buffer[self.start..self.end].first_chunk::<N>() {
+            self.start += N;
+            return Ok(*bytes);
+        }
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
     fn fill(&mut self, mut target: &mut [u8]) -> Result<()> {
         while !target.is_empty() {
             let available = self.available()?;
@@ -157,7 +182,26 @@ impl<R: Read> Input for ReadInput<R> {
         Ok(())
     }
 
+    #[inline]
     fn take(&mut self, length: u64) -> Result<Vec<u8>> {
+        let at_hand = &self.buffer[self.start..self.end];
+        match at_hand.get(..length.try_into().unwrap_or(usize::MAX)) {
+            Some(bytes) => {
+                self.start += bytes.len();
+                Ok(bytes.to_vec())
+            }
+            None => self.take_in_pieces(length),
+        }
+    }
+
+    fn capacity_for(&self, count: u64) -> usize {
+        count.min(RESERVE_MAX) as usize
+    }
+}
+
+impl<R: Read> ReadInput<R> {
+    #[cold]
+    fn take_in_pieces(&mut self, length: u64) -> Result<Vec<u8>> {
         if length > STRING_BYTES_MAX {
             return Err(RdbError::Corrupt("string of more than 4 GiB"));
         }
@@ -171,10 +215,6 @@ impl<R: Read> Input for ReadInput<R> {
             missing -= count as u64;
         }
         Ok(taken)
-    }
-
-    fn capacity_for(&self, count: u64) -> usize {
-        count.min(RESERVE_MAX) as usize
     }
 }
 

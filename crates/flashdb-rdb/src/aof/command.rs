@@ -200,6 +200,15 @@ fn copy_word<R: Read + Seek>(
     length: u64,
     mut give: impl FnMut(&[u8]),
 ) -> Result<(), Fault> {
+    let available = input.available()?;
+    // Nearly always all of it is at hand.
+    if let Some((word, rest)) = available.split_at_checked(length as usize)
+        && rest.starts_with(b"\r\n")
+    {
+        give(word);
+        input.consume(length as usize + 2);
+        return Ok(());
+    }
     let mut missing = length;
     while missing > 0 {
         let available = input.available()?;
