@@ -1,4 +1,5 @@
-//! The serialized values of Redis: what DUMP gives and RESTORE takes, and what RDB files are made of.
+//! The serialized values of Redis: what DUMP gives and RESTORE takes, and what RDB files are made of; and its append-only
+//! files, read only ([`aof`]). [`detect`] tells which of them a path is.
 //!
 //! Values pass through a neutral form ([`RdbValue`]) that knows nothing of how FlashDB keeps them. Decoding reads every value
 //! type of Redis (to 8) and Valkey (to 9) that has a plain meaning; modules are skipped in files. Encoding writes RDB 11, which

@@ -264,7 +264,7 @@ fn files_of_each_version() {
     for version in [FileVersion::V10, FileVersion::V11, FileVersion::V12] {
         let mut writer = FileWriter::with_version(Vec::new(), version, true);
         let mut expected = Vec::new();
-        for key in 0..150 {
+        for key in 0..60 {
             let key = format!("{key}").into_bytes();
             let mut value = value(&mut prng);
             let limits = EncodeLimits {
