@@ -37,7 +37,7 @@ pub(crate) const NEVER_ACTIVE: u64 = u64::MAX;
 /// Stands for a holder that is not yet known, while reading.
 const NO_CONSUMER: usize = usize::MAX;
 
-/// Why an id without a place here is not kept.
+/// Only needed where messages are sent again after the import.
 const LOST_PRODUCERS: &str = "the producers' message ids (IDMP) of a stream";
 /// Pending entries always have a holder here: those without one are given to a consumer without a name.
 const LOST_RELEASES: &str =

@@ -53,13 +53,13 @@ impl Templates {
     pub(super) fn read_hash(&self, input: &mut impl Input, value_type: ValueType) -> Result<RdbValue> {
         if value_type == ValueType::HASH_TEMPLATE_PLAIN {
             let names = self.0.get(&read_length(input)?).ok_or(UNKNOWN)?;
-            return hash(names, |_| read_string(input));
+            return hash(names, || read_string(input));
         }
         let bytes = read_string(input)?;
         let mut pack = Listpack::new(&bytes)?;
         let number = u64::try_from(pack.expect_i64()?).map_err(|_| UNKNOWN)?;
         let names = self.0.get(&number).ok_or(UNKNOWN)?;
-        let value = hash(names, |_| Ok(pack.expect()?.to_vec()))?;
+        let value = hash(names, || Ok(pack.expect()?.to_vec()))?;
         match pack.next() {
             None => Ok(value),
             Some(_) => Err(RdbError::Corrupt("hash has more values than its template fields")),
@@ -67,11 +67,11 @@ impl Templates {
     }
 }
 
-fn hash(names: &[Vec<u8>], mut value: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<RdbValue> {
-    let fields = names.iter().enumerate().map(|(index, field)| {
+fn hash(names: &[Vec<u8>], mut value: impl FnMut() -> Result<Vec<u8>>) -> Result<RdbValue> {
+    let fields = names.iter().map(|field| {
         Ok(HashField {
             field: field.clone(),
-            value: value(index)?,
+            value: value()?,
             expire_at_ms: None,
         })
     });
