@@ -12,6 +12,7 @@ use crate::repair::next_frame;
 use crate::segment::{self, FRAMES_AT, HistoryId, Mark, SegmentStart};
 use crate::{Frame, Lsn};
 use flashdb_disk::{Disk, Mapped};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -85,11 +86,9 @@ pub enum TailKind {
     Zeros,
     /// With what a crash left behind, which never was acknowledged as durable.
     Torn(String),
-    /// There is no valid beginning and no frame: a crash came while it was made.
-    Headless(String),
 }
 
-/// The end of the last segment. [`cut_tail`](crate::repair::cut_tail) has to make it durable before anything follows.
+/// The end of the last segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
     /// The segment's file.
@@ -100,6 +99,8 @@ pub struct Tail {
     pub offset: u64,
     /// Length of the file.
     pub file_len: u64,
+    /// Up to where the segment itself proves that it was synced.
+    pub proven: u64,
     /// What is behind `offset`.
     pub kind: TailKind,
 }
@@ -130,6 +131,8 @@ pub struct ScanEnd {
     pub history: Option<HistoryId>,
     /// How the last segment ends; `None` if there is none, if it is archived, or if `visit` ended the scan.
     pub tail: Option<Tail>,
+    /// Segments behind the last that have neither a valid beginning nor a frame: a crash came while they were made.
+    pub headless: Vec<PathBuf>,
     /// What was left out; nothing unless the options allow it.
     pub skipped: Skipped,
     /// Whether `visit` ended the scan.
@@ -147,7 +150,8 @@ pub fn scan(
     options: &ScanOptions,
     visit: impl FnMut(&Visited<'_>) -> ControlFlow<()>,
 ) -> Result<ScanEnd, LogError> {
-    let sources = archive::sources(disk, dir, options.archived)?;
+    let mut sources = archive::sources(disk, dir, options.archived)?;
+    let headless = take_headless(disk, &mut sources, options.from + 1)?;
     let begin = first_needed(disk, &sources, options)?;
     let mut scan = Scan {
         disk,
@@ -158,9 +162,11 @@ pub fn scan(
         end: ScanEnd {
             history: options.history,
             last: options.from,
+            headless,
             ..ScanEnd::default()
         },
         written_ms: 0,
+        proof: Proof::default(),
         before: None,
     };
     let needed = &sources[begin..];
@@ -174,6 +180,25 @@ pub fn scan(
         scan.end.last = scan.end.last.max(scan.expected - 1);
     }
     Ok(scan.end)
+}
+
+/// Takes away the segments at the end that were never entered.
+fn take_headless(disk: &dyn Disk, sources: &mut Vec<Source>, wanted: Lsn) -> Result<Vec<PathBuf>, LogError> {
+    let mut headless = Vec::new();
+    while let Some(last) = sources.last() {
+        if last.archived || last.start(disk)?.is_some() {
+            break;
+        }
+        let mapped = last.content(disk)?;
+        let bytes = mapped.bytes();
+        // Frames are written only behind a beginning that is durable.
+        if is_newer_version(bytes) || next_frame(bytes, 0, wanted).is_some() {
+            break;
+        }
+        headless.push(last.path.clone());
+        sources.pop();
+    }
+    Ok(headless)
 }
 
 /// Index of the segment that has the first frame wanted: the last of those that begin early enough.
@@ -222,6 +247,34 @@ fn bad(offset: usize, hard: bool, reason: impl ToString) -> Stop {
     }
 }
 
+/// Follows the marks of one segment, to know how much of it is durable by its own word.
+#[derive(Default)]
+struct Proof {
+    /// Up to this offset it is.
+    proven: u64,
+    /// LSN before each mark that is not, and the offset behind the mark. Few: each sync ends most of them.
+    marks: VecDeque<(Lsn, u64)>,
+}
+
+impl Proof {
+    /// A mark that ends at `end` stands behind the frame `lsn`, and says that `durable` was.
+    fn mark(&mut self, lsn: Lsn, end: u64, durable: Lsn) {
+        self.marks.push_back((lsn, end));
+        while let Some(&(lsn, end)) = self.marks.front()
+            && lsn < durable
+        {
+            self.proven = end;
+            self.marks.pop_front();
+        }
+    }
+
+    /// Everything before the `end` of a frame or mark is durable.
+    fn all(&mut self, end: u64) {
+        self.proven = end;
+        self.marks.clear();
+    }
+}
+
 struct Scan<'s, V> {
     disk: &'s dyn Disk,
     options: &'s ScanOptions,
@@ -232,6 +285,8 @@ struct Scan<'s, V> {
     placed: bool,
     end: ScanEnd,
     written_ms: u64,
+    /// How much of this segment is proven to be durable.
+    proof: Proof,
     /// The segment before and its length, for damage that shows only in what follows it.
     before: Option<(PathBuf, u64)>,
 }
@@ -245,7 +300,8 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
             content => content?,
         };
         let bytes = mapped.bytes();
-        let mut at = match self.enter(source, bytes, is_last)? {
+        self.proof = Proof::default();
+        let mut at = match self.enter(source, bytes)? {
             Some(at) => at,
             None => return Ok(()),
         };
@@ -298,15 +354,10 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
     }
 
     /// Checks the beginning of a segment; where its frames begin, or `None` if it has none to read.
-    fn enter(&mut self, source: &Source, bytes: &[u8], is_last: bool) -> Result<Option<usize>, LogError> {
+    fn enter(&mut self, source: &Source, bytes: &[u8]) -> Result<Option<usize>, LogError> {
         let start = match SegmentStart::decode(bytes, source.id) {
             Ok(start) => start,
             Err((offset, reason)) => {
-                let next = next_frame(bytes, offset.min(FRAMES_AT), self.expected);
-                if is_last && next.is_none() && !is_newer_version(bytes) {
-                    self.set_tail(source, bytes, 0, TailKind::Headless(reason));
-                    return Ok(None);
-                }
                 self.damage(source, offset as u64, reason)?;
                 self.before = Some((source.path.clone(), 0));
                 return Ok(self.skip(bytes, offset.min(FRAMES_AT)));
@@ -371,6 +422,12 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
                 Kind::Durable => match Mark::decode(&frame.record) {
                     Ok(mark) if frame.lsn + 1 == self.expected && Some(mark.history) == self.end.history => {
                         self.written_ms = mark.at_ms;
+                        let end = (*at + frame.bytes_len) as u64;
+                        match mark.durable >= frame.lsn {
+                            // All frames; the mark itself may be the last thing that was written.
+                            true => self.proof.all(*at as u64),
+                            false => self.proof.mark(frame.lsn, end, mark.durable),
+                        }
                     }
                     Ok(_) => return bad(*at, true, "a mark that belongs elsewhere"),
                     Err(error) => return bad(*at, true, error),
@@ -423,11 +480,15 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
         })
     }
 
-    /// Whether the frame `lsn` was synced, by what the bytes behind it say.
+    /// Whether the frame `lsn` was synced, by what the bytes behind it say, or since another segment was to follow: unless
+    /// it follows a failure, from which a snapshot came that covers the frame.
     fn was_durable(&self, behind: &[u8], lsn: Lsn) -> bool {
-        self.end
-            .history
-            .is_some_and(|history| Mark::find(behind, &history, lsn).is_some())
+        let rotated = !self.end.headless.is_empty() && lsn > self.options.from;
+        rotated
+            || self
+                .end
+                .history
+                .is_some_and(|history| Mark::find(behind, &history, lsn).is_some())
     }
 
     /// Where the next sound frame behind the damage at `offset` is; counts what is left out.
@@ -474,6 +535,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
             segment: source.id,
             offset,
             file_len: bytes.len() as u64,
+            proven: self.proof.proven.min(offset),
             kind,
         });
     }

@@ -3,11 +3,12 @@
 
 use crate::Lsn;
 use crate::error::{LogDamage, LogError};
-use crate::reader::{Tail, TailKind};
+use crate::reader::ScanEnd;
 use crate::record::{FRAME_HEADER, FRAME_PREFIX, Frame, Kind, frame_len, lsn_at};
 use crate::segment::{self, CUT_SUFFIX, FRAMES_AT, SUFFIX};
 use flashdb_disk::{Disk, DiskFile, OpenMode};
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A sound frame further ahead than this is not believed to follow.
@@ -17,24 +18,36 @@ const LSN_AHEAD_MAX: u64 = 1 << 32;
 const SEARCH_BYTES_MAX: u64 = 4 << 30;
 const COPY_BYTES: usize = 1 << 20;
 
-/// Makes the end of the log durable as the scan found it, before a writer goes on: cuts what a crash left behind (removes
-/// the file if not even its beginning is there), and syncs it, also if there is nothing to cut: what was read may never
-/// have been synced, and the beginning of the next segment says that it was. Nobody may hold a mapping of the segment any
-/// more who reads beyond `tail.offset`.
+/// Makes the end of the log durable as the scan found it, before a writer goes on: removes segments that were never
+/// entered, cuts what a crash left behind, writes anew what the segment does not prove to be durable, and syncs. What was
+/// read may come from memory only, and a sync that failed before the process ended leaves it there as if it were on the
+/// disk: only writing it again helps. Nobody may hold a mapping of the segment any more who reads beyond `tail.offset`.
+/// O(bytes since the last but one sync).
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn cut_tail(disk: &dyn Disk, dir: &Path, tail: &Tail) -> Result<(), LogError> {
-    let path = &tail.path;
-    if matches!(tail.kind, TailKind::Headless(_)) {
+pub fn cut_tail(disk: &dyn Disk, dir: &Path, end: &ScanEnd) -> Result<(), LogError> {
+    let folder = segment::folder(dir);
+    for path in &end.headless {
         disk.remove(path).map_err(LogError::io(path, "remove"))?;
-    } else {
+    }
+    if let Some(tail) = &end.tail {
+        let path = &tail.path;
         let mut file = disk
             .open(path, OpenMode::Write)
             .map_err(LogError::io(path, "open"))?;
+        if tail.proven < tail.offset {
+            write_again(file.as_mut(), path, tail.proven..tail.offset)?;
+            // The length may be as undurable as the bytes: it has to change to be written.
+            file.set_len(tail.offset + 1)
+                .map_err(LogError::io(path, "extend"))?;
+        }
         cut_file(file.as_mut(), path, tail.offset)?;
     }
-    sync_folder(disk, &segment::folder(dir))
+    match end.tail.is_none() && end.headless.is_empty() {
+        true => Ok(()),
+        false => sync_folder(disk, &folder),
+    }
 }
 
 /// Cuts the log at a damage, because the operator has chosen to lose what follows: later segments are moved aside, to
@@ -99,6 +112,25 @@ pub(crate) fn next_frame(bytes: &[u8], offset: usize, expected: Lsn) -> Option<(
         left = left.checked_sub(len as u64)?;
     }
     None
+}
+
+fn write_again(file: &mut dyn DiskFile, path: &Path, range: Range<u64>) -> Result<(), LogError> {
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut offset = range.start;
+    while offset < range.end {
+        let len = (range.end - offset).min(COPY_BYTES as u64) as usize;
+        let read = file
+            .read_at(&mut buffer[..len], offset)
+            .map_err(LogError::io(path, "read"))?;
+        file.write_at(&buffer[..read], offset)
+            .map_err(LogError::io(path, "write to"))?;
+        if read == 0 {
+            // Shorter than it was a moment ago; the next scan says so.
+            break;
+        }
+        offset += read as u64;
+    }
+    Ok(())
 }
 
 fn cut_file(file: &mut dyn DiskFile, path: &Path, len: u64) -> Result<(), LogError> {

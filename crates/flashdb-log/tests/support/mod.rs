@@ -117,9 +117,7 @@ pub fn recover(disk: &dyn Disk, dir: &Path, from: Lsn) -> Result<(Vec<(Lsn, usiz
         ..ScanOptions::default()
     };
     let (found, end) = read(disk, dir, &options)?;
-    if let Some(tail) = &end.tail {
-        repair::cut_tail(disk, dir, tail)?;
-    }
+    repair::cut_tail(disk, dir, &end)?;
     Ok((found, end))
 }
 
