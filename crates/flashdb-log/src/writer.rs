@@ -87,6 +87,8 @@ pub struct WriterStatus {
     pub segments_begun: u64,
     /// Why the log failed; `None` while it works.
     pub failure: Option<String>,
+    /// Why the active segment is not on persistent memory although the settings ask for it.
+    pub not_pmem: Option<String>,
 }
 
 /// What a writer works on.
@@ -148,7 +150,8 @@ impl Active {
 
     /// Gives back the zeros behind the last frame.
     fn cut(&mut self) -> Result<(), LogError> {
-        if self.allocated > self.position {
+        let len = self.file.len().map_err(LogError::io(&self.path, "read"))?;
+        if len > self.position {
             self.file
                 .set_len(self.position)
                 .map_err(LogError::io(&self.path, "cut"))?;
@@ -554,11 +557,9 @@ impl LogWriter {
     fn make_segment(&self, path: &std::path::Path, start: SegmentStart) -> Result<Active, LogError> {
         let disk = self.parts.disk.as_ref();
         let segment_bytes = self.settings.segment_bytes.max(SEGMENT_BYTES_MIN);
-        let file = self
-            .settings
-            .medium
-            .create(disk, path, segment_bytes)
-            .map_err(LogError::io(path, "make"))?;
+        let created = self.settings.medium.create(disk, path, segment_bytes);
+        let (file, not_pmem) = created.map_err(LogError::io(path, "make"))?;
+        self.status.lock().not_pmem = not_pmem;
         let mut active = Active {
             id: start.id,
             path: path.to_path_buf(),
@@ -646,4 +647,40 @@ fn units_within(bytes: &[u8], room: u64) -> (usize, u64) {
         frames += count;
     }
     (at, frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{FRAME_HEADER, Kind};
+
+    fn frames(flags: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for flags in flags {
+            let at = bytes.len();
+            bytes.resize(at + FRAME_HEADER, 0);
+            bytes[at + FRAME_PREFIX] = Kind::Group as u8;
+            bytes[at + FRAME_PREFIX + 1] = *flags;
+        }
+        bytes
+    }
+
+    /// Several frames that count as one are never parted, or a crash could leave half of them in a segment that is sound.
+    #[test]
+    fn groups_are_not_split() {
+        let bytes = frames(&[0, CONTINUES, CONTINUES, 0, 0]);
+        let len = |count| count * FRAME_HEADER;
+        for (room, expected) in [(0, 0), (1, 1), (2, 1), (3, 1), (4, 4), (5, 5), (9, 5)] {
+            let (at, count) = units_within(&bytes, len(room) as u64);
+            assert_eq!((at, count), (len(expected), expected as u64), "room for {room}");
+        }
+        assert_eq!(first_unit(&bytes[len(1)..]), (len(3), 3));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_puts_nothing_off() {
+        assert!(has_passed(100, 10, 110));
+        assert!(!has_passed(100, 10, 109));
+        assert!(has_passed(100, 10, 99));
+    }
 }

@@ -247,3 +247,92 @@ fn a_segment_without_a_beginning() {
     assert_eq!(end.tail.map(|tail| tail.kind), Some(TailKind::Whole));
     assert!(disk.read(&path(3)).is_err());
 }
+
+/// A frame made by hand: `flags` 8 is `CONTINUES`.
+fn group_frame(lsn: Lsn, flags: u8) -> Vec<u8> {
+    let mut body = vec![0x71, flags, 0, 0, 0, 0, 0, 0];
+    body.extend_from_slice(&20u32.to_le_bytes());
+    body.extend_from_slice(&[0; 8]);
+    // An empty FLUSHALL-like record: its content does not matter here.
+    body.push(0x70);
+    body.extend_from_slice(&[0; 19]);
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&body), &lsn.to_le_bytes());
+    let mut frame = crc.to_le_bytes().to_vec();
+    frame.extend_from_slice(&lsn.to_le_bytes());
+    frame.extend_from_slice(&body);
+    frame
+}
+
+fn segment_of(id: u64, first: Lsn, flags: &[u8]) -> Vec<u8> {
+    let mut bytes = segment::SegmentStart {
+        id,
+        first,
+        history: support::HISTORY,
+        created_ms: 5,
+    }
+    .encode();
+    for (lsn, flags) in (first..).zip(flags) {
+        bytes.extend_from_slice(&group_frame(lsn, *flags));
+    }
+    bytes
+}
+
+fn disk_of(segments: &[Vec<u8>]) -> SimDisk {
+    let disk = SimDisk::new(0);
+    disk.create_folder(&segment::folder(Path::new(DIR)))
+        .expect("a folder");
+    for (id, bytes) in (1..).zip(segments) {
+        let mut file = disk
+            .open(&path(id), flashdb_disk::OpenMode::CreateNew)
+            .expect("a new file");
+        file.write_at(bytes, 0).expect("a sound disk");
+    }
+    disk
+}
+
+fn scan_lsns(disk: &SimDisk) -> Result<(Vec<Lsn>, ScanEnd), LogError> {
+    let mut found = Vec::new();
+    let end = flashdb_log::scan(disk, Path::new(DIR), &ScanOptions::default(), |visited| {
+        found.push(visited.frame.lsn);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok((found, end))
+}
+
+/// A group that takes several frames is visited whole or not at all.
+#[test]
+fn a_group_without_its_end_is_cut_off() {
+    let whole = disk_of(&[segment_of(1, 1, &[0, 8, 8, 0, 0])]);
+    assert_eq!(scan_lsns(&whole).expect("sound").0, [1, 2, 3, 4, 5]);
+
+    let torn = disk_of(&[segment_of(1, 1, &[0, 8, 8])]);
+    let (found, end) = scan_lsns(&torn).expect("torn");
+    assert_eq!((found, end.last), (vec![1], 1));
+    repair::cut_tail(&torn, Path::new(DIR), &end).expect("a sound disk");
+    assert_eq!(torn.read(&path(1)).expect("a segment"), segment_of(1, 1, &[0]));
+
+    let torn_within = disk_of(&[segment_of(1, 1, &[0, 8, 8, 0])]);
+    torn_within
+        .flip_bit(&path(1), segment_of(1, 1, &[0, 8, 8]).len() as u64 + 40, 0)
+        .expect("a segment");
+    let (found, end) = scan_lsns(&torn_within).expect("torn");
+    assert_eq!((found, end.last), (vec![1], 1));
+
+    let damaged = disk_of(&[segment_of(1, 1, &[0, 8]), segment_of(2, 3, &[0])]);
+    let Err(LogError::Damage(damage)) = scan_lsns(&damaged) else {
+        panic!("half of a group was accepted");
+    };
+    assert_eq!((damage.path, damage.lsn), (path(1), 2));
+}
+
+/// LSNs have to join over segments, too.
+#[test]
+fn segments_that_do_not_join_are_damage() {
+    for (first, lsn) in [(4, 3), (2, 3)] {
+        let disk = disk_of(&[segment_of(1, 1, &[0, 0]), segment_of(2, first, &[0, 0])]);
+        let Err(LogError::Damage(damage)) = scan_lsns(&disk) else {
+            panic!("segments that do not join were accepted");
+        };
+        assert_eq!(damage.lsn, lsn);
+    }
+}

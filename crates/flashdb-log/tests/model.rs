@@ -4,11 +4,15 @@ mod support;
 
 use flashdb_base::clock::{Clock, SystemClock};
 use flashdb_base::prng::Prng;
-use flashdb_disk::{Disk, RealDisk};
+use flashdb_disk::sim::{Fault, FaultOn};
+use flashdb_disk::{Disk, RealDisk, SimDisk};
 use flashdb_log::{
-    LogError, RunningWriter, ScanOptions, StepOutcome, SyncPolicy, TailKind, WriterSettings, archive, scan,
+    LogError, Medium, RunningWriter, ScanOptions, StepOutcome, SyncPolicy, TailKind, WriterSettings, archive,
+    scan,
 };
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use support::{Rig, TestFolder, append, read, recover};
@@ -332,4 +336,75 @@ fn a_sleeping_thread_is_woken_by_an_append() {
         }
     }
     running.stop().expect("a sound disk");
+}
+
+/// After an error the thread goes on when a checkpoint has covered what was lost; before, nothing is written.
+#[test]
+fn the_thread_survives_a_failing_disk() {
+    let sim = SimDisk::new(1);
+    let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+    let dir = Path::new("/data");
+    disk.create_folder(dir).expect("a folder");
+    let settings = WriterSettings {
+        policy: SyncPolicy::Always,
+        ..WriterSettings::default()
+    };
+    let rig = Rig::new(&disk, dir, settings, 0);
+    let running = RunningWriter::start(rig.writer, Arc::new(SystemClock)).expect("a thread");
+    append(&rig.log, 10);
+    running.rotate().expect("a sound disk");
+    sim.inject(Fault {
+        on: FaultOn::Syncs,
+        nth: 1,
+        kind: ErrorKind::Other,
+        lasting: true,
+    });
+    append(&rig.log, 10);
+    while !rig.log.has_failed() {
+        std::thread::yield_now();
+    }
+    assert!(matches!(running.rotate(), Err(LogError::Failed)));
+    let lsn = rig.log.heal();
+    assert!(running.reopen_after(lsn).is_err());
+    assert!(rig.log.has_failed());
+    assert!(running.status().failure.is_some());
+    sim.clear_faults();
+    append(&rig.log, 10);
+    let lsn = rig.log.heal();
+    assert_eq!(lsn, 3);
+    append(&rig.log, 10);
+    running.reopen_after(lsn).expect("a sound disk");
+    assert_eq!(running.status().failure, None);
+    append(&rig.log, 10);
+    running.stop().expect("a sound disk");
+    assert_eq!(*rig.heard.health.lock(), [true, true, false]);
+    assert_eq!(rig.log.durable(), 5);
+    let (found, _) = recover(disk.as_ref(), dir, lsn).expect("a sound log");
+    assert_eq!(found.len(), 2);
+}
+
+/// PER-80, PER-90: asked for persistent memory, the log is the same wherever it lies.
+#[test]
+fn persistent_memory_or_what_is_there() {
+    let disk = disk();
+    for medium in [Medium::Pmem, Medium::Auto] {
+        let folder = TestFolder::new("medium");
+        let settings = WriterSettings {
+            policy: SyncPolicy::Always,
+            segment_bytes: 5000,
+            medium,
+            ..WriterSettings::default()
+        };
+        let mut rig = Rig::new(&disk, &folder.0, settings, 0);
+        for len in 0..100 {
+            rig.append(len);
+            rig.writer.step(1000);
+        }
+        rig.append(9000);
+        rig.writer.close(1000).expect("a sound disk");
+        assert_eq!(
+            recover(disk.as_ref(), &folder.0, 0).expect("a sound log").0.len(),
+            101
+        );
+    }
 }
