@@ -1,245 +1,16 @@
-//! Chains, catalog, retention and consolidation against a model: random edits, cut into full and incremental snapshots
-//! whose regions are random but right; every state that the catalog offers must be the one that was cut.
+//! Chains, catalog, retention and consolidation against the model of `test_world`: every state that the catalog offers must
+//! be the one that was cut.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-
-use flashdb_base::prng::{Prng, splitmix64};
 
 use crate::meta::test_meta;
-use crate::test_disk::MemoryDisk;
+use crate::test_disk::{content, put};
+use crate::test_world::{DATABASES, DIR, World, first_chain, hash, load, world_of_four};
 use crate::{
-    Base, BlockBuffer, BlockBuilder, Catalog, Chain, ChainReader, Compression, Dependents, EntryRef,
-    HistoryId, Lsn, Region, Rejection, Retention, SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta,
-    SnapshotReader, SnapshotWriter, consolidate, load_order,
+    Base, Catalog, ChainReader, Compression, Dependents, HistoryId, Lsn, Rejection, Retention, SnapshotError,
+    SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, consolidate, load_order,
 };
-
-const DIR: &str = "/d";
-const SHARDS: u16 = 4;
-const DATABASES: u16 = 3;
-
-/// Database and key; value.
-type State = BTreeMap<(u16, Vec<u8>), u64>;
-
-fn hash(seed: &[u8], key: &[u8]) -> u64 {
-    let mut state = u64::from(crc32c::crc32c_append(crc32c::crc32c(seed), key));
-    splitmix64(&mut state)
-}
-
-fn shard_of(key: &[u8]) -> u16 {
-    (crc32c::crc32c(key) % u32::from(SHARDS)) as u16
-}
-
-/// A region around this hash: a segment and a bucket of some size.
-fn region_around(prng: &mut Prng, hash: u64) -> Region {
-    let (prefix, position) = ((hash >> 40) as u32, (hash >> 16) as u32 & 0xffff);
-    let size = 1 << (10 + prng.below(12));
-    let start = prefix / size * size;
-    let positions = position / 4096 * 4096;
-    Region {
-        prefixes: start..start + size,
-        positions: positions..positions + 4096,
-    }
-}
-
-struct World {
-    prng: Prng,
-    disk: Arc<MemoryDisk>,
-    lsn: Lsn,
-    state: State,
-    /// What was cut, by id.
-    cuts: BTreeMap<SnapshotId, State>,
-    functions: BTreeMap<SnapshotId, u64>,
-}
-
-impl World {
-    fn new(seed: u64) -> Self {
-        Self {
-            prng: Prng::from_seed(seed),
-            disk: Arc::default(),
-            lsn: 0,
-            state: State::new(),
-            cuts: BTreeMap::new(),
-            functions: BTreeMap::new(),
-        }
-    }
-
-    fn edit(&mut self, edits: u64) {
-        for _ in 0..edits {
-            let db = self.prng.below(DATABASES.into()) as u16;
-            let key = (db, format!("key:{}", self.prng.below(2000)).into_bytes());
-            match self.prng.below(200) {
-                0 => self.state.retain(|(of, _), _| *of != db),
-                1..60 => drop(self.state.remove(&key)),
-                _ => drop(self.state.insert(key, self.prng.next_u64())),
-            }
-            self.lsn += 1;
-        }
-    }
-
-    fn meta(&mut self, base: Option<Base>) -> SnapshotMeta {
-        let mut id = [0; 16];
-        self.prng.fill(&mut id);
-        SnapshotMeta {
-            id: SnapshotId(id),
-            lsn: self.lsn,
-            base,
-            created_ms: 1_700_000_000_000 + self.lsn.cast_signed() * 100,
-            kept: self.prng.below(8) == 0,
-            hash_seed: vec![self.prng.below(2) as u8],
-            compression: [Compression::None, Compression::Lz4][self.prng.below(2) as usize],
-            ..test_meta()
-        }
-    }
-
-    fn full(&mut self) -> SnapshotInfo {
-        let meta = self.meta(None);
-        self.write(meta, &[], &BTreeSet::new())
-    }
-
-    fn incremental(&mut self, base: &SnapshotInfo) -> SnapshotInfo {
-        let meta = self.meta(Some(Base {
-            id: base.meta.id,
-            lsn: base.meta.lsn,
-        }));
-        let before = self.cuts[&base.meta.id].clone();
-        let (mut regions, mut databases) = (Vec::new(), BTreeSet::new());
-        for (key, now) in self
-            .state
-            .iter()
-            .map(|(key, value)| (key, Some(value)))
-            .chain(before.keys().map(|key| (key, None)))
-        {
-            if now == before.get(key) || (now.is_none() && self.state.contains_key(key)) {
-                continue;
-            }
-            if self.prng.below(3000) == 0 {
-                databases.insert(key.0);
-            }
-            let region = region_around(&mut self.prng, hash(&meta.hash_seed, &key.1));
-            regions.push((key.0, shard_of(&key.1), region));
-        }
-        self.write(meta, &regions, &databases)
-    }
-
-    /// Writes what lies in the regions, or everything if the snapshot is full.
-    fn write(
-        &mut self,
-        meta: SnapshotMeta,
-        regions: &[(u16, u16, Region)],
-        databases: &BTreeSet<u16>,
-    ) -> SnapshotInfo {
-        let library = self.prng.next_u64();
-        let mut writer = SnapshotWriter::create(self.disk.clone(), Path::new(DIR), meta.clone()).unwrap();
-        writer
-            .append(&mut BlockBuilder::functions(&library.to_le_bytes()))
-            .unwrap();
-        let mut whole = BlockBuilder::databases();
-        assert!(databases.iter().all(|&db| whole.push_database(db)));
-        writer.append(&mut whole).unwrap();
-        for shard in 0..SHARDS {
-            let mut of_shard = BlockBuilder::regions(shard);
-            for (db, _, region) in regions.iter().filter(|(_, of, _)| *of == shard) {
-                assert!(of_shard.push_region(*db, region));
-            }
-            writer.append(&mut of_shard).unwrap();
-            let mut builder = BlockBuilder::entries(shard);
-            for ((db, key), value) in self.state.iter().filter(|((_, key), _)| shard_of(key) == shard) {
-                let hash = hash(&meta.hash_seed, key);
-                let holds = |(of, in_shard, region): &(u16, u16, Region)| {
-                    of == db && *in_shard == shard && region.contains(hash)
-                };
-                if meta.is_full() || databases.contains(db) || regions.iter().any(holds) {
-                    if builder.len() > 2000 {
-                        writer.append(&mut builder).unwrap();
-                    }
-                    assert!(builder.push_entry(&entry(*db, key, &value.to_le_bytes())));
-                }
-            }
-            writer.append(&mut builder).unwrap();
-        }
-        let info = writer.finish().unwrap();
-        self.cuts.insert(meta.id, self.state.clone());
-        self.functions.insert(meta.id, library);
-        info
-    }
-
-    fn catalog(&self) -> Catalog {
-        Catalog::open(self.disk.clone(), Path::new(DIR)).unwrap()
-    }
-
-    fn open(&self, chain: &Chain) -> ChainReader<impl Fn(&[u8], &[u8]) -> u64 + use<>> {
-        ChainReader::open(&*self.disk, chain, hash).unwrap()
-    }
-
-    fn check_chain(&self, chain: &Chain) {
-        let reader = self.open(chain);
-        let id = chain.newest().meta.id;
-        assert_eq!(load(&reader).unwrap(), self.cuts[&id], "{id}");
-        let functions = reader.functions().unwrap().unwrap();
-        assert_eq!(functions, self.functions[&id].to_le_bytes());
-    }
-
-    /// Each snapshot that is there can be loaded, and is what was cut.
-    fn check_all(&self) {
-        let catalog = self.catalog();
-        assert!(catalog.broken().is_empty());
-        let candidates = load_order(&catalog, Lsn::MAX, Some(test_meta().history));
-        assert_eq!(candidates.len(), catalog.snapshots().len());
-        for candidate in &candidates {
-            let chain = candidate.chain.as_ref().unwrap();
-            assert!(chain.files().last().unwrap().meta.is_full());
-            self.check_chain(chain);
-        }
-        let lsns: Vec<_> = candidates.iter().map(|candidate| candidate.lsn).collect();
-        assert!(lsns.is_sorted_by(|left, right| left >= right));
-    }
-}
-
-fn entry<'a>(db: u16, key: &'a [u8], payload: &'a [u8]) -> EntryRef<'a> {
-    EntryRef {
-        db,
-        key,
-        expire_at_ms: None,
-        access: 0,
-        raw: false,
-        value_type: 0,
-        payload,
-    }
-}
-
-fn load(reader: &ChainReader<impl Fn(&[u8], &[u8]) -> u64>) -> Result<State, SnapshotError> {
-    let mut state = State::new();
-    let mut buffer = BlockBuffer::new();
-    for item in reader.work_items() {
-        reader.read(item, &mut buffer, |entry| {
-            let value = u64::from_le_bytes(entry.payload.try_into().unwrap());
-            let before = state.insert((entry.db, entry.key.to_vec()), value);
-            assert_eq!(before, None, "a key comes once");
-            assert_eq!(reader.shard(item), shard_of(entry.key));
-            Ok::<_, SnapshotError>(())
-        })?;
-    }
-    Ok(state)
-}
-
-/// A full snapshot and three incrementals, each on the one before.
-fn world_of_four(seed: u64) -> (World, Vec<SnapshotInfo>) {
-    let mut world = World::new(seed);
-    world.edit(500);
-    let mut infos = vec![world.full()];
-    for _ in 0..3 {
-        world.edit(40);
-        let info = world.incremental(infos.last().unwrap());
-        infos.push(info);
-    }
-    (world, infos)
-}
-
-fn first_chain(catalog: &Catalog, target: Lsn) -> Chain {
-    load_order(catalog, target, None).remove(0).chain.unwrap()
-}
 
 #[test]
 fn every_state_comes_back_through_edits_consolidation_and_removal() {
@@ -438,7 +209,7 @@ fn labels_are_found_and_stale_files_removed() {
     assert_eq!(catalog.find_label("b").unwrap().meta.lsn, 30);
     assert!(catalog.find_label("").is_none() && catalog.find_label("c").is_none());
     let stale = Path::new("/d/snapshots/snapshot-1-1.fsnap.tmp");
-    world.disk.put(stale, b"half".to_vec());
+    put(&world.disk, stale, b"half");
     assert_eq!(world.catalog().snapshots().len(), 4);
     assert_eq!(
         Catalog::remove_stale(&*world.disk, Path::new(DIR)).unwrap(),
@@ -455,10 +226,10 @@ fn labels_are_found_and_stale_files_removed() {
 fn candidates_come_in_order_with_reasons() {
     let (world, infos) = world_of_four(3);
     let history = Some(test_meta().history);
-    let good = world.disk.content(&infos[2].path);
+    let good = content(&world.disk, &infos[2].path);
     let mut bad = good.clone();
     bad[20] ^= 1;
-    world.disk.put(&infos[2].path, bad);
+    put(&world.disk, &infos[2].path, &bad);
     let candidates = load_order(&world.catalog(), Lsn::MAX, history);
     let lengths: Vec<_> = candidates
         .iter()
@@ -485,7 +256,7 @@ fn candidates_come_in_order_with_reasons() {
     let other = load_order(&world.catalog(), Lsn::MAX, Some(HistoryId([1; 16])));
     let foreign = |of: &&crate::Candidate| matches!(of.chain, Err(Rejection::OtherHistory(_)));
     assert_eq!(other.iter().filter(foreign).count(), 3);
-    world.disk.put(&infos[2].path, good);
+    put(&world.disk, &infos[2].path, &good);
     world.check_all();
 }
 
@@ -555,7 +326,7 @@ fn entries_outside_of_the_regions_are_damage() {
 fn consolidation_stops_on_request_and_leaves_nothing() {
     let (world, infos) = world_of_four(7);
     let reader = world.open(&first_chain(&world.catalog(), Lsn::MAX));
-    let files = world.disk.files.lock().unwrap().len();
+    let files = world.disk.files().len();
     let mut asked = 0;
     for stop_at in 0.. {
         asked = 0;
@@ -571,7 +342,7 @@ fn consolidation_stops_on_request_and_leaves_nothing() {
             should_stop,
         ) {
             Err(SnapshotError::Stopped) => {
-                assert_eq!(world.disk.files.lock().unwrap().len(), files);
+                assert_eq!(world.disk.files().len(), files);
                 let newest = SnapshotReader::open(&*world.disk, &infos[3].path).unwrap();
                 assert!(!newest.meta().is_full());
             }
@@ -588,10 +359,10 @@ fn consolidation_stops_on_request_and_leaves_nothing() {
 #[test]
 fn a_damaged_block_stops_consolidation() {
     let (world, infos) = world_of_four(8);
-    let mut bad = world.disk.content(&infos[0].path);
+    let mut bad = content(&world.disk, &infos[0].path);
     let middle = bad.len() / 2;
     bad[middle] ^= 1;
-    world.disk.put(&infos[0].path, bad);
+    put(&world.disk, &infos[0].path, &bad);
     let reader = world.open(&first_chain(&world.catalog(), Lsn::MAX));
     let result = consolidate(
         world.disk.clone(),
@@ -601,7 +372,7 @@ fn a_damaged_block_stops_consolidation() {
         || false,
     );
     assert!(matches!(result, Err(SnapshotError::Damaged { path, .. }) if path == infos[0].path));
-    assert_eq!(world.disk.files.lock().unwrap().len(), 4);
+    assert_eq!(world.disk.files().len(), 4);
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flashdb_base::prng::Prng;
+use flashdb_disk::SimDisk;
 
 use crate::meta::test_meta;
-use crate::test_disk::MemoryDisk;
+use crate::test_disk::{content, put};
 use crate::{
     Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Region, SnapshotError, SnapshotId,
     SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
@@ -52,7 +53,7 @@ fn random_model(prng: &mut Prng, entries: u64) -> Model {
         .collect()
 }
 
-fn write(disk: &Arc<MemoryDisk>, meta: SnapshotMeta, model: &Model) -> SnapshotInfo {
+fn write(disk: &Arc<SimDisk>, meta: SnapshotMeta, model: &Model) -> SnapshotInfo {
     let mut writer = SnapshotWriter::create(disk.clone(), Path::new("/d"), meta).unwrap();
     let mut builders: Vec<_> = (0..4).map(BlockBuilder::entries).collect();
     for ((shard, db, key), (expire_at_ms, access, raw, value_type, payload)) in model {
@@ -104,7 +105,7 @@ fn what_was_written_comes_back() {
     let mut prng = Prng::from_seed(1);
     for compression in ALL {
         for entries in [0, 1, 100, 3000] {
-            let disk = Arc::new(MemoryDisk::default());
+            let disk = Arc::new(SimDisk::new(0));
             let model = random_model(&mut prng, entries);
             let meta = SnapshotMeta {
                 compression,
@@ -113,7 +114,7 @@ fn what_was_written_comes_back() {
             let info = write(&disk, meta.clone(), &model);
             assert_eq!((info.totals.entries, &info.meta), (model.len() as u64, &meta));
             assert_eq!(info.path, Path::new("/d/snapshots/snapshot-1700000000-42.fsnap"));
-            assert_eq!(disk.files.lock().unwrap().len(), 1, "no temporary file is left");
+            assert_eq!(disk.files().len(), 1, "no temporary file is left");
 
             let reader = SnapshotReader::open(&*disk, &info.path).unwrap();
             reader.verify().unwrap();
@@ -139,8 +140,8 @@ fn what_was_written_comes_back() {
 }
 
 /// A small file with a block of each kind.
-fn small_file(compression: Compression) -> (Arc<MemoryDisk>, SnapshotInfo) {
-    let disk = Arc::new(MemoryDisk::default());
+fn small_file(compression: Compression) -> (Arc<SimDisk>, SnapshotInfo) {
+    let disk = Arc::new(SimDisk::new(0));
     let meta = SnapshotMeta {
         compression,
         base: Some(Base {
@@ -180,7 +181,7 @@ fn small_file(compression: Compression) -> (Arc<MemoryDisk>, SnapshotInfo) {
     (disk, info)
 }
 
-fn verify(disk: &MemoryDisk, path: &Path) -> Result<(), SnapshotError> {
+fn verify(disk: &SimDisk, path: &Path) -> Result<(), SnapshotError> {
     SnapshotReader::open(disk, path)?.verify()
 }
 
@@ -189,9 +190,9 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
     for compression in ALL {
         let (disk, info) = small_file(compression);
         verify(&disk, &info.path).unwrap();
-        let good = disk.content(&info.path);
+        let good = content(&disk, &info.path);
         let named = |bad: Vec<u8>, what: String| {
-            disk.put(&info.path, bad);
+            put(&disk, &info.path, &bad);
             let error = verify(&disk, &info.path).expect_err(&what).to_string();
             assert!(error.contains("snapshot-1700000000-42.fsnap"), "{error}");
         };
@@ -206,7 +207,7 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
         let mut longer = good.clone();
         longer.push(0);
         named(longer, "a byte more".to_owned());
-        disk.put(&info.path, good);
+        put(&disk, &info.path, &good);
         verify(&disk, &info.path).unwrap();
     }
 }
@@ -217,7 +218,7 @@ fn lost_and_swapped_ranges_are_noticed() {
     let mut prng = Prng::from_seed(2);
     for compression in ALL {
         let (disk, info) = small_file(compression);
-        let good = disk.content(&info.path);
+        let good = content(&disk, &info.path);
         for _ in 0..2000 {
             let mut bad = good.clone();
             let len = 1 + prng.below(200.min(bad.len() as u64 - 1)) as usize;
@@ -231,7 +232,7 @@ fn lost_and_swapped_ranges_are_noticed() {
                 }
             }
             if bad != good {
-                disk.put(&info.path, bad);
+                put(&disk, &info.path, &bad);
                 assert!(verify(&disk, &info.path).is_err());
             }
         }
@@ -241,7 +242,7 @@ fn lost_and_swapped_ranges_are_noticed() {
 #[test]
 fn one_enormous_entry_is_a_block_of_its_own() {
     for compression in ALL {
-        let disk = Arc::new(MemoryDisk::default());
+        let disk = Arc::new(SimDisk::new(0));
         let mut payload = vec![b'z'; 9 << 20];
         Prng::from_seed(3).fill(&mut payload[..1 << 20]);
         let place = |name: &str| (0, 0, name.as_bytes().to_vec());
@@ -264,7 +265,7 @@ fn one_enormous_entry_is_a_block_of_its_own() {
 
 #[test]
 fn blocks_are_read_by_several_threads_at_once() {
-    let disk = Arc::new(MemoryDisk::default());
+    let disk = Arc::new(SimDisk::new(0));
     let model = random_model(&mut Prng::from_seed(4), 3000);
     let compression = Compression::Lz4;
     let info = write(
@@ -285,7 +286,7 @@ fn blocks_are_read_by_several_threads_at_once() {
 
 #[test]
 fn names_are_unique_and_belong_to_the_content() {
-    let disk = Arc::new(MemoryDisk::default());
+    let disk = Arc::new(SimDisk::new(0));
     let first = write(&disk, test_meta(), &Model::new());
     let unfinished = SnapshotWriter::create(disk.clone(), Path::new("/d"), test_meta()).unwrap();
     let third = write(&disk, test_meta(), &Model::new());
@@ -293,14 +294,10 @@ fn names_are_unique_and_belong_to_the_content() {
     assert_eq!(third.meta.created_ms, first.meta.created_ms + 2000);
     unfinished.abort().unwrap();
     drop(SnapshotWriter::create(disk.clone(), Path::new("/d"), test_meta()).unwrap());
-    assert_eq!(
-        disk.files.lock().unwrap().len(),
-        2,
-        "neither leaves a file behind"
-    );
+    assert_eq!(disk.files().len(), 2, "neither leaves a file behind");
 
     let copy = Path::new("/d/snapshots/snapshot-1-1.fsnap");
-    disk.put(copy, disk.content(&first.path));
+    put(&disk, copy, &content(&disk, &first.path));
     assert!(matches!(
         SnapshotReader::open(&*disk, copy),
         Err(SnapshotError::Misnamed { .. })
@@ -309,7 +306,7 @@ fn names_are_unique_and_belong_to_the_content() {
 
 #[test]
 fn what_would_not_be_read_back_is_not_written() {
-    let disk = Arc::new(MemoryDisk::default());
+    let disk = Arc::new(SimDisk::new(0));
     let mut writer = SnapshotWriter::create(disk, Path::new("/d"), test_meta()).unwrap();
     let entry = EntryRef {
         db: 16,

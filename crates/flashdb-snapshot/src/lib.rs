@@ -24,9 +24,13 @@ mod writer;
 #[cfg(test)]
 mod chain_test;
 #[cfg(test)]
+mod crash_test;
+#[cfg(test)]
 mod file_test;
 #[cfg(test)]
 mod test_disk;
+#[cfg(test)]
+mod test_world;
 
 pub use block::{BlockBuilder, BlockKind, NO_SHARD, SealedBlock};
 pub use catalog::{BrokenFile, Catalog, Dependents};
