@@ -10,8 +10,8 @@ use flashdb_disk::SimDisk;
 use crate::meta::test_meta;
 use crate::test_disk::{content, put};
 use crate::{
-    Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Region, SnapshotError, SnapshotId,
-    SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
+    Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Region, SealedBlock, Sealer,
+    SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
 };
 
 const ALL: [Compression; 3] = [
@@ -335,4 +335,91 @@ fn what_would_not_be_read_back_is_not_written() {
         writer.append(&mut builder),
         Err(SnapshotError::Unfit(_))
     ));
+}
+
+/// Files that no accident makes, with right checksums and wrong content: an error, or content that was meant; no panic, no
+/// memory for lengths that nothing backs.
+#[test]
+fn crafted_content_with_right_checksums_does_no_harm() {
+    let mut prng = Prng::from_seed(5);
+    let meta = SnapshotMeta {
+        base: Some(Base {
+            id: SnapshotId([3; 16]),
+            lsn: 41,
+        }),
+        ..test_meta()
+    };
+    let (mut refused, mut broken, mut fine) = (0, 0, 0);
+    for _ in 0..3_000 {
+        let disk = Arc::new(SimDisk::new(0));
+        let mut writer = SnapshotWriter::create(disk.clone(), Path::new("/d"), meta.clone()).unwrap();
+        writer.write(crafted_block(&mut prng)).unwrap();
+        let info = writer.finish().unwrap();
+        match SnapshotReader::open(&*disk, &info.path) {
+            Err(_) => refused += 1,
+            Ok(reader) => match reader.verify() {
+                Err(SnapshotError::Damaged { .. }) => broken += 1,
+                Err(error) => panic!("{error}"),
+                Ok(()) => fine += 1,
+            },
+        }
+    }
+    assert!(
+        refused > 100 && broken > 100 && fine > 100,
+        "{refused} {broken} {fine}"
+    );
+}
+
+/// A good block, in which content, lengths or counts were changed here and there.
+fn crafted_block(prng: &mut Prng) -> SealedBlock {
+    let kind = prng.below(3);
+    let mut builder = match kind {
+        0 => BlockBuilder::regions(1),
+        1 => BlockBuilder::databases(),
+        _ => BlockBuilder::entries(1),
+    };
+    for i in 0..1 + prng.below(5) as u16 {
+        let entry = EntryRef {
+            db: i,
+            key: b"key",
+            expire_at_ms: (i % 2 == 0).then_some(1_700_000_000_000),
+            access: 0,
+            raw: false,
+            value_type: 0,
+            payload: &[b'v'; 70],
+        };
+        assert!(match kind {
+            0 => builder.push_region(i, &Region::WHOLE),
+            1 => builder.push_database(i),
+            _ => builder.push_entry(&entry),
+        });
+    }
+    let compression = ALL[prng.below(3) as usize];
+    let mut block = builder.seal(&mut Sealer::new(compression).unwrap()).unwrap();
+    let edge = |prng: &mut Prng| {
+        let edges = [
+            0,
+            1,
+            2,
+            127,
+            1 << 20,
+            (1 << 20) + 1,
+            1 << 33,
+            u64::MAX / 2,
+            u64::MAX,
+        ];
+        edges[prng.below(edges.len() as u64) as usize]
+    };
+    for _ in 0..prng.below(3) {
+        match prng.below(3) {
+            0 => block.header.entries = edge(prng) as u32,
+            1 => block.header.raw_len = edge(prng),
+            _ => {
+                let at = 32 + prng.below(block.bytes.len() as u64 - 32) as usize;
+                block.bytes[at] = prng.below(256) as u8;
+            }
+        }
+    }
+    block.header.content_crc = crc32c::crc32c(&block.bytes[32..]);
+    block
 }
