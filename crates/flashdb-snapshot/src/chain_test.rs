@@ -14,11 +14,11 @@ use crate::{
 
 #[test]
 fn every_state_comes_back_through_edits_consolidation_and_removal() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         let mut world = World::new(seed);
         let mut last: Option<SnapshotInfo> = None;
-        for _ in 0..24 {
-            let edits = world.prng.below(300);
+        for _ in 0..16 {
+            let edits = world.prng.below(200);
             world.edit(edits);
             let base = match world.prng.below(8) {
                 0 => None,

@@ -197,7 +197,7 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
             assert!(error.contains("snapshot-1700000000-42.fsnap"), "{error}");
         };
         for at in 0..good.len() {
-            for flip in [0x01, 0x10, 0x80, 0xff] {
+            for flip in [0x01, 0x80] {
                 let mut bad = good.clone();
                 bad[at] ^= flip;
                 named(bad, format!("{compression:?}: byte {at} ^ {flip}"));
@@ -219,7 +219,7 @@ fn lost_and_swapped_ranges_are_noticed() {
     for compression in ALL {
         let (disk, info) = small_file(compression);
         let good = content(&disk, &info.path);
-        for _ in 0..2000 {
+        for _ in 0..1000 {
             let mut bad = good.clone();
             let len = 1 + prng.below(200.min(bad.len() as u64 - 1)) as usize;
             let to = prng.below((bad.len() - len) as u64) as usize;

@@ -246,7 +246,7 @@ pub(crate) fn load(reader: &ChainReader<impl Fn(&[u8], &[u8]) -> u64>) -> Result
 /// A full snapshot and three incrementals, each on the one before.
 pub(crate) fn world_of_four(seed: u64) -> (World, Vec<SnapshotInfo>) {
     let mut world = World::new(seed);
-    world.edit(500);
+    world.edit(250);
     let mut infos = vec![world.full()];
     for _ in 0..3 {
         world.edit(40);
