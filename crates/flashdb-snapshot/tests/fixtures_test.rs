@@ -1,6 +1,8 @@
 //! Files of each version of the format that stay in the tree: they can be read for ever, and, uncompressed, what is written
 //! today is the same to the byte. A chain of three: full with zstd, incremental with LZ4, incremental without compression.
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ fn entry<'a>(number: u16, key: &'a str, payload: &'a [u8]) -> EntryRef<'a> {
         key: key.as_bytes(),
         expire_at_ms: (number % 2 == 1).then_some(1_700_000_000_000 + i64::from(number)),
         access: 0x01_02_03 + u32::from(number),
-        raw: number % 5 == 0,
+        raw: number.is_multiple_of(5),
         value_type: (number % 7) as u8,
         payload,
     }
