@@ -21,6 +21,9 @@ const ONE_CHAIN: Retention = Retention {
     reach_back_to: None,
 };
 
+/// Something that is done to the disk.
+type Work<'a> = &'a dyn Fn(&mut World) -> Result<(), SnapshotError>;
+
 /// The same world on a disk of its own.
 fn copy(world: &World, seed: u64) -> World {
     World {
@@ -76,10 +79,9 @@ fn start(world: &World) -> Catalog {
 fn a_power_cut_while_writing_leaves_the_old_catalog_or_the_new() {
     let (mut world, infos) = world_of_four(11);
     world.edit(40);
-    let works: [&dyn Fn(&mut World) -> Result<(), SnapshotError>; 2] =
-        [&|world| world.try_full().map(drop), &|world| {
-            world.try_incremental(infos.last().unwrap()).map(drop)
-        }];
+    let works: [Work<'_>; 2] = [&|world| world.try_full().map(drop), &|world| {
+        world.try_incremental(&infos[3]).map(drop)
+    }];
     for work in works {
         with_power_cuts(&world, work, |world, result| {
             let count = start(world).snapshots().len();

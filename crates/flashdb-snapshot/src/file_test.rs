@@ -20,7 +20,11 @@ const ALL: [Compression; 3] = [
     Compression::Zstd { level: 1 },
 ];
 
-type Model = BTreeMap<(u16, u16, Vec<u8>), (Option<i64>, u32, bool, u8, Vec<u8>)>;
+/// Shard, database, key.
+type Place = (u16, u16, Vec<u8>);
+/// Expiry, access, raw, type, payload.
+type Value = (Option<i64>, u32, bool, u8, Vec<u8>);
+type Model = BTreeMap<Place, Value>;
 
 fn random_model(prng: &mut Prng, entries: u64) -> Model {
     (0..entries)
