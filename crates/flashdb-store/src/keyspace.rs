@@ -25,7 +25,7 @@ struct ShardCell(Mutex<Shard>);
 /// Things too big to be freed on a core loop.
 pub(crate) enum Garbage {
     Value(#[expect(dead_code, reason = "only dropped")] Value),
-    Database(crate::database::Database),
+    Database(Box<crate::database::Database>),
 }
 
 /// The whole keyspace.
@@ -172,7 +172,7 @@ impl Keyspace {
     pub(crate) fn discard_database(&self, database: crate::database::Database) {
         let keys = database.len();
         if keys > 0 {
-            self.hand_over(Garbage::Database(database), keys);
+            self.hand_over(Garbage::Database(Box::new(database)), keys);
         }
     }
 

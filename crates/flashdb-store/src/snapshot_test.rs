@@ -35,7 +35,7 @@ fn describe(entry: &Entry) -> String {
         ValueRef::Set(set) => set.iter().map(|member| text(&member.to_vec())).collect(),
         ValueRef::ZSet(zset) => zset
             .iter()
-            .map(|(member, score)| format!("{}={score}", text(&member.to_vec())))
+            .map(|(member, score)| format!("{}={score}", text(member)))
             .collect(),
         ValueRef::Hash(hash) => hash
             .iter()
