@@ -166,6 +166,19 @@ pub(crate) struct Source {
     pub archived: bool,
 }
 
+/// LSN of the first frame in the archive; `None` if it is empty.
+///
+/// # Errors
+/// When the folder or a file cannot be read.
+pub fn first_archived(disk: &dyn Disk, dir: &Path) -> Result<Option<Lsn>, LogError> {
+    for source in sources(disk, dir, true)?.iter().filter(|source| source.archived) {
+        if let Some(start) = source.start(disk)? {
+            return Ok(Some(start.first));
+        }
+    }
+    Ok(None)
+}
+
 /// All segments in order, with those in the archive if asked for. One that is in both places (a crash came before it was
 /// removed) is taken plain.
 pub(crate) fn sources(disk: &dyn Disk, dir: &Path, archived: bool) -> Result<Vec<Source>, LogError> {

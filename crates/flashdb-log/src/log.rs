@@ -75,6 +75,8 @@ pub struct Log {
     appended: AtomicU64,
     durable: AtomicU64,
     failed: AtomicBool,
+    /// A checkpoint is being taken from whose cut on frames are kept, though the log is still failed.
+    healing: AtomicBool,
     /// Bytes appended and not written yet, those the writer holds included.
     backlog_bytes: AtomicU64,
     backlog_bytes_max: AtomicU64,
@@ -108,6 +110,7 @@ impl Log {
             appended: last.into(),
             durable: last.into(),
             failed: false.into(),
+            healing: false.into(),
             backlog_bytes: 0.into(),
             backlog_bytes_max: (256 << 20).into(),
             appended_bytes: 0.into(),
@@ -141,7 +144,8 @@ impl Log {
             tap.frames(bytes, last);
         }
         // Both are only changed under the lock.
-        if self.enabled.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed) {
+        let keeps = !self.failed.load(Ordering::Relaxed) || self.healing.load(Ordering::Relaxed);
+        if keeps && self.enabled.load(Ordering::Relaxed) {
             if state.bytes.is_empty() {
                 state.first = first;
             }
@@ -223,6 +227,16 @@ impl Log {
     pub fn continue_after(&self, last: Lsn) {
         let mut state = self.state.lock();
         debug_assert!(state.bytes.is_empty());
+        state.next = last + 1;
+        self.appended.store(last, Ordering::Release);
+        self.durable.store(last, Ordering::Release);
+    }
+
+    /// Leaves one LSN out: what follows does not build on the frames before alone, and no reader shall think so. The log is
+    /// not enabled, or not yet.
+    pub fn leave_gap(&self) {
+        let mut state = self.state.lock();
+        let last = state.next;
         state.next = last + 1;
         self.appended.store(last, Ordering::Release);
         self.durable.store(last, Ordering::Release);
@@ -317,15 +331,26 @@ impl Log {
     pub fn fail(&self) {
         let mut state = self.state.lock();
         self.failed.store(true, Ordering::Release);
+        self.healing.store(false, Ordering::Relaxed);
         state.bytes = Vec::new();
         self.backlog_bytes.store(0, Ordering::Relaxed);
     }
 
-    /// A checkpoint covers everything up to now; frames are kept again. The gate is closed. Returns the LSN of the last frame.
-    pub fn heal(&self) -> Lsn {
-        let state = self.state.lock();
-        self.failed.store(false, Ordering::Release);
+    /// The cut of a checkpoint that is to heal a failed log: frames are kept from now on, though nobody is told that
+    /// writes are taken again. The gate is closed. Returns the LSN of the last frame before.
+    pub fn begin_heal(&self) -> Lsn {
+        let mut state = self.state.lock();
+        state.bytes.clear();
+        self.backlog_bytes.store(0, Ordering::Relaxed);
+        self.healing.store(true, Ordering::Relaxed);
         state.next - 1
+    }
+
+    /// The checkpoint is durable and a fresh segment begun: writes are taken again.
+    pub fn heal(&self) {
+        let _state = self.state.lock();
+        self.failed.store(false, Ordering::Release);
+        self.healing.store(false, Ordering::Relaxed);
     }
 
     /// Ends the writer once everything is written.
@@ -378,9 +403,11 @@ mod tests {
         effect(&mut buffer, "b");
         assert_eq!(log.append(&mut buffer), 2);
         assert!(log.take(Vec::new()).bytes.is_empty());
-        assert_eq!(log.heal(), 2);
+        assert_eq!(log.begin_heal(), 2);
+        assert!(log.has_failed());
         effect(&mut buffer, "c");
         log.append(&mut buffer);
+        log.heal();
         assert_eq!(log.take(Vec::new()).first, 3);
     }
 }

@@ -54,6 +54,16 @@ pub struct Visited<'a> {
 }
 
 impl Visited<'_> {
+    /// What the frame is borrowed from.
+    pub fn mapped(&self) -> &Mapped {
+        self.mapped
+    }
+
+    /// Where in it the frame begins.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The frame with what it is borrowed from. Clones an `Arc`.
     pub fn keep(&self) -> KeptFrame {
         KeptFrame {

@@ -259,6 +259,8 @@ pub struct SegmentInfo {
     pub created_ms: u64,
     /// Length of its file, preallocated zeros included.
     pub bytes: u64,
+    /// The history it belongs to; `None` if its header cannot be read.
+    pub history: Option<HistoryId>,
 }
 
 /// All segments that are not archived, in order. Opens each file.
@@ -283,6 +285,7 @@ pub fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<SegmentInfo>, LogError> {
                     first: start.map(|start| start.first),
                     created_ms: start.map_or(0, |start| start.created_ms),
                     bytes,
+                    history: start.map(|start| start.history),
                 })),
                 // Retired since the folder was read.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,

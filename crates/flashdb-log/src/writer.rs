@@ -263,7 +263,7 @@ impl LogWriter {
     }
 
     /// Goes on in a fresh segment after the log failed, or does nothing if it did not. A snapshot covers everything up to
-    /// `lsn` and is durable, and [`Log::heal`] has returned `lsn`.
+    /// `lsn` and is durable, and [`Log::begin_heal`] has returned `lsn` at its cut.
     ///
     /// # Errors
     /// When that fails too; the log is failed again.
@@ -276,6 +276,7 @@ impl LogWriter {
         let begun = self.begin_segment(lsn + 1, now_ms);
         self.or_fail(begun)?;
         self.status.lock().failure = None;
+        self.parts.log.heal();
         self.parts.log.set_durable(lsn);
         self.parts.listener.durable(lsn);
         self.parts.listener.health_changed(false);
@@ -609,6 +610,7 @@ impl LogWriter {
             first: Some(active.first),
             created_ms: active.created_ms,
             bytes: active.position,
+            history: Some(self.parts.history),
         });
     }
 }

@@ -40,6 +40,24 @@ pub fn dump_with(write: impl FnOnce(&mut Vec<u8>) -> ValueType) -> Vec<u8> {
     out
 }
 
+/// Reads a value that one of this crate's `write_` functions wrote, from a container that has checked it and keeps its type
+/// apart. Bounded like [`decode_dump`].
+pub fn decode_value(value_type: ValueType, body: &[u8]) -> Result<RdbValue> {
+    let mut input = SliceInput::new(body);
+    let version = value_type.oldest_version().max(FileVersion::default());
+    let value = read_value(
+        &mut input,
+        value_type,
+        u32::from(version.number()),
+        &mut Vec::new(),
+    )?;
+    if input.is_at_end() {
+        Ok(value)
+    } else {
+        Err(RdbError::Corrupt("bytes after the value"))
+    }
+}
+
 /// Checks a payload and reads its value. Time and memory are bounded by a small multiple of the payload, or of what its compressed
 /// strings expand to (at most 88 times their size).
 pub fn decode_dump(payload: &[u8]) -> std::result::Result<RdbValue, RdbError> {

@@ -24,7 +24,7 @@ mod types;
 mod value;
 
 pub use detect::{DetectError, NoSource, Source, SourceKind, detect};
-pub use dump::{DumpOptions, decode_dump, decode_dump_with, dump, dump_with};
+pub use dump::{DumpOptions, decode_dump, decode_dump_with, decode_value, dump, dump_with};
 pub use encode::{
     EncodeLimits, ZSetOrder, write_hash, write_list, write_set, write_stream, write_string_value,
     write_value, write_zset,

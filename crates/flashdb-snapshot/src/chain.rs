@@ -192,6 +192,11 @@ impl<H: Fn(&[u8], &[u8]) -> u64> ChainReader<H> {
         self.files[item.file].reader.blocks()[item.block].raw_bytes()
     }
 
+    /// The file that the item is in.
+    pub fn path(&self, item: WorkItem) -> &Path {
+        self.files[item.file].reader.path()
+    }
+
     /// The shard whose entries the item has.
     pub fn shard(&self, item: WorkItem) -> u16 {
         self.files[item.file].reader.blocks()[item.block].shard()

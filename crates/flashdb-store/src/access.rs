@@ -63,6 +63,8 @@ pub struct Access<'k> {
     pub now_ms: i64,
     /// How lookups behave.
     pub policy: Policy,
+    /// A log is being replayed: nothing expires, see [`Access::due_ms`].
+    pub replaying: bool,
     /// What the command did so far.
     pub effects: Effects,
     /// Lookups that found a key, and that did not (INFO keyspace_hits, keyspace_misses).
@@ -86,6 +88,7 @@ impl<'k> Access<'k> {
             db: 0,
             now_ms: 0,
             policy,
+            replaying: false,
             effects: Effects::default(),
             hits: 0,
             misses: 0,
@@ -100,6 +103,13 @@ impl<'k> Access<'k> {
     /// The keyspace.
     pub fn space(&self) -> &'k Keyspace {
         self.space
+    }
+
+    /// Unix time in ms up to which expiries have come. Every comparison with an expiry is with this time: while a log is
+    /// replayed none has, since a key that is due by now may have been persisted by a later record.
+    #[inline]
+    pub fn due_ms(&self) -> i64 {
+        if self.replaying { i64::MIN } else { self.now_ms }
     }
 
     /// Replaces the locks held; the old ones are released first.
@@ -210,12 +220,12 @@ impl<'k> Access<'k> {
     /// Removes `key` if its time has come. Every lookup does this first.
     #[inline]
     fn expire_if_due(&mut self, key: &[u8], place: Place) -> Found {
-        let (db, now_ms) = (self.db, self.now_ms);
+        let (db, due_ms) = (self.db, self.due_ms());
         let Some(entry) = self.shard_mut(place).database(db).find(key, place.hash) else {
             return Found::Absent;
         };
         match entry.expire_at_ms() {
-            Some(at_ms) if at_ms <= now_ms => {
+            Some(at_ms) if at_ms <= due_ms => {
                 if self.policy.expire {
                     self.remove_expired(key, place);
                 }
@@ -341,7 +351,7 @@ impl<'k> Access<'k> {
             .find(key, place.hash)?;
         entry
             .expire_at_ms()
-            .is_none_or(|at_ms| at_ms > self.now_ms)
+            .is_none_or(|at_ms| at_ms > self.due_ms())
             .then_some(entry)
     }
 
@@ -413,12 +423,12 @@ impl<'k> Access<'k> {
     #[inline]
     fn ready<T: Typed>(&mut self, key: &[u8], place: Place) -> Result<Found, WrongType> {
         let random = self.random_for_use();
-        let (now_ms, policy) = (self.now_ms, self.policy);
+        let (now_ms, due_ms, policy) = (self.now_ms, self.due_ms(), self.policy);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         let Some(entry) = database.find_to_touch(key, place.hash) else {
             return Ok(Found::Absent);
         };
-        if policy.expire && entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+        if policy.expire && entry.expire_at_ms().is_some_and(|at_ms| at_ms <= due_ms) {
             self.remove_expired(key, place);
             return Ok(Found::Absent);
         }
@@ -447,7 +457,7 @@ impl<'k> Access<'k> {
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
         let place = self.place(key);
         self.unsettled = true;
-        let fresh = self.policy.usage.fresh(self.now_ms);
+        let (fresh, due_ms) = (self.policy.usage.fresh(self.now_ms), self.due_ms());
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         let Some((entry, account)) = database.find_charged(key, place.hash) else {
             let mut entry = Entry::new_string(key, value, expiry.at_ms());
@@ -457,7 +467,7 @@ impl<'k> Access<'k> {
         };
         let old_at_ms = entry.expire_at_ms();
         let at_ms = expiry.resolve(entry);
-        if old_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
+        if old_at_ms.is_some_and(|at_ms| at_ms <= due_ms) {
             self.expire_if_due(key, place);
         } else if entry.overwrite(value, at_ms) {
             return entry.set_access(fresh);
@@ -479,13 +489,13 @@ impl<'k> Access<'k> {
     pub fn add_in_place(&mut self, key: &[u8], amount: i64) -> Option<i64> {
         let place = self.place(key);
         let random = self.random_for_use();
-        let (now_ms, policy) = (self.now_ms, self.policy);
+        let (now_ms, due_ms, policy) = (self.now_ms, self.due_ms(), self.policy);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         let (entry, _) = database.find_charged(key, place.hash)?;
         let ValueRef::String(StrRef::Int(old)) = entry.value() else {
             return None;
         };
-        if entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+        if entry.expire_at_ms().is_some_and(|at_ms| at_ms <= due_ms) {
             return None;
         }
         let sum = old.checked_add(amount)?;
@@ -619,6 +629,23 @@ impl<'k> Access<'k> {
         found
     }
 
+    /// Gives `key` the marks it had when it was written to a file: access bits, and whether it is a string
+    /// that was changed in place.
+    pub fn restore_marks(&mut self, key: &[u8], access: u32, raw: bool) {
+        let place = self.place(key);
+        if let Some(entry) = self
+            .held
+            .shard_mut(place.shard)
+            .database_mut(self.db)
+            .find_to_touch(key, place.hash)
+        {
+            entry.set_access(access);
+            if raw {
+                entry.set_raw();
+            }
+        }
+    }
+
     /// Sets the access bits of `key` (RESTORE IDLETIME / FREQ).
     pub fn set_access_bits(&mut self, key: &[u8], access: u32) {
         let place = self.place(key);
@@ -695,7 +722,7 @@ impl<'k> Access<'k> {
     pub fn expire_fields(&mut self, key: &[u8], max: usize) -> usize {
         let place = self.place(key);
         let (db, now_ms) = (self.db, self.now_ms.max(0) as u64);
-        if !self.policy.expire {
+        if !self.policy.expire || self.replaying {
             return 0;
         }
         let database = self.held.shard_mut(place.shard).database_mut(db);

@@ -8,6 +8,7 @@ use crate::rdb_convert;
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
+use flashdb_rdb::{HashField, RdbValue};
 use flashdb_store::{Entry, Expiry, Usage, Value, lfu, lru_seconds};
 
 pub(super) static DUMP: CommandSpec = CommandSpec {
@@ -141,7 +142,7 @@ impl Options {
 
 fn restore(context: &mut Context<'_, '_>) -> CommandResult {
     let options = Options::parse(context)?;
-    let (key, now_ms) = (context.arg(1), context.now_ms());
+    let (key, now_ms, due_ms) = (context.arg(1), context.now_ms(), context.data.due_ms());
     if !options.replace && context.data.find_quietly(key).is_some() {
         return Err(ErrorReply::fixed("BUSYKEY Target key name already exists."));
     }
@@ -151,15 +152,25 @@ fn restore(context: &mut Context<'_, '_>) -> CommandResult {
     }
     let refused = |error: flashdb_rdb::RdbError| ErrorReply::new(format!("ERR {}", error.restore_message()));
     let neutral = flashdb_rdb::decode_dump(context.arg(3)).map_err(refused)?;
-    let value = rdb_convert::to_value(neutral, context.settings, now_ms).map_err(refused)?;
+    let is_due = |field: &HashField| {
+        field
+            .expire_at_ms
+            .is_some_and(|at_ms| at_ms <= due_ms.max(0) as u64)
+    };
+    let shrinks = matches!(&neutral, RdbValue::Hash(fields) if fields.iter().any(is_due));
+    let value = rdb_convert::to_value(neutral, context.settings, due_ms).map_err(refused)?;
     let at_ms = match ttl_ms {
         0 => None,
         ttl_ms if options.absolute => Some(ttl_ms),
         ttl_ms => Some(now_ms.saturating_add(ttl_ms)),
     };
     match value {
-        Some(value) if at_ms.is_none_or(|at_ms| at_ms > now_ms) => {
+        Some(value) if at_ms.is_none_or(|at_ms| at_ms > due_ms) => {
+            // Fields whose time has come are left out, and so they have to be when the log is replayed.
+            let limits = rdb_convert::encode_limits(context.settings);
+            let rest = shrinks.then(|| rdb_convert::dump(value.as_ref(), &limits, due_ms));
             put(context, key, value, at_ms, &options);
+            decide(context, key, at_ms, &options, rest);
         }
         // Its time has come already: only what it was to replace goes.
         _ => {
@@ -180,15 +191,29 @@ fn put(context: &mut Context<'_, '_>, key: &[u8], value: Value, at_ms: Option<i6
         context.data.set_access_bits(key, access);
     }
     context.data.changed(key, NotifyFlags::GENERIC, "restore");
-    if let Some(at_ms) = at_ms.filter(|_| !options.absolute) {
-        let mut digits = NumberBuffer::new();
-        let head = [b"RESTORE".as_slice(), key, digits.format_i64(at_ms)];
-        let words = head
-            .into_iter()
-            .chain(context.args.iter_from(3))
-            .chain([b"ABSTTL".as_slice()]);
-        context.data.decided(words);
+}
+
+/// Records a RESTORE that means the same later: with an absolute expiry, and what was left of the value.
+fn decide(
+    context: &mut Context<'_, '_>,
+    key: &[u8],
+    at_ms: Option<i64>,
+    options: &Options,
+    rest: Option<Vec<u8>>,
+) {
+    let is_relative = at_ms.is_some() && !options.absolute;
+    if !is_relative && rest.is_none() {
+        return;
     }
+    let mut digits = NumberBuffer::new();
+    let args = context.args;
+    let payload = rest.as_deref().unwrap_or(args.at(3));
+    let at = digits.format_i64(at_ms.unwrap_or(0));
+    let words = [b"RESTORE".as_slice(), key, at, payload]
+        .into_iter()
+        .chain(args.iter_from(4))
+        .chain(is_relative.then_some(b"ABSTTL".as_slice()));
+    context.data.decided(words);
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ fn expire(context: &mut Context<'_, '_>, base_ms: i64, unit_ms: i64) -> CommandR
         .data
         .find_quietly(key)
         .is_some_and(|entry| condition.allows(entry.expire_at_ms(), at_ms));
-    if allowed && at_ms <= context.now_ms() {
+    if allowed && at_ms <= context.data.due_ms() {
         context.data.remove(key);
         context.data.changed(key, NotifyFlags::GENERIC, "del");
         let removal = if context.settings.lazyfree_lazy_expire {

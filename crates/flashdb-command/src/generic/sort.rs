@@ -304,7 +304,7 @@ fn in_order(
         (true, Some(pattern)) => {
             let mut weighed: Vec<_> = elements
                 .into_iter()
-                .map(|element| (look_up(context, pattern, &element), element))
+                .map(|element| (look_up(context, options, pattern, &element), element))
                 .collect();
             weighed.sort_by(|(a, _), (b, _)| directed(a.cmp(b)));
             elements = weighed.into_iter().map(|(_, element)| element).collect();
@@ -314,7 +314,7 @@ fn in_order(
             for element in elements {
                 let weight = match by {
                     None => score(&element)?,
-                    Some(pattern) => match look_up(context, pattern, &element) {
+                    Some(pattern) => match look_up(context, options, pattern, &element) {
                         Some(text) => score(&text)?,
                         None => 0.0,
                     },
@@ -345,7 +345,15 @@ fn score(text: &[u8]) -> Result<f64, ErrorReply> {
 
 /// What a pattern means for an element: the string at the key that it names, or the hash field
 /// behind `->`.
-fn look_up(context: &mut Context<'_, '_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8>> {
+///
+/// For STORE a field whose time has come is removed first, as by every writer, so that a replay, in which nothing expires,
+/// does not find it.
+fn look_up(
+    context: &mut Context<'_, '_>,
+    options: &Options<'_>,
+    pattern: &[u8],
+    element: &[u8],
+) -> Option<Vec<u8>> {
     if pattern == b"#" {
         return Some(element.to_vec());
     }
@@ -360,7 +368,10 @@ fn look_up(context: &mut Context<'_, '_>, pattern: &[u8], element: &[u8]) -> Opt
         None => (after, None),
     };
     let key = [before, element, behind].concat();
-    let now_ms = context.now_ms().max(0) as u64;
+    if options.store.is_some() && field.is_some() {
+        context.data.expire_fields(&key, usize::MAX);
+    }
+    let now_ms = context.data.due_ms().max(0) as u64;
     match (context.data.find(&key)?.value(), field) {
         (ValueRef::String(text), None) => Some(text.as_bytes(&mut NumberBuffer::new()).to_vec()),
         (ValueRef::Hash(hash), Some(field)) => hash.get(field, now_ms).map(|field| field.value.to_vec()),
@@ -375,7 +386,7 @@ fn answer(context: &mut Context<'_, '_>, elements: &[Vec<u8>], options: &Options
             context.reply.bulk(element);
         }
         for pattern in &options.get {
-            let found = look_up(context, pattern, element);
+            let found = look_up(context, options, pattern, element);
             context.reply.bulk_or_null(found.as_deref());
         }
     }
@@ -389,7 +400,7 @@ fn store(context: &mut Context<'_, '_>, key: &[u8], elements: &[Vec<u8>], option
             list.push_back(element, &limits);
         }
         for pattern in &options.get {
-            let found = look_up(context, pattern, element).unwrap_or_default();
+            let found = look_up(context, options, pattern, element).unwrap_or_default();
             list.push_back(&found, &limits);
         }
     }

@@ -75,7 +75,8 @@ impl TimeForm {
 /// Whether a field with this time is to be removed at once. Not while a log is replayed: its time had
 /// not come when the effects that follow in the log were decided.
 pub(super) fn is_past(at_ms: u64, context: &Context<'_, '_>) -> bool {
-    context.data.policy.expire && at_ms <= super::now_ms(context)
+    let replaying = context.data.replaying;
+    context.data.policy.expire && !replaying && at_ms <= super::now_ms(context)
 }
 
 /// What a command did to the times of fields.

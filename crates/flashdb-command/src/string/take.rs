@@ -118,7 +118,7 @@ fn persist(data: &mut Access<'_>, key: &[u8]) {
 
 /// Sets the expiry; a time that has passed removes the key at once.
 fn expire(data: &mut Access<'_>, key: &[u8], at_ms: i64) {
-    if at_ms <= data.now_ms {
+    if at_ms <= data.due_ms() {
         return remove(data, key);
     }
     data.set_expiry(key, Some(at_ms));

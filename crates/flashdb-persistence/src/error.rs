@@ -1,0 +1,87 @@
+//! Why data could not be kept or read back. Every error names the file, and where it can the offset.
+
+use flashdb_log::LogError;
+use flashdb_snapshot::SnapshotError;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// See the module's head.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PersistenceError {
+    /// The data folder cannot be used.
+    Folder(PathBuf, io::Error),
+    /// Another process uses the data folder.
+    InUse(PathBuf),
+    /// Log and snapshots do not belong together, or the folder holds something else.
+    Foreign(String),
+    /// The log.
+    Log(LogError),
+    /// A snapshot.
+    Snapshot(SnapshotError),
+    /// Snapshots and log do not reach from one to the other.
+    Gap(String),
+    /// An entry of a snapshot cannot be held.
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A record of the log cannot be executed.
+    Replay {
+        /// The segment.
+        path: PathBuf,
+        /// Offset of its frame.
+        offset: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The point in time that was asked for cannot be reached.
+    NoSuchPoint(String),
+    /// A snapshot is being taken already.
+    Busy,
+    /// The server is ending.
+    Stopped,
+}
+
+impl fmt::Display for PersistenceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PersistenceError::Folder(path, error) => write!(f, "cannot use {}: {error}", path.display()),
+            PersistenceError::InUse(path) => write!(
+                f,
+                "another server uses this data folder: {} is locked",
+                path.display()
+            ),
+            PersistenceError::Foreign(what)
+            | PersistenceError::Gap(what)
+            | PersistenceError::NoSuchPoint(what) => f.write_str(what),
+            PersistenceError::Log(error) => error.fmt(f),
+            PersistenceError::Snapshot(error) => error.fmt(f),
+            PersistenceError::Entry { path, reason } => {
+                write!(f, "{}: an entry cannot be loaded: {reason}", path.display())
+            }
+            PersistenceError::Replay { path, offset, reason } => {
+                write!(f, "{} at offset {offset}: {reason}", path.display())
+            }
+            PersistenceError::Busy => f.write_str("Background save already in progress"),
+            PersistenceError::Stopped => f.write_str("the server is ending"),
+        }
+    }
+}
+
+impl std::error::Error for PersistenceError {}
+
+impl From<LogError> for PersistenceError {
+    fn from(error: LogError) -> Self {
+        PersistenceError::Log(error)
+    }
+}
+
+impl From<SnapshotError> for PersistenceError {
+    fn from(error: SnapshotError) -> Self {
+        PersistenceError::Snapshot(error)
+    }
+}

@@ -1,0 +1,114 @@
+//! The data folder: who may use it, and which history its log and snapshots belong to.
+//!
+//! ```text
+//! <dir>/flashdb.lock        held by the server that uses the folder
+//! <dir>/wal/                segments of the log, and wal/archive/
+//! <dir>/snapshots/          snapshots
+//! ```
+//!
+//! Every segment and every snapshot carries the random id of its history, so that files of another server that were copied
+//! in are refused instead of being mixed.
+
+use crate::PersistenceError;
+use flashdb_disk::{Disk, DiskLock};
+use flashdb_snapshot::{Catalog, HistoryId};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Name of the file whose lock says that the folder is in use.
+pub const LOCK_NAME: &str = "flashdb.lock";
+
+/// A data folder that this process uses alone.
+#[derive(Debug)]
+pub struct DataFolder {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    history: HistoryId,
+    _lock: Box<dyn DiskLock>,
+}
+
+impl DataFolder {
+    /// Makes the folder if need be, and takes its lock.
+    ///
+    /// # Errors
+    /// When it cannot be made or locked, another server uses it, or its files belong to different histories.
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<DataFolder, PersistenceError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error| PersistenceError::Folder(path, error)
+        };
+        disk.create_folder(dir).map_err(failed(dir))?;
+        let lock_path = dir.join(LOCK_NAME);
+        let lock = disk.lock(&lock_path).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => PersistenceError::InUse(lock_path.clone()),
+            _ => PersistenceError::Folder(lock_path.clone(), error),
+        })?;
+        // The folder's own name, and that of the lock.
+        disk.sync_folder(dir).map_err(failed(dir))?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            disk.sync_folder(parent).map_err(failed(parent))?;
+        }
+        let history =
+            history_of(&disk, dir)?.unwrap_or_else(|| HistoryId(flashdb_log::segment::new_history()));
+        Ok(DataFolder {
+            disk,
+            dir: dir.to_owned(),
+            history,
+            _lock: lock,
+        })
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The history that new files belong to.
+    pub fn history(&self) -> HistoryId {
+        self.history
+    }
+
+    /// The snapshots that there are.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn catalog(&self) -> Result<Catalog, PersistenceError> {
+        Ok(Catalog::open(self.disk.clone(), &self.dir)?)
+    }
+}
+
+/// The history that the folder's files belong to; `None` if there are none.
+fn history_of(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<HistoryId>, PersistenceError> {
+    let catalog = Catalog::open(disk.clone(), dir)?;
+    let mut known: Option<(HistoryId, PathBuf)> = None;
+    let snapshots = catalog
+        .snapshots()
+        .iter()
+        .map(|info| (info.meta.history, info.path.clone()));
+    let segments = flashdb_log::segment::list(disk.as_ref(), dir)?
+        .into_iter()
+        .filter_map(|segment| {
+            let path = flashdb_log::segment::path(dir, segment.id);
+            Some((HistoryId(segment.history?), path))
+        });
+    for (history, path) in snapshots.chain(segments) {
+        match &known {
+            Some((first, first_path)) if *first != history => {
+                return Err(PersistenceError::Foreign(format!(
+                    "{} and {} come from different servers: their histories differ; move one of them away",
+                    first_path.display(),
+                    path.display()
+                )));
+            }
+            Some(_) => {}
+            None => known = Some((history, path)),
+        }
+    }
+    Ok(known.map(|(history, _)| history))
+}

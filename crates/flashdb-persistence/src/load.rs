@@ -1,0 +1,217 @@
+//! A snapshot becomes the state: the blocks of a chain are read by several threads, in any order. The keyspace is empty before,
+//! and nobody else changes it.
+//!
+//! Nothing expires on the way: a key whose time has come since may have been persisted by a later record of the log.
+
+use crate::PersistenceError;
+use flashdb_base::hash::{Seed, SeededHash};
+use flashdb_command::rdb_convert;
+use flashdb_config::Settings;
+use flashdb_log::Lsn;
+use flashdb_rdb::{RdbValue, ValueType, decode_value};
+use flashdb_snapshot::{BlockBuffer, Chain, ChainReader, EntryRef, SnapshotError, WorkItem};
+use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// How far a load has come, for those who look on.
+#[derive(Debug, Default)]
+pub struct LoadProgress {
+    /// Bytes of snapshots and log to be read.
+    pub bytes_total: AtomicU64,
+    /// Bytes read.
+    pub bytes_done: AtomicU64,
+    /// Keys loaded from snapshots.
+    pub keys: AtomicU64,
+    /// Records of the log executed.
+    pub records: AtomicU64,
+    /// Set by whoever wants the load to end early.
+    pub stop: AtomicBool,
+}
+
+/// No field of a hash is due at this time.
+const NOTHING_IS_DUE_MS: i64 = 0;
+
+/// Loads a chain with one thread for each of `lanes` of the gate. The keyspace is empty.
+///
+/// # Errors
+/// When a file is damaged or holds what cannot be held; the keyspace is filled in part then.
+pub fn load_chain(
+    space: &Keyspace,
+    settings: &Settings,
+    disk: &dyn flashdb_disk::Disk,
+    chain: &Chain,
+    lanes: Range<usize>,
+    progress: &LoadProgress,
+) -> Result<Lsn, PersistenceError> {
+    let hashes = SeededHashes::of(chain);
+    let reader = ChainReader::open(disk, chain, |seed: &[u8], key: &[u8]| hashes.hash(seed, key))?;
+    let items = reader.work_items();
+    let next = AtomicUsize::new(0);
+    let failure: Mutex<Option<PersistenceError>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for lane in lanes {
+            let (reader, items, next, failure) = (&reader, &items, &next, &failure);
+            scope.spawn(move || {
+                let mut loader = Loader::new(space, settings, lane);
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    if failure.lock().is_some() || progress.stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    if let Err(error) = loader.load(reader, *item, progress) {
+                        failure.lock().get_or_insert(error);
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    if let Some(error) = failure.into_inner() {
+        return Err(error);
+    }
+    if progress.stop.load(Ordering::Relaxed) {
+        return Err(PersistenceError::Stopped);
+    }
+    Ok(chain.lsn())
+}
+
+/// One thread's part.
+struct Loader<'k> {
+    data: Access<'k>,
+    space: &'k Keyspace,
+    settings: &'k Settings,
+    lane: usize,
+    buffer: BlockBuffer,
+}
+
+/// Why an entry was not loaded.
+enum EntryError {
+    Snapshot(SnapshotError),
+    Held(String),
+}
+
+impl From<SnapshotError> for EntryError {
+    fn from(error: SnapshotError) -> Self {
+        EntryError::Snapshot(error)
+    }
+}
+
+impl<'k> Loader<'k> {
+    fn new(space: &'k Keyspace, settings: &'k Settings, lane: usize) -> Self {
+        let policy = Policy {
+            touch: false,
+            usage: Usage::Lru,
+            expire: false,
+        };
+        let mut data = Access::new(space, policy, flashdb_base::prng::Prng::from_entropy());
+        data.replaying = true;
+        Loader {
+            data,
+            space,
+            settings,
+            lane,
+            buffer: BlockBuffer::new(),
+        }
+    }
+
+    fn load<H: Fn(&[u8], &[u8]) -> u64>(
+        &mut self,
+        reader: &ChainReader<H>,
+        item: WorkItem,
+        progress: &LoadProgress,
+    ) -> Result<(), PersistenceError> {
+        let mut keys = 0;
+        let (data, space, settings) = (&mut self.data, self.space, self.settings);
+        let pass = space.gate().enter(self.lane);
+        let mut held = None;
+        let outcome = reader.read(item, &mut self.buffer, |entry| {
+            // One shard a block, unless the number of shards was another when it was written.
+            let shard = space.shard_of(entry.key);
+            if held != Some(shard) {
+                data.hold(|space| space.lock_one(shard));
+                held = Some(shard);
+            }
+            keys += 1;
+            put(data, settings, entry).map_err(EntryError::Held)
+        });
+        data.release();
+        drop(pass);
+        progress.keys.fetch_add(keys, Ordering::Relaxed);
+        progress
+            .bytes_done
+            .fetch_add(reader.raw_bytes(item), Ordering::Relaxed);
+        outcome.map_err(|error| match error {
+            EntryError::Snapshot(error) => error.into(),
+            EntryError::Held(reason) => PersistenceError::Entry {
+                path: reader.path(item).to_owned(),
+                reason,
+            },
+        })
+    }
+}
+
+/// Adds an entry under the lock of its shard.
+fn put(data: &mut Access<'_>, settings: &Settings, entry: &EntryRef<'_>) -> Result<(), String> {
+    if usize::from(entry.db) >= data.space().databases_count() {
+        return Err(format!(
+            "it belongs to database {}, and `databases` is {}",
+            entry.db,
+            data.space().databases_count()
+        ));
+    }
+    data.db = entry.db;
+    let value =
+        decode_value(ValueType(entry.value_type), entry.payload).map_err(|error| error.to_string())?;
+    let expiry = entry.expire_at_ms.map_or(Expiry::Clear, Expiry::At);
+    match value {
+        RdbValue::String(bytes) => data.set_string(entry.key, &bytes, expiry),
+        value => {
+            let value = rdb_convert::to_value(value, settings, NOTHING_IS_DUE_MS);
+            match value.map_err(|error| error.to_string())? {
+                Some(value) => data.set_value(entry.key, value, expiry),
+                None => return Err("a hash without fields".to_owned()),
+            }
+        }
+    }
+    data.restore_marks(entry.key, entry.access, entry.raw);
+    data.unchanged();
+    data.effects.discard();
+    Ok(())
+}
+
+/// The hash functions of the processes that wrote a chain.
+pub struct SeededHashes(HashMap<Vec<u8>, SeededHash>);
+
+impl SeededHashes {
+    /// Those that the files of `chain` name.
+    pub fn of(chain: &Chain) -> Self {
+        let seeds = chain.files().iter().map(|info| info.meta.hash_seed.clone());
+        SeededHashes(
+            seeds
+                .map(|seed| {
+                    let function = SeededHash::new(Seed::from_bytes(fixed(&seed)));
+                    (seed, function)
+                })
+                .collect(),
+        )
+    }
+
+    /// The hash of `key` by the function with this seed.
+    pub fn hash(&self, seed: &[u8], key: &[u8]) -> u64 {
+        match self.0.get(seed) {
+            Some(function) => function.hash(key),
+            None => SeededHash::new(Seed::from_bytes(fixed(seed))).hash(key),
+        }
+    }
+}
+
+fn fixed(seed: &[u8]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let len = seed.len().min(bytes.len());
+    bytes[..len].copy_from_slice(&seed[..len]);
+    bytes
+}

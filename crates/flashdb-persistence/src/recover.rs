@@ -1,0 +1,431 @@
+//! The start: the newest snapshot that is sound, then the log behind it. What a crash left behind the last whole frame is cut;
+//! any other damage stops the start, naming file and offset, unless the operator has said to go on without what is damaged.
+//!
+//! Going back to a point in time uses the newest snapshot before it and ends the replay there. Nothing is removed on that
+//! account: the caller takes a checkpoint of the state with an LSN behind everything that the log holds, so that later starts
+//! go on from it.
+
+use crate::load::{LoadProgress, load_chain};
+use crate::replay::{Commands, ParallelReplayer, ReplayError, Setup, replay_in_parallel};
+use crate::{DataFolder, PersistenceError};
+use flashdb_config::{Recover, Settings};
+use flashdb_log::{Frame, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, repair, scan};
+use flashdb_snapshot::{Candidate, Catalog, Chain, SnapshotInfo, load_order};
+use flashdb_store::{Keyspace, Usage};
+use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use typed_arena::Arena;
+
+/// A point in time to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// The state after this frame.
+    Lsn(Lsn),
+    /// The state at this Unix time in ms, as exact as the log's marks: a second.
+    TimeMs(u64),
+}
+
+/// What is wanted of a recovery.
+#[derive(Clone, Copy)]
+pub struct RecoverOptions<'a> {
+    /// What to do about damage.
+    pub on_damage: Recover,
+    /// The state to go back to; `None` for the newest.
+    pub to: Option<Point>,
+    /// The settings.
+    pub settings: &'a Settings,
+    /// How use of keys is recorded.
+    pub usage: Usage,
+    /// Unix time in ms.
+    pub now_ms: i64,
+}
+
+/// What was recovered.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// LSN of the last frame in the log, or of the snapshot if that is larger; the next frame follows it.
+    pub last: Lsn,
+    /// LSN of the state; smaller than `last` only after going back.
+    pub state: Lsn,
+    /// The snapshot that was loaded.
+    pub snapshot: Option<SnapshotInfo>,
+    /// Frames of the log that were replayed.
+    pub frames: u64,
+    /// What was cut off the end of the log, where and why.
+    pub cut: Option<Tail>,
+    /// Frames that damage has cost, with the operator's consent.
+    pub frames_lost: u64,
+    /// What was passed over, in words for the operator.
+    pub warnings: Vec<String>,
+}
+
+/// Fills the empty keyspace with what the folder holds. `lanes` of the gate are for the threads that do it.
+///
+/// # Errors
+/// When something is damaged or missing and the options do not allow to go on; the keyspace is filled in part then.
+pub fn recover(
+    space: &Keyspace,
+    folder: &DataFolder,
+    options: RecoverOptions<'_>,
+    lanes: Range<usize>,
+    progress: &LoadProgress,
+) -> Result<Recovered, PersistenceError> {
+    let disk = folder.disk().as_ref();
+    for path in Catalog::remove_stale(disk, folder.dir())? {
+        tracing::info!(file = %path.display(), "removed an unfinished snapshot");
+    }
+    let catalog = folder.catalog()?;
+    let mut recovered = Recovered::default();
+    count_bytes(folder, &catalog, progress)?;
+    let needed = load_newest(
+        space,
+        folder,
+        &catalog,
+        options,
+        lanes.clone(),
+        progress,
+        &mut recovered,
+    )?;
+    replay_log(space, folder, options, lanes, progress, &mut recovered)?;
+    if let Some((lsn, why)) = needed
+        && recovered.state < lsn
+        && options.to.is_none()
+        && options.on_damage == Recover::Stop
+    {
+        return Err(PersistenceError::Gap(format!(
+            "{why}; without it the data ends at LSN {}, and `--recover skip` would go on with that",
+            recovered.state
+        )));
+    }
+    Ok(recovered)
+}
+
+fn count_bytes(
+    folder: &DataFolder,
+    catalog: &Catalog,
+    progress: &LoadProgress,
+) -> Result<(), PersistenceError> {
+    let segments = flashdb_log::segment::list(folder.disk().as_ref(), folder.dir())?;
+    let log: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    let snapshot = catalog
+        .snapshots()
+        .iter()
+        .max_by_key(|info| info.meta.lsn)
+        .map_or(0, |info| info.totals.raw_bytes);
+    progress.bytes_total.store(log + snapshot, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Loads the newest chain that is sound. Returns how far the log has to reach for nothing to be lost if a newer snapshot is not,
+/// and why.
+fn load_newest(
+    space: &Keyspace,
+    folder: &DataFolder,
+    catalog: &Catalog,
+    options: RecoverOptions<'_>,
+    lanes: Range<usize>,
+    progress: &LoadProgress,
+    recovered: &mut Recovered,
+) -> Result<Option<(Lsn, String)>, PersistenceError> {
+    let target = match options.to {
+        Some(Point::Lsn(lsn)) => lsn,
+        _ => Lsn::MAX,
+    };
+    let mut needed: Option<(Lsn, String)> = None;
+    for Candidate { path, lsn, chain } in load_order(catalog, target, Some(folder.history())) {
+        let reason = match chain {
+            Ok(chain) if is_too_new(&chain, options.to) => continue,
+            Ok(chain) => match load_chain(
+                space,
+                options.settings,
+                folder.disk().as_ref(),
+                &chain,
+                lanes.clone(),
+                progress,
+            ) {
+                Ok(lsn) => {
+                    (recovered.state, recovered.last) = (lsn, lsn);
+                    recovered.snapshot = Some(chain.newest().clone());
+                    return Ok(needed);
+                }
+                Err(PersistenceError::Snapshot(error)) => {
+                    empty(space);
+                    error.to_string()
+                }
+                Err(error) => return Err(error),
+            },
+            Err(rejection) => format!("{}: {rejection}", path.display()),
+        };
+        tracing::warn!(reason, "a snapshot cannot be used");
+        recovered.warnings.push(reason.clone());
+        needed.get_or_insert((lsn.unwrap_or(Lsn::MAX), reason));
+    }
+    Ok(needed)
+}
+
+fn is_too_new(chain: &Chain, to: Option<Point>) -> bool {
+    match to {
+        Some(Point::TimeMs(time_ms)) => chain.newest().meta.created_ms > time_ms as i64,
+        _ => false,
+    }
+}
+
+/// Takes back what a load has put into the keyspace before it failed.
+fn empty(space: &Keyspace) {
+    let _closed = space.gate().close();
+    let policy = flashdb_store::Policy {
+        touch: false,
+        usage: Usage::Lru,
+        expire: false,
+    };
+    let mut data = flashdb_store::Access::new(space, policy, flashdb_base::prng::Prng::from_seed(1));
+    data.hold(Keyspace::lock_as_touched);
+    for db in 0..space.databases_count() as u16 {
+        data.flush_database(db, false);
+    }
+    data.effects.discard();
+}
+
+fn replay_log(
+    space: &Keyspace,
+    folder: &DataFolder,
+    options: RecoverOptions<'_>,
+    lanes: Range<usize>,
+    progress: &LoadProgress,
+    recovered: &mut Recovered,
+) -> Result<(), PersistenceError> {
+    let mut from = recovered.state;
+    loop {
+        match replay_from(space, folder, options, lanes.clone(), progress, from) {
+            Ok(replayed) => return finish(folder, options, replayed, recovered),
+            Err(Stopped::At(LogStop { damage, frames, last })) if options.on_damage == Recover::Truncate => {
+                recovered.frames += frames;
+                let aside = repair::truncate(folder.disk().as_ref(), folder.dir(), &damage)?;
+                let names: Vec<String> = aside.iter().map(|path| path.display().to_string()).collect();
+                let warning = format!(
+                    "{} is damaged at offset {} ({}); the log was cut there, and set aside: {}",
+                    damage.path.display(),
+                    damage.offset,
+                    damage.reason,
+                    names.join(", ")
+                );
+                tracing::warn!(warning);
+                recovered.warnings.push(warning);
+                from = last;
+            }
+            Err(Stopped::At(stop)) => return Err(flashdb_log::LogError::Damage(stop.damage).into()),
+            Err(Stopped::Failed(error)) => return Err(error),
+        }
+    }
+}
+
+/// What one scan of the log led to.
+struct Replayed {
+    end: ScanEnd,
+    state: Lsn,
+}
+
+/// The log is damaged behind what was replayed.
+struct LogStop {
+    damage: flashdb_log::LogDamage,
+    frames: u64,
+    last: Lsn,
+}
+
+enum Stopped {
+    At(LogStop),
+    Failed(PersistenceError),
+}
+
+impl From<ReplayError> for Stopped {
+    fn from(error: ReplayError) -> Self {
+        Stopped::Failed(PersistenceError::Replay {
+            path: PathBuf::new(),
+            offset: error.place.at,
+            reason: error.to_string(),
+        })
+    }
+}
+
+fn replay_from(
+    space: &Keyspace,
+    folder: &DataFolder,
+    options: RecoverOptions<'_>,
+    lanes: Range<usize>,
+    progress: &LoadProgress,
+    from: Lsn,
+) -> Result<Replayed, Stopped> {
+    let commands = Commands::new();
+    let setup = Setup {
+        space,
+        commands: &commands,
+        settings: options.settings,
+        usage: options.usage,
+        now_ms: options.now_ms,
+    };
+    // Frames are executed by other threads while the scan goes on, so all segments stay mapped.
+    let mappings = Arena::new();
+    let scan_options = ScanOptions {
+        from,
+        history: Some(folder.history().0),
+        on_damage: match options.on_damage {
+            Recover::Skip => OnDamage::Skip,
+            Recover::Stop | Recover::Truncate => OnDamage::Stop,
+        },
+        archived: options.to.is_some(),
+    };
+    replay_in_parallel(setup, lanes, |replayer| {
+        let mut feed = Feed {
+            replayer,
+            mappings: &mappings,
+            mapped: None,
+            to: options.to,
+            from,
+            frames: 0,
+            failure: None,
+            progress,
+        };
+        let scanned = scan(folder.disk().as_ref(), folder.dir(), &scan_options, |visited| {
+            feed.visit(visited)
+        });
+        let state = feed.replayer.last_lsn().max(from);
+        let frames = feed.frames;
+        if let Some(error) = feed.failure.take() {
+            return Err(error);
+        }
+        match scanned {
+            Ok(end) => Ok(Replayed { end, state }),
+            Err(flashdb_log::LogError::Damage(damage)) => Err(Stopped::At(LogStop {
+                damage,
+                frames,
+                last: state,
+            })),
+            Err(error) => Err(Stopped::Failed(error.into())),
+        }
+    })
+}
+
+/// From the scan to the replay.
+struct Feed<'f, 'k, 's, 'log> {
+    replayer: &'f mut ParallelReplayer<'k, 's, 'log>,
+    mappings: &'log Arena<flashdb_disk::Mapped>,
+    /// What the last frame was borrowed from.
+    mapped: Option<&'log flashdb_disk::Mapped>,
+    to: Option<Point>,
+    from: Lsn,
+    frames: u64,
+    failure: Option<Stopped>,
+    progress: &'f LoadProgress,
+}
+
+impl Feed<'_, '_, '_, '_> {
+    fn visit(&mut self, visited: &Visited<'_>) -> ControlFlow<()> {
+        if visited.frame.lsn <= self.from {
+            return ControlFlow::Continue(());
+        }
+        let is_behind = match self.to {
+            None => false,
+            Some(Point::Lsn(lsn)) => visited.frame.lsn > lsn,
+            Some(Point::TimeMs(time_ms)) => visited.written_ms > time_ms,
+        };
+        if is_behind {
+            return ControlFlow::Break(());
+        }
+        match self.apply(visited) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn apply(&mut self, visited: &Visited<'_>) -> Result<(), Stopped> {
+        let mapped = match self.mapped {
+            Some(mapped) if std::ptr::addr_eq(&**mapped, &**visited.mapped()) => mapped,
+            _ => {
+                let mapped: &flashdb_disk::Mapped = self.mappings.alloc(visited.mapped().clone());
+                self.mapped = Some(mapped);
+                mapped
+            }
+        };
+        let bytes = mapped.bytes().get(visited.offset()..).unwrap_or_default();
+        let frame = Frame::read_again(bytes).map_err(|error| {
+            Stopped::Failed(PersistenceError::Replay {
+                path: PathBuf::new(),
+                offset: visited.offset() as u64,
+                reason: error.to_string(),
+            })
+        })?;
+        self.replayer.apply(&frame, visited.offset() as u64)?;
+        self.frames += 1;
+        if self.frames.is_multiple_of(1024) {
+            self.progress.records.fetch_add(1024, Ordering::Relaxed);
+            if self.progress.stop.load(Ordering::Relaxed) {
+                return Err(Stopped::Failed(PersistenceError::Stopped));
+            }
+        }
+        self.progress
+            .bytes_done
+            .fetch_add(frame.bytes_len as u64, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Settles the end of the log, so that nothing of what was cut can come back.
+fn finish(
+    folder: &DataFolder,
+    options: RecoverOptions<'_>,
+    replayed: Replayed,
+    recovered: &mut Recovered,
+) -> Result<(), PersistenceError> {
+    let Replayed { mut end, state } = replayed;
+    recovered.frames += end.frames;
+    recovered.state = recovered.state.max(state);
+    if end.stopped {
+        // What follows is not replayed, but the next frame has to come behind it.
+        let rest = ScanOptions {
+            from: state,
+            history: Some(folder.history().0),
+            on_damage: OnDamage::Skip,
+            archived: true,
+        };
+        end = scan(folder.disk().as_ref(), folder.dir(), &rest, |_| {
+            ControlFlow::Continue(())
+        })?;
+    }
+    recovered.last = recovered.last.max(end.last).max(recovered.state);
+    recovered.frames_lost = end.skipped.frames;
+    for damage in &end.skipped.damages {
+        let warning = format!(
+            "{} is damaged at offset {}: {}; the damaged part was left out",
+            damage.path.display(),
+            damage.offset,
+            damage.reason
+        );
+        tracing::warn!(warning);
+        recovered.warnings.push(warning);
+    }
+    if let Some(Point::Lsn(lsn)) = options.to
+        && recovered.state < lsn
+    {
+        return Err(PersistenceError::NoSuchPoint(format!(
+            "the log ends at LSN {}, before LSN {lsn} that `recover-to` asks for",
+            recovered.state
+        )));
+    }
+    repair::cut_tail(folder.disk().as_ref(), folder.dir(), &end)?;
+    if let Some(tail) = end.tail {
+        if matches!(tail.kind, TailKind::Torn(_)) {
+            tracing::warn!(
+                file = %tail.path.display(),
+                offset = tail.offset,
+                bytes = tail.file_len.saturating_sub(tail.offset),
+                "the log ended in what a crash left behind; it was cut there"
+            );
+            recovered.cut = Some(tail);
+        }
+    }
+    Ok(())
+}
