@@ -2,7 +2,7 @@
 //! so before the first client is accepted, with an error that names the thing that failed.
 
 use crate::core_loop::{CoreLoop, WAKER};
-use crate::rdb_file;
+use crate::durability::{self, Durability, StartupError, Wish, checkpoints};
 use crate::server::{LoopHandle, Server};
 use crate::stats::LoopStats;
 use flashdb_base::clock;
@@ -11,15 +11,16 @@ use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
 use flashdb_config::{ConfigStore, ConfigView, Settings, logging};
 use flashdb_io::mailbox::Mailbox;
 use flashdb_io::{affinity, net};
-use flashdb_store::{Access, Keyspace, Policy, Usage};
+use flashdb_persistence::PersistenceError;
+use flashdb_store::Keyspace;
 use mio::{Poll, Waker};
 use parking_lot::Mutex;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 /// Why the server did not start.
@@ -34,8 +35,10 @@ pub enum StartError {
     System(&'static str, io::Error),
     /// The log could not be opened.
     Log(String),
-    /// The data could not be loaded.
-    Load(rdb_file::LoadError),
+    /// The data folder is in use, or not usable.
+    Data(PersistenceError),
+    /// The data could not be loaded, or cannot be kept.
+    Startup(StartupError),
 }
 
 impl fmt::Display for StartError {
@@ -53,7 +56,8 @@ impl fmt::Display for StartError {
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(what, error) => write!(f, "{what}: {error}"),
             StartError::Log(error) => write!(f, "{error}"),
-            StartError::Load(error) => write!(f, "cannot load the data: {error}"),
+            StartError::Data(error) => write!(f, "{error}"),
+            StartError::Startup(error) => write!(f, "{error}"),
         }
     }
 }
@@ -79,14 +83,13 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         tracing::warn!("{warning}");
     }
     raise_file_limit(&settings);
-    if settings.appendonly {
-        tracing::warn!(
-            "no log of writes in this version: data is on disk after SAVE, BGSAVE and an orderly end only"
-        );
-    }
     let addresses = tcp_addresses(&settings)?;
+    let durability = open_durability(&settings)?;
     let (server, pollers, collector) = build(config.clone(), log)?;
-    load_data(&server, &settings)?;
+    if let Some(durability) = durability {
+        // Set once, before anybody can look.
+        let _ = server.durability.set(durability);
+    }
     let listeners = open_listeners(&settings, &addresses, pollers.len())?;
     let freeing = spawn("lazy-free", {
         let server = server.clone();
@@ -97,7 +100,12 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     let loops = start_loops(&server, &config, &settings, pollers, listeners)?;
     write_pid_file(&settings);
     let signals = watch_signals(server.clone())?;
+    let checkpoints = load(&server, &settings);
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let checkpoints = match checkpoints {
+        Ok(checkpoints) => checkpoints,
+        Err(error) => return fail(&server, &settings, loops, &signals, error),
+    };
     tracing::info!(
         listen = shown.join(" "),
         unix_socket = settings.unixsocket,
@@ -111,7 +119,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         }
     }
     signals.close();
-    save_at_end(&server);
+    end_durability(&server, checkpoints);
     remove_files(&settings);
     tracing::info!("FlashDB has ended");
     Ok(())
@@ -174,7 +182,9 @@ fn build(
         started_ms: now_ms,
         dirty: 0.into(),
         last_save: (now_ms / 1000).into(),
-        saving: false.into(),
+        durability: OnceLock::new(),
+        loading: true.into(),
+        aborting_saves: false.into(),
         save_failed: false.into(),
         active_expire: true.into(),
         saves_at_end: false.into(),
@@ -184,28 +194,60 @@ fn build(
     Ok((Arc::new(server), pollers, collector))
 }
 
-/// Reads the RDB file that SAVE or BGSAVE wrote, if there is one.
-fn load_data(server: &Server, settings: &Settings) -> Result<(), StartError> {
-    let Some(file) = rdb_file::open(settings).map_err(StartError::Load)? else {
+/// Takes the data folder. Where nothing is to be kept, a folder that cannot be used is none.
+fn open_durability(settings: &Settings) -> Result<Option<Durability>, StartError> {
+    match Durability::open(&settings.dir) {
+        Ok(durability) => Ok(Some(durability)),
+        Err(error) if keeps_nothing(settings) => {
+            tracing::warn!(%error, "nothing can be saved");
+            Ok(None)
+        }
+        Err(error) => Err(StartError::Data(error)),
+    }
+}
+
+fn keeps_nothing(settings: &Settings) -> bool {
+    !settings.appendonly && settings.save.is_empty() && settings.snapshot_interval == 0
+}
+
+/// Brings the data back, and starts the thread that takes snapshots. The core loops answer `-LOADING` meanwhile.
+fn load(server: &Arc<Server>, settings: &Settings) -> Result<Option<JoinHandle<()>>, StartError> {
+    let Some(durability) = server.durability.get() else {
+        server.loading.store(false, Ordering::Release);
+        return Ok(None);
+    };
+    durability::recover(server, durability, settings).map_err(StartError::Startup)?;
+    server.loading.store(false, Ordering::Release);
+    let server = server.clone();
+    spawn("snapshots", move || {
+        if let Some(durability) = server.durability.get() {
+            checkpoints::run(&server, durability);
+        }
+    })
+    .map(Some)
+}
+
+/// Ends what was started before `error` came up.
+fn fail(
+    server: &Server,
+    settings: &Settings,
+    loops: Vec<JoinHandle<()>>,
+    signals: &signal_hook::iterator::Handle,
+    error: StartError,
+) -> Result<(), StartError> {
+    let asked_to_end = server.stopping.load(Ordering::Acquire);
+    server.stop();
+    for thread in loops {
+        // A loop that ended by a fault has said so.
+        let _ = thread.join();
+    }
+    signals.close();
+    remove_files(settings);
+    if asked_to_end {
+        tracing::info!("FlashDB has ended while it was loading");
         return Ok(());
-    };
-    let policy = Policy {
-        touch: false,
-        usage: Usage::Lru,
-        expire: true,
-    };
-    let _pass = server.space.gate().close();
-    let mut data = Access::new(&server.space, policy, Prng::from_entropy());
-    data.now_ms = clock::unix_ms() as i64;
-    data.hold(|space| space.lock_as_touched());
-    let loaded = rdb_file::load(&mut data, settings, file, true).map_err(StartError::Load)?;
-    tracing::info!(
-        keys = loaded.keys,
-        expired = loaded.expired,
-        skipped = loaded.skipped,
-        "the RDB file was loaded"
-    );
-    Ok(())
+    }
+    Err(error)
 }
 
 /// Forty random hexadecimal digits, as Redis names runs and histories.
@@ -337,27 +379,33 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .map_err(|error| StartError::System("cannot start a thread", error))
 }
 
-/// Writes the RDB file if the way of ending asks for it, as Redis does with save points. The core
-/// loops are gone, so nobody waits and there is no bound on the size.
-fn save_at_end(server: &Server) {
-    if !server.saves_at_end.load(Ordering::Acquire) {
+/// Ends what keeps the data, in good order: the log whole and synced; a snapshot where the way of ending asks for one and
+/// there is no log. The core loops are gone, so nobody waits.
+fn end_durability(server: &Arc<Server>, checkpoints: Option<JoinHandle<()>>) {
+    let Some(durability) = server.durability.get() else {
         return;
-    }
-    let settings = server.settings();
-    let policy = Policy {
-        touch: false,
-        usage: Usage::Lru,
-        expire: false,
     };
-    let mut data = Access::new(&server.space, policy, Prng::from_entropy());
-    data.now_ms = clock::unix_ms() as i64;
-    let _closed = server.space.gate().close();
-    data.hold(Keyspace::lock_as_touched);
-    let saved = rdb_file::encode_all(&mut data, &settings)
-        .map_err(|error| error.to_string())
-        .and_then(|file| rdb_file::write(server, &settings, &file).map_err(|error| error.to_string()));
-    if let Err(error) = saved {
-        tracing::error!(error, "the data could not be saved before ending");
+    durability.checkpoints.stop();
+    if checkpoints.is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!("the thread that takes snapshots ended by a fault");
+    }
+    server.aborting_saves.store(false, Ordering::Release);
+    let log = server.space.log();
+    let logged = log.is_enabled() && !log.has_failed() && !durability.is_enabling();
+    if server.saves_at_end.load(Ordering::Acquire) && !logged {
+        let settings = server.settings();
+        let taken = checkpoints::take_now(
+            server,
+            durability,
+            &settings,
+            Wish::labelled(String::new(), false),
+        );
+        if let Err(error) = taken {
+            tracing::error!(%error, "the data could not be saved before ending");
+        }
+    }
+    if let Err(error) = durability.stop_writer() {
+        tracing::error!(%error, "the log could not be ended in good order");
     }
 }
 

@@ -632,7 +632,7 @@ impl CoreLoop {
                         turn.leave();
                     }
                     self.give_back_at_rest(turn);
-                    if crate::eviction::is_over_limit(turn) {
+                    if crate::eviction::is_over_limit(turn) && !turn.server.is_loading() {
                         crate::eviction::evict(turn);
                         turn.leave();
                     }
@@ -668,7 +668,8 @@ impl CoreLoop {
     /// served in between; otherwise the next regular slice goes on.
     fn expire(&mut self, turn: &mut Turn<'_, '_>) {
         let server = turn.server;
-        if !server.active_expire.load(Ordering::Relaxed) || !turn.data.policy.expire {
+        let may_expire = server.active_expire.load(Ordering::Relaxed) && !server.is_loading();
+        if !may_expire || !turn.data.policy.expire {
             return;
         }
         let began = clock::monotonic_us();

@@ -369,6 +369,9 @@ fn gates(
     if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
     }
+    if turn.server.is_loading() && !flags.has(Flags::LOADING) {
+        return Err(LOADING);
+    }
     if flags.has(Flags::DENY_OOM) && is_out_of_memory(turn) {
         return Err(OUT_OF_MEMORY);
     }
@@ -397,7 +400,7 @@ fn gates(
         return Ok(Gate::Pause);
     }
     // The disk cannot keep up: the client waits instead of the server's memory growing.
-    if writes && log.is_congested() {
+    if writes && (log.is_congested() || turn.server.space.snapshot_is_congested()) {
         return Ok(Gate::Pause);
     }
     if client.multi.is_some() && !flags.has(Flags::IMMEDIATE) {
@@ -408,6 +411,8 @@ fn gates(
 
 const OUT_OF_MEMORY: ErrorReply =
     ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+
+const LOADING: ErrorReply = ErrorReply::fixed("LOADING Redis is loading the dataset in memory");
 
 const LOG_FAILED: ErrorReply = ErrorReply::fixed(
     "MISCONF Errors writing to the log: writes are refused until it works again. See the server's log.",
@@ -549,6 +554,8 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !eviction::is_over_limit(turn)
         && turn.server.space.log().takes_writes()
+        && !turn.server.space.snapshot_is_congested()
+        && !turn.server.is_loading()
         && turn.settings.min_replicas_to_write == 0
 }
 

@@ -3,18 +3,15 @@
 
 use crate::memory;
 use crate::server::Server;
-use flashdb_base::clock;
 use flashdb_base::version::REDIS_VERSION;
 use flashdb_command::rdb_convert;
 use flashdb_config::Settings;
 use flashdb_rdb::{EncodeLimits, FileItem, FileReader, FileWriter};
 use flashdb_store::{Access, Entry, Expiry, Value};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 
 /// Largest data set that is encoded: what one loop turn may do.
 const DATA_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -23,8 +20,6 @@ const DATA_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SaveError {
-    /// Another save is being written.
-    InProgress,
     /// There is more data than one turn may encode.
     TooLarge,
     /// The file could not be written.
@@ -34,7 +29,6 @@ pub enum SaveError {
 impl fmt::Display for SaveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SaveError::InProgress => f.write_str("Background save already in progress"),
             SaveError::TooLarge => write!(
                 f,
                 "snapshots of more than {} MB are not available in this version",
@@ -102,61 +96,6 @@ fn write_entry(
 
 fn path(settings: &Settings) -> PathBuf {
     settings.dir.join(&settings.dbfilename)
-}
-
-/// Puts an encoded file in its place: written beside, synced, renamed, folder synced.
-///
-/// # Errors
-/// When the file system refuses; the old file is then as it was.
-pub fn write(server: &Server, settings: &Settings, file: &[u8]) -> Result<(), SaveError> {
-    let dirty = server.dirty.load(Ordering::Relaxed);
-    let path = path(settings);
-    replace(&path, file).map_err(|error| SaveError::Io(path, error))?;
-    // Changes since the file was encoded stay counted.
-    server.dirty.fetch_sub(dirty, Ordering::Relaxed);
-    let now_seconds = clock::unix_ms() as i64 / 1000;
-    server.last_save.store(now_seconds, Ordering::Relaxed);
-    tracing::info!(bytes = file.len(), "the RDB file was written");
-    Ok(())
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    });
-    if written.is_err() {
-        // The half written file is of no use; that it may stay behind changes nothing.
-        let _ = fs::remove_file(&beside);
-    }
-    written?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-/// [`write`] on a thread of its own; the server is marked as saving until it is done.
-pub fn write_in_background(server: Arc<Server>, file: Vec<u8>) {
-    let work = {
-        let server = server.clone();
-        move || {
-            let outcome = write(&server, &server.settings(), &file);
-            server.save_failed.store(outcome.is_err(), Ordering::Relaxed);
-            if let Err(error) = outcome {
-                tracing::error!(%error, "cannot save in the background");
-            }
-            server.saving.store(false, Ordering::Release);
-        }
-    };
-    let thread = std::thread::Builder::new().name("save".into()).spawn(work);
-    if let Err(error) = thread {
-        tracing::error!(%error, "cannot start the thread that saves");
-        server.save_failed.store(true, Ordering::Relaxed);
-        server.saving.store(false, Ordering::Release);
-    }
 }
 
 /// What was read.
@@ -253,7 +192,8 @@ fn load_entry(
         .map(|at_ms| i64::try_from(at_ms).unwrap_or(i64::MAX));
     let value = rdb_convert::to_value(entry.value, settings, data.now_ms)
         .map_err(|error| LoadError::Damaged(error.to_string()))?;
-    let Some(value) = value.filter(|_| expire_at_ms.is_none_or(|at_ms| at_ms > data.now_ms)) else {
+    let live = data.replaying || expire_at_ms.is_none_or(|at_ms| at_ms > data.now_ms);
+    let Some(value) = value.filter(|_| live) else {
         loaded.expired += 1;
         return Ok(());
     };

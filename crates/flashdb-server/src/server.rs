@@ -5,6 +5,7 @@ use crate::blocking::Tickets;
 use crate::client::ClientInfo;
 use crate::commands::scripting::ScriptCache;
 use crate::core_loop::Message;
+use crate::durability::Durability;
 use crate::feed::Feed;
 use crate::latency::LatencyMonitor;
 use crate::memory::MemorySample;
@@ -20,8 +21,8 @@ use flashdb_io::mailbox::Mailbox;
 use flashdb_store::Keyspace;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// One core loop as others see it.
 pub struct LoopHandle {
@@ -81,9 +82,13 @@ pub struct Server {
     pub dirty: AtomicU64,
     /// Unix time of the last SAVE, seconds.
     pub last_save: AtomicI64,
-    /// Whether an RDB file is being written.
-    pub saving: AtomicBool,
-    /// Whether the last BGSAVE failed.
+    /// How the data lasts; unset where the data folder cannot be used and nothing is to be kept.
+    pub durability: OnceLock<Durability>,
+    /// Whether data is being loaded: commands that touch data are refused meanwhile.
+    pub loading: AtomicBool,
+    /// Whether snapshots being taken are given up, because the server ends.
+    pub aborting_saves: AtomicBool,
+    /// Whether the last snapshot failed.
     pub save_failed: AtomicBool,
     /// Whether keys are looked for that have expired (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: AtomicBool,
@@ -124,9 +129,24 @@ impl Server {
         );
     }
 
-    /// Asks every loop to end.
+    /// Whether data is being loaded.
+    #[inline]
+    pub fn is_loading(&self) -> bool {
+        self.loading.load(Ordering::Acquire)
+    }
+
+    /// Whether snapshots being taken are given up.
+    pub fn is_aborting_saves(&self) -> bool {
+        self.aborting_saves.load(Ordering::Acquire)
+    }
+
+    /// Asks every loop to end, and a load or a snapshot to be given up.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.aborting_saves.store(true, Ordering::Release);
+        if let Some(durability) = self.durability.get() {
+            durability.progress.stop.store(true, Ordering::Release);
+        }
         self.post_all(|| Message::Stop);
     }
 }

@@ -4,6 +4,7 @@
 
 use super::client;
 use crate::bootstrap;
+use crate::durability::Wish;
 use crate::memory;
 use crate::server::Server;
 use flashdb_command::error::{self, ErrorReply};
@@ -114,7 +115,7 @@ fn set(context: &mut Context<'_, '_>) -> CommandResult {
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let server = client(context).server.clone();
     let rights = SetContext {
-        loading: false,
+        loading: server.is_loading(),
         protected_allowed: is_allowed(context.settings.enable_protected_configs, context),
     };
     let mut applied = Applied::new(server.clone());
@@ -191,8 +192,32 @@ impl Applied {
                 Ok(())
             }
             "maxclients" => open_files(settings),
+            "appendonly" => self.switch_log(settings),
+            "appendfsync"
+            | "appendfsync-interval"
+            | "wal-segment-size"
+            | "wal-segment-max-age"
+            | "wal-preallocate"
+            | "wal-buffer-limit" => {
+                if let Some(durability) = self.server.durability.get() {
+                    durability.apply_settings(&self.server, settings);
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
+    }
+
+    fn switch_log(&self, settings: &Settings) -> Result<(), String> {
+        let Some(durability) = self.server.durability.get() else {
+            return Err("the data folder (dir) cannot be used".to_owned());
+        };
+        durability.checkpoints.wish(if settings.appendonly {
+            Wish::enabling()
+        } else {
+            Wish::disabling()
+        });
+        Ok(())
     }
 
     fn listen(&mut self, setting: &str, settings: &Settings) -> Result<(), String> {

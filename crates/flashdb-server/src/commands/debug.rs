@@ -396,6 +396,7 @@ fn populate(context: &mut Context<'_, '_>) -> CommandResult {
         }
         context.data.set_string(&key, &value, Expiry::Clear);
         context.data.changed_silently(&key);
+        context.data.decided([b"SET".as_slice(), &key, &value]);
     }
     context.reply.ok();
     Ok(())
@@ -431,6 +432,8 @@ fn reload(context: &mut Context<'_, '_>) -> CommandResult {
             context.data.flush_database(db, false);
         }
     }
+    // Keys whose time has come stay until their removal, which is an effect.
+    context.data.replaying = true;
     let loaded = match encoded {
         Some(file) => rdb_file::load(context.data, settings, file.as_slice(), merge || flush),
         None => rdb_file::open(settings).and_then(|file| match file {
@@ -438,6 +441,7 @@ fn reload(context: &mut Context<'_, '_>) -> CommandResult {
             None => Err(LoadError::Damaged("there is none".into())),
         }),
     };
+    context.data.replaying = false;
     loaded.map_err(|error| {
         tracing::warn!(%error, "DEBUG RELOAD failed");
         ErrorReply::fixed("ERR Error trying to load the RDB dump")

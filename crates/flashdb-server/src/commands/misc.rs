@@ -90,37 +90,27 @@ static SHUTDOWN: CommandSpec = CommandSpec {
 
 fn shutdown(context: &mut Context<'_, '_>) -> CommandResult {
     let mut cursor = Cursor::new(context.args, 1);
-    let (mut no_save, mut save, mut abort, mut force, mut others) = (false, false, false, false, false);
+    let (mut no_save, mut save, mut abort, mut others) = (false, false, false, false);
     while cursor.remaining() > 0 {
         if cursor.take("NOSAVE") {
             no_save = true;
         } else if cursor.take("SAVE") {
             save = true;
-        } else if cursor.take("NOW") {
+        } else if cursor.take("NOW") || cursor.take("FORCE") {
             others = true;
-        } else if cursor.take("FORCE") {
-            force = true;
         } else if cursor.take("ABORT") {
             abort = true;
         } else {
             return Err(error::SYNTAX);
         }
     }
-    if (abort && (no_save || save || force || others)) || (no_save && save) {
+    if (abort && (no_save || save || others)) || (no_save && save) {
         return Err(error::SYNTAX);
     }
     if abort {
         return Err(ErrorReply::fixed("ERR No shutdown in progress."));
     }
-    if save && let Err(error) = super::persistence::save_now(context) {
-        tracing::error!(%error, "cannot save before ending");
-        if !force {
-            return Err(ErrorReply::fixed("ERR Errors trying to SHUTDOWN. Check logs."));
-        }
-    }
-    tracing::info!(client = context.session.client_id(), "ending on SHUTDOWN");
-    // With save points the end saves, as in Redis; what SAVE wrote above is enough.
-    let saves = !no_save && !save && !context.settings.save.is_empty();
+    let saves = save || (!no_save && !context.settings.save.is_empty());
     let client = client(context);
     client.closing = true;
     client.server.saves_at_end.store(saves, Ordering::Release);

@@ -1,9 +1,11 @@
-//! SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF: the data as an RDB file in `dir`, read again at the next
-//! start. The file is encoded in memory under the closed gate, so the size of the data is bounded;
-//! nothing is saved by itself.
+//! SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF: a snapshot of all data, taken while the server goes on. SAVE answers when it is on
+//! disk; other clients are served meanwhile. The log is shortened by each.
 
 use super::client;
-use crate::rdb_file::{self, SaveError};
+use crate::durability::checkpoints::{Reason, Told};
+use crate::durability::{Durability, Wish};
+use crate::later::Later;
+use crate::server::Server;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
 use std::sync::atomic::Ordering;
@@ -13,48 +15,60 @@ pub static COMMANDS: &[&CommandSpec] = &[&BGREWRITEAOF, &BGSAVE, &LASTSAVE, &SAV
 
 const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
 
+/// What keeps the data.
+///
+/// # Errors
+/// When the data folder cannot be used.
+pub(super) fn durability(server: &Server) -> Result<&Durability, ErrorReply> {
+    server
+        .durability
+        .get()
+        .ok_or(ErrorReply::fixed("ERR the data folder (dir) cannot be used"))
+}
+
 static SAVE: CommandSpec = CommandSpec {
     name: "save",
-    summary: "Writes all data into the RDB file.",
+    summary: "Takes a snapshot of all data, and answers when it is on disk.",
     group: Group::Server,
     complexity: "O(N) for N keys",
     arity: 1,
-    flags: ADMIN
-        .and(Flags::NO_ASYNC_LOADING)
-        .and(Flags::NO_MULTI)
-        .and(Flags::EXCLUSIVE),
-    reply: "OK once the file is on disk.",
-    handler: |context| {
-        save_now(context).map_err(|error| ErrorReply::new(format!("ERR {error}")))?;
-        context.reply.ok();
-        Ok(())
-    },
+    flags: ADMIN.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI),
+    reply: "OK once the snapshot is on disk.",
+    handler: save,
     ..CommandSpec::EMPTY
 };
 
-/// Writes the file and waits for it. The gate is closed.
-pub(super) fn save_now(context: &mut Context<'_, '_>) -> Result<(), SaveError> {
+fn save(context: &mut Context<'_, '_>) -> CommandResult {
     let server = client(context).server.clone();
-    if server.saving.swap(true, Ordering::AcqRel) {
-        return Err(SaveError::InProgress);
+    let durability = durability(&server)?;
+    if durability.checkpoints.is_busy() {
+        return Err(ErrorReply::fixed("ERR Background save already in progress"));
     }
-    let settings = context.settings;
-    let outcome = rdb_file::encode(&server, context.data, settings)
-        .and_then(|file| rdb_file::write(&server, settings, &file));
-    server.saving.store(false, Ordering::Release);
-    outcome
+    let later = Later::begin(context);
+    let told: Told = {
+        let server = server.clone();
+        Box::new(move |outcome| {
+            later.answer(&server, |reply| {
+                outcome.map_err(|error| ErrorReply::new(format!("ERR {error}")))?;
+                reply.ok();
+                Ok(())
+            });
+        })
+    };
+    durability.checkpoints.wish(Wish::new(Reason::Save, Some(told)));
+    Ok(())
 }
 
 static BGSAVE: CommandSpec = CommandSpec {
     name: "bgsave",
-    summary: "Writes all data into the RDB file, in the background.",
+    summary: "Takes a snapshot of all data, in the background.",
     group: Group::Server,
     complexity: "O(N) for N keys",
     arity: -1,
-    flags: ADMIN.and(Flags::NO_ASYNC_LOADING).and(Flags::EXCLUSIVE),
+    flags: ADMIN.and(Flags::NO_ASYNC_LOADING),
     args: &[Arg::word("schedule", "SCHEDULE").optional().since("3.2.2")],
     history: &[("3.2.2", "Takes SCHEDULE.")],
-    reply: "A line that says that it began.",
+    reply: "A line that says that it began, or that it is scheduled.",
     handler: save_later,
     ..CommandSpec::EMPTY
 };
@@ -68,46 +82,69 @@ fn save_later(context: &mut Context<'_, '_>) -> CommandResult {
         return Err(error::SYNTAX);
     }
     let server = client(context).server.clone();
-    if server.saving.swap(true, Ordering::AcqRel) {
+    let checkpoints = &durability(&server)?.checkpoints;
+    let rewriting = checkpoints
+        .running()
+        .is_some_and(|running| running.reason == Reason::Rewrite)
+        || checkpoints.is_rewrite_scheduled();
+    if checkpoints.is_busy() && !rewriting {
         return Err(ErrorReply::fixed("ERR Background save already in progress"));
     }
-    let file = match rdb_file::encode(&server, context.data, context.settings) {
-        Ok(file) => file,
-        Err(error) => {
-            server.saving.store(false, Ordering::Release);
-            return Err(ErrorReply::new(format!("ERR {error}")));
-        }
-    };
-    rdb_file::write_in_background(server, file);
-    context.reply.simple("Background saving started");
+    if rewriting && schedule.is_none() {
+        return Err(ErrorReply::fixed(
+            "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
+        ));
+    }
+    checkpoints.wish(Wish::new(Reason::Save, None));
+    context.reply.simple(if rewriting {
+        "Background saving scheduled"
+    } else {
+        "Background saving started"
+    });
     Ok(())
 }
 
 static BGREWRITEAOF: CommandSpec = CommandSpec {
     name: "bgrewriteaof",
-    summary: "Rewrites the append-only file; there is none in this version.",
+    summary: "Takes a snapshot in the background and removes the log that it covers.",
     group: Group::Server,
     complexity: "O(N) for N keys",
     arity: 1,
     flags: ADMIN.and(Flags::NO_ASYNC_LOADING),
-    reply: "An error.",
-    handler: |_| {
-        Err(ErrorReply::fixed(
-            "ERR the append-only file is not available in this version",
-        ))
-    },
+    reply: "A line that says that it began, or that it is scheduled.",
+    handler: rewrite,
     ..CommandSpec::EMPTY
 };
 
+fn rewrite(context: &mut Context<'_, '_>) -> CommandResult {
+    let server = client(context).server.clone();
+    let checkpoints = &durability(&server)?.checkpoints;
+    let running = checkpoints.running();
+    if running.is_some_and(|running| running.reason == Reason::Rewrite) || checkpoints.is_rewrite_scheduled()
+    {
+        return Err(ErrorReply::fixed(
+            "ERR Background append only file rewriting already in progress",
+        ));
+    }
+    let busy = checkpoints.is_busy();
+    checkpoints.wish(Wish::new(Reason::Rewrite, None));
+    context.reply.simple(if busy {
+        "Background append only file rewriting scheduled"
+    } else {
+        "Background append only file rewriting started"
+    });
+    Ok(())
+}
+
 static LASTSAVE: CommandSpec = CommandSpec {
     name: "lastsave",
-    summary: "Returns when the RDB file was last written.",
+    summary: "Returns when the last snapshot was taken.",
     group: Group::Server,
     arity: 1,
     flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
     categories: &["admin", "dangerous"],
     tips: &["nondeterministic_output"],
-    reply: "Unix seconds; the start of the server if it was not written.",
+    reply: "Unix seconds; the start of the server if there was none.",
     handler: |context| {
         let time = client(context).server.last_save.load(Ordering::Relaxed);
         context.reply.integer(time);

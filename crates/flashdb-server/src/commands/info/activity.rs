@@ -4,51 +4,6 @@ use super::{Facts, Lines};
 use crate::pubsub::Kind;
 use std::sync::atomic::Ordering;
 
-pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
-    let server = facts.server;
-    lines.constants(&[
-        ("loading", "0"),
-        ("async_loading", "0"),
-        ("current_cow_peak", "0"),
-        ("current_cow_size", "0"),
-        ("current_cow_size_age", "0"),
-        ("current_fork_perc", "0.00"),
-        ("current_save_keys_processed", "0"),
-        ("current_save_keys_total", "0"),
-    ]);
-    lines.field(
-        "rdb_changes_since_last_save",
-        server.dirty.load(Ordering::Relaxed),
-    );
-    lines.field(
-        "rdb_bgsave_in_progress",
-        u8::from(server.saving.load(Ordering::Acquire)),
-    );
-    lines.field("rdb_last_save_time", server.last_save.load(Ordering::Relaxed));
-    let failed = server.save_failed.load(Ordering::Relaxed);
-    lines.field("rdb_last_bgsave_status", if failed { "err" } else { "ok" });
-    lines.constants(&[
-        ("rdb_last_bgsave_time_sec", "-1"),
-        ("rdb_current_bgsave_time_sec", "-1"),
-        ("rdb_saves", "0"),
-        ("rdb_last_cow_size", "0"),
-        ("rdb_last_load_keys_expired", "0"),
-        ("rdb_last_load_keys_loaded", "0"),
-        ("aof_enabled", "0"),
-        ("aof_rewrite_in_progress", "0"),
-        ("aof_rewrite_scheduled", "0"),
-        ("aof_last_rewrite_time_sec", "-1"),
-        ("aof_current_rewrite_time_sec", "-1"),
-        ("aof_last_bgrewrite_status", "ok"),
-        ("aof_rewrites", "0"),
-        ("aof_rewrites_consecutive_failures", "0"),
-        ("aof_last_write_status", "ok"),
-        ("aof_last_cow_size", "0"),
-        ("module_fork_in_progress", "0"),
-        ("module_fork_last_cow_size", "0"),
-    ]);
-}
-
 pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     let (server, stats) = (facts.server, &facts.server.stats);
     let [ops, input, output] = stats.rates.lock().per_second();

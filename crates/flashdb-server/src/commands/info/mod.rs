@@ -4,6 +4,7 @@
 mod activity;
 mod counters;
 mod instance;
+mod persistence;
 
 use super::client;
 use crate::client::ClientInfo;
@@ -69,7 +70,7 @@ static SECTIONS: &[(&str, &str, bool, WriteSection)] = &[
     ("server", "Server", DEFAULT, instance::server),
     ("clients", "Clients", DEFAULT, instance::clients),
     ("memory", "Memory", DEFAULT, instance::memory),
-    ("persistence", "Persistence", DEFAULT, activity::persistence),
+    ("persistence", "Persistence", DEFAULT, persistence::persistence),
     ("stats", "Stats", DEFAULT, activity::stats),
     ("replication", "Replication", DEFAULT, activity::replication),
     ("cpu", "CPU", DEFAULT, instance::cpu),

@@ -7,21 +7,21 @@
 mod link;
 
 use super::downcast;
-use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::dispatch::{self, Turn};
+use crate::later::Later;
 use crate::server::Server;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_command::args::{self, Cursor};
 use flashdb_command::error;
 use flashdb_command::key_spec::{Begin, InvalidKeys, KeyFlags, KeyPositions, KeySpec};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, ErrorReply, Flags, OnTimeout, rdb_convert};
-use flashdb_resp::{Args, OwnedArgs, Reply};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, ErrorReply, Flags, rdb_convert};
+use flashdb_resp::{Args, OwnedArgs};
 use flashdb_store::{Entry, WatchFlag};
 use link::{Outcome, Parcel, Target};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The family's rows.
@@ -88,7 +88,6 @@ static MIGRATE: CommandSpec = CommandSpec {
 const UNDER_WAY_MAX: usize = 64;
 
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
-static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 /// One of [`UNDER_WAY_MAX`] places, given back when dropped.
 struct Slot;
@@ -160,8 +159,8 @@ fn keys_of(args: &Args<'_>) -> Result<KeyPositions, InvalidKeys> {
 
 /// What the client's loop needs once the transfer is over.
 struct Migration {
-    number: u64,
-    client: Arc<ClientInfo>,
+    /// The client that waits.
+    later: Later,
     db: u16,
     copy: bool,
     parcels: Vec<Parcel>,
@@ -212,23 +211,16 @@ fn migrate(context: &mut Context<'_, '_>) -> CommandResult {
         .map(|parcel| parcel.key.clone())
         .zip(flags.clone())
         .collect();
-    let client = downcast(context.session);
+    let later = Later::begin(context);
+    let server = downcast(context.session).server.clone();
     let migration = Migration {
-        number: NUMBERS.fetch_add(1, Ordering::Relaxed) + 1,
-        client: client.info.clone(),
+        later,
         db: context.data.db,
         copy: options.copy,
         parcels,
         flags,
         _slot: slot,
     };
-    let server = client.server.clone();
-    let number = migration.number.to_string();
-    context.block([], None, OnTimeout::Null);
-    if let Some(wait) = &mut context.block {
-        // Nothing runs it again; the number tells this wait from a later one of the same client.
-        wait.request = Some(OwnedArgs::from_words([b"MIGRATE".as_slice(), number.as_bytes()]));
-    }
     let thread = std::thread::Builder::new().name("migrate".into());
     let started = thread.spawn(move || run(&server, &target, migration));
     started.map(drop).map_err(|error| {
@@ -265,7 +257,7 @@ fn pack(context: &mut Context<'_, '_>, keys: std::ops::Range<usize>) -> Vec<Parc
 /// On the migration's own thread.
 fn run(server: &Arc<Server>, target: &Target, migration: Migration) {
     let outcome = link::transfer(target, &migration.parcels);
-    let loop_id = migration.client.loop_id;
+    let loop_id = migration.later.client().loop_id;
     let finish = Box::new(move |turn: &mut Turn<'_, '_>| finish(turn, &migration, outcome));
     server.post(loop_id, Message::Run(finish));
 }
@@ -288,7 +280,13 @@ fn finish(turn: &mut Turn<'_, '_>, migration: &Migration, outcome: Outcome) {
     let ready = crate::commit::commit(turn.server, turn.data, &words.as_args());
     dispatch::serve(turn, ready);
     turn.leave();
-    answer(turn.server, migration, error);
+    migration.later.answer(turn.server, |reply| match error {
+        Some(error) => Err(error),
+        None => {
+            reply.ok();
+            Ok(())
+        }
+    });
 }
 
 /// Removes the keys that the target has. True when one had to stay because it was changed.
@@ -314,34 +312,6 @@ fn remove_delivered(turn: &mut Turn<'_, '_>, migration: &Migration, delivered: &
         .effects
         .end_command(migration.db, 0, &OwnedArgs::default().as_args());
     kept
-}
-
-fn answer(server: &Server, migration: &Migration, error: Option<ErrorReply>) {
-    let id = migration.client.ticket.load(Ordering::Acquire);
-    let number = migration.number.to_string();
-    let waits = |request: &OwnedArgs| {
-        let words = request.as_args();
-        words.len() == 2 && words.at(1) == number.as_bytes()
-    };
-    let ticket = server.tickets.get(id);
-    let Some(ticket) = ticket.filter(|ticket| waits(&ticket.request) && server.tickets.close(ticket)) else {
-        return;
-    };
-    let mut reply = Reply::new(ticket.protocol);
-    match error {
-        Some(error) => {
-            server.stats.error(error.code());
-            reply.error_bytes(error.text());
-        }
-        None => reply.ok(),
-    }
-    let message = Message::Unblocked {
-        client: migration.client.id,
-        ticket: ticket.id,
-        reply: reply.into_bytes(),
-        seen: 0,
-    };
-    server.post(migration.client.loop_id, message);
 }
 
 #[cfg(test)]

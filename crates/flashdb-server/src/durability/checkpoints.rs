@@ -1,0 +1,566 @@
+//! When a snapshot is taken, and what follows from it. One thread takes them all, one after the other: those that clients
+//! ask for, those due by `save` points, by time or by the size of the log, the one that gets a failed log working again, and
+//! the one behind which a log that was switched on begins.
+//!
+//! After each, older snapshots go by `snapshot-retention`, and segments that it covers are removed or archived.
+
+use super::Durability;
+use crate::server::Server;
+use flashdb_base::clock;
+use flashdb_config::{Settings, SnapshotCompression};
+use flashdb_log::{Lsn, archive};
+use flashdb_persistence::PersistenceError;
+use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, CheckpointSink, Step};
+use flashdb_persistence::load::SeededHashes;
+use flashdb_snapshot::{Base, ChainReader, Compression, Retention, SnapshotInfo, consolidate, load_order};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Time between two looks at what is due.
+const TICK: Duration = Duration::from_millis(100);
+/// Rest while clients have filled the sink, or flushed databases are being handed over.
+const WAITING: Duration = Duration::from_micros(200);
+/// Time after which a scheduled snapshot, or the healing of the log, is tried again after it failed.
+const RETRY_MS: i64 = 5000;
+const HEAL_RETRY_MS: i64 = 1000;
+/// Level of zstd: within reach of the speed of the disk.
+const ZSTD_LEVEL: i8 = 1;
+
+/// Told how a checkpoint ended.
+pub type Told = Box<dyn FnOnce(Result<&SnapshotInfo, &PersistenceError>) + Send>;
+
+/// Why a checkpoint is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// SAVE, BGSAVE, SNAPSHOT.CREATE, a save point, the interval, or the log's size.
+    Save,
+    /// BGREWRITEAOF.
+    Rewrite,
+    /// The log was switched on.
+    Enabling,
+    /// The log was switched off: there is no snapshot then.
+    Disabling,
+    /// The log failed.
+    Healing,
+}
+
+/// A checkpoint that somebody wants.
+pub struct Wish {
+    reason: Reason,
+    label: String,
+    kept: bool,
+    told: Option<Told>,
+}
+
+impl Wish {
+    /// For `reason`, telling `told`.
+    pub fn new(reason: Reason, told: Option<Told>) -> Wish {
+        Wish {
+            reason,
+            label: String::new(),
+            kept: false,
+            told,
+        }
+    }
+
+    /// With a name, and left alone by retention if `kept`.
+    pub fn labelled(label: String, kept: bool) -> Wish {
+        Wish {
+            label,
+            kept,
+            ..Wish::new(Reason::Save, None)
+        }
+    }
+
+    /// The same, telling `told`.
+    pub fn telling(self, told: Told) -> Wish {
+        Wish {
+            told: Some(told),
+            ..self
+        }
+    }
+
+    /// Behind which a log that was switched on begins.
+    pub fn enabling() -> Wish {
+        Wish::new(Reason::Enabling, None)
+    }
+
+    /// That the log ends.
+    pub fn disabling() -> Wish {
+        Wish::new(Reason::Disabling, None)
+    }
+}
+
+/// What is being taken.
+#[derive(Clone)]
+pub struct Running {
+    /// Why.
+    pub reason: Reason,
+    /// Since when, Unix ms.
+    pub began_ms: i64,
+    /// Keys in the state.
+    pub keys_total: u64,
+    /// What was captured so far.
+    pub sink: Arc<CheckpointSink>,
+}
+
+/// How the last one went.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Snapshots taken since the start.
+    pub taken: u64,
+    /// Those of BGREWRITEAOF.
+    pub rewrites: u64,
+    /// Seconds that the last one took; `None` before the first.
+    pub last_s: Option<i64>,
+    /// Seconds that the last one of BGREWRITEAOF took.
+    pub last_rewrite_s: Option<i64>,
+    /// Whether the last one of BGREWRITEAOF failed.
+    pub rewrite_failed: bool,
+    /// The most memory that waited to be written during the last one, in bytes.
+    pub pending_bytes_peak: usize,
+    /// Keys in the last one.
+    pub keys: u64,
+    /// How long clients waited for the last cut, in microseconds.
+    pub cut_us: u64,
+    /// The newest snapshot.
+    pub newest: Option<SnapshotInfo>,
+}
+
+#[derive(Default)]
+struct State {
+    wishes: VecDeque<Wish>,
+    running: Option<Running>,
+    figures: Figures,
+    stopping: bool,
+    /// What an incremental snapshot can build on: the newest one, the epoch of its cut, and how many build on its full one.
+    base: Option<(Base, u64, u32)>,
+    tried_ms: i64,
+    healed_ms: i64,
+}
+
+/// See the module's head.
+#[derive(Default)]
+pub struct Checkpoints {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Bytes appended to the log when the newest snapshot was cut.
+    logged_at_cut: AtomicU64,
+    /// Bytes of log that the start replayed and no snapshot covers.
+    logged_before: AtomicU64,
+}
+
+impl Checkpoints {
+    /// Has one taken as soon as the one before is done.
+    pub fn wish(&self, wish: Wish) {
+        self.state.lock().wishes.push_back(wish);
+        self.changed.notify_all();
+    }
+
+    /// What is being taken.
+    pub fn running(&self) -> Option<Running> {
+        self.state.lock().running.clone()
+    }
+
+    /// Whether one is being taken or asked for.
+    pub fn is_busy(&self) -> bool {
+        let state = self.state.lock();
+        state.running.is_some() || !state.wishes.is_empty()
+    }
+
+    /// Whether BGREWRITEAOF has asked for one that has not begun.
+    pub fn is_rewrite_scheduled(&self) -> bool {
+        let state = self.state.lock();
+        state.wishes.iter().any(|wish| wish.reason == Reason::Rewrite)
+    }
+
+    /// How the last ones went.
+    pub fn figures(&self) -> Figures {
+        self.state.lock().figures.clone()
+    }
+
+    /// The start has loaded this one.
+    pub fn note_loaded(&self, info: &SnapshotInfo) {
+        self.state.lock().figures.newest = Some(info.clone());
+    }
+
+    /// The start has replayed so many bytes of log.
+    pub fn note_replayed(&self, bytes: u64) {
+        self.logged_before.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Ends the thread after the one that is being taken.
+    pub fn stop(&self) {
+        self.state.lock().stopping = true;
+        self.changed.notify_all();
+    }
+
+    /// Bytes of log behind the newest snapshot.
+    pub fn logged_since(&self, server: &Server) -> u64 {
+        let appended = server.space.log().appended_bytes();
+        appended.saturating_sub(self.logged_at_cut.load(Ordering::Relaxed))
+            + self.logged_before.load(Ordering::Relaxed)
+    }
+
+    fn next(&self) -> Next {
+        let mut state = self.state.lock();
+        if state.wishes.is_empty() && !state.stopping {
+            self.changed.wait_for(&mut state, TICK);
+        }
+        match state.wishes.pop_front() {
+            Some(wish) => Next::Take(wish),
+            None if state.stopping => Next::End,
+            None => Next::LookAround,
+        }
+    }
+}
+
+enum Next {
+    Take(Wish),
+    LookAround,
+    End,
+}
+
+/// The thread's work, until [`Checkpoints::stop`].
+pub fn run(server: &Arc<Server>, durability: &Durability) {
+    loop {
+        let wish = match durability.checkpoints.next() {
+            Next::End => return,
+            Next::Take(wish) => Some(wish),
+            Next::LookAround => due(server, durability),
+        };
+        let Some(wish) = wish else { continue };
+        let settings = server.settings();
+        if wish.reason == Reason::Disabling {
+            let _closed = server.space.gate().close();
+            durability.disable(server, &settings);
+            continue;
+        }
+        let outcome = take_now(server, durability, &settings, wish);
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "a snapshot could not be taken");
+        }
+    }
+}
+
+/// What is due by itself.
+fn due(server: &Server, durability: &Durability) -> Option<Wish> {
+    let now_ms = clock::unix_ms() as i64;
+    let log = server.space.log();
+    let mut state = durability.checkpoints.state.lock();
+    if server.is_loading() {
+        return None;
+    }
+    if log.is_enabled() && log.has_failed() {
+        if now_ms - state.healed_ms < HEAL_RETRY_MS {
+            return None;
+        }
+        state.healed_ms = now_ms;
+        return Some(Wish::new(Reason::Healing, None));
+    }
+    if durability.is_enabling() && now_ms - state.tried_ms >= HEAL_RETRY_MS {
+        state.tried_ms = now_ms;
+        return Some(Wish::enabling());
+    }
+    let failed = server.save_failed.load(Ordering::Relaxed);
+    if failed && now_ms - state.tried_ms < RETRY_MS {
+        return None;
+    }
+    let newest = state
+        .figures
+        .newest
+        .as_ref()
+        .map_or(0, |info| info.totals.raw_bytes);
+    drop(state);
+    let why = reason_to_save(server, durability, now_ms, newest)?;
+    tracing::info!(why, "a snapshot is due");
+    durability.checkpoints.state.lock().tried_ms = now_ms;
+    Some(Wish::new(Reason::Save, None))
+}
+
+fn reason_to_save(
+    server: &Server,
+    durability: &Durability,
+    now_ms: i64,
+    newest_bytes: u64,
+) -> Option<&'static str> {
+    let settings = server.settings();
+    let changes = server.dirty.load(Ordering::Relaxed);
+    let since_s = now_ms / 1000 - server.last_save.load(Ordering::Relaxed);
+    let by_changes = settings
+        .save
+        .iter()
+        .any(|point| changes >= point.changes && since_s > point.seconds as i64);
+    if by_changes {
+        return Some("a save point was reached");
+    }
+    let interval_s = settings.snapshot_interval as i64;
+    if interval_s > 0 && since_s >= interval_s {
+        return Some("snapshot-interval has passed");
+    }
+    let percentage = u64::from(settings.auto_aof_rewrite_percentage);
+    let logged = durability.checkpoints.logged_since(server);
+    let bound = settings
+        .auto_aof_rewrite_min_size
+        .max(newest_bytes / 100 * percentage);
+    let by_size = server.space.log().is_enabled() && percentage > 0 && logged > bound;
+    by_size.then_some("the log has grown")
+}
+
+/// Takes one on the calling thread, which is not inside the gate.
+///
+/// # Errors
+/// When it cannot be written. Whoever wished for it is told.
+pub fn take_now(
+    server: &Arc<Server>,
+    durability: &Durability,
+    settings: &Settings,
+    mut wish: Wish,
+) -> Result<SnapshotInfo, PersistenceError> {
+    let told = wish.told.take();
+    let outcome = take(server, durability, settings, &wish);
+    note(server, durability, &wish, &outcome);
+    if let Some(told) = told {
+        told(outcome.as_ref());
+    }
+    outcome
+}
+
+/// A checkpoint that was written, and what has to be known of its cut.
+fn take(
+    server: &Arc<Server>,
+    durability: &Durability,
+    settings: &Settings,
+    wish: &Wish,
+) -> Result<SnapshotInfo, PersistenceError> {
+    if wish.reason != Reason::Healing {
+        // So that the segments before the cut are covered whole. A log that failed says so elsewhere.
+        let _ = durability.with_writer(|writer| writer.rotate());
+    }
+    let began_ms = clock::unix_ms() as i64;
+    let options = options(durability, settings, wish);
+    let chained = match options.since {
+        Some(_) => {
+            durability
+                .checkpoints
+                .state
+                .lock()
+                .base
+                .map_or(0, |(_, _, chained)| chained)
+                + 1
+        }
+        None => 0,
+    };
+    let began_us = clock::monotonic_us();
+    let closed = server.space.gate().close();
+    if wish.reason == Reason::Enabling {
+        durability.enable(server, settings);
+    }
+    let logged = server.space.log().appended_bytes();
+    let dirty = server.dirty.load(Ordering::Relaxed);
+    let healed = (wish.reason == Reason::Healing).then(|| server.space.log().begin_heal());
+    let begun = Checkpoint::begin_closed(&server.space, durability.folder(), settings, options, began_ms);
+    drop(closed);
+    let cut_us = clock::monotonic_us() - began_us;
+    let mut checkpoint = begun?;
+    durability.checkpoints.state.lock().running = Some(Running {
+        reason: wish.reason,
+        began_ms,
+        keys_total: checkpoint.keys_total(),
+        sink: checkpoint.sink().clone(),
+    });
+    loop {
+        match checkpoint.step(&server.space, durability.folder()) {
+            Step::More => {}
+            Step::Waiting => std::thread::sleep(WAITING),
+            Step::Done => break,
+        }
+        if server.is_aborting_saves() {
+            checkpoint.give_up(PersistenceError::Stopped);
+        }
+    }
+    let (epoch, peak, keys) = (
+        checkpoint.epoch(),
+        checkpoint.sink().pending_bytes_peak(),
+        checkpoint.keys_total(),
+    );
+    let info = checkpoint.finish()?;
+    {
+        let mut state = durability.checkpoints.state.lock();
+        let base = Base {
+            id: info.meta.id,
+            lsn: info.meta.lsn,
+        };
+        state.base = settings.snapshot_incremental.then_some((base, epoch, chained));
+        state.figures.pending_bytes_peak = peak;
+        state.figures.keys = keys;
+        state.figures.cut_us = cut_us;
+        state.figures.newest = Some(info.clone());
+    }
+    durability
+        .checkpoints
+        .logged_at_cut
+        .store(logged, Ordering::Relaxed);
+    durability.checkpoints.logged_before.store(0, Ordering::Relaxed);
+    // Changes since the cut stay counted.
+    server.dirty.fetch_sub(dirty, Ordering::Relaxed);
+    begin_log_behind(server, durability, settings, healed)?;
+    tidy_up(server, durability, settings, info.meta.lsn);
+    Ok(info)
+}
+
+fn options(durability: &Durability, settings: &Settings, wish: &Wish) -> CheckpointOptions {
+    let state = durability.checkpoints.state.lock();
+    let since = state.base.filter(|(_, _, chained)| {
+        settings.snapshot_incremental && *chained < settings.snapshot_chain_max && wish.reason == Reason::Save
+    });
+    CheckpointOptions {
+        label: wish.label.clone(),
+        kept: wish.kept,
+        since: since.map(|(base, epoch, _)| (base, epoch)),
+        track: settings.snapshot_incremental,
+        memory_limit_bytes: settings.snapshot_memory_limit as usize,
+        compression: match settings.snapshot_compression {
+            SnapshotCompression::Lz4 => Compression::Lz4,
+            SnapshotCompression::Zstd => Compression::Zstd { level: ZSTD_LEVEL },
+            SnapshotCompression::None => Compression::None,
+        },
+    }
+}
+
+/// Begins the log behind a snapshot that is durable: after it failed, or was switched on.
+fn begin_log_behind(
+    server: &Arc<Server>,
+    durability: &Durability,
+    settings: &Settings,
+    healed: Option<Lsn>,
+) -> Result<(), PersistenceError> {
+    if let Some(lsn) = healed
+        && let Some(reopened) = durability.with_writer(|writer| writer.reopen_after(lsn))
+    {
+        reopened?;
+    }
+    if let Some(after) = durability.enabled_after() {
+        durability.start_writer(server, settings, after)?;
+    }
+    Ok(())
+}
+
+/// Removes what the snapshot of `lsn` has made superfluous. A failure costs space, not data, and is tried again after the
+/// next one.
+fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, lsn: Lsn) {
+    let folder = durability.folder();
+    let now_ms = clock::unix_ms();
+    let retired = archive::retire(
+        folder.disk().as_ref(),
+        folder.dir(),
+        lsn,
+        settings.wal_archive_window,
+        now_ms,
+    );
+    if let Err(error) = retired {
+        tracing::warn!(%error, "segments of the log that are not needed any more could not be removed");
+    }
+    let consolidated = consolidate_long_chain(server, durability, settings);
+    if let Err(error) = consolidated {
+        tracing::warn!(%error, "incremental snapshots could not be consolidated");
+    }
+    let retention = Retention {
+        chains: settings.snapshot_retention as usize,
+        reach_back_to: (settings.wal_archive_window > 0)
+            .then(|| first_archived(durability))
+            .flatten(),
+    };
+    let retained = folder
+        .catalog()
+        .and_then(|mut catalog| Ok(catalog.retain(retention)?));
+    match retained {
+        Ok(removed) => {
+            for path in removed {
+                tracing::info!(file = %path.display(), "removed an old snapshot");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "old snapshots could not be removed"),
+    }
+}
+
+fn first_archived(durability: &Durability) -> Option<Lsn> {
+    let folder = durability.folder();
+    archive::first_archived(folder.disk().as_ref(), folder.dir()).ok()?
+}
+
+/// Makes one full snapshot of a chain that has reached its longest.
+fn consolidate_long_chain(
+    server: &Server,
+    durability: &Durability,
+    settings: &Settings,
+) -> Result<(), PersistenceError> {
+    let long = {
+        let state = durability.checkpoints.state.lock();
+        state
+            .base
+            .is_some_and(|(_, _, chained)| chained >= settings.snapshot_chain_max)
+    };
+    if !long {
+        return Ok(());
+    }
+    let folder = durability.folder();
+    let catalog = folder.catalog()?;
+    let newest = load_order(&catalog, Lsn::MAX, Some(folder.history()))
+        .into_iter()
+        .find_map(|candidate| candidate.chain.ok());
+    let Some(chain) = newest else { return Ok(()) };
+    let hashes = SeededHashes::of(&chain);
+    let reader = ChainReader::open(folder.disk().as_ref(), &chain, |seed: &[u8], key: &[u8]| {
+        hashes.hash(seed, key)
+    })?;
+    let compression = chain.newest().meta.compression;
+    let info = consolidate(folder.disk().clone(), folder.dir(), &reader, compression, || {
+        server.is_aborting_saves()
+    })?;
+    let mut state = durability.checkpoints.state.lock();
+    if let Some((base, _, chained)) = &mut state.base
+        && base.id == info.meta.id
+    {
+        *chained = 0;
+    }
+    Ok(())
+}
+
+fn note(
+    server: &Server,
+    durability: &Durability,
+    wish: &Wish,
+    outcome: &Result<SnapshotInfo, PersistenceError>,
+) {
+    let now_ms = clock::unix_ms() as i64;
+    let mut state = durability.checkpoints.state.lock();
+    let took_s = state
+        .running
+        .take()
+        .map(|running| (now_ms - running.began_ms) / 1000);
+    let figures = &mut state.figures;
+    let failed = outcome.is_err();
+    figures.last_s = took_s.or(figures.last_s);
+    if wish.reason == Reason::Rewrite {
+        figures.last_rewrite_s = took_s;
+        figures.rewrite_failed = failed;
+        figures.rewrites += u64::from(!failed);
+    }
+    figures.taken += u64::from(!failed);
+    server.save_failed.store(failed, Ordering::Relaxed);
+    if let Ok(info) = outcome {
+        server.last_save.store(now_ms / 1000, Ordering::Relaxed);
+        tracing::info!(
+            file = %info.path.display(),
+            lsn = info.meta.lsn,
+            keys = figures.keys,
+            bytes = info.file_bytes,
+            cut_us = figures.cut_us,
+            "a snapshot was taken"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! How the server's data lasts: the data folder, the thread that writes the log, the thread that takes checkpoints, and the
+//! start that brings it all back. Core loops only append to the log and park replies; nothing here runs on them.
+//!
+//! Reading order: this file (what there is, the log's life), `listener` (what the writer tells the loops), `startup`
+//! (recovery), `checkpoints` (when a snapshot is taken, and what follows from it).
+
+pub mod checkpoints;
+mod listener;
+mod startup;
+
+pub use checkpoints::{Checkpoints, Wish};
+pub use startup::{StartupError, recover};
+
+use crate::server::Server;
+use flashdb_base::clock::{self, SystemClock};
+use flashdb_config::{AppendFsync, Settings, WalMedium};
+use flashdb_disk::{Disk, RealDisk};
+use flashdb_log::{LogError, LogWriter, Lsn, Medium, RunningWriter, SegmentInfo, SyncPolicy};
+use flashdb_log::{WriterParts, WriterSettings, WriterStatus};
+use flashdb_persistence::load::LoadProgress;
+use flashdb_persistence::{DataFolder, PersistenceError};
+use parking_lot::Mutex;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+/// See the module's head.
+pub struct Durability {
+    folder: DataFolder,
+    writer: Mutex<Option<RunningWriter>>,
+    /// Snapshots: those asked for, the one being taken, the last ones.
+    pub checkpoints: Checkpoints,
+    /// How far the start has come.
+    pub progress: LoadProgress,
+    /// When the load began, Unix ms; 0 before.
+    pub load_began_ms: AtomicI64,
+    /// Set while the log is being switched on: frames are kept, and written once a checkpoint is durable.
+    enabling: AtomicBool,
+    /// LSN of the last frame before those that are kept.
+    enabled_after: AtomicU64,
+}
+
+impl Durability {
+    /// Takes the data folder.
+    ///
+    /// # Errors
+    /// When it cannot be used, or another server uses it.
+    pub fn open(dir: &Path) -> Result<Durability, PersistenceError> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        Ok(Durability {
+            folder: DataFolder::open(disk, dir)?,
+            writer: Mutex::new(None),
+            checkpoints: Checkpoints::default(),
+            progress: LoadProgress::default(),
+            load_began_ms: 0.into(),
+            enabling: false.into(),
+            enabled_after: 0.into(),
+        })
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    /// Starts the writer in a fresh segment behind `after`. Frames appended since are written by it.
+    ///
+    /// # Errors
+    /// When the segment or the thread cannot be made.
+    pub fn start_writer(
+        &self,
+        server: &Arc<Server>,
+        settings: &Settings,
+        after: Lsn,
+    ) -> Result<(), LogError> {
+        let parts = WriterParts {
+            disk: self.folder.disk().clone(),
+            dir: self.folder.dir().to_owned(),
+            history: self.folder.history().0,
+            log: server.space.log().clone(),
+            listener: Arc::new(listener::Listener::new(server)),
+        };
+        let writer = LogWriter::create(parts, writer_settings(settings), after, clock::unix_ms())?;
+        let running = RunningWriter::start(writer, Arc::new(SystemClock)).map_err(|source| LogError::Io {
+            path: self.folder.dir().to_owned(),
+            attempt: "start the log's thread for",
+            source,
+        })?;
+        *self.writer.lock() = Some(running);
+        self.enabling.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Ends the writer in good order; everything appended is durable then.
+    ///
+    /// # Errors
+    /// When the log has failed.
+    pub fn stop_writer(&self) -> Result<(), LogError> {
+        match self.writer.lock().take() {
+            Some(writer) => writer.stop(),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands changed settings on.
+    pub fn apply_settings(&self, server: &Server, settings: &Settings) {
+        let log = server.space.log();
+        log.set_waits(log.is_enabled() && settings.appendfsync == AppendFsync::Always);
+        log.set_backlog_max(settings.wal_buffer_limit);
+        if let Some(writer) = &*self.writer.lock() {
+            writer.set_settings(writer_settings(settings));
+        }
+        // Replies that waited need not wait any more, or can be told.
+        listener::wake_all(server);
+    }
+
+    /// Whether the log is being switched on and not there yet.
+    pub fn is_enabling(&self) -> bool {
+        self.enabling.load(Ordering::Acquire)
+    }
+
+    /// LSN of the last frame before those that are kept, while the log is being switched on.
+    fn enabled_after(&self) -> Option<Lsn> {
+        self.is_enabling()
+            .then(|| self.enabled_after.load(Ordering::Relaxed))
+    }
+
+    /// Switches the log on: effects are kept from now on, and written once the snapshot that is being begun is durable. The
+    /// gate is closed.
+    fn enable(&self, server: &Server, settings: &Settings) {
+        if server.space.log().is_enabled() {
+            return;
+        }
+        let last = server.space.log().enable(true);
+        self.enabled_after.store(last, Ordering::Relaxed);
+        self.enabling.store(true, Ordering::Release);
+        self.apply_settings(server, settings);
+    }
+
+    /// Switches the log off. What was logged stays; what follows is not in it, so the next frame leaves a gap, and no start
+    /// takes the log for complete. The gate is closed.
+    fn disable(&self, server: &Server, settings: &Settings) {
+        let log = server.space.log();
+        if !log.is_enabled() {
+            return;
+        }
+        log.enable(false);
+        if let Some(writer) = self.writer.lock().take() {
+            // The thread writes what there is and ends by itself; nobody waits for it here.
+            let ended = std::thread::Builder::new().name("log-end".into()).spawn(move || {
+                if let Err(error) = writer.stop() {
+                    tracing::error!(%error, "the log could not be ended in good order");
+                }
+            });
+            if let Err(error) = ended {
+                tracing::error!(%error, "cannot start the thread that ends the log");
+            }
+        }
+        log.leave_gap();
+        self.apply_settings(server, settings);
+    }
+
+    /// What the writer is at; `None` while there is none.
+    pub fn writer_status(&self) -> Option<WriterStatus> {
+        self.writer.lock().as_ref().map(RunningWriter::status)
+    }
+
+    /// The segments on the disk.
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        flashdb_log::segment::list(self.folder.disk().as_ref(), self.folder.dir()).unwrap_or_default()
+    }
+
+    fn with_writer<T>(&self, ask: impl FnOnce(&RunningWriter) -> T) -> Option<T> {
+        self.writer.lock().as_ref().map(ask)
+    }
+}
+
+/// The writer's settings from those of the server.
+fn writer_settings(settings: &Settings) -> WriterSettings {
+    WriterSettings {
+        policy: match settings.appendfsync {
+            AppendFsync::Always => SyncPolicy::Always,
+            AppendFsync::EverySecond => SyncPolicy::EveryMs(settings.appendfsync_interval),
+            AppendFsync::No => SyncPolicy::Never,
+        },
+        segment_bytes: settings.wal_segment_size,
+        segment_age_s: settings.wal_segment_max_age,
+        preallocate_bytes: settings.wal_preallocate,
+        medium: match settings.wal_medium {
+            WalMedium::Auto => Medium::Auto,
+            WalMedium::File => Medium::File,
+            WalMedium::Pmem => Medium::Pmem,
+        },
+    }
+}

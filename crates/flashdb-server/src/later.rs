@@ -1,0 +1,70 @@
+//! Answers that another thread gives: the client waits on a ticket without keys, which nobody but that thread, CLIENT UNBLOCK
+//! or a disconnect ends. The core loop goes on meanwhile.
+
+use crate::client::ClientInfo;
+use crate::core_loop::Message;
+use crate::server::Server;
+use flashdb_command::error::ErrorReply;
+use flashdb_command::{Context, OnTimeout};
+use flashdb_resp::{OwnedArgs, Reply};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
+/// The right to answer a client that waits.
+pub struct Later {
+    client: Arc<ClientInfo>,
+    number: u64,
+}
+
+impl Later {
+    /// Makes the client of `context` wait. The row is not allowed inside transactions and scripts.
+    pub fn begin(context: &mut Context<'_, '_>) -> Later {
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = context.spec.full_name();
+        context.block([], None, OnTimeout::Null);
+        if let Some(wait) = &mut context.block {
+            // Nothing runs it again; the number tells this wait from a later one of the same client.
+            let number = number.to_string();
+            wait.request = Some(OwnedArgs::from_words([name.as_bytes(), number.as_bytes()]));
+        }
+        Later {
+            client: crate::commands::client(context).info.clone(),
+            number,
+        }
+    }
+
+    /// The client that waits.
+    pub fn client(&self) -> &Arc<ClientInfo> {
+        &self.client
+    }
+
+    /// Answers, unless the client does not wait any more. `write` writes the reply or says what went wrong.
+    pub fn answer(&self, server: &Server, write: impl FnOnce(&mut Reply) -> Result<(), ErrorReply>) {
+        let id = self.client.ticket.load(Ordering::Acquire);
+        let number = self.number.to_string();
+        let waits = |request: &OwnedArgs| {
+            let words = request.as_args();
+            words.len() == 2 && words.at(1) == number.as_bytes()
+        };
+        let ticket = server.tickets.get(id);
+        let Some(ticket) = ticket.filter(|ticket| waits(&ticket.request) && server.tickets.close(ticket))
+        else {
+            return;
+        };
+        let mut reply = Reply::new(ticket.protocol);
+        if let Err(error) = write(&mut reply) {
+            reply.truncate(0);
+            server.stats.error(error.code());
+            reply.error_bytes(error.text());
+        }
+        let message = Message::Unblocked {
+            client: self.client.id,
+            ticket: ticket.id,
+            reply: reply.into_bytes(),
+            seen: 0,
+        };
+        server.post(self.client.loop_id, message);
+    }
+}
