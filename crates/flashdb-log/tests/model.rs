@@ -364,13 +364,13 @@ fn the_thread_survives_a_failing_disk() {
         std::thread::yield_now();
     }
     assert!(matches!(running.rotate(), Err(LogError::Failed)));
-    let lsn = rig.log.heal();
+    let lsn = rig.log.begin_heal();
     assert!(running.reopen_after(lsn).is_err());
     assert!(rig.log.has_failed());
     assert!(running.status().failure.is_some());
     sim.clear_faults();
     append(&rig.log, 10);
-    let lsn = rig.log.heal();
+    let lsn = rig.log.begin_heal();
     assert_eq!(lsn, 3);
     append(&rig.log, 10);
     running.reopen_after(lsn).expect("a sound disk");
