@@ -129,7 +129,7 @@ impl Oracle {
         if prng.below(3) == 0 {
             return false;
         }
-        let lsn = rig.log.heal();
+        let lsn = rig.log.begin_heal();
         self.covered = lsn;
         // The snapshot is durable, so all of this is; even if the log cannot go on.
         self.durable = self.durable.max(lsn);
