@@ -83,10 +83,7 @@ fn save_later(context: &mut Context<'_, '_>) -> CommandResult {
     }
     let server = client(context).server.clone();
     let checkpoints = &durability(&server)?.checkpoints;
-    let rewriting = checkpoints
-        .running()
-        .is_some_and(|running| running.reason == Reason::Rewrite)
-        || checkpoints.is_rewrite_scheduled();
+    let rewriting = checkpoints.is_taking(Reason::Rewrite) || checkpoints.is_scheduled(Reason::Rewrite);
     if checkpoints.is_busy() && !rewriting {
         return Err(ErrorReply::fixed("ERR Background save already in progress"));
     }
@@ -119,9 +116,7 @@ static BGREWRITEAOF: CommandSpec = CommandSpec {
 fn rewrite(context: &mut Context<'_, '_>) -> CommandResult {
     let server = client(context).server.clone();
     let checkpoints = &durability(&server)?.checkpoints;
-    let running = checkpoints.running();
-    if running.is_some_and(|running| running.reason == Reason::Rewrite) || checkpoints.is_rewrite_scheduled()
-    {
+    if checkpoints.is_taking(Reason::Rewrite) || checkpoints.is_scheduled(Reason::Rewrite) {
         return Err(ErrorReply::fixed(
             "ERR Background append only file rewriting already in progress",
         ));

@@ -133,6 +133,8 @@ pub struct Figures {
 #[derive(Default)]
 struct State {
     wishes: VecDeque<Wish>,
+    /// Why one is being taken, from the moment on at which its wish leaves the queue.
+    taking: Option<Reason>,
     running: Option<Running>,
     figures: Figures,
     stopping: bool,
@@ -168,13 +170,21 @@ impl Checkpoints {
     /// Whether one is being taken or asked for.
     pub fn is_busy(&self) -> bool {
         let state = self.state.lock();
-        state.running.is_some() || !state.wishes.is_empty()
+        state.taking.is_some() || !state.wishes.is_empty()
     }
 
-    /// Whether BGREWRITEAOF has asked for one that has not begun.
-    pub fn is_rewrite_scheduled(&self) -> bool {
+    /// Whether one for `reason` is being taken, or is the next to be.
+    pub fn is_taking(&self, reason: Reason) -> bool {
         let state = self.state.lock();
-        state.wishes.iter().any(|wish| wish.reason == Reason::Rewrite)
+        let next = state.wishes.front().map(|wish| wish.reason);
+        state.taking.or(next) == Some(reason)
+    }
+
+    /// Whether one for `reason` waits until another is done.
+    pub fn is_scheduled(&self, reason: Reason) -> bool {
+        let state = self.state.lock();
+        let mut waiting = state.wishes.iter().skip(usize::from(state.taking.is_none()));
+        waiting.any(|wish| wish.reason == reason)
     }
 
     /// How the last ones went.
@@ -211,7 +221,10 @@ impl Checkpoints {
             self.changed.wait_for(&mut state, TICK);
         }
         match state.wishes.pop_front() {
-            Some(wish) => Next::Take(wish),
+            Some(wish) => {
+                state.taking = Some(wish.reason);
+                Next::Take(wish)
+            }
             None if state.stopping => Next::End,
             None => Next::LookAround,
         }
@@ -237,6 +250,7 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
         if wish.reason == Reason::Disabling {
             let _closed = server.space.gate().close();
             durability.disable(server, &settings);
+            durability.checkpoints.state.lock().taking = None;
             continue;
         }
         let outcome = take_now(server, durability, &settings, wish);
@@ -321,6 +335,7 @@ pub fn take_now(
     mut wish: Wish,
 ) -> Result<SnapshotInfo, PersistenceError> {
     let told = wish.told.take();
+    durability.checkpoints.state.lock().taking = Some(wish.reason);
     let outcome = take(server, durability, settings, &wish);
     note(server, durability, &wish, &outcome);
     if let Some(told) = told {
@@ -538,6 +553,7 @@ fn note(
 ) {
     let now_ms = clock::unix_ms() as i64;
     let mut state = durability.checkpoints.state.lock();
+    state.taking = None;
     let took_s = state
         .running
         .take()

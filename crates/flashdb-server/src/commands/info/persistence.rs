@@ -67,7 +67,7 @@ fn snapshots(lines: &mut Lines, server: &Server, durability: Option<&Durability>
         server.dirty.load(Ordering::Relaxed),
     );
     let busy = durability.is_some_and(|durability| durability.checkpoints.is_busy());
-    let rewriting = running.is_some_and(|running| running.reason == Reason::Rewrite);
+    let rewriting = durability.is_some_and(|durability| durability.checkpoints.is_taking(Reason::Rewrite));
     lines.field("rdb_bgsave_in_progress", u8::from(busy && !rewriting));
     lines.field("rdb_last_save_time", server.last_save.load(Ordering::Relaxed));
     let failed = server.save_failed.load(Ordering::Relaxed);
@@ -90,9 +90,10 @@ fn log(lines: &mut Lines, server: &Server, durability: Option<&Durability>, runn
         .map(|durability| durability.checkpoints.figures())
         .unwrap_or_default();
     let rewriting = running.filter(|running| running.reason == Reason::Rewrite);
-    let scheduled = durability.is_some_and(|durability| durability.checkpoints.is_rewrite_scheduled());
+    let is_rewriting = durability.is_some_and(|durability| durability.checkpoints.is_taking(Reason::Rewrite));
+    let scheduled = durability.is_some_and(|durability| durability.checkpoints.is_scheduled(Reason::Rewrite));
     lines.field("aof_enabled", u8::from(enabled));
-    lines.field("aof_rewrite_in_progress", u8::from(rewriting.is_some()));
+    lines.field("aof_rewrite_in_progress", u8::from(is_rewriting));
     lines.field("aof_rewrite_scheduled", u8::from(scheduled));
     lines.field("aof_last_rewrite_time_sec", figures.last_rewrite_s.unwrap_or(-1));
     let elapsed_s = rewriting.map(|running| (clock::unix_ms() as i64 - running.began_ms) / 1000);
