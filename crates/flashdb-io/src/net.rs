@@ -6,7 +6,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -100,7 +100,7 @@ impl Listener {
             Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
                 let local = stream.local_addr().map(|a| a.to_string()).unwrap_or_default();
-                let is_local = peer.ip().to_canonical().is_loopback();
+                let is_local = is_loopback(peer.ip());
                 Ok(Accepted {
                     stream: Stream::Tcp(stream),
                     peer: peer.to_string(),
@@ -125,6 +125,12 @@ impl Listener {
             }
         }
     }
+}
+
+/// Whether a peer of this address is on this machine, also as an IPv4 address that came over IPv6. The
+/// machine's own outer addresses do not count: what comes from them may have been forwarded.
+fn is_loopback(peer: IpAddr) -> bool {
+    peer.to_canonical().is_loopback()
 }
 
 impl Stream {
@@ -224,3 +230,27 @@ macro_rules! delegate_source {
 }
 delegate_source!(Listener, Listener::Tcp, Listener::Unix);
 delegate_source!(Stream, Stream::Tcp, Stream::Unix);
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_loopback_addresses_are_of_this_machine() {
+        let is_local = |text: &str| is_loopback(text.parse().expect("an address"));
+        for local in ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_local(local), "{local}");
+        }
+        for remote in [
+            "10.0.0.1",
+            "192.168.1.2",
+            "0.0.0.0",
+            "203.0.113.7",
+            "fe80::1",
+            "2001:db8::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_local(remote), "{remote}");
+        }
+    }
+}

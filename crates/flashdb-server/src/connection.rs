@@ -5,6 +5,8 @@
 
 use crate::client::{Client, flags};
 use crate::dispatch::{self, Flow, Turn};
+use crate::idle::Activity;
+use crate::output_limit::{self, SoftLimit};
 use flashdb_base::hash::hash_bytes;
 use flashdb_command::Flags;
 use flashdb_command::registry::Command;
@@ -83,8 +85,7 @@ pub struct Connection {
     read_closed: bool,
     /// The end of the stream was read.
     hung_up: bool,
-    /// Since when the output is above the soft limit, Unix ms.
-    pub soft_limit_since_ms: Option<i64>,
+    soft_limit: SoftLimit,
     /// What has to be durable before output is sent (`appendfsync always`).
     pub awaits: Lsn,
     /// Whether any command was completed.
@@ -114,7 +115,7 @@ impl Connection {
             undrained: false,
             read_closed: false,
             hung_up: false,
-            soft_limit_since_ms: None,
+            soft_limit: SoftLimit::default(),
             awaits: 0,
             has_spoken: false,
             queued_for_output: false,
@@ -602,33 +603,25 @@ impl Connection {
     /// Whether the output is above the limit of the client's class: at once above the hard limit,
     /// above the soft one for its time.
     pub fn over_output_limit(&mut self, turn: &Turn<'_, '_>) -> bool {
-        let limits = &turn.settings.client_output_buffer_limit;
-        let limit = if self.client.subscriptions() > 0 {
-            &limits.pubsub
-        } else {
-            &limits.normal
-        };
+        let limit = output_limit::limit_of(&turn.settings.client_output_buffer_limit, &self.client);
         let bytes = self.output_bytes() as u64;
-        let over_soft = limit.soft_bytes > 0 && bytes >= limit.soft_bytes;
-        if !over_soft {
-            self.soft_limit_since_ms = None;
-        }
-        let since_ms = over_soft.then(|| *self.soft_limit_since_ms.get_or_insert(turn.data.now_ms));
-        let soft =
-            since_ms.is_some_and(|since| turn.data.now_ms - since > i64::from(limit.soft_seconds) * 1000);
-        let over = (limit.hard_bytes > 0 && bytes >= limit.hard_bytes) || soft;
+        let over = self.soft_limit.is_over(limit, bytes, turn.data.now_ms)
+            || output_limit::is_over_hard(limit, bytes);
         if over {
-            turn.server
-                .stats
-                .output_limit_disconnections
-                .fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(
-                client = self.client.info.id,
-                bytes,
-                "closing client over its output buffer limit"
-            );
+            output_limit::note_disconnection(turn.server, &self.client, bytes);
         }
         over
+    }
+
+    /// What it has done, for the decision to drop it.
+    pub fn activity(&self) -> Activity {
+        let (client, info) = (&self.client, &self.client.info);
+        Activity {
+            created_ms: info.created_ms,
+            last_ms: info.last_ms.load(Ordering::Relaxed),
+            has_spoken: self.has_spoken,
+            waits: client.ticket.is_some() || client.monitor || client.subscriptions() > 0,
+        }
     }
 
     /// Drops sent bytes from the front once they are the larger half.

@@ -20,6 +20,9 @@ pub struct Database {
     pub(crate) origin: Option<Origin>,
 }
 
+/// Bytes of an entry that are worth fetching ahead: a key of 16 bytes with a string of 32.
+const SMALL_ENTRY_BYTES: usize = 56;
+
 pub(crate) fn entry_hash(entry: &Entry) -> u64 {
     hash_bytes(entry.key())
 }
@@ -77,7 +80,9 @@ impl Database {
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
         if let Some(entry) = self.table.prefetch_candidate(hash) {
+            // Most small entries lie across the end of a cache line.
             prefetch(entry.address());
+            prefetch(entry.address().wrapping_add(SMALL_ENTRY_BYTES - 1));
         }
     }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::{Raw, Server, Value, encode};
@@ -86,6 +86,117 @@ fn the_output_limit_holds_within_one_pipeline() {
     // Ends, with an end of file or a reset.
     let _how = client.stream.read_to_end(&mut rest);
     assert!(rest.len() < 240 * MIB);
+}
+
+#[test]
+fn replies_of_one_exec_stop_at_the_limit_while_its_commands_go_on() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal 8mb 0 0"]);
+    let mut client = server.connect();
+    client.request(&[b"SET".as_slice(), b"big", &vec![b'x'; MIB]]);
+    assert_eq!(client.read(), Value::Simple("OK".into()));
+    let before = server.resident_peak_bytes();
+    let mut batch = encode(&["MULTI"]);
+    batch.extend(encode(&["GET", "big"]).repeat(400));
+    batch.extend(encode(&["INCR", "ran"]));
+    batch.extend(encode(&["EXEC"]));
+    batch.extend(encode(&["INCR", "behind"]));
+    client.send(&batch);
+    server.await_info("client_output_buffer_limit_disconnections", 1);
+    server.await_info("connected_clients", 1);
+    let mut other = server.connect();
+    assert_eq!(other.ask("GET ran"), Value::Bulk(b"1".to_vec()));
+    assert_eq!(other.ask("GET behind"), Value::Null);
+    let grown = server.resident_peak_bytes() - before;
+    assert!(grown < 64 * MIB as u64, "{grown} bytes for replies nobody gets");
+    // The MULTI and the queueing may have been answered, EXEC was not.
+    while let Some(reply) = client.try_read() {
+        assert!(matches!(reply, Value::Simple(_)), "{reply:?}");
+    }
+}
+
+#[test]
+fn an_exec_without_replies_has_no_limit() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal 8mb 0 0"]);
+    let mut client = server.connect();
+    client.request(&[b"SET".as_slice(), b"big", &vec![b'x'; MIB]]);
+    assert_eq!(client.read(), Value::Simple("OK".into()));
+    let before = server.resident_peak_bytes();
+    let mut batch = encode(&["CLIENT", "REPLY", "OFF"]);
+    batch.extend(encode(&["MULTI"]));
+    batch.extend(encode(&["GET", "big"]).repeat(400));
+    batch.extend(encode(&["INCR", "ran"]));
+    batch.extend(encode(&["EXEC"]));
+    batch.extend(encode(&["CLIENT", "REPLY", "ON"]));
+    client.send(&batch);
+    assert_eq!(client.read(), Value::Simple("OK".into()));
+    assert_eq!(client.ask("GET ran"), Value::Bulk(b"1".to_vec()));
+    assert!(server.resident_peak_bytes() - before < 64 * MIB as u64);
+    assert_eq!(server.info("client_output_buffer_limit_disconnections"), 0);
+}
+
+#[test]
+fn a_subscriber_that_takes_nothing_is_dropped_after_the_time_of_the_soft_limit() {
+    let server = Server::start(&["--client-output-buffer-limit", "pubsub 0 1mb 1"]);
+    let mut subscriber = server.connect();
+    subscriber.request(&["SUBSCRIBE", "channel"]);
+    subscriber.read();
+    let mut publisher = server.connect();
+    // More than the buffers of two sockets hold.
+    for _ in 0..32 {
+        publisher.request(&[b"PUBLISH".as_slice(), b"channel", &vec![b'x'; MIB]]);
+        assert_eq!(publisher.read(), Value::Int(1));
+    }
+    server.await_info("client_output_buffer_limit_disconnections", 1);
+    server.await_info("pubsub_channels", 0);
+    assert_eq!(publisher.ask("PUBLISH channel x"), Value::Int(0));
+}
+
+/// An address of this machine that is not of the loopback interface. Asking for the way to somewhere sends
+/// nothing.
+fn outer_address() -> Option<IpAddr> {
+    [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")]
+        .into_iter()
+        .find_map(|(from, to)| {
+            let socket = UdpSocket::bind(from).ok()?;
+            socket.connect(to).ok()?;
+            Some(socket.local_addr().ok()?.ip())
+        })
+        .filter(|address| !address.is_loopback())
+}
+
+#[test]
+fn without_a_password_other_machines_are_refused() {
+    // On a machine without any network nobody can be remote; what counts as remote is tested in `flashdb-io`.
+    let Some(address) = outer_address() else { return };
+    let server = Server::start(&["--bind", "127.0.0.1", &address.to_string()]);
+    let mut refused = server.connect_to(address);
+    assert!(
+        refused
+            .read()
+            .text()
+            .starts_with("DENIED FlashDB is running in protected mode")
+    );
+    assert!(refused.is_closed());
+    assert_eq!(server.info("rejected_connections"), 1);
+
+    let mut local = server.connect();
+    assert_eq!(
+        local.ask("CONFIG SET requirepass secret"),
+        Value::Simple("OK".into())
+    );
+    let mut stranger = server.connect_to(address);
+    assert!(stranger.ask("PING").text().starts_with("NOAUTH"));
+    assert_eq!(stranger.ask("AUTH secret"), Value::Simple("OK".into()));
+
+    local.request(&["CONFIG", "SET", "requirepass", "", "protected-mode", "no"]);
+    assert_eq!(local.read(), Value::Simple("OK".into()));
+    assert_eq!(
+        server.connect_to(address).ask("PING"),
+        Value::Simple("PONG".into())
+    );
+    local.request(&["CONFIG", "SET", "protected-mode", "yes"]);
+    assert_eq!(local.read(), Value::Simple("OK".into()));
+    assert!(server.connect_to(address).read().text().starts_with("DENIED"));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! commands are committed together, as one group.
 
 use super::{client, downcast};
-use crate::client::{Client, Multi};
+use crate::client::{Client, Multi, ReplyMode};
+use crate::core_loop::Message;
 use crate::dispatch::note_slow;
+use crate::output_limit;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::registry::Command;
@@ -185,14 +187,50 @@ fn shards_of(queue: &[(Command, OwnedArgs)], client: &Client, data: &Access<'_>)
 
 fn run_queue(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) -> CommandResult {
     let db = context.data.db;
+    let start = context.reply.len();
     context.reply.array(queue.len());
+    let mut replies = Replies::Collected;
     for (command, request) in queue {
         run_queued(context, command, request);
+        if replies == Replies::Collected {
+            replies = bound_replies(context, start);
+        }
+        if replies == Replies::Dropped {
+            context.reply.truncate(start);
+        }
     }
     // The effects are those of the queued commands; EXEC adds none of its own.
     context.data.effects.explicit = true;
     context.data.db = db;
     Ok(())
+}
+
+#[derive(PartialEq, Eq)]
+enum Replies {
+    Collected,
+    Dropped,
+}
+
+/// Looks whether the replies from `start` on may stay. A queue of small requests can ask for any amount of
+/// output, and the loop sends none of it before EXEC has ended: a client over its hard limit is
+/// disconnected, as if it had sent the requests one by one, and the rest of the queue runs without replies.
+/// What waited before EXEC does not count here, so that together it is at most twice the limit.
+fn bound_replies(context: &mut Context<'_, '_>, start: usize) -> Replies {
+    let client = downcast(context.session);
+    if matches!(client.reply_mode, ReplyMode::Off | ReplyMode::SkipThis) {
+        return Replies::Dropped;
+    }
+    let limit = output_limit::limit_of(&context.settings.client_output_buffer_limit, client);
+    let bytes = (context.reply.len() - start) as u64;
+    if !output_limit::is_over_hard(limit, bytes) {
+        return Replies::Collected;
+    }
+    output_limit::note_disconnection(&client.server, client, bytes);
+    // No further request runs; the loop drops the connection, unsent output and all, before it sends again.
+    client.closing = true;
+    let (id, loop_id) = (client.info.id, client.info.loop_id);
+    client.server.post(loop_id, Message::Kill { client: id });
+    Replies::Dropped
 }
 
 fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedArgs) {

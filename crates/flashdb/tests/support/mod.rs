@@ -4,7 +4,7 @@
 #![allow(dead_code)] // Every test file uses its own part of this.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,7 +90,12 @@ impl Server {
 
     /// A fresh connection.
     pub fn connect(&self) -> Raw {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        self.connect_to(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// A fresh connection to an address that the server listens on.
+    pub fn connect_to(&self, address: IpAddr) -> Raw {
+        let stream = TcpStream::connect((address, self.port)).expect("a connection");
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(REPLY_LIMIT)).expect("a time limit");
         Raw {
@@ -130,12 +135,21 @@ impl Server {
 
     /// Resident memory now, bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most resident memory so far, bytes.
+    pub fn resident_peak_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
             .expect("the status of the process");
         let line = status
             .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("VmRSS");
+            .find(|line| line.starts_with(field))
+            .expect("the field");
         let kib: u64 = line
             .split_whitespace()
             .nth(1)
