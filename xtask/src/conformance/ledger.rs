@@ -1,5 +1,5 @@
-//! The committed side of conformance: which tests Redis itself passes, which failures are known and why, and how many
-//! tests must pass at least.
+//! The committed side of conformance: which tests Redis itself passes, which failures are known and why, which units need
+//! a server with one core loop, and how many tests must pass at least.
 
 use crate::process;
 use anyhow::{Context, Result, bail};
@@ -89,6 +89,36 @@ impl KnownFailures {
     }
 }
 
+/// Units that run against a server with one core loop, with the reason.
+pub type OneLoopUnits = BTreeMap<String, String>;
+
+/// Reads `conformance/one-loop-units.txt`.
+pub fn one_loop_units() -> Result<OneLoopUnits> {
+    let path = process::root().join("conformance/one-loop-units.txt");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse_one_loop_units(&text).with_context(|| path.display().to_string())
+}
+
+/// Lines of `unit | reason`; empty lines and lines that begin with `#` are comments.
+fn parse_one_loop_units(text: &str) -> Result<OneLoopUnits> {
+    let mut units = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match line
+            .split_once('|')
+            .map(|(unit, reason)| (unit.trim(), reason.trim()))
+        {
+            Some((unit, reason)) if !unit.is_empty() && !reason.is_empty() => {
+                units.insert(unit.to_owned(), reason.to_owned());
+            }
+            _ => bail!("line {}: want 'unit | reason'", number + 1),
+        }
+    }
+    Ok(units)
+}
+
 /// The least number of expected tests that must pass, from `conformance/baseline.txt`.
 pub fn baseline() -> Result<usize> {
     let text = std::fs::read_to_string(baseline_path()).unwrap_or_default();
@@ -119,7 +149,15 @@ fn baseline_path() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::KnownFailures;
+    use super::{KnownFailures, parse_one_loop_units};
+
+    #[test]
+    fn units_with_one_loop_have_reasons() {
+        let units = parse_one_loop_units("# comment\n\nunit/a | order\n").expect("valid");
+        assert_eq!(units.get("unit/a").map(String::as_str), Some("order"));
+        assert!(parse_one_loop_units("unit/a").is_err());
+        assert!(parse_one_loop_units("unit/a | ").is_err());
+    }
 
     #[test]
     fn known_failures() {

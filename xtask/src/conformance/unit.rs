@@ -50,25 +50,12 @@ pub struct UnitResult {
 }
 
 impl Settings {
-    /// The same with one core loop. Some tests send requests on two connections without waiting and count on
-    /// their order; only a single thread keeps it. Whatever fails here too is no matter of order.
+    /// The same with one core loop, for the units of `conformance/one-loop-units.txt`.
     pub fn with_one_core_loop(&self) -> Self {
         Self {
             server: format!("{} --io-threads 1", self.server),
             ..self.clone()
         }
-    }
-}
-
-impl UnitResult {
-    /// Adds a further try: what passed in either has passed.
-    pub fn merge(&mut self, other: Self) {
-        for (name, outcome) in other.outcomes {
-            if self.outcomes.get(&name) != Some(&Outcome::Passed) {
-                self.outcomes.insert(name, outcome);
-            }
-        }
-        self.seconds += other.seconds;
     }
 }
 
