@@ -68,7 +68,7 @@ pub fn require(packages: &[Package]) -> Result<()> {
     }
     if !is_root() || !process::on_path("apt-get") {
         bail!(
-            "missing programs; run:\n  sudo apt-get install -y --no-install-recommends {}",
+            "missing programs; run:\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends {}",
             missing.join(" ")
         );
     }
