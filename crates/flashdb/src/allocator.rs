@@ -78,7 +78,7 @@ mod tests {
         // SAFETY: the size is not zero; the block is freed with its layout.
         unsafe {
             let block = ALLOCATOR.alloc(layout);
-            assert!(!block.is_null() && block.addr() % layout.align() == 0);
+            assert!(!block.is_null() && block.addr().is_multiple_of(layout.align()));
             let usable = mi::mi_usable_size(block.cast::<c_void>());
             ALLOCATOR.dealloc(block, layout);
             usable
