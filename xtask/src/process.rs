@@ -156,9 +156,9 @@ fn forward_lines(stream: Option<impl std::io::Read + Send + 'static>, sender: mp
 
 /// Kills every process of the child's group and reaps the child. Harmless when it is gone already.
 fn kill_group(child: &mut Child) {
-    let group = format!("-{}", child.id());
-    let _gone_already = Command::new("kill")
-        .args(["-KILL", "--", &group])
+    // Built into the shell; a bare system has no program of that name.
+    let _gone_already = Command::new("sh")
+        .args(["-c", &format!("kill -s KILL -- -{}", child.id())])
         .stderr(Stdio::null())
         .status();
     let _reaped = child.wait();
