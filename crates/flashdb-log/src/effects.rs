@@ -1,6 +1,7 @@
 //! Effects of the running commands, encoded as frames that lack only their LSN. One buffer belongs to one core loop; it is
 //! emptied into the [`Log`](crate::Log) before the shard locks are given up. No allocation per effect.
 
+use crate::checksum;
 use crate::record::{
     BODY_HEADER, CONTINUES, FRAME_HEADER, FRAME_PREFIX, Kind, Plan, REMOVAL, Record, frame_len,
 };
@@ -47,14 +48,18 @@ impl EffectBuffer {
     pub fn push<'w>(&mut self, db: u16, removal: bool, len: usize, at: impl Fn(usize) -> &'w [u8]) {
         let plan = Plan::of(len, &at);
         let start = self.bytes.len();
-        self.bytes.reserve(FRAME_HEADER);
-        self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
         let key = if plan.kind == Kind::Command { b"" } else { at(1) };
-        self.bytes.extend_from_slice(key);
         let words = plan.value_words(len);
         if plan.kind.has_plain_value() {
-            self.bytes.extend_from_slice(at(words.start));
+            let value = at(words.start);
+            self.bytes.reserve(FRAME_HEADER + key.len() + value.len());
+            self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
+            self.bytes.extend_from_slice(key);
+            self.bytes.extend_from_slice(value);
         } else {
+            self.bytes.reserve(FRAME_HEADER + key.len());
+            self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
+            self.bytes.extend_from_slice(key);
             for index in words {
                 let word = at(index);
                 self.bytes.extend_from_slice(&(word.len() as u32).to_le_bytes());
@@ -137,7 +142,7 @@ impl EffectBuffer {
     /// Computes the checksum of the body at `start`; the LSN is added to it when it is known.
     #[inline]
     fn seal(&mut self, start: usize) {
-        let crc = crc32c::crc32c(&self.bytes[start + FRAME_PREFIX..]);
+        let crc = checksum::crc32c(&self.bytes[start + FRAME_PREFIX..]);
         self.bytes[start..start + 4].copy_from_slice(&crc.to_le_bytes());
     }
 
@@ -150,7 +155,7 @@ impl EffectBuffer {
             let frame = &mut self.bytes[at..];
             let lsn = next.to_le_bytes();
             let body_crc = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]);
-            let crc = crc32c::crc32c_append(body_crc, &lsn);
+            let crc = checksum::crc32c_append(body_crc, &lsn);
             frame[..4].copy_from_slice(&crc.to_le_bytes());
             frame[4..FRAME_PREFIX].copy_from_slice(&lsn);
             at += body_at(frame);

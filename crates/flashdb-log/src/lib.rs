@@ -6,6 +6,7 @@
 //! drawn in `docs/formats/wal.md`.
 
 pub mod archive;
+mod checksum;
 pub mod effects;
 pub mod error;
 pub mod log;

@@ -10,6 +10,7 @@
 //! and key, each with its length before it (u32); that of `Command` all words, the key left empty.
 
 use crate::Lsn;
+use crate::checksum;
 use std::fmt;
 
 /// Checksum and LSN.
@@ -113,35 +114,59 @@ kinds! {
 }
 
 impl Kind {
-    /// The kind under which a request with this name and so many words is logged.
-    fn of_name(name: &[u8]) -> Option<Kind> {
-        // By length first: most requests are told apart by it, and no name is compared twice.
-        let candidates: &[Kind] = match name.len() {
-            3 => &[Kind::Set, Kind::Delete],
-            4 => &[
-                Kind::HSet,
-                Kind::SAdd,
-                Kind::ZAdd,
-                Kind::Incr,
-                Kind::LPop,
-                Kind::RPop,
-                Kind::XAdd,
-                Kind::HDel,
-                Kind::SRem,
-                Kind::ZRem,
-            ],
-            5 => &[Kind::LPush, Kind::RPush],
-            6 => &[Kind::IncrBy, Kind::Append],
-            7 => &[Kind::Persist, Kind::ZIncrBy, Kind::HIncrBy],
-            9 => &[Kind::Expire],
-            15 => &[Kind::ZRemRangeByRank],
-            16 => &[Kind::ZRemRangeByScore],
+    /// The kind under which a request with this name is logged, and whether the name is in small letters. Names in letters
+    /// of both sizes are logged as they are. Written out, since comparing without regard to size costs more than the rest
+    /// of the encoding.
+    #[inline]
+    fn of_name(name: &[u8]) -> Option<(Kind, u8)> {
+        let kind = match name {
+            b"SET" => Kind::Set,
+            b"set" => return Some((Kind::Set, LOWER_CASE)),
+            b"DEL" => Kind::Delete,
+            b"del" => return Some((Kind::Delete, LOWER_CASE)),
+            b"PEXPIREAT" => Kind::Expire,
+            b"pexpireat" => return Some((Kind::Expire, LOWER_CASE)),
+            b"PERSIST" => Kind::Persist,
+            b"persist" => return Some((Kind::Persist, LOWER_CASE)),
+            b"ZADD" => Kind::ZAdd,
+            b"zadd" => return Some((Kind::ZAdd, LOWER_CASE)),
+            b"ZREM" => Kind::ZRem,
+            b"zrem" => return Some((Kind::ZRem, LOWER_CASE)),
+            b"ZINCRBY" => Kind::ZIncrBy,
+            b"zincrby" => return Some((Kind::ZIncrBy, LOWER_CASE)),
+            b"ZREMRANGEBYRANK" => Kind::ZRemRangeByRank,
+            b"zremrangebyrank" => return Some((Kind::ZRemRangeByRank, LOWER_CASE)),
+            b"ZREMRANGEBYSCORE" => Kind::ZRemRangeByScore,
+            b"zremrangebyscore" => return Some((Kind::ZRemRangeByScore, LOWER_CASE)),
+            b"HSET" => Kind::HSet,
+            b"hset" => return Some((Kind::HSet, LOWER_CASE)),
+            b"HDEL" => Kind::HDel,
+            b"hdel" => return Some((Kind::HDel, LOWER_CASE)),
+            b"HINCRBY" => Kind::HIncrBy,
+            b"hincrby" => return Some((Kind::HIncrBy, LOWER_CASE)),
+            b"LPUSH" => Kind::LPush,
+            b"lpush" => return Some((Kind::LPush, LOWER_CASE)),
+            b"RPUSH" => Kind::RPush,
+            b"rpush" => return Some((Kind::RPush, LOWER_CASE)),
+            b"LPOP" => Kind::LPop,
+            b"lpop" => return Some((Kind::LPop, LOWER_CASE)),
+            b"RPOP" => Kind::RPop,
+            b"rpop" => return Some((Kind::RPop, LOWER_CASE)),
+            b"SADD" => Kind::SAdd,
+            b"sadd" => return Some((Kind::SAdd, LOWER_CASE)),
+            b"SREM" => Kind::SRem,
+            b"srem" => return Some((Kind::SRem, LOWER_CASE)),
+            b"INCR" => Kind::Incr,
+            b"incr" => return Some((Kind::Incr, LOWER_CASE)),
+            b"INCRBY" => Kind::IncrBy,
+            b"incrby" => return Some((Kind::IncrBy, LOWER_CASE)),
+            b"APPEND" => Kind::Append,
+            b"append" => return Some((Kind::Append, LOWER_CASE)),
+            b"XADD" => Kind::XAdd,
+            b"xadd" => return Some((Kind::XAdd, LOWER_CASE)),
             _ => return None,
         };
-        candidates.iter().copied().find(|kind| {
-            kind.name()
-                .is_some_and(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        })
+        Some((kind, 0))
     }
 
     /// Whether it is about the log itself and replayed by nobody.
@@ -175,15 +200,7 @@ impl Plan {
         if len < 2 {
             return general;
         }
-        let name = at(0);
-        let flags = if name.iter().all(u8::is_ascii_uppercase) {
-            0
-        } else if name.iter().all(u8::is_ascii_lowercase) {
-            LOWER_CASE
-        } else {
-            return general;
-        };
-        let Some(kind) = Kind::of_name(name) else {
+        let Some((kind, flags)) = Kind::of_name(at(0)) else {
             return general;
         };
         let plain = |kind| Plan {
@@ -383,7 +400,7 @@ impl<'a> Frame<'a> {
         let len = frame_len(bytes)?;
         let frame = bytes.get(..len).ok_or(FrameError::Short)?;
         let lsn_bytes = &frame[4..FRAME_PREFIX];
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&frame[FRAME_PREFIX..]), lsn_bytes);
+        let crc = checksum::crc32c_append(checksum::crc32c(&frame[FRAME_PREFIX..]), lsn_bytes);
         if crc != u32_at(frame, 0) {
             return Err(FrameError::Checksum);
         }

@@ -8,6 +8,7 @@
 //! Header and first frame have a fixed length, so that both are read at once; the frame repeats what the header says,
 //! under a checksum.
 
+use crate::checksum;
 use crate::effects::write_header;
 use crate::error::LogError;
 use crate::record::{BODY_HEADER, FRAME_HEADER, FRAME_PREFIX, Frame, FrameError, Kind, u64_at};
@@ -170,7 +171,7 @@ fn push_frame(bytes: &mut Vec<u8>, kind: Kind, lsn: Lsn, value: &[u8]) {
     let lsn = lsn.to_le_bytes();
     let crc = [&body[..], value, &lsn]
         .iter()
-        .fold(0, |crc, part| crc32c::crc32c_append(crc, part));
+        .fold(0, |crc, part| checksum::crc32c_append(crc, part));
     bytes.extend_from_slice(&crc.to_le_bytes());
     bytes.extend_from_slice(&lsn);
     bytes.extend_from_slice(&body);
