@@ -6,6 +6,9 @@
 //! builds check it. When the outcome depends on time, randomness or anything but the data, record
 //! the decided effect with [`Access::decided`]; otherwise the request itself is the effect.
 
+mod watch;
+mod whole;
+
 use crate::effects::{Effects, Touched};
 use crate::entry::{Entry, INLINE_BYTES_MAX};
 use crate::keyspace::{Held, Keyspace};
@@ -852,118 +855,6 @@ impl<'k> Access<'k> {
                     .tell_watchers(self.db, key, exists);
             }
         }
-    }
-
-    // ---- watching ------------------------------------------------------------------------------
-
-    /// Registers `flag` to be set once `key` changes.
-    pub fn watch(&mut self, key: &[u8], flag: &Arc<WatchFlag>) {
-        let place = self.place(key);
-        let (db, now_ms) = (self.db, self.now_ms);
-        let shard = self.held.shard_mut(place.shard);
-        let stale = shard
-            .database(db)
-            .find(key, place.hash)
-            .is_some_and(|entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms));
-        let watchers = shard.watched.entry((db, key.into())).or_default();
-        if !watchers.iter().any(|watcher| Arc::ptr_eq(&watcher.flag, flag)) {
-            watchers.push(Watcher {
-                flag: flag.clone(),
-                stale,
-            });
-        }
-    }
-
-    /// Takes the registration back. True when the key has expired since without having been
-    /// removed, which counts as a change for EXEC.
-    pub fn unwatch(&mut self, key: &[u8], flag: &Arc<WatchFlag>) -> bool {
-        let place = self.place(key);
-        let (db, now_ms) = (self.db, self.now_ms);
-        let shard = self.held.shard_mut(place.shard);
-        let at = (db, Box::from(key));
-        let Some(watchers) = shard.watched.get_mut(&at) else {
-            return false;
-        };
-        let Some(index) = watchers
-            .iter()
-            .position(|watcher| Arc::ptr_eq(&watcher.flag, flag))
-        else {
-            return false;
-        };
-        let watcher = watchers.swap_remove(index);
-        if watchers.is_empty() {
-            shard.watched.remove(&at);
-        }
-        let due = |entry: &Entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
-        !watcher.stale && shard.database(db).find(key, place.hash).is_some_and(due)
-    }
-
-    // ---- whole databases -----------------------------------------------------------------------
-
-    /// Keys of database `db`, expired ones not yet removed included.
-    pub fn database_len(&mut self, db: u16) -> usize {
-        let mut len = 0;
-        self.held
-            .for_each_shard(|_, shard| len += shard.database(db).len());
-        len
-    }
-
-    /// Empties database `db`, telling watchers of keys that were there and, for every key that was,
-    /// those who wait. Returns how many keys it had. `later` frees them off the loop.
-    pub fn flush_database(&mut self, db: u16, later: bool) -> usize {
-        let space = self.space;
-        let mut removed = 0;
-        let mut touched = Vec::new();
-        self.held.for_each_shard(|id, shard| {
-            for key in shard.listened_keys(db) {
-                let hash = hash_bytes(&key);
-                if shard.database(db).find(&key, hash).is_some() {
-                    shard.tell_watchers(db, &key, false);
-                    touched.push(Touched {
-                        db,
-                        shard: id,
-                        key,
-                        event: None,
-                        changed: true,
-                    });
-                }
-            }
-            let database = shard.take_database(db);
-            removed += database.len();
-            space.dispose(database, later);
-        });
-        self.effects.touched.append(&mut touched);
-        removed
-    }
-
-    /// Exchanges two databases; watchers of keys that exist in either are told, waiters of either
-    /// are tried again.
-    pub fn swap_databases(&mut self, first: u16, second: u16) {
-        let now_ms = self.now_ms;
-        let due = |entry: &Entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
-        let mut touched = Vec::new();
-        self.held.for_each_shard(|id, shard| {
-            for (db, other) in [(first, second), (second, first)] {
-                for key in shard.listened_keys(db) {
-                    let hash = hash_bytes(&key);
-                    let here = shard.database(db).find(&key, hash).is_some();
-                    let there = shard.database(other).find(&key, hash).map(due);
-                    if here || there.is_some() {
-                        shard.tell_watchers_of_swap(db, &key, here, there);
-                        touched.push(Touched {
-                            db,
-                            shard: id,
-                            key,
-                            event: None,
-                            changed: true,
-                        });
-                    }
-                }
-            }
-            shard.databases.swap(first as usize, second as usize);
-        });
-        self.effects.touched.append(&mut touched);
-        self.effects.dirty += 1;
     }
 }
 
