@@ -12,7 +12,7 @@ mod whole;
 use crate::effects::{Effects, Touched};
 use crate::entry::{Entry, INLINE_BYTES_MAX};
 use crate::keyspace::{Held, Keyspace};
-use crate::shard::{Shard, WatchFlag, Watcher};
+use crate::shard::Shard;
 use crate::usage::Usage;
 use crate::value::{StrRef, Typed, Value, ValueRef};
 use crate::write_guard::WriteGuard;
@@ -21,7 +21,6 @@ use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
 use flashdb_log::Lsn;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The key holds another type than the command works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
