@@ -312,7 +312,7 @@ settings! {
     wal_segment_size: u64 = "wal-segment-size", Number::memory(64 << 10, 1 << 30, 64 << 20);
     /// Seconds after which a segment of the log ends, full or not; 0 for never.
     wal_segment_max_age: u64 = "wal-segment-max-age", Number::plain(0, LONG_MAX / 1000, 0);
-    /// Bytes of a segment written with zeros ahead of the log, which makes each sync cheaper; 0 for none.
+    /// Under `appendfsync always`, bytes of a segment written with zeros ahead of the log, which makes each sync cheaper; 0 for none.
     wal_preallocate: u64 = "wal-preallocate", Number::memory(0, 1 << 30, 8 << 20);
     /// Seconds for which segments older than the newest snapshot are kept, compressed, for going back to a point in time.
     wal_archive_window: u64 = "wal-archive-window", Number::plain(0, LONG_MAX / 1000, 0);

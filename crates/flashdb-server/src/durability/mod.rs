@@ -185,7 +185,11 @@ fn writer_settings(settings: &Settings) -> WriterSettings {
         },
         segment_bytes: settings.wal_segment_size,
         segment_age_s: settings.wal_segment_max_age,
-        preallocate_bytes: settings.wal_preallocate,
+        // It makes the sync cheaper for which replies wait; where none waits it would only cost writing everything twice.
+        preallocate_bytes: match settings.appendfsync {
+            AppendFsync::Always => settings.wal_preallocate,
+            AppendFsync::EverySecond | AppendFsync::No => 0,
+        },
         medium: match settings.wal_medium {
             WalMedium::Auto => Medium::Auto,
             WalMedium::File => Medium::File,
