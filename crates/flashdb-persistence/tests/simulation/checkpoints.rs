@@ -1,0 +1,188 @@
+//! What the server's thread for checkpoints does, cut into steps: a checkpoint from time to time, or when the log has failed
+//! one that heals it; and after each what it has made superfluous goes.
+
+use crate::life::Life;
+use flashdb_log::{LogWriter, Lsn, archive};
+use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, Step};
+use flashdb_persistence::load::SeededHashes;
+use flashdb_persistence::{DataFolder, PersistenceError};
+use flashdb_snapshot::{Base, ChainReader, Retention, SnapshotInfo, consolidate, load_order};
+use flashdb_store::{Collector, Keyspace};
+
+/// What there is while a step is taken.
+pub struct Moment<'m> {
+    pub life: &'m mut Life,
+    pub space: &'m Keyspace,
+    pub collector: &'m Collector,
+    pub folder: &'m DataFolder,
+    pub writer: &'m mut LogWriter,
+    pub now_ms: i64,
+}
+
+/// See the module's head.
+#[derive(Default)]
+pub struct Checkpoints {
+    running: Option<Running>,
+    /// What an incremental one can build on: the newest snapshot, the epoch of its cut, how many build on its full one.
+    base: Option<(Base, u64, u32)>,
+}
+
+struct Running {
+    checkpoint: Checkpoint,
+    chained: u32,
+    /// For one that heals, what the log said at the cut.
+    healed: Option<Lsn>,
+}
+
+impl Checkpoints {
+    pub fn is_busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub fn step(&mut self, mut moment: Moment<'_>) {
+        let Some(running) = &mut self.running else {
+            let failed = moment.space.log().has_failed();
+            if failed || moment.life.chance(150) {
+                self.begin(&mut moment, failed);
+            }
+            return;
+        };
+        if moment.life.chance(20) {
+            moment.life.tell("the checkpoint is given up");
+            running.checkpoint.give_up(PersistenceError::Stopped);
+        }
+        match running.checkpoint.step(moment.space, moment.folder) {
+            Step::More => {}
+            Step::Waiting => moment.collector.run_pending(moment.space),
+            Step::Done => self.finish(&mut moment),
+        }
+    }
+
+    fn begin(&mut self, moment: &mut Moment<'_>, heals: bool) {
+        if !heals {
+            // A log that fails says so elsewhere.
+            let _ = moment.writer.rotate(moment.now_ms as u64);
+        }
+        let profile = &moment.life.profile;
+        let settings = &profile.settings;
+        let since = self
+            .base
+            .filter(|(_, _, chained)| !heals && *chained < settings.snapshot_chain_max);
+        let options = CheckpointOptions {
+            label: String::new(),
+            kept: false,
+            since: since.map(|(base, epoch, _)| (base, epoch)),
+            track: settings.snapshot_incremental,
+            memory_limit_bytes: 1 << 20,
+            compression: profile.compression,
+        };
+        let closed = moment.space.gate().close();
+        let healed = heals.then(|| moment.space.log().begin_heal());
+        let begun = Checkpoint::begin_closed(moment.space, moment.folder, settings, options, moment.now_ms);
+        drop(closed);
+        match begun {
+            Ok(checkpoint) => {
+                moment
+                    .life
+                    .tell(format!("checkpoint of LSN {}, heals: {heals}", checkpoint.lsn()));
+                self.running = Some(Running {
+                    checkpoint,
+                    chained: since.map_or(0, |(_, _, chained)| chained + 1),
+                    healed,
+                });
+            }
+            Err(error) => moment.life.fail(&format!("a checkpoint does not begin: {error}")),
+        }
+    }
+
+    fn finish(&mut self, moment: &mut Moment<'_>) {
+        let Some(Running {
+            checkpoint,
+            chained,
+            healed,
+        }) = self.running.take()
+        else {
+            return;
+        };
+        let epoch = checkpoint.epoch();
+        let info = match checkpoint.finish() {
+            Ok(info) => info,
+            Err(error) => return moment.life.tell(format!("the checkpoint failed: {error}")),
+        };
+        moment.life.tell(format!("checkpoint {}", info.path.display()));
+        moment.life.figures.snapshots += 1;
+        moment.life.figures.incremental += u64::from(chained > 0);
+        let base = Base {
+            id: info.meta.id,
+            lsn: info.meta.lsn,
+        };
+        let tracks = moment.life.profile.settings.snapshot_incremental;
+        self.base = tracks.then_some((base, epoch, chained));
+        if let Some(lsn) = healed {
+            if let Err(error) = moment.writer.reopen_after(lsn, moment.now_ms as u64) {
+                return moment.life.tell(format!("the log is not healed: {error}"));
+            }
+            moment.life.figures.heals += 1;
+            moment.life.tell(format!("the log is healed after LSN {lsn}"));
+        }
+        self.tidy_up(moment, &info);
+    }
+
+    /// Removes what the snapshot has made superfluous. A failure costs space, not data.
+    fn tidy_up(&mut self, moment: &mut Moment<'_>, newest: &SnapshotInfo) {
+        let (disk, dir) = (moment.folder.disk().clone(), moment.folder.dir());
+        let settings = moment.life.profile.settings.clone();
+        let window_s = settings.wal_archive_window;
+        let retired = archive::retire(
+            disk.as_ref(),
+            dir,
+            newest.meta.lsn,
+            window_s,
+            moment.now_ms as u64,
+        );
+        let consolidated = self.consolidate_long_chain(moment);
+        let reach_back_to = match window_s {
+            0 => None,
+            _ => archive::first_archived(disk.as_ref(), dir).ok().flatten(),
+        };
+        let retention = Retention {
+            chains: settings.snapshot_retention as usize,
+            reach_back_to,
+        };
+        let retained = moment
+            .folder
+            .catalog()
+            .and_then(|mut catalog| Ok(catalog.retain(retention)?));
+        moment.life.tell(format!(
+            "{retired:?}, consolidated: {consolidated:?}, removed: {retained:?}"
+        ));
+    }
+
+    fn consolidate_long_chain(&mut self, moment: &mut Moment<'_>) -> Result<bool, PersistenceError> {
+        let chain_max = moment.life.profile.settings.snapshot_chain_max;
+        if self.base.is_none_or(|(_, _, chained)| chained < chain_max) {
+            return Ok(false);
+        }
+        let folder = moment.folder;
+        let catalog = folder.catalog()?;
+        let newest = load_order(&catalog, Lsn::MAX, Some(folder.history()))
+            .into_iter()
+            .find_map(|candidate| candidate.chain.ok());
+        let Some(chain) = newest else { return Ok(false) };
+        let hashes = SeededHashes::of(&chain);
+        let reader = ChainReader::open(folder.disk().as_ref(), &chain, |seed: &[u8], key: &[u8]| {
+            hashes.hash(seed, key)
+        })?;
+        let compression = chain.newest().meta.compression;
+        let info = consolidate(folder.disk().clone(), folder.dir(), &reader, compression, || {
+            false
+        })?;
+        moment.life.figures.consolidated += 1;
+        if let Some((base, _, chained)) = &mut self.base
+            && base.id == info.meta.id
+        {
+            *chained = 0;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,407 @@
+//! One process on the folder: it recovers, begins the log as the server does, and then clients, the log's writer, the thread
+//! for checkpoints and the disk's faults take turns, until something ends it.
+
+use crate::checkpoints::{Checkpoints, Moment};
+use crate::life::{self, DATABASES, End, Life};
+use crate::test_live::Live;
+use crate::test_requests::Requests;
+use crate::test_state::state;
+use flashdb_base::args::OwnedArgs;
+use flashdb_base::prng::Prng;
+use flashdb_config::Recover;
+use flashdb_disk::sim::{Fault, FaultOn, Operation};
+use flashdb_log::{LogListener, LogWriter, Lsn, StepOutcome, WriterParts};
+use flashdb_persistence::load::LoadProgress;
+use flashdb_persistence::recover::{Point, RecoverOptions, Recovered, recover};
+use flashdb_persistence::{DataFolder, PersistenceError};
+use flashdb_store::{Collector, Keyspace, Usage};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The data folder.
+pub const DIR: &str = "/data/db";
+/// Most operations until the power goes, for a cut in the course of a start, and of a run.
+const CHANGES_OF_START: u64 = 25;
+const CHANGES_OF_RUN: u64 = 250;
+
+/// Opens the folder and fills `space`, as a start does.
+pub fn start(
+    life_disk: &flashdb_disk::SimDisk,
+    space: &Keyspace,
+    settings: &flashdb_config::Settings,
+    on_damage: Recover,
+    to: Option<Point>,
+    now_ms: i64,
+) -> Result<(DataFolder, Recovered), PersistenceError> {
+    let folder = DataFolder::open(Arc::new(life_disk.clone()), Path::new(DIR))?;
+    let options = RecoverOptions {
+        on_damage,
+        to,
+        settings,
+        usage: Usage::Lru,
+        now_ms,
+    };
+    let lane = space.gate().background_lane(0);
+    let recovered = recover(space, &folder, options, lane..lane + 2, &LoadProgress::default())?;
+    Ok((folder, recovered))
+}
+
+/// Lives one process through; how it ends.
+pub fn run(life: &mut Life) -> End {
+    life.figures.runs += 1;
+    prepare_disk(life);
+    let shards = 1 << life.prng.below(4);
+    let (space, collector) = Keyspace::new(shards, DATABASES, 1);
+    life.tell(format!("start with {shards} shards"));
+    let settings = life.profile.settings.clone();
+    let begun = start(&life.disk, &space, &settings, Recover::Stop, None, life.now_ms);
+    let (folder, recovered) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return failed_start(life, &error),
+    };
+    check_recovered(life, &space, &recovered);
+    let log = space.log().clone();
+    log.continue_after(recovered.last);
+    let parts = WriterParts {
+        disk: folder.disk().clone(),
+        dir: folder.dir().to_owned(),
+        history: folder.history().0,
+        log,
+        listener: Arc::new(Nobody),
+    };
+    let now_ms = life.now_ms as u64;
+    let writer = match LogWriter::create(parts, life.profile.writer, recovered.last, now_ms) {
+        Ok(writer) => writer,
+        Err(error) => return failed_start(life, &error.into()),
+    };
+    let seed = life.prng.next_u64();
+    let mut live = Live::new(&space, seed);
+    live.data.now_ms = life.now_ms;
+    let requests = requests(life);
+    let mut run = Run {
+        life,
+        space: &space,
+        collector,
+        folder: &folder,
+        live,
+        requests,
+        writer,
+        checkpoints: Checkpoints::default(),
+        faulty: false,
+        ever_failed: false,
+    };
+    run.live_on()
+}
+
+/// A crash or a fault to come, maybe in the course of the start.
+fn prepare_disk(life: &mut Life) {
+    match life.prng.below(10) {
+        0..=2 => {
+            let changes = 1 + life.prng.below(CHANGES_OF_START);
+            life.disk.crash_after(changes);
+            life.tell(format!("the power goes after {changes} changes"));
+        }
+        3..=5 => {
+            let changes = 1 + life.prng.below(CHANGES_OF_RUN);
+            life.disk.crash_after(changes);
+            life.tell(format!("the power goes after {changes} changes"));
+        }
+        6 if life.profile.faults_per_mille > 0 => {
+            inject(life);
+            life.tell("... before the start");
+        }
+        _ => {}
+    }
+}
+
+/// Lets an operation to come fail.
+fn inject(life: &mut Life) {
+    let operations = [
+        FaultOn::Writes,
+        FaultOn::Syncs,
+        FaultOn::Only(Operation::SyncData),
+        FaultOn::Only(Operation::SyncFolder),
+        FaultOn::Only(Operation::Create),
+        FaultOn::Only(Operation::Rename),
+        FaultOn::Only(Operation::Remove),
+        FaultOn::Any,
+    ];
+    let fault = Fault {
+        on: operations[life.prng.below(operations.len() as u64) as usize],
+        nth: 1 + life.prng.below(6),
+        kind: [ErrorKind::Other, ErrorKind::StorageFull][life.prng.below(2) as usize],
+        lasting: life.prng.below(3) == 0,
+    };
+    life.disk.inject(fault);
+    life.tell(format!("{fault:?}"));
+}
+
+/// A start that fails is in order if the disk is to blame.
+fn failed_start(life: &mut Life, error: &PersistenceError) -> End {
+    life.figures.failed_starts += 1;
+    life.tell(format!("the start failed: {error}"));
+    if life.disk.is_gone() {
+        return End::PowerCut;
+    }
+    if !error.to_string().contains("injected fault") {
+        life.fail(&format!("a start was refused: {error}"));
+    }
+    match life.chance(500) {
+        true => End::Kill,
+        false => End::PowerCut,
+    }
+}
+
+fn check_recovered(life: &mut Life, space: &Keyspace, recovered: &Recovered) {
+    let found = state(space);
+    life.tell(format!(
+        "recovered LSN {} from {:?} and {} frames, cut: {:?}, {:?}",
+        recovered.state,
+        recovered.snapshot.as_ref().map(|info| &info.path),
+        recovered.frames,
+        recovered.cut,
+        recovered.warnings,
+    ));
+    life.figures.from_snapshot += u64::from(recovered.snapshot.is_some());
+    life.figures.cut_tails += u64::from(recovered.cut.is_some());
+    if recovered.last != recovered.state || recovered.frames_lost != 0 {
+        life.fail(&format!("{recovered:?}"));
+    }
+    if let Err(wrong) = life.oracle.check(recovered.state, &found) {
+        life.fail(&wrong);
+    }
+    life.oracle.recovered(recovered.state, found);
+}
+
+fn requests(life: &mut Life) -> Requests {
+    let focus = [None, None, None, Some("$x"), Some("$h"), Some("$z")][life.prng.below(6) as usize];
+    Requests {
+        prng: Prng::from_seed(life.prng.next_u64()),
+        payloads: Vec::new(),
+        ids: Default::default(),
+        now_ms: life.now_ms,
+        keys: life.profile.keys,
+        focus,
+    }
+}
+
+/// Nobody needs to be told: the oracle asks.
+struct Nobody;
+
+impl LogListener for Nobody {
+    fn durable(&self, _: Lsn) {}
+    fn health_changed(&self, _: bool) {}
+    fn drained(&self) {}
+}
+
+/// A process after its start.
+pub struct Run<'r> {
+    pub life: &'r mut Life,
+    pub space: &'r Keyspace,
+    pub collector: Collector,
+    pub folder: &'r DataFolder,
+    pub live: Live<'r>,
+    requests: Requests,
+    pub writer: LogWriter,
+    checkpoints: Checkpoints,
+    /// Whether a fault is set.
+    faulty: bool,
+    /// Whether the log has failed, so that what was written need not be there.
+    ever_failed: bool,
+}
+
+impl Run<'_> {
+    fn live_on(&mut self) -> End {
+        let steps = 1 + self.life.prng.below(self.life.profile.steps);
+        let mut end = None;
+        for _ in 0..steps {
+            self.step();
+            self.note();
+            if self.life.disk.is_gone() {
+                end = Some(End::PowerCut);
+                break;
+            }
+        }
+        let end = match end {
+            Some(end) => end,
+            None => self.choose_end(),
+        };
+        // Whatever is dropped now must not touch the disk: the process is gone.
+        self.life.disk.inject(Fault {
+            on: FaultOn::Only(Operation::Remove),
+            nth: 1,
+            kind: ErrorKind::Other,
+            lasting: true,
+        });
+        end
+    }
+
+    fn choose_end(&mut self) -> End {
+        match self.life.prng.below(3) {
+            0 => End::Kill,
+            1 => End::PowerCut,
+            _ => self.close(),
+        }
+    }
+
+    fn close(&mut self) -> End {
+        while self.checkpoints.is_busy() {
+            self.checkpoints_step();
+        }
+        let closed = self.writer.close(self.now_ms());
+        self.note();
+        let last = self.space.log().appended();
+        match closed {
+            Ok(()) if self.life.oracle.acked() != last => {
+                let acked = self.life.oracle.acked();
+                self.life
+                    .fail(&format!("closed at LSN {last}, but only {acked} is durable"));
+            }
+            Ok(()) if self.life.chance(700) => End::Close,
+            _ if self.life.disk.is_gone() || self.life.chance(500) => End::PowerCut,
+            _ => End::Kill,
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.live.data.now_ms as u64
+    }
+
+    /// Has the oracle note what has changed.
+    fn note(&mut self) {
+        let log = self.space.log();
+        let (appended, durable) = (log.appended(), log.durable());
+        self.life.now_ms = self.live.data.now_ms;
+        if appended > self.life.oracle.last() {
+            self.life.figures.frames += appended - self.life.oracle.last();
+            self.life.oracle.note(appended, state(self.space));
+        }
+        self.life.oracle.note_acked(durable);
+        if log.has_failed() {
+            if !self.ever_failed {
+                self.life.figures.log_failures += 1;
+                let status = self.writer.status().lock().clone();
+                self.life.tell(format!("the log failed: {:?}", status.failure));
+            }
+            self.ever_failed = true;
+            self.life.oracle.forget_written();
+        } else if !self.ever_failed {
+            let written = self.writer.status().lock().written;
+            self.life.oracle.note_written(written);
+        }
+    }
+
+    fn step(&mut self) {
+        match self.life.prng.below(100) {
+            0..=54 => self.client_step(),
+            55..=74 => self.writer_step(),
+            75..=94 => self.checkpoints_step(),
+            95 => {
+                let rotated = self.writer.rotate(self.now_ms());
+                self.life.tell(format!("rotated: {rotated:?}"));
+            }
+            96 => {
+                let mut settings = *self.writer.settings();
+                settings.policy = life::policy(&mut self.life.prng);
+                self.life.tell(format!("{:?}", settings.policy));
+                self.writer.set_settings(settings);
+            }
+            97 => self.live.data.now_ms += 1000 + self.life.prng.below(1500) as i64,
+            _ => {}
+        }
+        self.fault_step();
+    }
+
+    fn writer_step(&mut self) {
+        let outcome = self.writer.step(self.now_ms());
+        if outcome != StepOutcome::Idle {
+            self.life.tell(format!(
+                "writer: {outcome:?}, durable {}",
+                self.space.log().durable()
+            ));
+        }
+    }
+
+    fn checkpoints_step(&mut self) {
+        let moment = Moment {
+            life: self.life,
+            space: self.space,
+            collector: &self.collector,
+            folder: self.folder,
+            writer: &mut self.writer,
+            now_ms: self.live.data.now_ms,
+        };
+        self.checkpoints.step(moment);
+    }
+
+    fn fault_step(&mut self) {
+        let faults = self.life.profile.faults_per_mille;
+        if self.faulty {
+            // Trouble lasts for some ten steps.
+            if self.life.chance(100) {
+                self.life.disk.clear_faults();
+                self.life.disk.set_capacity(None);
+                self.faulty = false;
+                self.life.tell("no more faults");
+            }
+        } else if self.life.chance(faults) {
+            self.faulty = true;
+            if self.life.chance(250) {
+                let used: u64 = self.life.disk.files().iter().map(|(_, len)| len).sum();
+                let room = self.life.prng.below(8192);
+                self.life.disk.set_capacity(Some(used + room));
+                self.life.tell(format!("room for {room} more bytes"));
+            } else {
+                inject(self.life);
+            }
+        }
+    }
+
+    /// One step of a client, or of the background.
+    fn client_step(&mut self) {
+        let (live, requests) = (&mut self.live, &mut self.requests);
+        let prng = &mut requests.prng;
+        live.data.now_ms += prng.below(12) as i64;
+        requests.now_ms = live.data.now_ms;
+        live.mode.in_exec = prng.below(2) == 0;
+        live.mode.retry = prng.below(10) == 0;
+        let shard = prng.below(self.space.shards_count() as u64) as u16;
+        let logged = self.space.log().appended();
+        match prng.below(50) {
+            0 => live.data.db = prng.below(DATABASES as u64) as u16,
+            1 | 2 => live.expire_some(shard),
+            3 => live.evict_one(shard),
+            // A failed log takes no writes, but for those that were let in right before.
+            choice if self.space.log().has_failed() && choice > 8 => {}
+            4..=6 => {
+                let kind = ["s", "h", "l", "x", "z"][prng.below(5) as usize];
+                let key = format!("{kind}{}", prng.below(3));
+                let dump = live.run(&OwnedArgs::from_words([b"DUMP".as_slice(), key.as_bytes()]));
+                requests.keep_payload(&dump);
+            }
+            7..=11 => {
+                let count = 1 + prng.below(4);
+                live.begin_group();
+                live.mode.in_exec = true;
+                live.mode.retry = false;
+                for _ in 0..count {
+                    run_next(live, requests);
+                }
+                live.end_group();
+            }
+            _ => run_next(live, requests),
+        }
+        let now = self.space.log().appended();
+        if now > logged {
+            let line = self.live.history.last().cloned().unwrap_or_default();
+            self.life.tell(format!("LSN {now}: {line}"));
+        }
+    }
+}
+
+fn run_next(live: &mut Live<'_>, requests: &mut Requests) {
+    let request = requests.next();
+    let reply = live.run(&request);
+    requests.keep_id(&request, &reply);
+}
