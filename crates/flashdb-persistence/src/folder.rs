@@ -44,10 +44,19 @@ impl DataFolder {
             ErrorKind::WouldBlock => PersistenceError::InUse(lock_path.clone()),
             _ => PersistenceError::Folder(lock_path.clone(), error),
         })?;
-        // The folder's own name, and that of the lock.
-        disk.sync_folder(dir).map_err(failed(dir))?;
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            disk.sync_folder(parent).map_err(failed(parent))?;
+        // The name of the lock, and those of the folder and all above it: this start may have made them, or one before it
+        // that did not get so far.
+        for folder in dir.ancestors() {
+            let folder = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            };
+            match disk.sync_folder(folder) {
+                // Where we may not look, or nobody may write, we have made nothing.
+                Err(error) if folder != dir && holds_nothing_new(error.kind()) => {}
+                synced => synced.map_err(failed(folder))?,
+            }
         }
         let history =
             history_of(&disk, dir)?.unwrap_or_else(|| HistoryId(flashdb_log::segment::new_history()));
@@ -81,6 +90,15 @@ impl DataFolder {
     pub fn catalog(&self) -> Result<Catalog, PersistenceError> {
         Ok(Catalog::open(self.disk.clone(), &self.dir)?)
     }
+}
+
+/// Whether a folder whose sync ends with such an error cannot hold names that were just made.
+fn holds_nothing_new(kind: ErrorKind) -> bool {
+    use ErrorKind::*;
+    matches!(
+        kind,
+        PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported
+    )
 }
 
 /// The history that the folder's files belong to; `None` if there are none.
