@@ -49,11 +49,17 @@ pub struct Visited<'a> {
     pub frame: Frame<'a>,
     /// Unix ms before which it was not written: the time of the last mark or segment beginning before it.
     pub written_ms: u64,
+    path: &'a Path,
     mapped: &'a Mapped,
     offset: usize,
 }
 
 impl Visited<'_> {
+    /// The segment's file.
+    pub fn path(&self) -> &Path {
+        self.path
+    }
+
     /// What the frame is borrowed from.
     pub fn mapped(&self) -> &Mapped {
         self.mapped
@@ -176,6 +182,7 @@ pub fn scan(
             ..ScanEnd::default()
         },
         written_ms: 0,
+        path: PathBuf::new(),
         proof: Proof::default(),
         before: None,
     };
@@ -295,7 +302,9 @@ struct Scan<'s, V> {
     placed: bool,
     end: ScanEnd,
     written_ms: u64,
-    /// How much of this segment is proven to be durable.
+    /// This segment's file.
+    path: PathBuf,
+    /// How much of it is proven to be durable.
     proof: Proof,
     /// The segment before and its length, for damage that shows only in what follows it.
     before: Option<(PathBuf, u64)>,
@@ -311,6 +320,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
         };
         let bytes = mapped.bytes();
         self.proof = Proof::default();
+        self.path.clone_from(&source.path);
         let mut at = match self.enter(source, bytes)? {
             Some(at) => at,
             None => return Ok(()),
@@ -485,6 +495,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
         (self.visit)(&Visited {
             frame,
             written_ms: self.written_ms,
+            path: &self.path,
             mapped,
             offset,
         })

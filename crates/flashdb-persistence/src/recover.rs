@@ -12,6 +12,7 @@ use flashdb_config::{Recover, Settings};
 use flashdb_log::{Frame, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, repair, scan};
 use flashdb_snapshot::{Candidate, Catalog, Chain, SnapshotInfo, load_order};
 use flashdb_store::{Keyspace, Usage};
+use std::cell::RefCell;
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -197,7 +198,8 @@ fn replay_log(
 ) -> Result<(), PersistenceError> {
     let mut from = recovered.state;
     loop {
-        match replay_from(space, folder, options, lanes.clone(), progress, from) {
+        let paths = RefCell::default();
+        match replay_from(space, folder, options, lanes.clone(), progress, from, &paths) {
             Ok(replayed) => return finish(folder, options, replayed, recovered),
             Err(Stopped::At(LogStop { damage, frames, last })) if options.on_damage == Recover::Truncate => {
                 recovered.frames += frames;
@@ -216,6 +218,14 @@ fn replay_log(
             }
             Err(Stopped::At(stop)) => return Err(flashdb_log::LogError::Damage(stop.damage).into()),
             Err(Stopped::Failed(error)) => return Err(error),
+            Err(Stopped::Refused(error)) => {
+                let segment = (error.place.at >> SEGMENT_SHIFT) as usize;
+                return Err(PersistenceError::Replay {
+                    path: paths.into_inner().get(segment).cloned().unwrap_or_default(),
+                    offset: error.place.at & OFFSETS,
+                    reason: error.to_string(),
+                });
+            }
         }
     }
 }
@@ -236,17 +246,19 @@ struct LogStop {
 enum Stopped {
     At(LogStop),
     Failed(PersistenceError),
+    /// A record cannot be executed; which file it is in has to be looked up.
+    Refused(ReplayError),
 }
 
 impl From<ReplayError> for Stopped {
     fn from(error: ReplayError) -> Self {
-        Stopped::Failed(PersistenceError::Replay {
-            path: PathBuf::new(),
-            offset: error.place.at,
-            reason: error.to_string(),
-        })
+        Stopped::Refused(error)
     }
 }
+
+/// A place for the replay is the number of the segment among those that were read, and behind it the offset.
+const SEGMENT_SHIFT: u32 = 40;
+const OFFSETS: u64 = (1 << SEGMENT_SHIFT) - 1;
 
 fn replay_from(
     space: &Keyspace,
@@ -255,6 +267,7 @@ fn replay_from(
     lanes: Range<usize>,
     progress: &LoadProgress,
     from: Lsn,
+    paths: &RefCell<Vec<PathBuf>>,
 ) -> Result<Replayed, Stopped> {
     let commands = Commands::new();
     let setup = Setup {
@@ -279,6 +292,7 @@ fn replay_from(
         let mut feed = Feed {
             replayer,
             mappings: &mappings,
+            paths,
             mapped: None,
             to: options.to,
             from,
@@ -310,6 +324,8 @@ fn replay_from(
 struct Feed<'f, 'k, 's, 'log> {
     replayer: &'f mut ParallelReplayer<'k, 's, 'log>,
     mappings: &'log Arena<flashdb_disk::Mapped>,
+    /// The files that they are of.
+    paths: &'f RefCell<Vec<PathBuf>>,
     /// What the last frame was borrowed from.
     mapped: Option<&'log flashdb_disk::Mapped>,
     to: Option<Point>,
@@ -347,18 +363,21 @@ impl Feed<'_, '_, '_, '_> {
             _ => {
                 let mapped: &flashdb_disk::Mapped = self.mappings.alloc(visited.mapped().clone());
                 self.mapped = Some(mapped);
+                self.paths.borrow_mut().push(visited.path().to_owned());
                 mapped
             }
         };
         let bytes = mapped.bytes().get(visited.offset()..).unwrap_or_default();
         let frame = Frame::read_again(bytes).map_err(|error| {
             Stopped::Failed(PersistenceError::Replay {
-                path: PathBuf::new(),
+                path: visited.path().to_owned(),
                 offset: visited.offset() as u64,
                 reason: error.to_string(),
             })
         })?;
-        self.replayer.apply(&frame, visited.offset() as u64)?;
+        let segment = self.paths.borrow().len() as u64 - 1;
+        let place = segment << SEGMENT_SHIFT | visited.offset() as u64;
+        self.replayer.apply(&frame, place)?;
         self.frames += 1;
         if self.frames.is_multiple_of(1024) {
             self.progress.records.fetch_add(1024, Ordering::Relaxed);
