@@ -167,7 +167,7 @@ pub fn scan(
     visit: impl FnMut(&Visited<'_>) -> ControlFlow<()>,
 ) -> Result<ScanEnd, LogError> {
     let mut sources = archive::sources(disk, dir, options.archived)?;
-    let headless = take_headless(disk, &mut sources, options.from + 1)?;
+    let headless = take_headless(disk, &mut sources, options)?;
     let begin = first_needed(disk, &sources, options)?;
     let mut scan = Scan {
         disk,
@@ -200,7 +200,11 @@ pub fn scan(
 }
 
 /// Takes away the segments at the end that were never entered.
-fn take_headless(disk: &dyn Disk, sources: &mut Vec<Source>, wanted: Lsn) -> Result<Vec<PathBuf>, LogError> {
+fn take_headless(
+    disk: &dyn Disk,
+    sources: &mut Vec<Source>,
+    options: &ScanOptions,
+) -> Result<Vec<PathBuf>, LogError> {
     let mut headless = Vec::new();
     while let Some(last) = sources.last() {
         if last.archived || last.start(disk)?.is_some() {
@@ -208,8 +212,12 @@ fn take_headless(disk: &dyn Disk, sources: &mut Vec<Source>, wanted: Lsn) -> Res
         }
         let mapped = last.content(disk)?;
         let bytes = mapped.bytes();
-        // Frames are written only behind a beginning that is durable.
-        if is_newer_version(bytes) || next_frame(bytes, 0, wanted).is_some() {
+        // Frames and marks are written only behind a beginning that is durable.
+        let marked = |history| Mark::find(bytes, &history, 0).is_some();
+        if is_newer_version(bytes)
+            || next_frame(bytes, 0, options.from + 1).is_some()
+            || options.history.is_some_and(marked)
+        {
             break;
         }
         headless.push(last.path.clone());
