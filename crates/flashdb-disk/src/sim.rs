@@ -7,7 +7,7 @@
 //!   all others; the length likewise. Sectors of an extended file that did not survive read as zeros; a sector is never torn.
 //! - Each unsynced change of a name survives or not, in their order. A rename within a folder is one change, across folders two.
 //! - A failed sync loses its subject: those sectors, lengths and names may survive a crash, but no later sync makes them durable
-//!   unless they are written anew. Readers see them all the same.
+//!   unless they are written anew (folders that were made excepted). Readers see them all the same.
 //! - A crash ends all locks; what was open or locked before answers with errors afterwards.
 //!
 //! Not simulated: damage without a cause (see `damage.rs` for damage on purpose), access times, permissions, links.

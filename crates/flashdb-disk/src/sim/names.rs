@@ -2,7 +2,7 @@
 //!
 //! A change sets one name, or two at once (a rename within the folder), and survives a crash as a whole or not at all. Changes
 //! that survive take effect in their order. As with content, a sync that failed makes changes clean: they may survive a
-//! crash, but no later sync takes them up.
+//! crash, but no later sync takes them up; only folders that were made are spared that.
 
 use super::survival::Survival;
 use flashdb_base::prng::Prng;
@@ -79,9 +79,11 @@ impl Names {
         self.unsynced = clean;
     }
 
+    /// Folders that were made stay dirty: a file system that forgets those does not go on, and no program could help itself.
     pub fn fail_sync(&mut self) {
         for change in &mut self.unsynced {
-            change.dirty = false;
+            let makes_folder = matches!(change.settings[..], [(_, Some(Entry::Folder(_)))]);
+            change.dirty &= makes_folder;
         }
     }
 
