@@ -107,7 +107,7 @@ impl Profile {
             ][prng.below(3) as usize],
             keys: 1 + prng.below(3),
             faults_per_mille: [0, 0, 5, 30][prng.below(4) as usize],
-            steps: [30, 80, 150][prng.below(3) as usize],
+            steps: [40, 150, 500][prng.below(3) as usize],
         }
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub const DIR: &str = "/data/db";
 /// Most operations until the power goes, for a cut in the course of a start, and of a run.
 const CHANGES_OF_START: u64 = 25;
-const CHANGES_OF_RUN: u64 = 250;
+const CHANGES_OF_RUN: [u64; 2] = [100, 1000];
 
 /// Opens the folder and fills `space`, as a start does.
 pub fn start(
@@ -103,7 +103,8 @@ fn prepare_disk(life: &mut Life) {
             life.tell(format!("the power goes after {changes} changes"));
         }
         3..=5 => {
-            let changes = 1 + life.prng.below(CHANGES_OF_RUN);
+            let most = CHANGES_OF_RUN[life.prng.below(2) as usize];
+            let changes = 1 + life.prng.below(most);
             life.disk.crash_after(changes);
             life.tell(format!("the power goes after {changes} changes"));
         }
