@@ -12,6 +12,7 @@ mod generated;
 mod packages;
 mod process;
 mod server;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -34,6 +35,9 @@ usage: cargo xtask TASK [OPTIONS]
                   --server CMD    --only NAME (repeatable)
   bench         perf | footprint | idle | expiry | big   beside Debian's redis-server (all: no name)
                   --server CMD    --quick
+  simulate      crashes of a simulated disk from many seeds, in release; prints the seeds that fail
+                  --seeds N       how many (10000)         --first N    where to begin (0)
+                  --seed N        this one, with its story
   gen           the pages of docs/ that follow from the source: commands, settings, compatibility
                   --check         change nothing, fail on a stale page
   tidy          house rules: dependency order, file heads, file length, leftovers, orphan files
@@ -58,6 +62,7 @@ fn run() -> Result<()> {
         "conformance" => conformance::run(&mut arguments),
         "clients" => clients::run(&mut arguments),
         "bench" => bench::run(&mut arguments),
+        "simulate" => simulate::run(&mut arguments),
         "gen" => generated::run(&mut arguments),
         "tidy" => tidy::run(&mut arguments),
         "" | "help" | "--help" | "-h" => {

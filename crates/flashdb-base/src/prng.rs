@@ -2,6 +2,7 @@
 //!
 //! For sampling, shuffling and random replies. A seed replays the same sequence on every machine. Not for secrets.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
 /// The generator's state: 32 bytes, never all zero.
@@ -20,8 +21,22 @@ pub fn splitmix64(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+thread_local! {
+    static FIXED_ENTROPY: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Makes what [`entropy_u64`] gives on this thread follow from a seed, as a simulation needs it that is to be replayed.
+pub fn fix_entropy(seed: u64) {
+    FIXED_ENTROPY.set(Some(seed));
+}
+
 /// 64 bits that differ between processes and calls, from the operating system's randomness.
 pub fn entropy_u64() -> u64 {
+    if let Some(mut state) = FIXED_ENTROPY.get() {
+        let drawn = splitmix64(&mut state);
+        FIXED_ENTROPY.set(Some(state));
+        return drawn;
+    }
     // A fresh `RandomState` is keyed by the system's generator (SipHash, own key per instance).
     RandomState::new().hash_one(crate::clock::monotonic_ns())
 }
@@ -112,6 +127,18 @@ mod tests {
         assert_eq!(take(Prng::from_seed(7)), take(Prng::from_seed(7)));
         assert_ne!(take(Prng::from_seed(7)), take(Prng::from_seed(8)));
         assert_ne!(take(Prng::from_entropy()), take(Prng::from_entropy()));
+    }
+
+    #[test]
+    fn fixed_entropy_replays() {
+        let take = || {
+            fix_entropy(3);
+            [entropy_u64(), entropy_u64()]
+        };
+        let drawn = std::thread::spawn(move || [take(), take()]).join();
+        let [first, again] = drawn.expect("nothing panics in it");
+        assert_eq!(first, again);
+        assert_ne!(first[0], first[1]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use flashdb_log::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use support::{Rig, read, recover};
+use support::{HISTORY, Rig, read, recover};
 
 const DIR: &str = "/data";
 
@@ -249,6 +249,26 @@ fn a_segment_without_a_beginning() {
 }
 
 /// A frame made by hand: `flags` 8 is `CONTINUES`.
+/// Found by the simulation (seed 43): a mark alone proves that its segment was entered, when the beginning and the only frame are lost.
+#[test]
+fn a_segment_of_which_only_a_mark_is_left_was_entered() {
+    let sim = SimDisk::new(1);
+    let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+    disk.create_folder(Path::new(DIR)).expect("a folder");
+    let mut rig = Rig::new(&disk, Path::new(DIR), WriterSettings::default(), 0);
+    rig.append(600);
+    rig.writer.close(3000).expect("a sound disk");
+    sim.zero(&path(1), 0..512).expect("within the file");
+    let options = ScanOptions {
+        history: Some(HISTORY),
+        ..ScanOptions::default()
+    };
+    match read(disk.as_ref(), Path::new(DIR), &options) {
+        Err(LogError::Damage(damage)) => assert_eq!(damage.path, path(1)),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn group_frame(lsn: Lsn, flags: u8) -> Vec<u8> {
     let mut body = vec![0x71, flags, 0, 0, 0, 0, 0, 0];
     body.extend_from_slice(&20u32.to_le_bytes());

@@ -130,3 +130,26 @@ fn history_of(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<HistoryId>, Per
     }
     Ok(known.map(|(history, _)| history))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flashdb_disk::SimDisk;
+
+    /// Found by the simulation (seed 0): only the last of several new folders had a durable name.
+    #[test]
+    fn all_folders_that_were_made_are_durable() {
+        let disk = SimDisk::new(1);
+        let dir = Path::new("/a/b/c");
+        drop(DataFolder::open(Arc::new(disk.clone()), dir).expect("a sound disk"));
+        for seed in 0..20 {
+            let after = disk.snapshot(0);
+            after.crash(seed);
+            assert_eq!(
+                after.list(dir).expect("it is durable"),
+                [LOCK_NAME],
+                "seed {seed}"
+            );
+        }
+    }
+}

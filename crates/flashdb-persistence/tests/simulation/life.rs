@@ -2,7 +2,7 @@
 
 use crate::oracle::Oracle;
 use crate::{damage, run};
-use flashdb_base::prng::Prng;
+use flashdb_base::prng::{Prng, fix_entropy};
 use flashdb_config::Settings;
 use flashdb_disk::SimDisk;
 use flashdb_log::{Medium, SyncPolicy, WriterSettings};
@@ -136,6 +136,8 @@ pub enum End {
 /// Lives through one seed.
 pub fn live(seed: u64) -> Figures {
     let mut prng = Prng::from_seed(seed);
+    // The ids of history and snapshots: compressed, they decide how long files are.
+    fix_entropy(prng.next_u64());
     let profile = Profile::draw(&mut prng);
     let mut life = Life {
         disk: SimDisk::new(prng.next_u64()),

@@ -2,7 +2,8 @@
 //! loses its power and is damaged; after each the recovered state is compared with what the oracle noted at every LSN.
 //!
 //! `FLASHDB_SIMULATIONS` says how many seeds are run (200), `FLASHDB_SIMULATION_FIRST` where to begin (0), and
-//! `FLASHDB_SIMULATION_SEED` runs one alone. `cargo xtask simulate` runs many in release.
+//! `FLASHDB_SIMULATION_SEED` runs one alone, with `FLASHDB_SIMULATION_STORY` set telling what happens. `cargo xtask simulate`
+//! runs many in release.
 //!
 //! Reading order: `life` (runs and what ends them), `run` (one process), `checkpoints` (what the server's thread for them
 //! does), `oracle` (what may be found after a crash), `damage` (files that rot).
