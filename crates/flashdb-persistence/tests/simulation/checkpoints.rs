@@ -1,8 +1,8 @@
 //! What the server's thread for checkpoints does, cut into steps: a checkpoint from time to time, or when the log has failed
-//! one that heals it; and after each what it has made superfluous goes.
+//! one that heals it, or one behind which a log that was switched on begins; and after each what it has made superfluous goes.
 
 use crate::life::Life;
-use flashdb_log::{LogWriter, Lsn, archive};
+use flashdb_log::{LogError, LogWriter, Lsn, WriterParts, archive};
 use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, Step};
 use flashdb_persistence::load::SeededHashes;
 use flashdb_persistence::{DataFolder, PersistenceError};
@@ -15,7 +15,9 @@ pub struct Moment<'m> {
     pub space: &'m Keyspace,
     pub collector: &'m Collector,
     pub folder: &'m DataFolder,
-    pub writer: &'m mut LogWriter,
+    pub parts: &'m WriterParts,
+    /// `None` while the log is off.
+    pub writer: &'m mut Option<LogWriter>,
     pub now_ms: i64,
 }
 
@@ -25,6 +27,16 @@ pub struct Checkpoints {
     running: Option<Running>,
     /// What an incremental one can build on: the newest snapshot, the epoch of its cut, how many build on its full one.
     base: Option<(Base, u64, u32)>,
+    /// LSN of the last frame before those that are kept, while the log is being switched on.
+    enabled_after: Option<Lsn>,
+}
+
+/// Why a checkpoint is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Save,
+    Heal,
+    Enable,
 }
 
 struct Running {
@@ -41,9 +53,13 @@ impl Checkpoints {
 
     pub fn step(&mut self, mut moment: Moment<'_>) {
         let Some(running) = &mut self.running else {
-            let failed = moment.space.log().has_failed();
-            if failed || moment.life.chance(150) {
-                self.begin(&mut moment, failed);
+            let log = moment.space.log();
+            if log.is_enabled() && log.has_failed() {
+                self.begin(&mut moment, Reason::Heal);
+            } else if self.enabled_after.is_some() {
+                self.begin(&mut moment, Reason::Enable);
+            } else if moment.life.chance(150) {
+                self.begin(&mut moment, Reason::Save);
             }
             return;
         };
@@ -58,16 +74,38 @@ impl Checkpoints {
         }
     }
 
-    fn begin(&mut self, moment: &mut Moment<'_>, heals: bool) {
-        if !heals {
+    /// Switches the log on or off, between two checkpoints.
+    pub fn toggle(&mut self, moment: &mut Moment<'_>) {
+        let log = moment.space.log();
+        if !log.is_enabled() {
+            return self.begin(moment, Reason::Enable);
+        }
+        let _closed = moment.space.gate().close();
+        log.enable(false);
+        self.enabled_after = None;
+        let closed = moment
+            .writer
+            .take()
+            .map(|mut writer| writer.close(moment.now_ms as u64));
+        moment.life.tell(format!("the log is off: {closed:?}"));
+        if let Some(Ok(())) = closed {
+            moment.life.oracle.note_acked(log.durable());
+        }
+        log.leave_gap();
+    }
+
+    fn begin(&mut self, moment: &mut Moment<'_>, reason: Reason) {
+        if let Some(writer) = moment.writer
+            && reason != Reason::Heal
+        {
             // A log that fails says so elsewhere.
-            let _ = moment.writer.rotate(moment.now_ms as u64);
+            let _ = writer.rotate(moment.now_ms as u64);
         }
         let profile = &moment.life.profile;
         let settings = &profile.settings;
         let since = self
             .base
-            .filter(|(_, _, chained)| !heals && *chained < settings.snapshot_chain_max);
+            .filter(|(_, _, chained)| reason == Reason::Save && *chained < settings.snapshot_chain_max);
         let options = CheckpointOptions {
             label: String::new(),
             kept: false,
@@ -77,14 +115,17 @@ impl Checkpoints {
             compression: profile.compression,
         };
         let closed = moment.space.gate().close();
-        let healed = heals.then(|| moment.space.log().begin_heal());
+        if reason == Reason::Enable && self.enabled_after.is_none() {
+            self.enabled_after = Some(moment.space.log().enable(true));
+        }
+        let healed = (reason == Reason::Heal).then(|| moment.space.log().begin_heal());
         let begun = Checkpoint::begin_closed(moment.space, moment.folder, settings, options, moment.now_ms);
         drop(closed);
         match begun {
             Ok(checkpoint) => {
                 moment
                     .life
-                    .tell(format!("checkpoint of LSN {}, heals: {heals}", checkpoint.lsn()));
+                    .tell(format!("checkpoint of LSN {}: {reason:?}", checkpoint.lsn()));
                 self.running = Some(Running {
                     checkpoint,
                     chained: since.map_or(0, |(_, _, chained)| chained + 1),
@@ -110,6 +151,7 @@ impl Checkpoints {
             Err(error) => return moment.life.tell(format!("the checkpoint failed: {error}")),
         };
         moment.life.tell(format!("checkpoint {}", info.path.display()));
+        moment.life.oracle.note_acked(info.meta.lsn);
         moment.life.figures.snapshots += 1;
         moment.life.figures.incremental += u64::from(chained > 0);
         let base = Base {
@@ -118,14 +160,28 @@ impl Checkpoints {
         };
         let tracks = moment.life.profile.settings.snapshot_incremental;
         self.base = tracks.then_some((base, epoch, chained));
-        if let Some(lsn) = healed {
-            if let Err(error) = moment.writer.reopen_after(lsn, moment.now_ms as u64) {
-                return moment.life.tell(format!("the log is not healed: {error}"));
-            }
+        if let Err(error) = self.begin_log_behind(moment, healed) {
+            return moment.life.tell(format!("the log does not begin: {error}"));
+        }
+        self.tidy_up(moment, &info);
+    }
+
+    /// Begins the log behind a snapshot that is durable: after it failed, or was switched on.
+    fn begin_log_behind(&mut self, moment: &mut Moment<'_>, healed: Option<Lsn>) -> Result<(), LogError> {
+        if let (Some(lsn), Some(writer)) = (healed, &mut moment.writer) {
+            writer.reopen_after(lsn, moment.now_ms as u64)?;
             moment.life.figures.heals += 1;
             moment.life.tell(format!("the log is healed after LSN {lsn}"));
         }
-        self.tidy_up(moment, &info);
+        if let Some(after) = self.enabled_after {
+            let settings = moment.life.profile.writer;
+            let writer = LogWriter::create(moment.parts.clone(), settings, after, moment.now_ms as u64)?;
+            *moment.writer = Some(writer);
+            self.enabled_after = None;
+            moment.life.figures.enabled += 1;
+            moment.life.tell(format!("the log is on after LSN {after}"));
+        }
+        Ok(())
     }
 
     /// Removes what the snapshot has made superfluous. A failure costs space, not data.

@@ -24,6 +24,7 @@ pub struct Figures {
     pub failed_starts: u64,
     pub log_failures: u64,
     pub heals: u64,
+    pub enabled: u64,
     pub snapshots: u64,
     pub incremental: u64,
     pub consolidated: u64,
@@ -44,6 +45,7 @@ impl Figures {
         self.failed_starts += other.failed_starts;
         self.log_failures += other.log_failures;
         self.heals += other.heals;
+        self.enabled += other.enabled;
         self.snapshots += other.snapshots;
         self.incremental += other.incremental;
         self.consolidated += other.consolidated;
@@ -77,6 +79,8 @@ pub struct Profile {
     pub keys: u64,
     /// In how many of a thousand steps the disk gets a fault.
     pub faults_per_mille: u64,
+    /// Whether the log is switched on and off.
+    pub toggles: bool,
     /// Most steps of a process.
     pub steps: u64,
 }
@@ -107,6 +111,7 @@ impl Profile {
             ][prng.below(3) as usize],
             keys: 1 + prng.below(3),
             faults_per_mille: [0, 0, 5, 30][prng.below(4) as usize],
+            toggles: prng.below(5) == 0,
             steps: [40, 150, 500][prng.below(3) as usize],
         }
     }

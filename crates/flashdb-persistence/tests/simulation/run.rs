@@ -10,7 +10,7 @@ use flashdb_base::args::OwnedArgs;
 use flashdb_base::prng::Prng;
 use flashdb_config::Recover;
 use flashdb_disk::sim::{Fault, FaultOn, Operation};
-use flashdb_log::{LogListener, LogWriter, Lsn, StepOutcome, WriterParts};
+use flashdb_log::{LogError, LogListener, LogWriter, Lsn, StepOutcome, WriterParts};
 use flashdb_persistence::load::LoadProgress;
 use flashdb_persistence::recover::{Point, RecoverOptions, Recovered, recover};
 use flashdb_persistence::{DataFolder, PersistenceError};
@@ -62,7 +62,6 @@ pub fn run(life: &mut Life) -> End {
     };
     check_recovered(life, &space, &recovered);
     let log = space.log().clone();
-    log.continue_after(recovered.last);
     let parts = WriterParts {
         disk: folder.disk().clone(),
         dir: folder.dir().to_owned(),
@@ -70,13 +69,13 @@ pub fn run(life: &mut Life) -> End {
         log,
         listener: Arc::new(Nobody),
     };
-    let now_ms = life.now_ms as u64;
-    let writer = match LogWriter::create(parts, life.profile.writer, recovered.last, now_ms) {
+    let writer = match begin_log(life, &parts, recovered.last) {
         Ok(writer) => writer,
         Err(error) => return failed_start(life, &error.into()),
     };
     let seed = life.prng.next_u64();
     let mut live = Live::new(&space, seed);
+    space.log().enable(writer.is_some());
     live.data.now_ms = life.now_ms;
     let requests = requests(life);
     let mut run = Run {
@@ -86,12 +85,26 @@ pub fn run(life: &mut Life) -> End {
         folder: &folder,
         live,
         requests,
+        parts,
         writer,
         checkpoints: Checkpoints::default(),
         faulty: false,
         ever_failed: false,
     };
     run.live_on()
+}
+
+/// Begins the log, unless this process is one without.
+fn begin_log(life: &mut Life, parts: &WriterParts, last: Lsn) -> Result<Option<LogWriter>, LogError> {
+    if life.profile.toggles && life.chance(200) {
+        life.tell("without a log");
+        // What follows does not build on the frames before alone.
+        parts.log.continue_after(last + 1);
+        return Ok(None);
+    }
+    parts.log.continue_after(last);
+    let writer = LogWriter::create(parts.clone(), life.profile.writer, last, life.now_ms as u64)?;
+    Ok(Some(writer))
 }
 
 /// A crash or a fault to come, maybe in the course of the start.
@@ -204,7 +217,9 @@ pub struct Run<'r> {
     pub folder: &'r DataFolder,
     pub live: Live<'r>,
     requests: Requests,
-    pub writer: LogWriter,
+    parts: WriterParts,
+    /// `None` while the log is off.
+    writer: Option<LogWriter>,
     checkpoints: Checkpoints,
     /// Whether a fault is set.
     faulty: bool,
@@ -250,16 +265,17 @@ impl Run<'_> {
         while self.checkpoints.is_busy() {
             self.checkpoints_step();
         }
-        let closed = self.writer.close(self.now_ms());
+        let now_ms = self.now_ms();
+        let closed = self.writer.as_mut().map(|writer| writer.close(now_ms));
         self.note();
         let last = self.space.log().appended();
         match closed {
-            Ok(()) if self.life.oracle.acked() != last => {
+            Some(Ok(())) if self.life.oracle.acked() != last => {
                 let acked = self.life.oracle.acked();
                 self.life
                     .fail(&format!("closed at LSN {last}, but only {acked} is durable"));
             }
-            Ok(()) if self.life.chance(700) => End::Close,
+            Some(Ok(())) if self.life.chance(700) => End::Close,
             _ if self.life.disk.is_gone() || self.life.chance(500) => End::PowerCut,
             _ => End::Kill,
         }
@@ -278,18 +294,18 @@ impl Run<'_> {
             self.life.figures.frames += appended - self.life.oracle.last();
             self.life.oracle.note(appended, state(self.space));
         }
+        let Some(writer) = &self.writer else { return };
         self.life.oracle.note_acked(durable);
+        let status = writer.status().lock().clone();
         if log.has_failed() {
             if !self.ever_failed {
                 self.life.figures.log_failures += 1;
-                let status = self.writer.status().lock().clone();
                 self.life.tell(format!("the log failed: {:?}", status.failure));
             }
             self.ever_failed = true;
             self.life.oracle.forget_written();
         } else if !self.ever_failed {
-            let written = self.writer.status().lock().written;
-            self.life.oracle.note_written(written);
+            self.life.oracle.note_written(status.written);
         }
     }
 
@@ -299,14 +315,21 @@ impl Run<'_> {
             55..=74 => self.writer_step(),
             75..=94 => self.checkpoints_step(),
             95 => {
-                let rotated = self.writer.rotate(self.now_ms());
+                let now_ms = self.now_ms();
+                let rotated = self.writer.as_mut().map(|writer| writer.rotate(now_ms));
                 self.life.tell(format!("rotated: {rotated:?}"));
             }
             96 => {
-                let mut settings = *self.writer.settings();
-                settings.policy = life::policy(&mut self.life.prng);
-                self.life.tell(format!("{:?}", settings.policy));
-                self.writer.set_settings(settings);
+                let policy = life::policy(&mut self.life.prng);
+                self.life.profile.writer.policy = policy;
+                self.life.tell(format!("{policy:?}"));
+                if let Some(writer) = &mut self.writer {
+                    writer.set_settings(self.life.profile.writer);
+                }
+            }
+            98 if self.life.profile.toggles && !self.checkpoints.is_busy() => {
+                let (checkpoints, mut moment) = self.moment();
+                checkpoints.toggle(&mut moment);
             }
             97 => self.live.data.now_ms += 1000 + self.life.prng.below(1500) as i64,
             _ => {}
@@ -315,7 +338,9 @@ impl Run<'_> {
     }
 
     fn writer_step(&mut self) {
-        let outcome = self.writer.step(self.now_ms());
+        let now_ms = self.now_ms();
+        let Some(writer) = &mut self.writer else { return };
+        let outcome = writer.step(now_ms);
         if outcome != StepOutcome::Idle {
             self.life.tell(format!(
                 "writer: {outcome:?}, durable {}",
@@ -325,15 +350,21 @@ impl Run<'_> {
     }
 
     fn checkpoints_step(&mut self) {
+        let (checkpoints, moment) = self.moment();
+        checkpoints.step(moment);
+    }
+
+    fn moment(&mut self) -> (&mut Checkpoints, Moment<'_>) {
         let moment = Moment {
             life: self.life,
             space: self.space,
             collector: &self.collector,
             folder: self.folder,
+            parts: &self.parts,
             writer: &mut self.writer,
             now_ms: self.live.data.now_ms,
         };
-        self.checkpoints.step(moment);
+        (&mut self.checkpoints, moment)
     }
 
     fn fault_step(&mut self) {
