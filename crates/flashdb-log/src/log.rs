@@ -209,10 +209,17 @@ impl Log {
 
     // ---- control -------------------------------------------------------------------------------
 
-    /// Keeps frames for the writer from now on, or no longer. The gate is closed. Returns the LSN of the last frame before.
+    /// Keeps frames for the writer from now on, or no longer. The gate is closed. Returns the LSN of the last frame before. A
+    /// log that had failed is not failed any more: nothing is to be made durable, or all of it behind a fresh checkpoint.
     pub fn enable(&self, enabled: bool) -> Lsn {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         self.enabled.store(enabled, Ordering::Relaxed);
+        if self.failed.swap(false, Ordering::AcqRel) {
+            // Kept for a checkpoint that was to heal it.
+            state.bytes.clear();
+            self.backlog_bytes.store(0, Ordering::Relaxed);
+        }
+        self.healing.store(false, Ordering::Relaxed);
         self.recording
             .store(enabled || state.tap.is_some(), Ordering::Relaxed);
         state.next - 1
@@ -327,10 +334,11 @@ impl Log {
     }
 
     /// From now on nothing is kept: the log failed, and a checkpoint has to cover what happens. What was not written is
-    /// dropped.
+    /// dropped. One that is switched off and about to end does not count as failed.
     pub fn fail(&self) {
         let mut state = self.state.lock();
-        self.failed.store(true, Ordering::Release);
+        self.failed
+            .store(self.enabled.load(Ordering::Relaxed), Ordering::Release);
         self.healing.store(false, Ordering::Relaxed);
         state.bytes = Vec::new();
         self.backlog_bytes.store(0, Ordering::Relaxed);
@@ -390,6 +398,28 @@ mod tests {
         assert_eq!(log.backlog_bytes(), taken.bytes.len() as u64);
         log.written(taken.bytes.len() as u64);
         assert_eq!(log.backlog_bytes(), 0);
+    }
+
+    /// Found by simulated crashes: writes were refused for ever once a failed log was switched off.
+    #[test]
+    fn switching_off_ends_a_failure() {
+        let log = Log::new(0);
+        log.enable(true);
+        log.fail();
+        log.begin_heal();
+        let mut buffer = EffectBuffer::default();
+        effect(&mut buffer, "a");
+        log.append(&mut buffer);
+        log.enable(false);
+        assert!(log.takes_writes());
+        assert_eq!(log.backlog_bytes(), 0);
+        // The writer's last words.
+        log.fail();
+        assert!(log.takes_writes());
+        assert_eq!(log.enable(true), 1);
+        effect(&mut buffer, "b");
+        log.append(&mut buffer);
+        assert_eq!(log.take(Vec::new()).first, 2);
     }
 
     #[test]

@@ -355,6 +355,9 @@ fn take(
         // So that the segments before the cut are covered whole. A log that failed says so elsewhere.
         let _ = durability.with_writer(|writer| writer.rotate());
     }
+    if wish.reason == Reason::Enabling {
+        durability.await_end_of_log();
+    }
     let began_ms = clock::unix_ms() as i64;
     let options = options(durability, settings, wish);
     let chained = match options.since {

@@ -23,11 +23,14 @@ use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 
 /// See the module's head.
 pub struct Durability {
     folder: DataFolder,
     writer: Mutex<Option<RunningWriter>>,
+    /// The thread that ends the writer of a log that was switched off.
+    ending: Mutex<Option<JoinHandle<()>>>,
     /// Snapshots: those asked for, the one being taken, the last ones.
     pub checkpoints: Checkpoints,
     /// How far the start has come.
@@ -50,6 +53,7 @@ impl Durability {
         Ok(Durability {
             folder: DataFolder::open(disk, dir)?,
             writer: Mutex::new(None),
+            ending: Mutex::new(None),
             checkpoints: Checkpoints::default(),
             progress: LoadProgress::default(),
             load_began_ms: 0.into(),
@@ -152,12 +156,22 @@ impl Durability {
                     tracing::error!(%error, "the log could not be ended in good order");
                 }
             });
-            if let Err(error) = ended {
-                tracing::error!(%error, "cannot start the thread that ends the log");
+            match ended {
+                Ok(thread) => *self.ending.lock() = Some(thread),
+                Err(error) => tracing::error!(%error, "cannot start the thread that ends the log"),
             }
         }
         log.leave_gap();
         self.apply_settings(server, settings);
+    }
+
+    /// Waits until the writer of a log that was switched off has ended: it would take the frames of the next one.
+    fn await_end_of_log(&self) {
+        if let Some(thread) = self.ending.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that ended the log panicked");
+        }
     }
 
     /// What the writer is at; `None` while there is none.

@@ -96,11 +96,13 @@ pub fn recover(
         checkpoints::take_now(server, durability, settings, Wish::labelled(label, to.is_some()))?;
     }
     if settings.appendonly {
+        // Before the writer begins: one that fails at once has to find a log that can fail.
+        let closed = server.space.gate().close();
+        log.enable(true);
+        drop(closed);
         durability
             .start_writer(server, settings, last)
             .map_err(StartupError::Log)?;
-        let _closed = server.space.gate().close();
-        log.enable(true);
     }
     durability.apply_settings(server, settings);
     Ok(())
