@@ -92,6 +92,7 @@ impl Checkpoints {
             moment.life.oracle.note_acked(log.durable());
         }
         log.leave_gap();
+        assert!(log.takes_writes(), "a log that is off refuses writes");
     }
 
     fn begin(&mut self, moment: &mut Moment<'_>, reason: Reason) {
@@ -170,6 +171,10 @@ impl Checkpoints {
     fn begin_log_behind(&mut self, moment: &mut Moment<'_>, healed: Option<Lsn>) -> Result<(), LogError> {
         if let (Some(lsn), Some(writer)) = (healed, &mut moment.writer) {
             writer.reopen_after(lsn, moment.now_ms as u64)?;
+            assert!(
+                !moment.space.log().has_failed(),
+                "a log that was healed is failed"
+            );
             moment.life.figures.heals += 1;
             moment.life.tell(format!("the log is healed after LSN {lsn}"));
         }

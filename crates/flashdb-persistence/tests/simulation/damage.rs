@@ -7,7 +7,7 @@ use crate::test_state::{State, state};
 use flashdb_config::Recover;
 use flashdb_disk::SimDisk;
 use flashdb_log::Lsn;
-use flashdb_log::segment::MARK_LEN;
+use flashdb_log::segment::{MARK_LEN, SegmentStart};
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::recover::{Point, Recovered};
 use flashdb_store::Keyspace;
@@ -106,10 +106,11 @@ fn check_damaged(life: &mut Life, disk: &SimDisk, on_damage: Recover, proof: Pro
 /// Damages one to three places; `None` if there is no file.
 fn damage(life: &mut Life, disk: &SimDisk, closed: bool) -> Option<Proof> {
     let files: Vec<(PathBuf, u64)> = disk.files().into_iter().filter(|(_, len)| *len > 0).collect();
-    let last_segment = files
+    // Those behind it were being made when a process ended.
+    let last_entered = files
         .iter()
-        .map(|(path, _)| path.clone())
-        .filter(|path| path.starts_with(Path::new(DIR).join("wal")) && is_segment(path))
+        .map(|(path, _)| path)
+        .filter(|path| is_entered(disk, path))
         .max();
     let mut proof = Proof::Acknowledged;
     for _ in 0..1 + life.prng.below(3) {
@@ -137,7 +138,7 @@ fn damage(life: &mut Life, disk: &SimDisk, closed: bool) -> Option<Proof> {
             path.display()
         ));
         // A segment whose end is gone looks like one that a crash has torn, and so does one that was never closed.
-        let is_last = Some(path) == last_segment.as_ref();
+        let is_last = is_segment(path) && last_entered.is_some_and(|last| path >= last);
         if is_last && (!closed || to + MARK_LEN as u64 > *len) {
             proof = Proof::AnyState;
         }
@@ -147,4 +148,12 @@ fn damage(life: &mut Life, disk: &SimDisk, closed: bool) -> Option<Proof> {
 
 fn is_segment(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "wal")
+}
+
+/// Whether it is a segment with a sound beginning.
+fn is_entered(disk: &SimDisk, path: &Path) -> bool {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let id = name.rsplit('-').next().and_then(|digits| digits.parse().ok());
+    let bytes = disk.read(path).unwrap_or_default();
+    is_segment(path) && id.is_some_and(|id| SegmentStart::decode(&bytes, id).is_ok())
 }
