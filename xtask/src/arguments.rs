@@ -71,6 +71,16 @@ impl Arguments {
         plain
     }
 
+    /// Takes everything behind a `--`: words for another program. To be called before the rest is taken.
+    pub fn behind_dashes(&mut self) -> Vec<String> {
+        let Some(at) = self.words.iter().position(|word| word == "--") else {
+            return Vec::new();
+        };
+        let behind = self.words.split_off(at + 1);
+        self.words.truncate(at);
+        behind
+    }
+
     /// Refuses what no task took.
     pub fn finish(&self) -> Result<()> {
         match self.words.first() {

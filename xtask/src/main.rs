@@ -8,9 +8,11 @@ mod arguments;
 mod bench;
 mod clients;
 mod conformance;
+mod crash;
 mod generated;
 mod packages;
 mod process;
+mod resp;
 mod server;
 mod simulate;
 mod test;
@@ -38,6 +40,11 @@ usage: cargo xtask TASK [OPTIONS]
   simulate      crashes of a simulated disk from many seeds, in release; prints the seeds that fail
                   --seeds N       how many (10000)         --first N    where to begin (0)
                   --seed N        this one, with its story
+  crash         the server killed under load, cycle after cycle on one data folder; what it promised must be there
+                  --cycles N (100)    --seed N    --fsync always|everysec (default: both)    --server CMD
+                  --sabotage BYTES    cut the log after each kill: the run must fail      -- ARGS   for the server
+  crash damage  the server started on damaged files: the right data or a refusal that names the file
+                  --samples N (400)   --every (each byte of each file)   --seed N   --server CMD   -- ARGS
   gen           the pages of docs/ that follow from the source: commands, settings, compatibility
                   --check         change nothing, fail on a stale page
   tidy          house rules: dependency order, file heads, file length, leftovers, orphan files
@@ -61,6 +68,7 @@ fn run() -> Result<()> {
         "test" => test::run(&mut arguments),
         "conformance" => conformance::run(&mut arguments),
         "clients" => clients::run(&mut arguments),
+        "crash" => crash::run(&mut arguments),
         "bench" => bench::run(&mut arguments),
         "simulate" => simulate::run(&mut arguments),
         "gen" => generated::run(&mut arguments),
