@@ -119,7 +119,9 @@ impl Connection {
         if count == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        let text = std::str::from_utf8(&line).map_err(|_| not_resp(&line))?.trim_end();
+        let text = std::str::from_utf8(&line)
+            .map_err(|_| not_resp(&line))?
+            .trim_end();
         let (kind, text) = text.split_at_checked(1).ok_or_else(|| not_resp(&line))?;
         let number = || text.parse::<i64>().map_err(|_| not_resp(&line));
         Ok(match kind {
@@ -150,7 +152,10 @@ fn length(number: i64, most: usize) -> Result<Option<usize>> {
     match usize::try_from(number) {
         Ok(length) if length <= most => Ok(Some(length)),
         Err(_) if number == -1 => Ok(None),
-        _ => Err(Error::new(ErrorKind::InvalidData, format!("length {number} in a reply"))),
+        _ => Err(Error::new(
+            ErrorKind::InvalidData,
+            format!("length {number} in a reply"),
+        )),
     }
 }
 

@@ -76,7 +76,10 @@ pub fn run(options: &Options, fsync: &str) -> Result<()> {
         extra: options.extra.clone(),
     };
     small_settings(&mut recipe, &folder.join("probe"), SETTINGS)?;
-    println!("crash: {} cycles, appendfsync {fsync}, seed {}", options.cycles, options.seed);
+    println!(
+        "crash: {} cycles, appendfsync {fsync}, seed {}",
+        options.cycles, options.seed
+    );
     let mut run = Run {
         options,
         recipe,
@@ -201,7 +204,9 @@ impl Run<'_> {
                 let history = client.join().map_err(|_| anyhow!("a client thread panicked"))?;
                 histories.push(history.context("a client under load")?);
             }
-            let groups_seen = watcher.join().map_err(|_| anyhow!("the watching thread panicked"))??;
+            let groups_seen = watcher
+                .join()
+                .map_err(|_| anyhow!("the watching thread panicked"))??;
             Ok(Evidence {
                 histories,
                 groups_seen,
@@ -264,7 +269,10 @@ impl Run<'_> {
             .collect();
         let mut judged: Vec<(&Case, Survivors)> = Vec::new();
         for case in &cases {
-            judged.push((case, verdict::judge(case, allowance).map_err(|text| anyhow!(text))?));
+            judged.push((
+                case,
+                verdict::judge(case, allowance).map_err(|text| anyhow!(text))?,
+            ));
         }
         verdict::check_common_order(&judged).map_err(|text| anyhow!(text))?;
         let groups = check_groups(&mut connection, evidence, allowance, &judged)?;
@@ -276,7 +284,11 @@ impl Run<'_> {
     fn report(&mut self, evidence: &Evidence, judged: &[(&Case, Survivors)], groups: usize) {
         let (mut steps, mut lost, mut in_flight, mut done) = (0, 0, 0, 0);
         for (case, survivors) in judged {
-            let acknowledged = case.history.iter().take_while(|sent| sent.answer.is_some()).count();
+            let acknowledged = case
+                .history
+                .iter()
+                .take_while(|sent| sent.answer.is_some())
+                .count();
             steps += acknowledged;
             lost += acknowledged.saturating_sub(survivors.most);
             in_flight += case.history.len() - acknowledged;
@@ -327,7 +339,10 @@ fn ballast_value(number: u64) -> Vec<u8> {
 fn check_ballast(connection: &mut Connection, keys: u64) -> Result<()> {
     for first in (0..keys).step_by(500) {
         let numbers = first..(first + 500).min(keys);
-        let request: Words = words("MGET").into_iter().chain(numbers.clone().map(ballast_key)).collect();
+        let request: Words = words("MGET")
+            .into_iter()
+            .chain(numbers.clone().map(ballast_key))
+            .collect();
         let values = connection.ask_all(&[request])?.remove(0);
         for (number, value) in numbers.zip(values.items()) {
             if value.bytes() != Some(&ballast_value(number)) {
@@ -352,7 +367,10 @@ fn check_groups(
     let count = connection.ask(&format!("GET {counter}"))?.number().unwrap_or(0);
     verdict::check_group_order(&found, count, judged).map_err(|text| anyhow!(text))?;
     if allowance == Allowance::Nothing && count < evidence.groups_seen {
-        bail!("a client read that {} groups were done; {count} are there", evidence.groups_seen);
+        bail!(
+            "a client read that {} groups were done; {count} are there",
+            evidence.groups_seen
+        );
     }
     connection.ask(&format!("DEL {log} {counter}"))?;
     Ok(found.len())

@@ -31,7 +31,7 @@ const SHOWN_FAILURES: usize = 10;
 /// Settings that make several files of little data, where the server has them.
 const SETTINGS: &[(&str, &str)] = &[
     ("wal-segment-size", "65536"),
-    ("wal-preallocate", "no"),
+    ("wal-preallocate", "32768"),
     ("snapshot-incremental", "yes"),
 ];
 
@@ -103,7 +103,8 @@ pub fn run(options: &Options) -> Result<()> {
         .zip(&damages)
         .filter_map(|(result, damage)| Some(format!("{damage:?}: {}", result.as_ref().err()?)))
         .collect();
-    let count = |wanted: fn(&Outcome) -> bool| results.iter().flatten().filter(|outcome| wanted(outcome)).count();
+    let count =
+        |wanted: fn(&Outcome) -> bool| results.iter().flatten().filter(|outcome| wanted(outcome)).count();
     println!(
         "damage: {} right data, {} an earlier state, {} refused ({} of them without a place in the file), {} wrong",
         count(|outcome| *outcome == Outcome::Exact),
@@ -140,10 +141,15 @@ fn build(mut recipe: Recipe, folder: &RunFolder, seed: u64) -> Result<(Recipe, B
     for request in ["BGREWRITEAOF", "BGSAVE"] {
         connection.ask(request)?;
         await_snapshots(&victim)?;
-        history.extend(client::run(&mut connection, &mut load, |steps| steps >= STEPS_PER_PHASE)?);
+        history.extend(client::run(&mut connection, &mut load, |steps| {
+            steps >= STEPS_PER_PHASE
+        })?);
     }
     if history.iter().any(|sent| sent.answer.is_none()) {
-        bail!("the server went away while the files were built:\n{}", tail(&log, 15));
+        bail!(
+            "the server went away while the files were built:\n{}",
+            tail(&log, 15)
+        );
     }
     let end = Instant::now();
     victim.kill()?;
@@ -169,7 +175,11 @@ fn await_snapshots(victim: &Victim) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(30);
     while Instant::now() < end {
         let text = connection.ask("INFO persistence")?.text();
-        let idle = ["rdb_bgsave_in_progress:0", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"];
+        let idle = [
+            "rdb_bgsave_in_progress:0",
+            "aof_rewrite_in_progress:0",
+            "aof_rewrite_scheduled:0",
+        ];
         if idle.iter().all(|field| text.contains(field)) {
             return Ok(());
         }
@@ -188,10 +198,18 @@ fn plan(built: &Built, samples: u64, random: &mut Random) -> Result<Vec<Damage>>
     let mut damages = Vec::new();
     if samples == u64::MAX {
         for (file, length) in &files {
-            let mut add = |kind| damages.push(Damage { file: file.clone(), kind });
+            let mut add = |kind| {
+                damages.push(Damage {
+                    file: file.clone(),
+                    kind,
+                })
+            };
             add(Kind::Removed);
             for offset in 0..*length {
-                add(Kind::Flip { offset, mask: 1 << random.below(8) });
+                add(Kind::Flip {
+                    offset,
+                    mask: 1 << random.below(8),
+                });
                 add(Kind::Cut { length: offset });
             }
         }
@@ -201,7 +219,10 @@ fn plan(built: &Built, samples: u64, random: &mut Random) -> Result<Vec<Damage>>
         // Every file has its turn, however small it is.
         let (file, length) = &files[number % files.len()];
         let kind = kind(*length, random);
-        damages.push(Damage { file: file.clone(), kind });
+        damages.push(Damage {
+            file: file.clone(),
+            kind,
+        });
     }
     Ok(damages)
 }
@@ -321,7 +342,12 @@ fn one_sample(
 
 fn refusal(damage: &Damage, status: std::process::ExitStatus, log: &Path) -> Result<Outcome> {
     let text = tail(log, 40);
-    let name = damage.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = damage
+        .file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let problem = match status.code() {
         None => "ended by a signal",
         Some(0) => "ended with exit code 0",
@@ -348,7 +374,11 @@ fn inspect(victim: &Victim, built: &Built, may_lose: bool) -> Result<Survivors> 
         seen_ms: now_ms(),
         end: built.end,
     };
-    let allowance = if may_lose { Allowance::AnyTail } else { Allowance::Nothing };
+    let allowance = if may_lose {
+        Allowance::AnyTail
+    } else {
+        Allowance::Nothing
+    };
     let wrong = |text: String| anyhow::anyhow!("wrong data: {text}");
     let survivors = verdict::judge(&case, allowance).map_err(wrong)?;
     let log = order_log(0);

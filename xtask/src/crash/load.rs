@@ -52,12 +52,17 @@ impl Load {
     /// One to sixteen steps to be sent at once. Where a reply decides what happened, no other step of the batch touches
     /// the key: should the reply be lost, the key itself must tell.
     pub fn batch(&mut self) -> Vec<Step> {
-        let wanted = if self.random.once_in(3) { 1 + self.random.below(16) } else { 1 };
+        let wanted = if self.random.once_in(3) {
+            1 + self.random.below(16)
+        } else {
+            1
+        };
         let mut steps: Vec<Step> = Vec::new();
         while (steps.len() as u64) < wanted {
             let step = self.step();
             let clashes = steps.iter().any(|earlier| {
-                (is_decided_by_server(earlier) || is_decided_by_server(&step)) && shares_key(earlier, &step, &self.prefix)
+                (is_decided_by_server(earlier) || is_decided_by_server(&step))
+                    && shares_key(earlier, &step, &self.prefix)
             });
             if !clashes {
                 steps.push(step);
@@ -92,7 +97,11 @@ impl Load {
 
     /// Moves money between two accounts, marks two keys, and takes the next place in the order of all groups.
     fn group(&mut self) -> Step {
-        let (from, to, amount) = (self.random.below(ACCOUNTS), self.random.below(ACCOUNTS), self.random.below(100));
+        let (from, to, amount) = (
+            self.random.below(ACCOUNTS),
+            self.random.below(ACCOUNTS),
+            self.random.below(100),
+        );
         let (prefix, serial, client) = (&self.prefix, self.serial, self.client);
         let lines = [
             format!("DECRBY {prefix}account:{from} {amount}"),
@@ -116,7 +125,10 @@ impl Load {
     fn key_pair(&mut self, family: &str) -> (String, String) {
         let first = self.random.below(FAMILY_KEYS);
         let second = (first + 1 + self.random.below(FAMILY_KEYS - 1)) % FAMILY_KEYS;
-        (format!("{}{family}:{first}", self.prefix), format!("{}{family}:{second}", self.prefix))
+        (
+            format!("{}{family}:{first}", self.prefix),
+            format!("{}{family}:{second}", self.prefix),
+        )
     }
 
     fn member(&mut self) -> String {
@@ -130,7 +142,11 @@ impl Load {
     /// Now and then large, so that values reach over pages and segments.
     fn value(&mut self) -> Vec<u8> {
         let mut value = format!("{}:{}:", self.client, self.serial).into_bytes();
-        let more = if self.random.once_in(40) { self.random.below(BIG_VALUE_BYTES) } else { self.random.below(60) };
+        let more = if self.random.once_in(40) {
+            self.random.below(BIG_VALUE_BYTES)
+        } else {
+            self.random.below(60)
+        };
         let first = self.random.next();
         value.extend((0..more).map(|number| (first.wrapping_mul(number * 2 + 1) >> 32) as u8));
         value
@@ -225,7 +241,11 @@ impl Load {
         let key = self.key("sorted");
         let (member, other) = (self.member(), self.member());
         let line = match self.random.below(8) {
-            0..=3 => format!("ZADD {key} {} {member} {} {other}", self.serial, self.random.below(100)),
+            0..=3 => format!(
+                "ZADD {key} {} {member} {} {other}",
+                self.serial,
+                self.random.below(100)
+            ),
             4 | 5 => format!("ZINCRBY {key} {} {member}", 1 + self.random.below(9)),
             6 => format!("ZREM {key} {member} {other}"),
             _ => format!("ZPOPMIN {key} {}", 1 + self.random.below(3)),
@@ -238,7 +258,10 @@ impl Load {
         let (serial, member) = (self.serial, self.member());
         let line = match self.random.below(8) {
             0..=4 => format!("XADD {key} * serial {serial} of {member}"),
-            5 | 6 => format!("XADD {key} MAXLEN = {} * serial {serial}", 20 + self.random.below(50)),
+            5 | 6 => format!(
+                "XADD {key} MAXLEN = {} * serial {serial}",
+                20 + self.random.below(50)
+            ),
             _ => format!("XTRIM {key} MAXLEN = {}", self.random.below(30)),
         };
         crate::resp::words(&line)
@@ -249,7 +272,11 @@ impl Load {
         let line = match self.random.below(8) {
             0 => format!("BITOP OR {other} {key} {other}"),
             1 => format!("DEL {key}"),
-            _ => format!("SETBIT {key} {} {}", self.random.below(4000), self.random.below(2)),
+            _ => format!(
+                "SETBIT {key} {} {}",
+                self.random.below(4000),
+                self.random.below(2)
+            ),
         };
         crate::resp::words(&line)
     }
@@ -266,7 +293,9 @@ impl Load {
     }
 
     fn several_keys(&mut self) -> Words {
-        let family = *self.random.pick(&["string", "counter", "list", "hash", "set", "sorted", "stream", "bits", "sketch"]);
+        let family = *self.random.pick(&[
+            "string", "counter", "list", "hash", "set", "sorted", "stream", "bits", "sketch",
+        ]);
         let (key, other) = self.key_pair(family);
         let line = match self.random.below(8) {
             0..=3 => {
@@ -294,16 +323,24 @@ pub fn order_log(cycle: u64) -> String {
 
 fn is_decided_by_server(step: &Step) -> bool {
     let names: [&[u8]; 3] = [b"SPOP", b"XADD", b"PERSIST"];
-    step.requests.iter().any(|request| names.contains(&request[0].as_slice()))
+    step.requests
+        .iter()
+        .any(|request| names.contains(&request[0].as_slice()))
 }
 
 /// A client's keys of a request: the words that begin like one. No value does.
 pub fn keys_of<'r>(request: &'r Words, prefix: &'r str) -> impl Iterator<Item = &'r Vec<u8>> {
-    request[1..].iter().filter(move |word| word.starts_with(prefix.as_bytes()))
+    request[1..]
+        .iter()
+        .filter(move |word| word.starts_with(prefix.as_bytes()))
 }
 
 fn shares_key(a: &Step, b: &Step, prefix: &str) -> bool {
-    let theirs: Vec<&Vec<u8>> = b.requests.iter().flat_map(|request| keys_of(request, prefix)).collect();
+    let theirs: Vec<&Vec<u8>> = b
+        .requests
+        .iter()
+        .flat_map(|request| keys_of(request, prefix))
+        .collect();
     a.requests
         .iter()
         .flat_map(|request| keys_of(request, prefix))

@@ -44,7 +44,10 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     let seed = arguments.number("--seed", random_seed())?;
     let given = arguments.option("--server")?;
     let fsync = arguments.option("--fsync")?;
-    let (cycles, samples) = (arguments.number("--cycles", 100)?, arguments.number("--samples", 400)?);
+    let (cycles, samples) = (
+        arguments.number("--cycles", 100)?,
+        arguments.number("--samples", 400)?,
+    );
     let sabotage_bytes = arguments.number("--sabotage", 0)?;
     let every = arguments.switch("--every");
     let plain = arguments.plain();
@@ -54,7 +57,12 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
         [] => {}
         ["damage"] => {
             let samples = if every { u64::MAX } else { samples };
-            return damage::run(&damage::Options { command, seed, samples, extra });
+            return damage::run(&damage::Options {
+                command,
+                seed,
+                samples,
+                extra,
+            });
         }
         other => bail!("unknown argument '{}'", other.join(" ")),
     }
@@ -68,7 +76,9 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     };
     match fsync {
         Some(level) => cycle::run(&options, &level),
-        None => ["always", "everysec"].iter().try_for_each(|level| cycle::run(&options, level)),
+        None => ["always", "everysec"]
+            .iter()
+            .try_for_each(|level| cycle::run(&options, level)),
     }
 }
 

@@ -81,7 +81,9 @@ pub fn describe(entry: Option<&Entry>) -> String {
         Value::Sketch(registers) => format!("sketch with {} registers", registers.len()),
         Value::List(items) => format!("list of {}: {}", items.len(), joined(items.iter())),
         Value::Hash(fields) => {
-            let pairs = fields.iter().map(|(field, value)| [field.as_slice(), value].join(&b'='));
+            let pairs = fields
+                .iter()
+                .map(|(field, value)| [field.as_slice(), value].join(&b'='));
             format!("hash of {}: {}", fields.len(), joined(pairs))
         }
         Value::Set(members) => format!("set of {}: {}", members.len(), joined(members.iter())),
@@ -107,7 +109,10 @@ pub fn describe(entry: Option<&Entry>) -> String {
 }
 
 fn joined(items: impl Iterator<Item = impl AsRef<[u8]>>) -> String {
-    let texts: Vec<String> = items.take(40).map(|item| item.as_ref().escape_ascii().to_string()).collect();
+    let texts: Vec<String> = items
+        .take(40)
+        .map(|item| item.as_ref().escape_ascii().to_string())
+        .collect();
     texts.join(" ")
 }
 
@@ -132,9 +137,17 @@ mod tests {
         assert!(!agrees(Some(&wanted), None, 99));
         assert!(agrees(Some(&wanted), None, 100));
         assert!(agrees(Some(&wanted), Some(&text("v", Some(Expiry::at(105)))), 50));
-        assert!(!agrees(Some(&wanted), Some(&text("v", Some(Expiry::at(111)))), 50));
+        assert!(!agrees(
+            Some(&wanted),
+            Some(&text("v", Some(Expiry::at(111)))),
+            50
+        ));
         assert!(!agrees(Some(&wanted), Some(&text("v", None)), 50));
-        assert!(!agrees(Some(&wanted), Some(&text("w", Some(Expiry::at(105)))), 50));
+        assert!(!agrees(
+            Some(&wanted),
+            Some(&text("w", Some(Expiry::at(105)))),
+            50
+        ));
         assert!(!agrees(None, Some(&wanted), 50));
     }
 }

@@ -9,7 +9,12 @@ use anyhow::{Context, Result, bail};
 /// All keys whose names begin with `prefix`. Keys that expire meanwhile are left out.
 pub fn read(connection: &mut Connection, prefix: &str) -> Result<Model> {
     let listed = connection.ask(&format!("KEYS {prefix}*"))?;
-    let names: Vec<Vec<u8>> = listed.items().iter().filter_map(Reply::bytes).map(<[u8]>::to_vec).collect();
+    let names: Vec<Vec<u8>> = listed
+        .items()
+        .iter()
+        .filter_map(Reply::bytes)
+        .map(<[u8]>::to_vec)
+        .collect();
     let types = connection.ask_all(&with_each(&names, &["TYPE"]))?;
     let expiries = connection.ask_all(&with_each(&names, &["PEXPIRETIME"]))?;
     let questions: Vec<Words> = names
@@ -57,7 +62,10 @@ fn question(name: &[u8], kind: &str) -> Words {
         _ => ("GET", &[]),
     };
     let range = range.iter().map(|word| word.as_bytes().to_vec());
-    [command.as_bytes().to_vec(), name.to_vec()].into_iter().chain(range).collect()
+    [command.as_bytes().to_vec(), name.to_vec()]
+        .into_iter()
+        .chain(range)
+        .collect()
 }
 
 /// The value in a reply; `None` when the key went away since it was listed.
@@ -65,7 +73,13 @@ fn value_of(name: &[u8], kind: &str, content: &Reply) -> Result<Option<Value>> {
     if let Reply::Error(text) = content {
         bail!("{text}");
     }
-    let words = || content.items().iter().filter_map(Reply::bytes).map(<[u8]>::to_vec);
+    let words = || {
+        content
+            .items()
+            .iter()
+            .filter_map(Reply::bytes)
+            .map(<[u8]>::to_vec)
+    };
     let pairs = || words().step_by(2).zip(words().skip(1).step_by(2));
     let is_sketch = name.windows(8).any(|part| part == b":sketch:");
     let value = match kind {
@@ -83,7 +97,11 @@ fn value_of(name: &[u8], kind: &str, content: &Reply) -> Result<Option<Value>> {
         "zset" => {
             let score = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).parse::<i64>().ok();
             let members = pairs().map(|(member, text)| Some((member, score(text)?)));
-            Value::Sorted(members.collect::<Option<_>>().context("a score that is no whole number")?)
+            Value::Sorted(
+                members
+                    .collect::<Option<_>>()
+                    .context("a score that is no whole number")?,
+            )
         }
         "stream" => {
             let entries: Option<Vec<StreamEntry>> = content.items().iter().map(stream_entry).collect();

@@ -35,7 +35,11 @@ pub fn parse(bytes: &[u8]) -> Option<Registers> {
     let body = bytes.strip_prefix(b"HYLL")?;
     let is_sparse = *body.first()? == 1;
     let body = bytes.get(HEADER_BYTES..)?;
-    if is_sparse { parse_sparse(body) } else { parse_dense(body) }
+    if is_sparse {
+        parse_sparse(body)
+    } else {
+        parse_dense(body)
+    }
 }
 
 /// Registers of 6 bits, the first in the lowest bits.
@@ -60,7 +64,11 @@ fn parse_sparse(body: &[u8]) -> Option<Registers> {
     while let Some(&code) = body.get(at) {
         let (bytes, length, rank) = match code >> 6 {
             0 => (1, usize::from(code & 63) + 1, 0),
-            1 => (2, (usize::from(code & 63) << 8 | usize::from(*body.get(at + 1)?)) + 1, 0),
+            1 => (
+                2,
+                (usize::from(code & 63) << 8 | usize::from(*body.get(at + 1)?)) + 1,
+                0,
+            ),
             _ => (1, usize::from(code & 3) + 1, (code >> 2 & 31) + 1),
         };
         if rank > 0 {
@@ -76,16 +84,53 @@ fn murmur(bytes: &[u8]) -> u64 {
     let mut hash = SEED ^ (bytes.len() as u64).wrapping_mul(M);
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
-        let word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let word = chunk
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
         let mut mixed = word.wrapping_mul(M);
         mixed = (mixed ^ (mixed >> 47)).wrapping_mul(M);
         hash = (hash ^ mixed).wrapping_mul(M);
     }
     let tail = chunks.remainder();
     if !tail.is_empty() {
-        let word = tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let word = tail
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
         hash = (hash ^ word).wrapping_mul(M);
     }
     hash = (hash ^ (hash >> 47)).wrapping_mul(M);
     hash ^ (hash >> 47)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sparse_and_dense_hold_the_same() {
+        let header = |encoding: u8| [&b"HYLL"[..], &[encoding], &[0; 11]].concat();
+        // 2 zeros, registers 2 and 3 of rank 5, zeros up to the end.
+        let rest = (1_u16 << INDEX_BITS) - 4 - 1;
+        let runs = [0x01, 0x80 | 4 << 2 | 1, 0x40 | (rest >> 8) as u8, rest as u8];
+        let sparse = parse(&[header(1), runs.to_vec()].concat()).expect("valid");
+        let mut dense = header(0);
+        dense.extend([0x00, 0x50, 0x14]);
+        dense.resize(HEADER_BYTES + (6 << INDEX_BITS) / 8, 0);
+        assert_eq!(sparse, Registers::from([(2, 5), (3, 5)]));
+        assert_eq!(parse(&dense).expect("valid"), sparse);
+        assert!(parse(b"HYLL").is_none());
+        assert!(parse(&header(1)).is_none());
+    }
+
+    #[test]
+    fn a_register_only_rises() {
+        let mut registers = Registers::new();
+        assert!(add(&mut registers, b"element"));
+        assert!(!add(&mut registers, b"element"));
+        let (&index, &rank) = registers.iter().next().expect("one register");
+        assert!(!raise(&mut registers, index, rank));
+        assert!(raise(&mut registers, index, rank + 1));
+    }
 }

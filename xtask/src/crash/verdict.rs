@@ -47,7 +47,11 @@ pub struct Case<'a> {
 pub fn judge(case: &Case, allowance: Allowance) -> Result<Survivors, String> {
     check_groups(case.client, case.seen)?;
     let prefix = prefix(case.client);
-    let acknowledged = case.history.iter().take_while(|sent| sent.answer.is_some()).count();
+    let acknowledged = case
+        .history
+        .iter()
+        .take_while(|sent| sent.answer.is_some())
+        .count();
     let mut model = case.base.clone();
     let mut differing: BTreeSet<Vec<u8>> = model
         .keys()
@@ -65,11 +69,18 @@ pub fn judge(case: &Case, allowance: Allowance) -> Result<Survivors, String> {
         if applied == acknowledged {
             at_acknowledged = differences(&model, case.seen, &differing);
         }
-        let Some(sent) = case.history.get(applied) else { break };
+        let Some(sent) = case.history.get(applied) else {
+            break;
+        };
         if !apply_step(&mut model, sent, case)? {
             break;
         }
-        for key in sent.step.requests.iter().flat_map(|request| keys_of(request, &prefix)) {
+        for key in sent
+            .step
+            .requests
+            .iter()
+            .flat_map(|request| keys_of(request, &prefix))
+        {
             if agrees(model.get(key), case.seen.get(key), case.seen_ms) {
                 differing.remove(key);
             } else {
@@ -82,8 +93,12 @@ pub fn judge(case: &Case, allowance: Allowance) -> Result<Survivors, String> {
         format!("client {client}: what was found is not the state after any number of its {acknowledged} acknowledged steps; \
             after all of them these differ:\n{at_acknowledged}")
     })?;
-    check_loss(case, survivors, acknowledged, allowance)
-        .map_err(|error| format!("client {}: {error}; these differ:\n{at_acknowledged}", case.client))?;
+    check_loss(case, survivors, acknowledged, allowance).map_err(|error| {
+        format!(
+            "client {}: {error}; these differ:\n{at_acknowledged}",
+            case.client
+        )
+    })?;
     Ok(survivors)
 }
 
@@ -116,12 +131,20 @@ fn apply_step(model: &mut Model, sent: &Sent, case: &Case) -> Result<bool, Strin
     Ok(true)
 }
 
-fn check_loss(case: &Case, survivors: Survivors, acknowledged: usize, allowance: Allowance) -> Result<(), String> {
+fn check_loss(
+    case: &Case,
+    survivors: Survivors,
+    acknowledged: usize,
+    allowance: Allowance,
+) -> Result<(), String> {
     let lost = acknowledged.saturating_sub(survivors.most);
     if lost == 0 {
         return Ok(());
     }
-    let oldest = case.history[survivors.most].answer.as_ref().map_or(case.end, |answer| answer.done);
+    let oldest = case.history[survivors.most]
+        .answer
+        .as_ref()
+        .map_or(case.end, |answer| answer.done);
     let age = case.end.saturating_duration_since(oldest);
     match allowance {
         Allowance::AnyTail => Ok(()),
@@ -136,7 +159,10 @@ fn check_loss(case: &Case, survivors: Survivors, acknowledged: usize, allowance:
 /// What holds for a client's keys at any moment.
 fn check_groups(client: usize, seen: &Model) -> Result<(), String> {
     let prefix = prefix(client);
-    let text = |name: String| match seen.get(format!("{prefix}{name}").as_bytes()).map(|entry| &entry.value) {
+    let text = |name: String| match seen
+        .get(format!("{prefix}{name}").as_bytes())
+        .map(|entry| &entry.value)
+    {
         Some(Value::Text(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
         _ => None,
     };
@@ -147,9 +173,13 @@ fn check_groups(client: usize, seen: &Model) -> Result<(), String> {
     let amounts = (0..ACCOUNTS).filter_map(|number| text(format!("account:{number}"))?.parse::<i64>().ok());
     let sum: i64 = amounts.sum();
     if sum != 0 {
-        return Err(format!("client {client}: half of a group: the accounts add up to {sum}, not 0"));
+        return Err(format!(
+            "client {client}: half of a group: the accounts add up to {sum}, not 0"
+        ));
     }
-    let serials: BTreeSet<Option<String>> = (0..MSET_KEYS).map(|number| text(format!("mset:{number}"))).collect();
+    let serials: BTreeSet<Option<String>> = (0..MSET_KEYS)
+        .map(|number| text(format!("mset:{number}")))
+        .collect();
     if serials.len() > 1 {
         return Err(format!("client {client}: half of an MSET: {serials:?}"));
     }
@@ -184,7 +214,10 @@ pub fn check_common_order(cases: &[(&Case, Survivors)]) -> Result<(), String> {
 /// The groups of all clients in their common order, as found, against what each client knows of it.
 pub fn check_group_order(found: &[String], count: i64, cases: &[(&Case, Survivors)]) -> Result<(), String> {
     if usize::try_from(count) != Ok(found.len()) {
-        return Err(format!("half of a group: {count} groups counted, {} listed", found.len()));
+        return Err(format!(
+            "half of a group: {count} groups counted, {} listed",
+            found.len()
+        ));
     }
     for (case, _) in cases {
         let own = format!("{}:", case.client);
@@ -195,18 +228,28 @@ pub fn check_group_order(found: &[String], count: i64, cases: &[(&Case, Survivor
             if listed.get(number).is_some_and(|listed| **listed != name) {
                 return Err(format!("group {name} is missing before {}", listed[number]));
             }
-            let place = sent.answer.as_ref().and_then(|answer| answer.replies.get(2)?.number());
+            let place = sent
+                .answer
+                .as_ref()
+                .and_then(|answer| answer.replies.get(2)?.number());
             let place = place.and_then(|place| usize::try_from(place).ok()?.checked_sub(1));
-            if let Some(other) = place.and_then(|place| found.get(place)).filter(|other| **other != name) {
-                return Err(format!("group {name} was acknowledged at the place where {other} is"));
+            if let Some(other) = place
+                .and_then(|place| found.get(place))
+                .filter(|other| **other != name)
+            {
+                return Err(format!(
+                    "group {name} was acknowledged at the place where {other} is"
+                ));
             }
         }
         let mark = format!("{}mark:a", prefix(case.client));
         let mark = case.seen.get(mark.as_bytes()).map(|entry| &entry.value);
         if let Some(last) = listed.last() {
-            let serial = last[own.len()..].as_bytes();
+            let serial = &last.as_bytes()[own.len()..];
             if mark != Some(&Value::Text(serial.to_vec())) {
-                return Err(format!("half of a group: the list ends with {last}, the mark is {mark:?}"));
+                return Err(format!(
+                    "half of a group: the list ends with {last}, the mark is {mark:?}"
+                ));
             }
         }
     }
@@ -217,7 +260,10 @@ fn differences(model: &Model, seen: &Model, keys: &BTreeSet<Vec<u8>>) -> String 
     const SHOWN: usize = 6;
     let line = |key: &Vec<u8>| {
         let (wanted, found) = (describe(model.get(key)), describe(seen.get(key)));
-        format!("  {}\n    should be {wanted}\n    is        {found}\n", key.escape_ascii())
+        format!(
+            "  {}\n    should be {wanted}\n    is        {found}\n",
+            key.escape_ascii()
+        )
     };
     let mut text: String = keys.iter().take(SHOWN).map(line).collect();
     if keys.len() > SHOWN {
@@ -227,7 +273,10 @@ fn differences(model: &Model, seen: &Model, keys: &BTreeSet<Vec<u8>>) -> String 
 }
 
 fn spelled(request: &Words) -> String {
-    let words: Vec<String> = request.iter().map(|word| word.escape_ascii().to_string()).collect();
+    let words: Vec<String> = request
+        .iter()
+        .map(|word| word.escape_ascii().to_string())
+        .collect();
     let mut text = words.join(" ");
     text.truncate(120);
     text

@@ -83,7 +83,10 @@ impl Recipe {
             Start::Ended(status) => process::ending(status),
             Start::Late => format!("not ready after {} s", limit.as_secs()),
         };
-        bail!("the server does not come up ({why}); its log ends:\n{}", tail(log, 15));
+        bail!(
+            "the server does not come up ({why}); its log ends:\n{}",
+            tail(log, 15)
+        );
     }
 }
 
@@ -116,7 +119,11 @@ impl Victim {
     /// SIGKILL, and waits for the end. An error when the process had ended before by itself.
     pub fn kill(mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
-            bail!("the server ended by itself ({}):\n{}", process::ending(status), tail(&self.log, 15));
+            bail!(
+                "the server ended by itself ({}):\n{}",
+                process::ending(status),
+                tail(&self.log, 15)
+            );
         }
         self.child.kill()?;
         self.child.wait()?;
@@ -132,8 +139,14 @@ impl Victim {
                 if status.success() {
                     return Ok(());
                 }
-                let signal = status.signal().map_or(String::new(), |signal| format!(" by signal {signal}"));
-                bail!("no orderly end{signal} ({}):\n{}", process::ending(status), tail(&self.log, 15));
+                let signal = status
+                    .signal()
+                    .map_or(String::new(), |signal| format!(" by signal {signal}"));
+                bail!(
+                    "no orderly end{signal} ({}):\n{}",
+                    process::ending(status),
+                    tail(&self.log, 15)
+                );
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -179,7 +192,11 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         for entry in std::fs::read_dir(folder.join(&below))? {
             let entry = entry?;
             let path = below.join(entry.file_name());
-            let list = if entry.file_type()?.is_dir() { &mut open } else { &mut found };
+            let list = if entry.file_type()?.is_dir() {
+                &mut open
+            } else {
+                &mut found
+            };
             list.push(path);
         }
     }

@@ -28,22 +28,38 @@ pub fn apply(model: &mut Model, name: &str, words: &[&[u8]]) -> Expected {
         ("HSET", [key, pairs @ ..]) => {
             let fields = hash(model, key)?;
             let before = fields.len();
-            fields.extend(pairs.chunks_exact(2).map(|pair| (pair[0].to_vec(), pair[1].to_vec())));
+            fields.extend(
+                pairs
+                    .chunks_exact(2)
+                    .map(|pair| (pair[0].to_vec(), pair[1].to_vec())),
+            );
             integer(fields.len() - before)
         }
         ("HDEL", [key, names @ ..]) => {
             let fields = hash(model, key)?;
-            integer(names.iter().filter(|name| fields.remove(**name).is_some()).count())
+            integer(
+                names
+                    .iter()
+                    .filter(|name| fields.remove(**name).is_some())
+                    .count(),
+            )
         }
         ("HINCRBY", [key, field, step]) => {
-            let value = hash(model, key)?.entry(field.to_vec()).or_insert_with(|| b"0".to_vec());
+            let value = hash(model, key)?
+                .entry(field.to_vec())
+                .or_insert_with(|| b"0".to_vec());
             let after = number(value)? + number(step)?;
             *value = after.to_string().into_bytes();
             Reply::Int(after)
         }
         ("SADD", [key, members @ ..]) => {
             let set = set(model, key)?;
-            integer(members.iter().filter(|member| set.insert(member.to_vec())).count())
+            integer(
+                members
+                    .iter()
+                    .filter(|member| set.insert(member.to_vec()))
+                    .count(),
+            )
         }
         ("SREM", [key, members @ ..]) => {
             let set = set(model, key)?;
@@ -71,7 +87,12 @@ pub fn apply(model: &mut Model, name: &str, words: &[&[u8]]) -> Expected {
         }
         ("ZREM", [key, names @ ..]) => {
             let members = sorted(model, key)?;
-            integer(names.iter().filter(|name| members.remove(**name).is_some()).count())
+            integer(
+                names
+                    .iter()
+                    .filter(|name| members.remove(**name).is_some())
+                    .count(),
+            )
         }
         ("ZPOPMIN", [key, most]) => pop_lowest(model, key, count(most)?)?,
         _ => return Err(misused(name)),
@@ -100,7 +121,10 @@ pub fn spop(model: &mut Model, words: &[&[u8]], outcome: &Outcome) -> Expected {
         },
     };
     if taken.len() != wanted || !taken.is_subset(members) {
-        return Err(format!("SPOP took {} members, not {wanted} of the set", taken.len()));
+        return Err(format!(
+            "SPOP took {} members, not {wanted} of the set",
+            taken.len()
+        ));
     }
     members.retain(|member| !taken.contains(member));
     drop_if_empty(model, key);
@@ -158,7 +182,10 @@ fn sort(model: &mut Model, from: &[u8], to: &[u8]) -> Result<Reply, String> {
 
 fn pop_lowest(model: &mut Model, key: &[u8], most: usize) -> Result<Reply, String> {
     let members = sorted(model, key)?;
-    let mut order: Vec<(i64, Vec<u8>)> = members.iter().map(|(member, score)| (*score, member.clone())).collect();
+    let mut order: Vec<(i64, Vec<u8>)> = members
+        .iter()
+        .map(|(member, score)| (*score, member.clone()))
+        .collect();
     order.sort();
     order.truncate(most);
     let mut flat = Vec::new();

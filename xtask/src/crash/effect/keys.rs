@@ -72,7 +72,11 @@ fn persist(model: &mut Model, key: &[u8], outcome: &Outcome, timing: Timing) -> 
         Outcome::Told(Reply::Int(0)) if may_be_gone => {
             model.remove(key);
         }
-        Outcome::Told(reply) => return Err(format!("PERSIST answered {reply:?} for a key with a time to come")),
+        Outcome::Told(reply) => {
+            return Err(format!(
+                "PERSIST answered {reply:?} for a key with a time to come"
+            ));
+        }
         Outcome::Seen(seen) => {
             if seen.get(key).is_some_and(|seen| seen.expiry.is_none()) {
                 entry.expiry = None;

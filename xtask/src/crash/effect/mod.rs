@@ -49,8 +49,8 @@ pub fn apply(model: &mut Model, request: &[Vec<u8>], outcome: &Outcome, timing: 
         }
         "XADD" | "XTRIM" => stream::apply(model, name, rest, outcome),
         "SPOP" => collections::spop(model, rest, outcome),
-        "SET" | "GET" | "APPEND" | "SETRANGE" | "INCRBY" | "DECRBY" | "MSET" | "SETBIT" | "BITOP" | "PFADD"
-        | "PFMERGE" => text::apply(model, name, rest, timing),
+        "SET" | "GET" | "APPEND" | "SETRANGE" | "INCRBY" | "DECRBY" | "MSET" | "SETBIT" | "BITOP"
+        | "PFADD" | "PFMERGE" => text::apply(model, name, rest, timing),
         _ => collections::apply(model, name, rest),
     }
 }
@@ -92,4 +92,61 @@ fn ok() -> Reply {
 
 fn misused(name: &str) -> String {
     format!("the model does not know {name} with these arguments or this type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::words;
+
+    const TIMING: Timing = Timing {
+        sent_ms: 1_000_000,
+        done_ms: 1_000_010,
+    };
+
+    fn told(model: &mut Model, line: &str, reply: Reply) -> Expected {
+        apply(model, &words(line), &Outcome::Told(&reply), TIMING)
+    }
+
+    #[test]
+    fn what_the_server_decides_is_taken_from_its_reply() {
+        let mut model = Model::new();
+        assert_eq!(
+            told(&mut model, "SADD k a b c", Reply::Null),
+            Ok(Some(Reply::Int(3)))
+        );
+        let taken = Reply::Array(vec![bulk("a"), bulk("b")]);
+        assert_eq!(told(&mut model, "SPOP k 2", taken), Ok(None));
+        assert!(told(&mut model, "SPOP k 1", Reply::Array(vec![bulk("a")])).is_err());
+        assert_eq!(
+            told(&mut model, "SPOP k 9", Reply::Array(vec![bulk("c")])),
+            Ok(None)
+        );
+        assert!(model.is_empty());
+        assert_eq!(told(&mut model, "XADD s * f v", bulk("5-0")), Ok(None));
+        assert!(told(&mut model, "XADD s * f v", bulk("5-0")).is_err());
+    }
+
+    #[test]
+    fn what_the_server_decided_is_taken_from_what_it_holds() {
+        let mut model = Model::new();
+        assert!(told(&mut model, "SADD k a b c", Reply::Null).is_ok());
+        let mut seen = model.clone();
+        assert!(told(&mut seen, "SREM k b", Reply::Null).is_ok());
+        let (pop, two) = (words("SPOP k 1"), words("SPOP k 2"));
+        assert!(apply(&mut model.clone(), &two, &Outcome::Seen(&seen), TIMING).is_err());
+        assert!(apply(&mut model, &pop, &Outcome::Seen(&seen), TIMING).is_ok());
+        assert_eq!(model, seen);
+    }
+
+    #[test]
+    fn a_relative_expiry_is_a_range() {
+        let mut model = Model::new();
+        assert_eq!(told(&mut model, "SET k v PX 5000", Reply::Null), Ok(Some(ok())));
+        let expiry = model[b"k".as_slice()].expiry.expect("a range");
+        assert!(expiry.low_ms <= 1_005_000 && expiry.high_ms >= 1_005_010);
+        assert!(told(&mut model, "PERSIST k", Reply::Int(0)).is_err());
+        assert_eq!(told(&mut model, "PERSIST k", Reply::Int(1)), Ok(None));
+        assert_eq!(model[b"k".as_slice()].expiry, None);
+    }
 }

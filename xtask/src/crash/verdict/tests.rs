@@ -42,10 +42,18 @@ fn state(pairs: &[(&str, &str)]) -> Model {
         value: Value::Text(value.into()),
         expiry: None,
     };
-    pairs.iter().map(|(key, value)| (key.as_bytes().to_vec(), entry(value))).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| (key.as_bytes().to_vec(), entry(value)))
+        .collect()
 }
 
-fn judged(lines: &[&str], in_flight: usize, seen: &[(&str, &str)], allowance: Allowance) -> Result<Survivors, String> {
+fn judged(
+    lines: &[&str],
+    in_flight: usize,
+    seen: &[(&str, &str)],
+    allowance: Allowance,
+) -> Result<Survivors, String> {
     let (history, end) = history(lines, in_flight);
     let case = Case {
         client: 0,
@@ -64,7 +72,12 @@ const LINES: [&str; 3] = ["SET c0:a 1", "SET c0:b 2", "SET c0:a 3"];
 fn all_or_the_last_in_flight() {
     let all = [("c0:a", "3"), ("c0:b", "2")];
     let two = [("c0:a", "1"), ("c0:b", "2")];
-    let exactly = |steps| Ok(Survivors { least: steps, most: steps });
+    let exactly = |steps| {
+        Ok(Survivors {
+            least: steps,
+            most: steps,
+        })
+    };
     assert_eq!(judged(&LINES, 0, &all, Allowance::Nothing), exactly(3));
     assert_eq!(judged(&LINES, 1, &all, Allowance::Nothing), exactly(3));
     assert_eq!(judged(&LINES, 1, &two, Allowance::Nothing), exactly(2));
