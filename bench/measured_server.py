@@ -4,6 +4,8 @@ Python 3 standard library only. A command names its port and folder as {port} an
 runs on CPU 0 and the script on the others, so that the load does not take the server's time.
 """
 
+import csv
+import io
 import os
 import resource
 import shlex
@@ -18,13 +20,13 @@ import time
 class Server:
     """A server in a fresh folder; use it in a `with` block."""
 
-    def __init__(self, spec, port):
+    def __init__(self, spec, port, cpus="0"):
         self.name, command = spec.split("=", 1)
         self.port = port
         self.folder = tempfile.mkdtemp(prefix=f"bench-{self.name}-")
         words = shlex.split(command.format(port=port, dir=self.folder))
         if shutil.which("taskset") and os.cpu_count() > 1:
-            words = ["taskset", "-c", "0"] + words
+            words = ["taskset", "-c", cpus] + words
             os.sched_setaffinity(0, set(range(1, os.cpu_count())))
         self.log = open(os.path.join(self.folder, "server.log"), "w+")
         raise_file_limit()
@@ -45,6 +47,28 @@ class Server:
                 self.__exit__()
                 raise SystemExit(f"{self.name} did not start: {text}")
             time.sleep(0.02)
+
+    def info(self, field):
+        """A number of INFO; a connection of its own, so that it can be asked from any thread."""
+        connection = Connection(self.port)
+        text = connection.ask("INFO", "everything")
+        connection.socket.close()
+        for line in text.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name == field.encode():
+                return int(value)
+        raise KeyError(field)
+
+    def folder_bytes(self):
+        """Bytes that the files of the folder take on the disk; files may go while they are counted."""
+        total = 0
+        for root, _, names in os.walk(self.folder):
+            for name in names:
+                try:
+                    total += os.stat(os.path.join(root, name)).st_blocks * 512
+                except FileNotFoundError:
+                    pass
+        return total - os.stat(self.log.name).st_blocks * 512
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGKILL)
@@ -127,6 +151,29 @@ def encode(*words):
         word = word if isinstance(word, bytes) else str(word).encode()
         parts.append(b"$%d\r\n%s\r\n" % (len(word), word))
     return b"".join(parts)
+
+
+def redis_benchmark(port, arguments):
+    """Runs redis-benchmark to its end; its last row of CSV as a dictionary of numbers."""
+    words = ["redis-benchmark", "-p", str(port), "--csv"] + shlex.split(arguments)
+    output = subprocess.run(words, capture_output=True, text=True, check=True, timeout=900).stdout
+    rows = list(csv.DictReader(io.StringIO(output)))
+    return {name: float(value) for name, value in rows[-1].items() if name != "test"}
+
+
+class EndlessLoad:
+    """redis-benchmark in the background, until the end of the `with` block."""
+
+    def __init__(self, port, arguments):
+        words = ["redis-benchmark", "-p", str(port), "-n", "2000000000", "-q"] + shlex.split(arguments)
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
 
 
 def raise_file_limit():

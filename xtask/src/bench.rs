@@ -14,15 +14,15 @@ use std::process::Command;
 pub fn run(arguments: &mut Arguments) -> Result<()> {
     let quick = arguments.switch("--quick");
     let given = arguments.option("--server")?;
-    let mut names = arguments.plain();
+    let asked = arguments.plain();
     arguments.finish()?;
     let folder = process::root().join("bench/scenarios");
-    if names.is_empty() {
-        for entry in std::fs::read_dir(&folder)? {
-            names.push(entry?.file_name().to_string_lossy().into_owned());
-        }
-        names.sort();
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        all.push(entry?.file_name().to_string_lossy().into_owned());
     }
+    all.sort();
+    let names = chosen(&all, &asked)?;
     packages::require(&[packages::PYTHON, packages::REDIS_TOOLS, packages::REDIS_SERVER])?;
     let server = server::command(given)?;
     for name in &names {
@@ -33,6 +33,27 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
         scenario.run(&server, quick)?;
     }
     Ok(())
+}
+
+/// The scenarios that were asked for: `NAME`, or all of `NAME-...`; without a name all.
+fn chosen(all: &[String], asked: &[String]) -> Result<Vec<String>> {
+    if asked.is_empty() {
+        return Ok(all.to_vec());
+    }
+    let mut names = Vec::new();
+    for name in asked {
+        let group = format!("{name}-");
+        let before = names.len();
+        names.extend(
+            all.iter()
+                .filter(|one| *one == name || one.starts_with(&group))
+                .cloned(),
+        );
+        if names.len() == before {
+            bail!("no scenario '{name}'; there are: {}", all.join(" "));
+        }
+    }
+    Ok(names)
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +112,17 @@ impl Scenario {
 
 #[cfg(test)]
 mod tests {
-    use super::Scenario;
+    use super::{Scenario, chosen};
+
+    #[test]
+    fn a_name_stands_for_its_group() {
+        let all = ["big", "log-cost", "log-rate"].map(str::to_owned);
+        let asked = |name: &str| chosen(&all, &[name.to_owned()]);
+        assert_eq!(asked("log").expect("a group"), ["log-cost", "log-rate"]);
+        assert_eq!(asked("log-rate").expect("a name"), ["log-rate"]);
+        assert!(asked("lo").is_err());
+        assert_eq!(chosen(&all, &[]).expect("all"), all);
+    }
 
     #[test]
     fn scenarios_parse() {
