@@ -23,7 +23,7 @@ pub struct Server {
 
 /// A port that no other test uses: below those that the system hands out by itself, apart for each process
 /// and each server in it.
-fn own_port() -> u16 {
+pub fn own_port() -> u16 {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed) % 100;
     20_000 + (std::process::id() % 120) as u16 * 100 + number as u16
