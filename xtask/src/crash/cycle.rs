@@ -5,7 +5,7 @@
 //! a snapshot or rewrite began; sometimes SIGTERM, after which nothing at all may be missing.
 
 use super::client::{self, Sent, now_ms};
-use super::load::{self, Load, order_log, prefix};
+use super::load::{Load, database, order_log, prefix};
 use super::model::Model;
 use super::random::Random;
 use super::verdict::{self, Allowance, Case, Survivors};
@@ -131,7 +131,7 @@ impl Run<'_> {
     }
 
     fn one_cycle(&mut self, cycle: u64, before: Option<Evidence>) -> Result<Evidence> {
-        if before.is_some() && self.random.once_in(3) {
+        if before.is_some() && self.random.once_in(2) {
             self.kill_starts()?;
         }
         let victim = self.start()?;
@@ -184,8 +184,10 @@ impl Run<'_> {
         };
         let seed = self.random.next();
         let mut connections = Vec::new();
-        for _ in 0..CLIENTS {
-            connections.push(victim.connect()?);
+        for client in 0..CLIENTS {
+            let mut connection = victim.connect()?;
+            connection.ask(&format!("SELECT {}", database(client)))?;
+            connections.push(connection);
         }
         let (mut control, mut watching) = (victim.connect()?, victim.connect()?);
         std::thread::scope(|scope| {
@@ -250,9 +252,11 @@ impl Run<'_> {
         check_ballast(&mut connection, self.options.ballast_keys)?;
         let mut seen = Vec::new();
         for client in 0..CLIENTS {
+            connection.ask(&format!("SELECT {}", database(client)))?;
             let model = observed::read(&mut connection, &prefix(client))?;
             seen.push((model, now_ms()));
         }
+        connection.ask("SELECT 0")?;
         let bases = std::mem::take(&mut self.bases);
         let cases: Vec<Case> = evidence
             .histories
@@ -382,17 +386,23 @@ fn watch(connection: &mut Connection, cycle: u64) -> Result<i64> {
     let counter = order_log(cycle).replace("log", "count");
     let mut largest = 0;
     for round in 0_usize.. {
-        let client = load::prefix(round % CLIENTS);
-        let marks = words(&format!("MGET {client}mark:a {client}mark:b"));
-        let Ok(replies) = connection.ask_all(&[marks, words(&format!("GET {counter}"))]) else {
+        let client = round % CLIENTS;
+        let (own, prefix) = (database(client), prefix(client));
+        let lines = [
+            format!("SELECT {own}"),
+            format!("MGET {prefix}mark:a {prefix}mark:b"),
+            "SELECT 0".to_owned(),
+            format!("GET {counter}"),
+        ];
+        let Ok(replies) = connection.ask_all(&lines.map(|line| words(&line))) else {
             break;
         };
-        if let [a, b] = replies[0].items()
+        if let [a, b] = replies[1].items()
             && a != b
         {
             bail!("half of a group seen from outside: marks {a:?} and {b:?}");
         }
-        largest = largest.max(replies[1].number().unwrap_or(0));
+        largest = largest.max(replies[3].number().unwrap_or(0));
         std::thread::sleep(Duration::from_micros(200));
     }
     Ok(largest)

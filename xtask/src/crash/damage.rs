@@ -175,12 +175,12 @@ fn await_snapshots(victim: &Victim) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(30);
     while Instant::now() < end {
         let text = connection.ask("INFO persistence")?.text();
-        let idle = [
-            "rdb_bgsave_in_progress:0",
-            "aof_rewrite_in_progress:0",
-            "aof_rewrite_scheduled:0",
+        let busy = [
+            "rdb_bgsave_in_progress:1",
+            "aof_rewrite_in_progress:1",
+            "aof_rewrite_scheduled:1",
         ];
-        if idle.iter().all(|field| text.contains(field)) {
+        if !busy.iter().any(|field| text.contains(field)) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(5));

@@ -31,6 +31,7 @@ pub struct Load {
     random: Random,
     prefix: String,
     client: usize,
+    database: usize,
     serial: u64,
     /// Key that lists the groups of this cycle in their order.
     order_log: String,
@@ -43,6 +44,7 @@ impl Load {
             random: Random::new(seed ^ (client as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03)),
             prefix: prefix(client),
             client,
+            database: database(client),
             serial: 0,
             order_log: order_log(cycle),
             now_ms,
@@ -76,6 +78,7 @@ impl Load {
         if self.random.once_in(8) {
             return self.group();
         }
+        let is_alone = self.database != 0;
         let line = match self.random.below(11) {
             0 => self.string(),
             1 => self.short_lived(),
@@ -87,6 +90,7 @@ impl Load {
             7 => self.stream(),
             8 => self.bitmap(),
             9 => self.sketch(),
+            _ if is_alone && self.random.once_in(40) => crate::resp::words("FLUSHDB"),
             _ => self.several_keys(),
         };
         Step {
@@ -103,12 +107,16 @@ impl Load {
             self.random.below(100),
         );
         let (prefix, serial, client) = (&self.prefix, self.serial, self.client);
+        let (log, database) = (&self.order_log, self.database);
+        let counter = log.replace("log", "count");
         let lines = [
             format!("DECRBY {prefix}account:{from} {amount}"),
             format!("SET {prefix}mark:a {serial}"),
-            format!("RPUSH {} {client}:{serial}", self.order_log),
+            "SELECT 0".to_owned(),
+            format!("RPUSH {log} {client}:{serial}"),
+            format!("INCRBY {counter} 1"),
+            format!("SELECT {database}"),
             format!("INCRBY {prefix}account:{to} {amount}"),
-            format!("INCRBY {} 1", self.order_log.replace("log", "count")),
             format!("SET {prefix}mark:b {serial}"),
         ];
         Step {
@@ -316,6 +324,16 @@ pub fn prefix(client: usize) -> String {
     format!("c{client}:")
 }
 
+/// The database that a client works in. Those with one of their own flush it now and then.
+pub fn database(client: usize) -> usize {
+    if client % 2 == 0 { 0 } else { client }
+}
+
+/// Whether a request changes keys that it does not name.
+pub fn is_flush(request: &Words) -> bool {
+    request[0] == b"FLUSHDB"
+}
+
 /// The shared list of a cycle's groups. The shared counter's name differs in one word.
 pub fn order_log(cycle: u64) -> String {
     format!("order:log:{cycle}")
@@ -336,6 +354,9 @@ pub fn keys_of<'r>(request: &'r Words, prefix: &'r str) -> impl Iterator<Item = 
 }
 
 fn shares_key(a: &Step, b: &Step, prefix: &str) -> bool {
+    if [a, b].iter().any(|step| step.requests.iter().any(is_flush)) {
+        return true;
+    }
     let theirs: Vec<&Vec<u8>> = b
         .requests
         .iter()

@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 /// All keys whose names begin with `prefix`. Keys that expire meanwhile are left out.
 pub fn read(connection: &mut Connection, prefix: &str) -> Result<Model> {
     let listed = connection.ask(&format!("KEYS {prefix}*"))?;
+    if !matches!(listed, Reply::Array(_)) {
+        bail!("KEYS answered {listed:?}");
+    }
     let names: Vec<Vec<u8>> = listed
         .items()
         .iter()

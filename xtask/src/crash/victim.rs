@@ -1,7 +1,7 @@
 //! The server that is killed: started on a folder that stays, watched while it starts, ended by the signal of choice.
 
 use crate::process;
-use crate::resp::Connection;
+use crate::resp::{Connection, Reply};
 use anyhow::{Context, Result, bail};
 use std::fs::OpenOptions;
 use std::os::unix::process::ExitStatusExt;
@@ -91,7 +91,7 @@ impl Recipe {
 }
 
 impl Victim {
-    /// Waits until the server answers PING with PONG: while it loads, it answers something else.
+    /// Waits until the server answers a question about data: while it loads, it refuses.
     pub fn await_ready(&mut self, limit: Duration) -> Result<Start> {
         loop {
             if self.answers() {
@@ -108,8 +108,9 @@ impl Victim {
     }
 
     fn answers(&self) -> bool {
-        let asked = Connection::open(self.port, Duration::from_secs(2)).and_then(|mut one| one.ask("PING"));
-        asked.is_ok_and(|reply| reply.text() == "PONG")
+        let asked =
+            Connection::open(self.port, Duration::from_secs(2)).and_then(|mut one| one.ask("EXISTS ready"));
+        matches!(asked, Ok(Reply::Int(_)))
     }
 
     pub fn connect(&self) -> Result<Connection> {

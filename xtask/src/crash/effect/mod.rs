@@ -44,6 +44,11 @@ pub fn apply(model: &mut Model, request: &[Vec<u8>], outcome: &Outcome, timing: 
     }
     let name = std::str::from_utf8(name).map_err(|_| "name of a command".to_owned())?;
     match name {
+        "SELECT" => Ok(Some(ok())),
+        "FLUSHDB" => {
+            model.clear();
+            Ok(Some(ok()))
+        }
         "DEL" | "UNLINK" | "RENAME" | "COPY" | "PEXPIRE" | "PEXPIREAT" | "PERSIST" => {
             keys::apply(model, name, rest, outcome, timing)
         }
