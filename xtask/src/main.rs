@@ -44,7 +44,7 @@ usage: cargo xtask TASK [OPTIONS]
                   --cycles N (100)    --seed N    --fsync always|everysec (default: both)    --server CMD
                   --sabotage BYTES    cut the log after each kill: the run must fail      -- ARGS   for the server
   crash damage  the server started on damaged files: the right data or a refusal that names the file
-                  --samples N (400)   --every (each byte of each file)   --seed N   --server CMD   -- ARGS
+                  --samples N (400)   --every N (each Nth byte of each file)   --seed N   --server CMD   -- ARGS
   gen           the pages of docs/ that follow from the source: commands, settings, compatibility
                   --check         change nothing, fail on a stale page
   tidy          house rules: dependency order, file heads, file length, leftovers, orphan files

@@ -25,7 +25,8 @@ const WORKERS: u16 = 2;
 const FIRST_PORT: u16 = 24_000;
 /// A start must be decided within this.
 const DECISION_LIMIT: Duration = Duration::from_secs(5);
-const STEPS_PER_PHASE: usize = 500;
+/// Steps before the rewrite, before the snapshot, and after: the last are several segments.
+const PHASE_STEPS: [usize; 3] = [300, 300, 1500];
 const SECTOR_BYTES: u64 = 512;
 const SHOWN_FAILURES: usize = 10;
 /// Settings that make several files of little data, where the server has them.
@@ -39,9 +40,17 @@ const SETTINGS: &[(&str, &str)] = &[
 pub struct Options {
     pub command: String,
     pub seed: u64,
-    /// How many; `u64::MAX`: every byte of every file, flipped and cut at.
-    pub samples: u64,
+    pub samples: Samples,
     pub extra: Vec<String>,
+}
+
+/// Which damage is tried.
+#[derive(Clone, Copy, Debug)]
+pub enum Samples {
+    /// So many, by chance.
+    Random(u64),
+    /// Each file flipped, and cut, at every Nth byte.
+    Every(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,13 +146,13 @@ fn build(mut recipe: Recipe, folder: &RunFolder, seed: u64) -> Result<(Recipe, B
     let (victim, _) = recipe.start(free_port(FIRST_PORT)?, &log, Duration::from_secs(30))?;
     let mut connection = victim.connect()?;
     let mut load = Load::new(0, seed, 0, now_ms);
-    let mut history = client::run(&mut connection, &mut load, |steps| steps >= STEPS_PER_PHASE)?;
-    for request in ["BGREWRITEAOF", "BGSAVE"] {
+    let mut history = Vec::new();
+    for (steps_wanted, request) in PHASE_STEPS.into_iter().zip(["BGREWRITEAOF", "BGSAVE", "PING"]) {
+        history.extend(client::run(&mut connection, &mut load, |steps| {
+            steps >= steps_wanted
+        })?);
         connection.ask(request)?;
         await_snapshots(&victim)?;
-        history.extend(client::run(&mut connection, &mut load, |steps| {
-            steps >= STEPS_PER_PHASE
-        })?);
     }
     if history.iter().any(|sent| sent.answer.is_none()) {
         bail!(
@@ -188,7 +197,7 @@ fn await_snapshots(victim: &Victim) -> Result<()> {
     bail!("a snapshot takes more than 30 s")
 }
 
-fn plan(built: &Built, samples: u64, random: &mut Random) -> Result<Vec<Damage>> {
+fn plan(built: &Built, samples: Samples, random: &mut Random) -> Result<Vec<Damage>> {
     let mut files = Vec::new();
     for file in files_below(&built.folder)? {
         let length = built.folder.join(&file).metadata()?.len();
@@ -196,33 +205,27 @@ fn plan(built: &Built, samples: u64, random: &mut Random) -> Result<Vec<Damage>>
     }
     files.retain(|(_, length)| *length > 0);
     let mut damages = Vec::new();
-    if samples == u64::MAX {
-        for (file, length) in &files {
-            let mut add = |kind| {
-                damages.push(Damage {
-                    file: file.clone(),
-                    kind,
-                })
-            };
-            add(Kind::Removed);
-            for offset in 0..*length {
-                add(Kind::Flip {
-                    offset,
-                    mask: 1 << random.below(8),
-                });
-                add(Kind::Cut { length: offset });
+    let mut add = |file: &PathBuf, kind| {
+        let file = file.clone();
+        damages.push(Damage { file, kind });
+    };
+    match samples {
+        // Every file has its turn, however small it is.
+        Samples::Random(count) => {
+            for (_, (file, length)) in (0..count).zip(files.iter().cycle()) {
+                add(file, kind(*length, random));
             }
         }
-        return Ok(damages);
-    }
-    for number in 0..samples as usize {
-        // Every file has its turn, however small it is.
-        let (file, length) = &files[number % files.len()];
-        let kind = kind(*length, random);
-        damages.push(Damage {
-            file: file.clone(),
-            kind,
-        });
+        Samples::Every(stride) => {
+            for (file, length) in &files {
+                add(file, Kind::Removed);
+                for offset in (0..*length).step_by(stride.max(1)) {
+                    let mask = 1 << random.below(8);
+                    add(file, Kind::Flip { offset, mask });
+                    add(file, Kind::Cut { length: offset });
+                }
+            }
+        }
     }
     Ok(damages)
 }

@@ -326,7 +326,7 @@ pub fn prefix(client: usize) -> String {
 
 /// The database that a client works in. Those with one of their own flush it now and then.
 pub fn database(client: usize) -> usize {
-    if client % 2 == 0 { 0 } else { client }
+    if client.is_multiple_of(2) { 0 } else { client }
 }
 
 /// Whether a request changes keys that it does not name.

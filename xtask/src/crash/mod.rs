@@ -19,7 +19,8 @@ mod victim;
 
 use crate::arguments::Arguments;
 use crate::server;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use damage::Samples;
 use std::path::{Path, PathBuf};
 
 const SHORT_CYCLES: u64 = 5;
@@ -49,14 +50,17 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
         arguments.number("--samples", 400)?,
     );
     let sabotage_bytes = arguments.number("--sabotage", 0)?;
-    let every = arguments.switch("--every");
+    let every = arguments.option("--every")?;
     let plain = arguments.plain();
     arguments.finish()?;
     let command = server::command(given)?;
     match plain.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => {}
         ["damage"] => {
-            let samples = if every { u64::MAX } else { samples };
+            let samples = match every {
+                Some(stride) => Samples::Every(stride.parse().context("--every: not a number")?),
+                None => Samples::Random(samples),
+            };
             return damage::run(&damage::Options {
                 command,
                 seed,
@@ -95,7 +99,7 @@ pub fn run_short() -> Result<(usize, usize)> {
     let damaged = damage::Options {
         command: options.command.clone(),
         seed: options.seed,
-        samples: SHORT_SAMPLES,
+        samples: Samples::Random(SHORT_SAMPLES),
         extra: Vec::new(),
     };
     let results = [
