@@ -5,7 +5,7 @@
 //! the summary stays the last line.
 
 use crate::arguments::Arguments;
-use crate::{clients, conformance, generated, packages, process, tidy};
+use crate::{clients, conformance, crash, generated, packages, process, tidy};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -24,6 +24,7 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     sum.part("clients", || {
         clients::run_all().map(|counts| (counts.passed, counts.failed))
     });
+    sum.part("crashes and damaged files", crash::run_short);
     sum.part("conformance", || {
         conformance::run_all().map(|counts| (counts.passed, counts.failed))
     });
