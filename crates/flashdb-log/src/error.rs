@@ -1,7 +1,7 @@
 //! What can go wrong with the log's files, always with the place: the world fails (`Io`), or the files are not what was
 //! written (`Damage`), not all there (`Gap`), or those of another data folder (`ForeignHistory`).
 
-use crate::Lsn;
+use crate::{Lsn, segment};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -86,12 +86,18 @@ impl fmt::Display for LogError {
                 source,
             } => write!(f, "cannot {attempt} {}: {source}", path.display()),
             LogError::Damage(damage) => damage.fmt(f),
-            LogError::Gap { wanted, found, path } => write!(
-                f,
-                "the log has a gap: LSN {wanted} to {} are missing before {}",
-                found - 1,
-                path.display()
-            ),
+            LogError::Gap { wanted, found, path } => {
+                let missing = found - 1;
+                write!(
+                    f,
+                    "the log has a gap: LSN {wanted} to {missing} are missing before {}",
+                    path.display()
+                )?;
+                match segment::name_before(path) {
+                    Some(name) => write!(f, "; the segment before it would be {name}"),
+                    None => Ok(()),
+                }
+            }
             LogError::ForeignHistory { path } => {
                 write!(f, "{} belongs to another data folder's log", path.display())
             }

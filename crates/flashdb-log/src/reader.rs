@@ -410,12 +410,18 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
                 .before
                 .clone()
                 .unwrap_or_else(|| (source.path.clone(), segment::HEADER_LEN as u64));
-            let reason = format!(
+            let mut reason = format!(
                 "LSN {} to {} are missing before {}",
                 self.expected,
                 start.first - 1,
                 source.path.display()
             );
+            if let Some(name) = segment::name_before(&source.path)
+                && !path.to_string_lossy().contains(name.as_str())
+            {
+                // The log goes on in a file whose number does not follow: one between them was lost as a whole.
+                reason.push_str(&format!("; {name} is not there"));
+            }
             self.damage_at(path, offset, reason)?;
             self.end.skipped.frames += start.first - self.expected;
             self.expected = start.first;

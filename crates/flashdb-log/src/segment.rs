@@ -216,6 +216,13 @@ pub fn id_of_name(name: &str, suffix: &str) -> Option<u64> {
     (format!("{id:08}") == digits).then_some(id)
 }
 
+/// Name of the segment before the one at `path`, archived or not; `None` for the first one of all.
+pub fn name_before(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let id = id_of_name(name, SUFFIX).or_else(|| id_of_name(name, ARCHIVED_SUFFIX))?;
+    (id > 1).then(|| format!("{PREFIX}{:08}{SUFFIX}", id - 1))
+}
+
 /// Ids of the segments in a folder, in order. A folder that does not exist has none.
 ///
 /// # Errors
@@ -335,6 +342,10 @@ mod tests {
             Path::new("/d/wal/archive/flashdb-123456789.wal.zst")
         );
         assert_eq!(id_of_name("flashdb-00000012.wal", SUFFIX), Some(12));
+        let before = Some("flashdb-00000011.wal".to_owned());
+        assert_eq!(name_before(&path(dir, 12)), before);
+        assert_eq!(name_before(&archived_path(dir, 12)), before);
+        assert_eq!(name_before(&path(dir, 1)), None);
         assert_eq!(id_of_name("flashdb-123456789.wal", SUFFIX), Some(123_456_789));
         for name in [
             "flashdb-12.wal",

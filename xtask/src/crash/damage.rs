@@ -355,13 +355,21 @@ fn refusal(damage: &Damage, status: std::process::ExitStatus, log: &Path) -> Res
         None => "ended by a signal",
         Some(0) => "ended with exit code 0",
         Some(_) if text.contains("panicked") => "panicked",
-        Some(_) if !text.contains(&name) => "refused without naming the file",
+        Some(_) if !names_file(damage, &name, &text) => "refused without naming the file",
         Some(_) => {
             let names_place = ["offset", "byte"].iter().any(|word| text.contains(word));
             return Ok(Outcome::Refused { names_place });
         }
     };
     bail!("{problem}: {}", tail(log, 4))
+}
+
+/// Whether a refusal says which file it is about. Of one that is gone nobody needs to know the name: then the file must be
+/// named that cannot be used without it.
+fn names_file(damage: &Damage, name: &str, text: &str) -> bool {
+    let names_neighbour =
+        || text.contains("missing") && [".wal", ".fsnap"].iter().any(|end| text.contains(end));
+    text.contains(name) || matches!(damage.kind, Kind::Removed) && names_neighbour()
 }
 
 /// What the server holds, judged.
