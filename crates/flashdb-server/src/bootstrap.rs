@@ -68,6 +68,7 @@ impl std::error::Error for StartError {}
 pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     let config = Arc::new(config);
     let settings = config.settings();
+    crate::process::ignore_file_size_signal();
     prepare_folder(&settings).map_err(|error| StartError::Folder(settings.dir.clone(), error))?;
     if settings.disable_thp {
         crate::process::disable_huge_pages();

@@ -33,6 +33,15 @@ pub fn disable_huge_pages() {
     }
 }
 
+/// Has a write beyond the limit of file sizes (`ulimit -f`) fail with an error, which the log knows how to get out of like
+/// out of any other failing disk; by default the system ends the process with SIGXFSZ, whatever was acknowledged.
+pub fn ignore_file_size_signal() {
+    // SAFETY: no handler is installed that could run at a bad time; the signal is ignored.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// CPU time used so far.
 pub fn cpu_time(who: Who) -> CpuTime {
     #[cfg(target_os = "linux")]
