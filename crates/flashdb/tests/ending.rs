@@ -1,11 +1,15 @@
-//! Orderly ends: with save points the data is written to the RDB file and found again at the next
-//! start, whether the end came by a signal or by SHUTDOWN; without them, or with NOSAVE, it is not.
+//! Ends of the server, and what the next start finds. With the log, which is on by default, everything, however the end came.
+//! Without it what was saved: by save points at an orderly end, or on request; with NOSAVE, or without save points, nothing.
+//! An RDB file counts only in a folder without data of FlashDB's own, as when a server takes over from Redis.
 
 mod support;
 
 use std::path::PathBuf;
 use std::process::Command;
 use support::{Server, Value};
+
+const NO_LOG: [&str; 2] = ["--appendonly", "no"];
+const POINTS: [&str; 3] = ["--save", "3600", "1"];
 
 struct Folder(PathBuf);
 
@@ -36,7 +40,11 @@ fn survives(name: &str, args: &[&str], end: impl Fn(&Server)) -> bool {
     end(&server);
     server.await_end();
     let next = folder.start(args);
-    next.connect().ask("EXISTS k") == Value::Int(1)
+    has_key(&next)
+}
+
+fn has_key(server: &Server) -> bool {
+    server.connect().ask("EXISTS k") == Value::Int(1)
 }
 
 fn signal(server: &Server, name: &str) {
@@ -47,26 +55,79 @@ fn signal(server: &Server, name: &str) {
     assert!(done.expect("a shell runs").success());
 }
 
-#[test]
-fn an_orderly_end_keeps_the_data() {
-    let points = ["--save", "3600", "1"];
-    assert!(survives("term", &points, |server| signal(server, "-TERM")));
-    assert!(survives("int", &points, |server| signal(server, "-INT")));
-    assert!(survives("shutdown", &points, |server| server
-        .connect()
-        .request(&["SHUTDOWN"])));
-    assert!(survives("save", &[], |server| server
-        .connect()
-        .request(&["SHUTDOWN", "SAVE"])));
+fn shutdown(server: &Server, how: &[&str]) {
+    server.connect().request(&[&["SHUTDOWN"], how].concat());
 }
 
 #[test]
-fn nothing_is_written_where_nothing_is_asked_for() {
-    assert!(!survives("no-points", &[], |server| signal(server, "-TERM")));
-    let points = ["--save", "3600", "1"];
-    assert!(!survives("nosave", &points, |server| server
-        .connect()
-        .request(&["SHUTDOWN", "NOSAVE"])));
-    let quiet = ["--save", "3600", "1", "--shutdown-on-sigterm", "nosave"];
+fn the_log_keeps_the_data_whatever_the_end() {
+    assert!(survives("log-term", &[], |server| signal(server, "-TERM")));
+    assert!(survives("log-int", &[], |server| signal(server, "-INT")));
+    assert!(survives("log-shutdown", &[], |server| shutdown(server, &[])));
+    assert!(survives("log-save", &[], |server| shutdown(server, &["SAVE"])));
+    assert!(survives("log-nosave", &[], |server| shutdown(
+        server,
+        &["NOSAVE"]
+    )));
+    let always = ["--appendfsync", "always"];
+    assert!(survives("log-kill", &always, |server| signal(server, "-KILL")));
+}
+
+#[test]
+fn an_orderly_end_saves_without_the_log() {
+    let points = [&NO_LOG[..], &POINTS].concat();
+    assert!(survives("term", &points, |server| signal(server, "-TERM")));
+    assert!(survives("int", &points, |server| signal(server, "-INT")));
+    assert!(survives("shutdown", &points, |server| shutdown(server, &[])));
+    assert!(survives("save", &NO_LOG, |server| shutdown(server, &["SAVE"])));
+}
+
+#[test]
+fn nothing_is_kept_where_nothing_is_asked_for() {
+    assert!(!survives("no-points", &NO_LOG, |server| signal(server, "-TERM")));
+    let points = [&NO_LOG[..], &POINTS].concat();
+    assert!(!survives("nosave", &points, |server| shutdown(
+        server,
+        &["NOSAVE"]
+    )));
+    let quiet = [&points[..], &["--shutdown-on-sigterm", "nosave"]].concat();
     assert!(!survives("quiet", &quiet, |server| signal(server, "-TERM")));
+}
+
+#[test]
+fn an_rdb_file_is_imported_once() {
+    for (name, args) in [("import-log", &[][..]), ("import-no-log", &NO_LOG)] {
+        let folder = Folder::new(name);
+        // One string in database 0; a checksum of zero stands for none.
+        let content = b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+        std::fs::write(folder.0.join("dump.rdb"), content).expect("a file");
+        let mut server = folder.start(args);
+        assert_eq!(server.connect().ask("GET k").text(), "v", "{name}");
+        // The import lasts without any further word, and a later change counts more than the file.
+        signal(&server, "-KILL");
+        server.await_end();
+        std::fs::rename(folder.0.join("dump.rdb"), folder.0.join("other.rdb")).expect("renamed");
+        let mut server = folder.start(args);
+        assert!(has_key(&server), "{name}");
+        assert_eq!(server.connect().ask("DEL k"), Value::Int(1));
+        shutdown(&server, &["SAVE"]);
+        server.await_end();
+        std::fs::rename(folder.0.join("other.rdb"), folder.0.join("dump.rdb")).expect("renamed");
+        assert!(!has_key(&folder.start(args)), "{name}");
+    }
+}
+
+#[test]
+fn a_damaged_rdb_file_is_refused() {
+    let folder = Folder::new("import-damaged");
+    std::fs::write(folder.0.join("dump.rdb"), b"REDIS0009\xfe\x00\x00\x01k\x41v").expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+        .args(["--port", "0", "--dir"])
+        .arg(&folder.0)
+        .output()
+        .expect("the server runs");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(!output.status.success() && text.contains("dump.rdb"), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
 }

@@ -84,8 +84,9 @@ impl Server {
         let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
             return false;
         };
-        // Any reply will do: a server with a password asks for it.
-        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut [0]).is_ok()
+        // Any reply will do, as a server with a password asks for it, but that it still loads its data.
+        let mut reply = [0; 5];
+        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut reply).is_ok() && &reply != b"-LOAD"
     }
 
     /// A fresh connection.
