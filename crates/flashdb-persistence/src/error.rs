@@ -40,6 +40,8 @@ pub enum PersistenceError {
     },
     /// The point in time that was asked for cannot be reached.
     NoSuchPoint(String),
+    /// What was asked for cannot be done with this snapshot; why.
+    Refused(String),
     /// A snapshot is being taken already.
     Busy,
     /// The server is ending.
@@ -57,7 +59,8 @@ impl fmt::Display for PersistenceError {
             ),
             PersistenceError::Foreign(what)
             | PersistenceError::Gap(what)
-            | PersistenceError::NoSuchPoint(what) => f.write_str(what),
+            | PersistenceError::NoSuchPoint(what)
+            | PersistenceError::Refused(what) => f.write_str(what),
             PersistenceError::Log(error) => error.fmt(f),
             PersistenceError::Snapshot(error) => error.fmt(f),
             PersistenceError::Entry { path, reason } => {

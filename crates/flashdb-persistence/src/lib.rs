@@ -9,6 +9,7 @@ mod folder;
 pub mod load;
 pub mod recover;
 pub mod replay;
+pub mod uploads;
 
 pub use error::PersistenceError;
 pub use folder::{DataFolder, LOCK_NAME};

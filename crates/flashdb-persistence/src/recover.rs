@@ -172,8 +172,8 @@ fn is_too_new(chain: &Chain, to: Option<Point>) -> bool {
     }
 }
 
-/// Takes back what a load has put into the keyspace before it failed.
-fn empty(space: &Keyspace) {
+/// Empties all databases, telling watchers and nobody else. The caller is not inside the gate.
+pub fn empty(space: &Keyspace) {
     let _closed = space.gate().close();
     let policy = flashdb_store::Policy {
         touch: false,

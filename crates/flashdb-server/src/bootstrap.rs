@@ -393,7 +393,8 @@ fn end_durability(server: &Arc<Server>, checkpoints: Option<JoinHandle<()>>) {
     server.aborting_saves.store(false, Ordering::Release);
     let log = server.space.log();
     let logged = log.is_enabled() && !log.has_failed() && !durability.is_enabling();
-    if server.saves_at_end.load(Ordering::Acquire) && !logged {
+    // What was loaded in part must not become the newest snapshot.
+    if server.saves_at_end.load(Ordering::Acquire) && !logged && !server.is_loading() {
         let settings = server.settings();
         let taken = checkpoints::take_now(
             server,

@@ -396,6 +396,9 @@ fn gates(
     if writes && log.has_failed() {
         return Err(LOG_FAILED);
     }
+    if writes && cannot_save(turn) {
+        return Err(SAVE_FAILED);
+    }
     if turn.server.pause.until_ms(turn.data.now_ms).is_some() && is_held_back(turn, client, flags) {
         return Ok(Gate::Pause);
     }
@@ -417,6 +420,19 @@ const LOADING: ErrorReply = ErrorReply::fixed("LOADING Redis is loading the data
 const LOG_FAILED: ErrorReply = ErrorReply::fixed(
     "MISCONF Errors writing to the log: writes are refused until it works again. See the server's log.",
 );
+
+/// Redis's own words, which clients look for.
+const SAVE_FAILED: ErrorReply = ErrorReply::fixed(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
+);
+
+/// Whether the last snapshot failed where the operator relies on them.
+#[inline]
+fn cannot_save(turn: &Turn<'_, '_>) -> bool {
+    turn.server.save_failed.load(Ordering::Relaxed)
+        && turn.settings.stop_writes_on_bgsave_error
+        && !turn.settings.save.is_empty()
+}
 
 /// Whether the data has outgrown `maxmemory` and no key can be evicted.
 #[inline]

@@ -5,6 +5,7 @@
 //! is no tap and nothing is encoded.
 
 use crate::client::ClientInfo;
+use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_log::record::REMOVAL;
 use flashdb_log::{Frame, FrameError, FrameTap, Kind, Lsn, Record, effects};
@@ -51,6 +52,19 @@ impl Feed {
         drop(state);
         if count == 0 {
             server.space.log().set_tap(None);
+        }
+    }
+
+    /// Drops all followers: the data becomes another that no effects lead to. They come again and get all of it.
+    pub fn drop_followers(&self, server: &Server) {
+        let mut state = self.state.lock();
+        let followers = std::mem::take(&mut state.followers);
+        self.followers_count.store(0, Ordering::Release);
+        drop(state);
+        server.space.log().set_tap(None);
+        for follower in followers {
+            let client = follower.id;
+            server.post(follower.loop_id, Message::Kill { client });
         }
     }
 

@@ -20,6 +20,19 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// The state of this snapshot, with what it builds on.
+    ///
+    /// # Errors
+    /// When a file that it builds on is missing or does not fit.
+    pub fn of(catalog: &Catalog, info: &SnapshotInfo) -> Result<Chain, Rejection> {
+        chain_of(catalog, info, None)
+    }
+
+    /// A full snapshot by itself, wherever it lies; `None` if it is not full.
+    pub fn of_full(info: SnapshotInfo) -> Option<Chain> {
+        info.meta.is_full().then(|| Chain { files: vec![info] })
+    }
+
     /// The files, newest first; never empty.
     pub fn files(&self) -> &[SnapshotInfo] {
         &self.files

@@ -19,6 +19,7 @@ pub mod pubsub;
 pub mod replication;
 pub mod scripting;
 pub mod slowlog_commands;
+pub mod snapshots;
 pub mod transaction;
 pub mod users;
 
@@ -45,6 +46,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         replication::COMMANDS,
         scripting::COMMANDS,
         slowlog_commands::COMMANDS,
+        snapshots::COMMANDS,
         transaction::COMMANDS,
         users::COMMANDS,
     ]

@@ -29,6 +29,9 @@ const HEAL_RETRY_MS: i64 = 1000;
 /// Level of zstd: within reach of the speed of the disk.
 const ZSTD_LEVEL: i8 = 1;
 
+/// Something else that is done between two checkpoints, because nobody may write a snapshot meanwhile.
+pub type Task = Box<dyn FnOnce(&Arc<Server>, &Durability) + Send>;
+
 /// Told how a checkpoint ended.
 pub type Told = Box<dyn FnOnce(Result<&SnapshotInfo, &PersistenceError>) + Send>;
 
@@ -52,6 +55,8 @@ pub struct Wish {
     reason: Reason,
     label: String,
     kept: bool,
+    /// Not on top of another one.
+    full: bool,
     told: Option<Told>,
 }
 
@@ -62,6 +67,7 @@ impl Wish {
             reason,
             label: String::new(),
             kept: false,
+            full: false,
             told,
         }
     }
@@ -73,6 +79,11 @@ impl Wish {
             kept,
             ..Wish::new(Reason::Save, None)
         }
+    }
+
+    /// The same, which can be loaded without others.
+    pub fn full(self) -> Wish {
+        Wish { full: true, ..self }
     }
 
     /// The same, telling `told`.
@@ -135,6 +146,7 @@ struct State {
     wishes: VecDeque<Wish>,
     /// Why one is being taken, from the moment on at which its wish leaves the queue.
     taking: Option<Reason>,
+    tasks: VecDeque<Task>,
     running: Option<Running>,
     figures: Figures,
     stopping: bool,
@@ -160,6 +172,17 @@ impl Checkpoints {
     pub fn wish(&self, wish: Wish) {
         self.state.lock().wishes.push_back(wish);
         self.changed.notify_all();
+    }
+
+    /// Has `task` done as soon as the one before is.
+    pub fn order(&self, task: Task) {
+        self.state.lock().tasks.push_back(task);
+        self.changed.notify_all();
+    }
+
+    /// The next one builds on none before it.
+    pub(super) fn forget_base(&self) {
+        self.state.lock().base = None;
     }
 
     /// What is being taken.
@@ -217,8 +240,13 @@ impl Checkpoints {
 
     fn next(&self) -> Next {
         let mut state = self.state.lock();
-        if state.wishes.is_empty() && !state.stopping {
+        if state.wishes.is_empty() && state.tasks.is_empty() && !state.stopping {
             self.changed.wait_for(&mut state, TICK);
+        }
+        if !state.stopping
+            && let Some(task) = state.tasks.pop_front()
+        {
+            return Next::Do(task);
         }
         match state.wishes.pop_front() {
             Some(wish) => {
@@ -232,6 +260,7 @@ impl Checkpoints {
 }
 
 enum Next {
+    Do(Task),
     Take(Wish),
     LookAround,
     End,
@@ -242,6 +271,10 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
     loop {
         let wish = match durability.checkpoints.next() {
             Next::End => return,
+            Next::Do(task) => {
+                task(server, durability);
+                None
+            }
             Next::Take(wish) => Some(wish),
             Next::LookAround => due(server, durability),
         };
@@ -433,7 +466,10 @@ fn take(
 fn options(durability: &Durability, settings: &Settings, wish: &Wish) -> CheckpointOptions {
     let state = durability.checkpoints.state.lock();
     let since = state.base.filter(|(_, _, chained)| {
-        settings.snapshot_incremental && *chained < settings.snapshot_chain_max && wish.reason == Reason::Save
+        settings.snapshot_incremental
+            && *chained < settings.snapshot_chain_max
+            && wish.reason == Reason::Save
+            && !wish.full
     });
     CheckpointOptions {
         label: wish.label.clone(),

@@ -6,6 +6,7 @@
 
 pub mod checkpoints;
 mod listener;
+pub mod restore;
 mod startup;
 
 pub use checkpoints::{Checkpoints, Wish};
@@ -139,6 +140,18 @@ impl Durability {
         self.enabled_after.store(last, Ordering::Relaxed);
         self.enabling.store(true, Ordering::Release);
         self.apply_settings(server, settings);
+    }
+
+    /// Ends the log before the data becomes another, which the log does not lead to: everything appended is durable, and what
+    /// follows leaves a gap. The gate is open, and no client writes.
+    fn end_log(&self, server: &Server) -> Result<(), LogError> {
+        let log = server.space.log();
+        let closed = server.space.gate().close();
+        log.enable(false);
+        drop(closed);
+        let ended = self.stop_writer();
+        log.leave_gap();
+        ended
     }
 
     /// Switches the log off. What was logged stays; what follows is not in it, so the next frame leaves a gap, and no start

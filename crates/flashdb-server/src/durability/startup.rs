@@ -9,8 +9,10 @@ use flashdb_config::Settings;
 use flashdb_log::{LogError, Lsn};
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::recover::{Point, RecoverOptions, Recovered};
+use flashdb_persistence::uploads::Uploads;
 use flashdb_store::{Access, Policy, Usage};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -62,11 +64,8 @@ pub fn recover(
     let began_ms = clock::unix_ms() as i64;
     durability.load_began_ms.store(began_ms, Ordering::Relaxed);
     let to = point(durability, settings)?;
-    let threads = server
-        .loops
-        .len()
-        .clamp(2, server.space.gate().lanes() - server.loops.len());
-    let first_lane = server.space.gate().background_lane(0);
+    let folder = durability.folder();
+    Uploads::new(folder.disk().as_ref(), folder.dir()).remove_stale()?;
     let options = RecoverOptions {
         on_damage: settings.recover,
         to,
@@ -78,7 +77,7 @@ pub fn recover(
         &server.space,
         durability.folder(),
         options,
-        first_lane..first_lane + threads,
+        lanes(server),
         &durability.progress,
     )?;
     let imported = recovered.last == 0 && import_rdb(server, settings)?;
@@ -106,6 +105,14 @@ pub fn recover(
     }
     durability.apply_settings(server, settings);
     Ok(())
+}
+
+/// Lanes of the gate for the threads that load.
+pub(super) fn lanes(server: &Server) -> Range<usize> {
+    let gate = server.space.gate();
+    let threads = server.loops.len().clamp(2, gate.lanes() - server.loops.len());
+    let first = gate.background_lane(0);
+    first..first + threads
 }
 
 /// Label of the snapshot that says that going back to a point in time is done.

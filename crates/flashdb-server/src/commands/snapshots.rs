@@ -1,0 +1,473 @@
+//! SNAPSHOT.*: snapshots by hand. Taking, listing, removing and restoring them, and their files in parts, so that they can be
+//! carried to another machine and back. What waits for a disk runs on other threads; what writes or removes snapshots on the
+//! one thread that takes them.
+
+use super::client;
+use super::persistence::durability;
+use crate::durability::checkpoints::Told;
+use crate::durability::{Durability, Wish, restore};
+use crate::later::Later;
+use crate::server::Server;
+use flashdb_command::args::Cursor;
+use flashdb_command::error::{self, ErrorReply};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_disk::OpenMode;
+use flashdb_persistence::PersistenceError;
+use flashdb_persistence::uploads::{self, Uploads};
+use flashdb_resp::{Protocol, Reply};
+use flashdb_snapshot::{Catalog, Chain, Dependents, Lsn, SnapshotInfo, load_order};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The family's rows.
+pub static COMMANDS: &[&CommandSpec] = &[&CREATE, &DELETE, &INFO, &LIST, &READ, &RESTORE, &WRITE];
+
+const FLAGS: Flags = Flags::ADMIN
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::NO_MULTI)
+    .and(Flags::NO_ASYNC_LOADING);
+/// Most bytes in one part of a file.
+const PART_BYTES_MAX: i64 = 1 << 20;
+/// Hexadecimal digits of an id that are shown; any unambiguous beginning is understood.
+const ID_DIGITS: usize = 12;
+const ID_DIGITS_MIN: usize = 4;
+const LABEL_BYTES_MAX: usize = 255;
+
+const SNAPSHOT: CommandSpec = CommandSpec {
+    group: Group::Server,
+    flags: FLAGS,
+    ..CommandSpec::EMPTY
+};
+
+fn failed(error: impl std::fmt::Display) -> ErrorReply {
+    ErrorReply::new(format!("ERR {error}"))
+}
+
+fn text(word: &[u8]) -> Result<String, ErrorReply> {
+    String::from_utf8(word.to_vec()).map_err(|_| ErrorReply::fixed("ERR the name is not UTF-8"))
+}
+
+type Work = Box<dyn FnOnce(&Arc<Server>, &Durability, &mut Reply) -> CommandResult + Send>;
+
+/// Has `work` answer on the thread that takes snapshots, after the one being taken.
+fn answer_between_snapshots(context: &mut Context<'_, '_>, work: Work) -> CommandResult {
+    let server = client(context).server.clone();
+    let durability = durability(&server)?;
+    let later = Later::begin(context);
+    durability.checkpoints.order(Box::new(move |server, durability| {
+        // Done whether or not the client still waits. What is answered is the same in both protocols.
+        let mut answer = Reply::new(Protocol::Resp2);
+        let outcome = work(server, durability, &mut answer);
+        later.answer(server, |reply| {
+            outcome?;
+            reply.raw(answer.bytes());
+            Ok(())
+        });
+    }));
+    Ok(())
+}
+
+/// Has `work` answer on a thread of its own. A client waits for its answer before it asks again, so there are no more of them than
+/// administrators.
+fn answer_apart(context: &mut Context<'_, '_>, work: Work) -> CommandResult {
+    let server = client(context).server.clone();
+    durability(&server)?;
+    let later = Later::begin(context);
+    let thread = std::thread::Builder::new().name("snapshot-files".into());
+    let spawned = thread.spawn(move || {
+        if let Some(durability) = server.durability.get() {
+            later.answer(&server, |reply| work(&server, durability, reply));
+        }
+    });
+    spawned.map(drop).map_err(|error| {
+        context.block = None;
+        failed(format!("cannot start a thread: {error}"))
+    })
+}
+
+// ---- finding -------------------------------------------------------------------------------------
+
+/// A snapshot that a name stands for.
+enum Found {
+    /// One of the server's own.
+    Own(SnapshotInfo),
+    /// One that a client has sent.
+    Upload(SnapshotInfo),
+}
+
+impl Found {
+    fn info(&self) -> &SnapshotInfo {
+        match self {
+            Found::Own(info) | Found::Upload(info) => info,
+        }
+    }
+}
+
+fn file_name(info: &SnapshotInfo) -> String {
+    info.meta.file_name()
+}
+
+fn uploads_of(durability: &Durability) -> Uploads<'_> {
+    let folder = durability.folder();
+    Uploads::new(folder.disk().as_ref(), folder.dir())
+}
+
+/// By label, by the beginning of an id, or by the name of the file; in this order.
+fn find(durability: &Durability, catalog: &Catalog, name: &str) -> Result<Found, ErrorReply> {
+    if let Some(info) = catalog.find_label(name) {
+        return Ok(Found::Own(info.clone()));
+    }
+    let is_id = name.len() >= ID_DIGITS_MIN && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id {
+        let beginning = name.to_ascii_lowercase();
+        let mut ids: Vec<_> = catalog
+            .snapshots()
+            .iter()
+            .map(|info| info.meta.id)
+            .filter(|id| id.to_string().starts_with(&beginning))
+            .collect();
+        ids.dedup();
+        match ids.as_slice() {
+            [] => {}
+            [id] => {
+                if let Some(info) = catalog.find(*id) {
+                    return Ok(Found::Own(info.clone()));
+                }
+            }
+            _ => return Err(ErrorReply::fixed("ERR several snapshots have ids that begin so")),
+        }
+    }
+    if let Some(info) = catalog.snapshots().iter().find(|info| file_name(info) == name) {
+        return Ok(Found::Own(info.clone()));
+    }
+    let upload = uploads_of(durability).find(name).map_err(failed)?;
+    upload
+        .map(Found::Upload)
+        .ok_or(ErrorReply::fixed("ERR no such snapshot"))
+}
+
+/// The file of a snapshot. By the file's own name it is found without a look at the others: who copies one asks for every part.
+fn path_of(durability: &Durability, name: &str) -> Result<PathBuf, ErrorReply> {
+    let folder = durability.folder();
+    let path = folder.dir().join(flashdb_snapshot::FOLDER).join(name);
+    if uploads::is_name(name) && folder.disk().open(&path, OpenMode::Read).is_ok() {
+        return Ok(path);
+    }
+    let catalog = folder.catalog().map_err(failed)?;
+    Ok(find(durability, &catalog, name)?.info().path.clone())
+}
+
+fn describe(reply: &mut Reply, found: &Found) {
+    let info = found.info();
+    let meta = &info.meta;
+    let id = meta.id.to_string();
+    reply.map(10);
+    reply.bulk_str("id");
+    reply.bulk_str(&id[..ID_DIGITS.min(id.len())]);
+    reply.bulk_str("label");
+    reply.bulk_str(&meta.label);
+    reply.bulk_str("lsn");
+    reply.integer(meta.lsn as i64);
+    reply.bulk_str("created");
+    reply.integer(meta.created_ms / 1000);
+    reply.bulk_str("kind");
+    reply.bulk_str(match found {
+        Found::Upload(_) => "upload",
+        Found::Own(_) if meta.is_full() => "full",
+        Found::Own(_) => "incremental",
+    });
+    reply.bulk_str("bytes");
+    reply.integer(info.file_bytes as i64);
+    reply.bulk_str("keys");
+    reply.integer(info.totals.entries as i64);
+    reply.bulk_str("kept");
+    reply.integer(meta.kept.into());
+    reply.bulk_str("file");
+    reply.bulk_str(&file_name(info));
+    reply.bulk_str("base");
+    match meta.base {
+        Some(base) => reply.bulk_str(&base.id.to_string()[..ID_DIGITS]),
+        None => reply.null(),
+    }
+}
+
+// ---- the commands --------------------------------------------------------------------------------
+
+static CREATE: CommandSpec = CommandSpec {
+    name: "snapshot.create",
+    summary: "Takes a snapshot that stays until it is deleted, and answers when it is on disk.",
+    complexity: "O(N) for N keys",
+    arity: -1,
+    args: &[
+        Arg::string("label").optional(),
+        Arg::word("full", "FULL").optional(),
+        Arg::word("temporary", "TEMPORARY").optional(),
+    ],
+    reply: "The beginning of its id.",
+    handler: create,
+    ..SNAPSHOT
+};
+
+fn create(context: &mut Context<'_, '_>) -> CommandResult {
+    let mut cursor = Cursor::new(context.args, 1);
+    let (mut label, mut full, mut kept) = (String::new(), false, true);
+    while cursor.remaining() > 0 {
+        if cursor.take("FULL") {
+            full = true;
+        } else if cursor.take("TEMPORARY") {
+            kept = false;
+        } else if cursor.position() == 1 {
+            label = text(cursor.word()?)?;
+        } else {
+            return Err(error::SYNTAX);
+        }
+    }
+    if label.len() > LABEL_BYTES_MAX {
+        return Err(ErrorReply::fixed("ERR a label has at most 255 bytes"));
+    }
+    let server = client(context).server.clone();
+    let durability = durability(&server)?;
+    let later = Later::begin(context);
+    let told: Told = {
+        let server = server.clone();
+        Box::new(move |outcome| {
+            later.answer(&server, |reply| {
+                let info = outcome.map_err(failed)?;
+                reply.bulk_str(&info.meta.id.to_string()[..ID_DIGITS]);
+                Ok(())
+            });
+        })
+    };
+    let wish = Wish::labelled(label, kept).telling(told);
+    durability.checkpoints.wish(if full { wish.full() } else { wish });
+    Ok(())
+}
+
+static LIST: CommandSpec = CommandSpec {
+    name: "snapshot.list",
+    summary: "Lists all snapshots, newest first.",
+    complexity: "O(N) for N blocks in all snapshots",
+    arity: 1,
+    reply: "An array of maps.",
+    handler: |context| {
+        answer_apart(
+            context,
+            Box::new(|_, durability, reply| {
+                let catalog = durability.folder().catalog().map_err(failed)?;
+                let sent = uploads_of(durability).list().map_err(failed)?;
+                let own = catalog.snapshots().iter().cloned().map(Found::Own);
+                let all: Vec<Found> = own.chain(sent.into_iter().map(Found::Upload)).collect();
+                reply.array(all.len());
+                all.iter().for_each(|found| describe(reply, found));
+                Ok(())
+            }),
+        )
+    },
+    ..SNAPSHOT
+};
+
+static INFO: CommandSpec = CommandSpec {
+    name: "snapshot.info",
+    summary: "Describes a snapshot, or the newest.",
+    complexity: "O(N) for N blocks in all snapshots",
+    arity: -1,
+    args: &[Arg::string("snapshot").optional()],
+    reply: "A map; null if there is none.",
+    handler: |context| {
+        if context.args.len() > 2 {
+            return Err(error::SYNTAX);
+        }
+        let name = context.args.get(1).map(text).transpose()?;
+        answer_apart(
+            context,
+            Box::new(move |_, durability, reply| {
+                let catalog = durability.folder().catalog().map_err(failed)?;
+                let found = match &name {
+                    Some(name) => Some(find(durability, &catalog, name)?),
+                    None => catalog.snapshots().first().cloned().map(Found::Own),
+                };
+                match found {
+                    Some(found) => describe(reply, &found),
+                    None => reply.null(),
+                }
+                Ok(())
+            }),
+        )
+    },
+    ..SNAPSHOT
+};
+
+static DELETE: CommandSpec = CommandSpec {
+    name: "snapshot.delete",
+    summary: "Removes a snapshot on which nothing builds.",
+    complexity: "O(N) for N snapshots",
+    arity: 2,
+    args: &[Arg::string("snapshot")],
+    reply: "OK.",
+    handler: |context| {
+        let name = text(context.arg(1))?;
+        answer_between_snapshots(
+            context,
+            Box::new(move |_, durability, reply| {
+                delete(durability, &name)?;
+                reply.ok();
+                Ok(())
+            }),
+        )
+    },
+    ..SNAPSHOT
+};
+
+fn delete(durability: &Durability, name: &str) -> CommandResult {
+    let mut catalog = durability.folder().catalog().map_err(failed)?;
+    let info = match find(durability, &catalog, name)? {
+        Found::Upload(info) => return uploads_of(durability).remove(&file_name(&info)).map_err(failed),
+        Found::Own(info) => info,
+    };
+    // The log before the newest one is gone.
+    let newest = load_order(&catalog, Lsn::MAX, Some(durability.folder().history()))
+        .into_iter()
+        .find_map(|candidate| candidate.chain.ok());
+    if newest.is_some_and(|chain| chain.newest().meta.id == info.meta.id) {
+        return Err(ErrorReply::fixed(
+            "ERR it is the newest snapshot, on which a start relies; take another one before",
+        ));
+    }
+    catalog
+        .delete(info.meta.id, Dependents::Refuse)
+        .map(drop)
+        .map_err(failed)
+}
+
+static RESTORE: CommandSpec = CommandSpec {
+    name: "snapshot.restore",
+    summary: "Replaces all data by that of a snapshot.",
+    complexity: "O(N) for N keys",
+    arity: 2,
+    args: &[Arg::string("snapshot")],
+    reply: "OK once the new state is on disk.",
+    handler: |context| {
+        let name = text(context.arg(1))?;
+        answer_between_snapshots(
+            context,
+            Box::new(move |server, durability, reply| {
+                restore_named(server, durability, &name)?;
+                reply.ok();
+                Ok(())
+            }),
+        )
+    },
+    ..SNAPSHOT
+};
+
+fn restore_named(server: &Arc<Server>, durability: &Durability, name: &str) -> CommandResult {
+    let catalog = durability.folder().catalog().map_err(failed)?;
+    let found = find(durability, &catalog, name)?;
+    let chain = match &found {
+        Found::Own(info) => Chain::of(&catalog, info).map_err(failed)?,
+        Found::Upload(info) => {
+            Chain::of_full(info.clone()).ok_or(ErrorReply::fixed("ERR an incremental snapshot was sent"))?
+        }
+    };
+    restore::restore(server, durability, &chain).map_err(failed)?;
+    if let Found::Upload(info) = &found
+        && let Err(error) = uploads_of(durability).remove(&file_name(info))
+    {
+        tracing::warn!(%error, "an upload that was restored could not be removed");
+    }
+    Ok(())
+}
+
+static READ: CommandSpec = CommandSpec {
+    name: "snapshot.read",
+    summary: "Returns a part of a snapshot's file, at most 1 MiB.",
+    complexity: "O(N) for N bytes",
+    arity: 4,
+    args: &[
+        Arg::string("snapshot"),
+        Arg::integer("offset"),
+        Arg::integer("count"),
+    ],
+    reply: "The bytes; fewer than asked for at the end of the file.",
+    handler: read,
+    ..SNAPSHOT
+};
+
+fn read(context: &mut Context<'_, '_>) -> CommandResult {
+    let mut cursor = Cursor::new(context.args, 1);
+    let name = text(cursor.word()?)?;
+    let (offset, count) = (cursor.integer()?, cursor.integer()?);
+    if offset < 0 || !(1..=PART_BYTES_MAX).contains(&count) {
+        return Err(ErrorReply::fixed("ERR offset or count is out of range"));
+    }
+    answer_apart(
+        context,
+        Box::new(move |_, durability, reply| {
+            let folder = durability.folder();
+            let path = &path_of(durability, &name)?;
+            let failed_at = |error| failed(PersistenceError::Folder(path.clone(), error));
+            let mut bytes = vec![0; count as usize];
+            let file = folder.disk().open(path, OpenMode::Read).map_err(failed_at)?;
+            let length = file.read_at(&mut bytes, offset as u64).map_err(failed_at)?;
+            reply.bulk(&bytes[..length]);
+            Ok(())
+        }),
+    )
+}
+
+static WRITE: CommandSpec = CommandSpec {
+    name: "snapshot.write",
+    summary: "Sends a part of a snapshot's file, or COMMIT after the last, which checks it.",
+    complexity: "O(N) for N bytes; of the whole file for COMMIT",
+    arity: -3,
+    args: &[
+        Arg::string("file"),
+        Arg::one_of(
+            "part",
+            &[
+                Arg::block("bytes", &[Arg::integer("offset"), Arg::string("bytes")]),
+                Arg::word("commit", "COMMIT"),
+            ],
+        ),
+    ],
+    reply: "OK.",
+    handler: write,
+    ..SNAPSHOT
+};
+
+fn write(context: &mut Context<'_, '_>) -> CommandResult {
+    let mut cursor = Cursor::new(context.args, 1);
+    let name = text(cursor.word()?)?;
+    let commits = cursor.take("COMMIT");
+    if commits && cursor.remaining() == 0 {
+        return answer_apart(
+            context,
+            Box::new(move |_, durability, reply| {
+                uploads_of(durability).commit(&name).map_err(failed)?;
+                reply.ok();
+                Ok(())
+            }),
+        );
+    }
+    let offset = cursor.integer()?;
+    let bytes = cursor.word()?;
+    if cursor.remaining() > 0 {
+        return Err(error::SYNTAX);
+    }
+    if offset < 0 || bytes.len() as i64 > PART_BYTES_MAX {
+        return Err(ErrorReply::fixed(
+            "ERR the part is larger than 1 MiB, or its offset is negative",
+        ));
+    }
+    let bytes = bytes.to_vec();
+    answer_apart(
+        context,
+        Box::new(move |_, durability, reply| {
+            uploads_of(durability)
+                .write(&name, offset as u64, &bytes)
+                .map_err(failed)?;
+            reply.ok();
+            Ok(())
+        }),
+    )
+}
