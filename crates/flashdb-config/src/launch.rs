@@ -114,8 +114,14 @@ impl CommandLine {
     }
 }
 
-const HELP: &str = "\
+/// What `flashdb --help` prints.
+pub const HELP: &str = "\
 Usage: flashdb [/path/to/flashdb.conf | -] [--setting value ...] ...
+       flashdb check DIR
+       flashdb backup [SERVER] FILE|FOLDER
+       flashdb restore [SERVER] FILE | FILE --dir DIR
+       flashdb export [SERVER | --dir DIR] FILE.rdb [--rdb-version 10|11|12]
+       flashdb import FILE|FOLDER [--dir DIR]
        flashdb -v | --version
        flashdb -h | --help
 
@@ -128,6 +134,15 @@ Arguments:
   --check-config         say whether the configuration is accepted, and end
   -v, --version          print the version, and end
   -h, --help             print this text, and end
+
+Tools:
+  check    verifies a data folder without starting; tells damage with file and offset
+  backup   copies a snapshot of a running server, and verifies it
+  restore  gives a running server the data of a backup; or puts it into a new folder
+  export   writes all data as an RDB file, for Redis and Valkey
+  import   makes a data folder of an RDB file, an append-only file, or a folder with either
+  SERVER   -h host, -p port, --user name, -a password (or REDISCLI_AUTH in the environment)
+  Tools take settings of the server, too: --databases 32
 
 Where several places give a setting, the later of this list counts:
   defaults, environment (FLASHDB_MAXMEMORY_POLICY=allkeys-lru), file, standard input, options

@@ -341,9 +341,9 @@ settings! {
     /// Name of the RDB file.
     dbfilename: String = "dbfilename", Text::new("dump.rdb").checked(is_db_file_name), [PROTECTED];
     /// Name of the append-only file.
-    appendfilename: String = "appendfilename", Text::new("appendonly.aof").checked(is_append_file_name), [IMMUTABLE, INERT];
+    appendfilename: String = "appendfilename", Text::new("appendonly.aof").checked(is_append_file_name), [IMMUTABLE];
     /// Folder of the append-only files.
-    appenddirname: String = "appenddirname", Text::new("appendonlydir").checked(is_append_folder_name), [IMMUTABLE, INERT];
+    appenddirname: String = "appenddirname", Text::new("appendonlydir").checked(is_append_folder_name), [IMMUTABLE];
     /// Refuses writes after a snapshot failed.
     stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error", YesNo(true);
     /// Compresses strings in RDB files.

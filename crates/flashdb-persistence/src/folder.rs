@@ -101,8 +101,20 @@ fn holds_nothing_new(kind: ErrorKind) -> bool {
     )
 }
 
+impl DataFolder {
+    /// Whether there is neither a snapshot nor a segment of the log.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn is_empty(&self) -> Result<bool, PersistenceError> {
+        let catalog = self.catalog()?;
+        let segments = flashdb_log::segment::list(self.disk.as_ref(), &self.dir)?;
+        Ok(catalog.snapshots().is_empty() && catalog.broken().is_empty() && segments.is_empty())
+    }
+}
+
 /// The history that the folder's files belong to; `None` if there are none.
-fn history_of(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<HistoryId>, PersistenceError> {
+pub(crate) fn history_of(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<HistoryId>, PersistenceError> {
     let catalog = Catalog::open(disk.clone(), dir)?;
     let mut known: Option<(HistoryId, PathBuf)> = None;
     let snapshots = catalog

@@ -40,6 +40,8 @@ pub struct RecoverOptions<'a> {
     pub usage: Usage,
     /// Unix time in ms.
     pub now_ms: i64,
+    /// Change nothing in the folder: what a crash left behind stays, and damage is not cut.
+    pub read_only: bool,
 }
 
 /// What was recovered.
@@ -73,8 +75,10 @@ pub fn recover(
     progress: &LoadProgress,
 ) -> Result<Recovered, PersistenceError> {
     let disk = folder.disk().as_ref();
-    for path in Catalog::remove_stale(disk, folder.dir())? {
-        tracing::info!(file = %path.display(), "removed an unfinished snapshot");
+    if !options.read_only {
+        for path in Catalog::remove_stale(disk, folder.dir())? {
+            tracing::info!(file = %path.display(), "removed an unfinished snapshot");
+        }
     }
     let catalog = folder.catalog()?;
     let mut recovered = Recovered::default();
@@ -201,7 +205,9 @@ fn replay_log(
         let paths = RefCell::default();
         match replay_from(space, folder, options, lanes.clone(), progress, from, &paths) {
             Ok(replayed) => return finish(folder, options, replayed, recovered),
-            Err(Stopped::At(LogStop { damage, frames, last })) if options.on_damage == Recover::Truncate => {
+            Err(Stopped::At(LogStop { damage, frames, last }))
+                if options.on_damage == Recover::Truncate && !options.read_only =>
+            {
                 recovered.frames += frames;
                 let aside = repair::truncate(folder.disk().as_ref(), folder.dir(), &damage)?;
                 let names: Vec<String> = aside.iter().map(|path| path.display().to_string()).collect();
@@ -434,7 +440,9 @@ fn finish(
             recovered.state
         )));
     }
-    repair::cut_tail(folder.disk().as_ref(), folder.dir(), &end)?;
+    if !options.read_only {
+        repair::cut_tail(folder.disk().as_ref(), folder.dir(), &end)?;
+    }
     if let Some(tail) = end.tail {
         if matches!(tail.kind, TailKind::Torn(_)) {
             tracing::warn!(

@@ -29,15 +29,21 @@ pub struct SnapshotReader {
 impl SnapshotReader {
     /// Opens a complete snapshot. Its name must be the one that belongs to its content.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
-        let map = disk.map(path).map_err(SnapshotError::io(path, "read"))?;
-        let (meta, head_len) = SnapshotMeta::decode(path, map.bytes())?;
-        let expected = meta.file_name();
+        let reader = Self::open_renamed(disk, path)?;
+        let expected = reader.meta.file_name();
         if path.file_name().is_none_or(|name| name != expected.as_str()) {
             return Err(SnapshotError::Misnamed {
                 path: path.to_path_buf(),
                 expected,
             });
         }
+        Ok(reader)
+    }
+
+    /// As [`SnapshotReader::open`], whatever the file's name is: an operator's copy.
+    pub fn open_renamed(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
+        let map = disk.map(path).map_err(SnapshotError::io(path, "read"))?;
+        let (meta, head_len) = SnapshotMeta::decode(path, map.bytes())?;
         let (blocks, totals) = footer::decode(path, map.bytes(), &meta, head_len)?;
         Ok(Self {
             path: path.to_path_buf(),

@@ -1,14 +1,19 @@
-//! The server binary: reads flags, file and environment, then runs the server.
+//! The server binary: reads flags, file and environment, then runs the server; or one of the tools for its data.
 
 use flashdb_config::Launch;
 use std::io::Write;
 use std::process::ExitCode;
 
 mod allocator;
+mod tools;
 
 fn main() -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(ended) = tools::run(&arguments) {
+        return ended;
+    }
     flashdb_server::set_give_back(allocator::give_back);
-    match flashdb_config::load(std::env::args_os(), std::env::vars_os()) {
+    match flashdb_config::load(arguments, std::env::vars_os()) {
         Ok(Launch::Run { config, warnings }) => match flashdb_server::run(config, &warnings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -4,13 +4,14 @@
 //! before it; whatever depends on time or chance was decided when the effect was logged.
 //!
 //! Reading order: `commands` (what a record runs, and which keys it touches), `executor` (one record, its shards locked),
-//! `groups` (frames become records), `serial` (frame by frame), `parallel` (by several threads).
+//! `groups` (frames become records), `serial` (frame by frame), `parallel` (by several threads), `requests` (append-only files).
 
 mod commands;
 mod error;
 mod executor;
 mod groups;
 mod parallel;
+mod requests;
 mod serial;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod test_state;
 pub use commands::Commands;
 pub use error::{Reason, ReplayError};
 pub use parallel::{ParallelReplayer, replay_in_parallel};
+pub use requests::RequestReplayer;
 pub use serial::Replayer;
 
 use flashdb_config::Settings;
@@ -57,7 +59,7 @@ pub struct Place {
 
 impl<'k> Setup<'k> {
     /// Access for replaying: nothing expires, lookups are no use of keys, no effects.
-    fn access(&self) -> Access<'k> {
+    pub(crate) fn access(&self) -> Access<'k> {
         let policy = Policy {
             touch: false,
             usage: self.usage,

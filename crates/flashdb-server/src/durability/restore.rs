@@ -153,6 +153,7 @@ fn bring_back(server: &Server, durability: &Durability) -> Result<(), Persistenc
         settings: &settings,
         usage: Usage::Lru,
         now_ms: clock::unix_ms() as i64,
+        read_only: false,
     };
     recover::recover(
         &server.space,

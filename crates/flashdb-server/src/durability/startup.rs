@@ -1,18 +1,20 @@
 //! The start: recovery while the core loops answer `-LOADING`, then the log.
 
 use super::{Durability, Wish, checkpoints};
-use crate::rdb_file::{self, LoadError};
 use crate::server::Server;
 use flashdb_base::clock;
-use flashdb_base::prng::Prng;
 use flashdb_config::Settings;
 use flashdb_log::{LogError, Lsn};
 use flashdb_persistence::PersistenceError;
+use flashdb_persistence::import::{self, ImportError};
 use flashdb_persistence::recover::{Point, RecoverOptions, Recovered};
+use flashdb_persistence::replay::{Commands, Setup};
 use flashdb_persistence::uploads::Uploads;
-use flashdb_store::{Access, Policy, Usage};
+use flashdb_rdb::{DetectError, Source, detect};
+use flashdb_store::Usage;
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -22,8 +24,10 @@ use std::sync::atomic::Ordering;
 pub enum StartupError {
     /// Log or snapshots.
     Recovery(PersistenceError),
-    /// The RDB file that a folder without either may hold.
-    Rdb(LoadError),
+    /// What Redis has left in a folder without either.
+    Import(ImportError),
+    /// That cannot be read at all.
+    Source(DetectError),
     /// The log cannot be begun.
     Log(LogError),
     /// `recover-to` is neither an LSN nor a time.
@@ -34,7 +38,8 @@ impl fmt::Display for StartupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartupError::Recovery(error) => write!(f, "cannot load the data: {error}"),
-            StartupError::Rdb(error) => write!(f, "cannot load the data: {error}"),
+            StartupError::Import(error) => write!(f, "cannot import the data of Redis: {error}"),
+            StartupError::Source(error) => write!(f, "cannot import the data of Redis: {error}"),
             StartupError::Log(error) => write!(f, "cannot begin the log: {error}"),
             StartupError::Point(text) => write!(
                 f,
@@ -72,6 +77,7 @@ pub fn recover(
         settings,
         usage: Usage::Lru,
         now_ms: began_ms,
+        read_only: false,
     };
     let recovered = flashdb_persistence::recover::recover(
         &server.space,
@@ -80,7 +86,7 @@ pub fn recover(
         lanes(server),
         &durability.progress,
     )?;
-    let imported = recovered.last == 0 && import_rdb(server, settings)?;
+    let imported = recovered.last == 0 && import_redis_data(server, settings)?;
     report(&recovered, began_ms);
     let log = server.space.log();
     // A state that the log does not lead to gets an LSN of its own, and a snapshot before anything builds on it.
@@ -187,28 +193,50 @@ fn days_since_epoch(year: u64, month: u64, day: u64) -> u64 {
     days - EPOCH
 }
 
-/// Reads the RDB file of a folder that holds no data of FlashDB; whether there was one.
-fn import_rdb(server: &Server, settings: &Settings) -> Result<bool, StartupError> {
-    let Some(file) = rdb_file::open(settings).map_err(StartupError::Rdb)? else {
+/// Reads what Redis has left in a folder that holds no data of FlashDB; whether there was anything. As Redis does with
+/// `appendonly yes`, the append-only file is preferred, which is newer.
+fn import_redis_data(server: &Server, settings: &Settings) -> Result<bool, StartupError> {
+    let Some(source) = redis_data(settings)? else {
         return Ok(false);
     };
-    let policy = Policy {
-        touch: false,
+    let commands = Commands::new();
+    let setup = Setup {
+        space: &server.space,
+        commands: &commands,
+        settings,
         usage: Usage::Lru,
-        expire: true,
+        now_ms: clock::unix_ms() as i64,
     };
-    let _pass = server.space.gate().close();
-    let mut data = Access::new(&server.space, policy, Prng::from_entropy());
-    data.now_ms = clock::unix_ms() as i64;
-    data.hold(|space| space.lock_as_touched());
-    let loaded = rdb_file::load(&mut data, settings, file, true).map_err(StartupError::Rdb)?;
+    let imported = import::import(setup, lanes(server).start, &source).map_err(StartupError::Import)?;
+    for line in &imported.left_out.lines {
+        tracing::warn!("{line}");
+    }
+    if let Some(torn) = &imported.torn {
+        tracing::warn!("{torn}");
+    }
     tracing::info!(
-        keys = loaded.keys,
-        expired = loaded.expired,
-        skipped = loaded.skipped,
-        "the RDB file was imported"
+        file = %source.path.display(),
+        kind = %source.kind,
+        keys = imported.keys,
+        expired = imported.expired,
+        commands = imported.commands,
+        left_out = imported.left_out.count,
+        "the data of Redis was imported"
     );
     Ok(true)
+}
+
+/// The append-only file if it is in use, or the RDB file.
+fn redis_data(settings: &Settings) -> Result<Option<Source>, StartupError> {
+    let file = |path: PathBuf| Some(path).filter(|path| path.is_file());
+    let (dir, name) = (&settings.dir, &settings.appendfilename);
+    let log = file(dir.join(&settings.appenddirname).join(format!("{name}.manifest")))
+        .or_else(|| file(dir.join(name)))
+        .filter(|_| settings.appendonly);
+    let Some(path) = log.or_else(|| file(dir.join(&settings.dbfilename))) else {
+        return Ok(None);
+    };
+    detect(&path).map(Some).map_err(StartupError::Source)
 }
 
 fn report(recovered: &Recovered, began_ms: i64) {

@@ -1,0 +1,212 @@
+//! A data folder verified from end to end, without a lock and without a change: every block of every snapshot, every frame of the
+//! log, and whether they lead from one to the other. All damage is told, not only the first.
+
+use crate::PersistenceError;
+use crate::folder::history_of;
+use crate::uploads::Uploads;
+use flashdb_disk::Disk;
+use flashdb_log::{LogError, Lsn, OnDamage, ScanEnd, ScanOptions, TailKind, archive, scan, segment};
+use flashdb_snapshot::{Catalog, Chain, SnapshotInfo, SnapshotReader};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A full snapshot.
+    Full,
+    /// An incremental snapshot.
+    Incremental,
+    /// A snapshot that a client has sent.
+    Upload,
+    /// A segment of the log.
+    Segment,
+}
+
+/// A file that was looked at.
+#[derive(Clone, Debug)]
+pub struct CheckedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: FileKind,
+    /// A snapshot's LSN, or that of a segment's first frame.
+    pub lsn: Option<Lsn>,
+    /// Its length.
+    pub bytes: u64,
+    /// Entries of a snapshot.
+    pub entries: Option<u64>,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// All files, snapshots first, newest first.
+    pub files: Vec<CheckedFile>,
+    /// LSN of the state that a start would load from snapshots.
+    pub snapshot: Option<Lsn>,
+    /// LSN of the last frame.
+    pub last: Lsn,
+    /// Frames read.
+    pub frames: u64,
+    /// What is wrong, with file and offset; empty if nothing is.
+    pub damage: Vec<String>,
+    /// What is as a crash leaves it.
+    pub notes: Vec<String>,
+}
+
+/// See the module's head. The time is that of reading all files.
+///
+/// # Errors
+/// When the folder or a file cannot be read at all.
+pub fn check(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Report, PersistenceError> {
+    let mut report = Report::default();
+    match history_of(disk, dir) {
+        Ok(_) => {}
+        Err(PersistenceError::Foreign(what)) => report.damage.push(what),
+        Err(error) => return Err(error),
+    }
+    check_snapshots(disk, dir, &mut report)?;
+    check_log(disk.as_ref(), dir, &mut report)?;
+    if report.files.is_empty() {
+        let nothing = format!("{} holds no data of FlashDB", dir.display());
+        report.damage.push(nothing);
+    }
+    Ok(report)
+}
+
+fn check_snapshots(disk: &Arc<dyn Disk>, dir: &Path, report: &mut Report) -> Result<(), PersistenceError> {
+    let catalog = Catalog::open(disk.clone(), dir)?;
+    let broken = catalog.broken().iter().map(|file| file.error.to_string());
+    report.damage.extend(broken);
+    let mut unsound = Vec::new();
+    for info in catalog.snapshots() {
+        let kind = if info.meta.is_full() {
+            FileKind::Full
+        } else {
+            FileKind::Incremental
+        };
+        report.files.push(file_of(info, kind));
+        let verified = SnapshotReader::open(disk.as_ref(), &info.path).and_then(|reader| reader.verify());
+        if let Err(error) = verified {
+            report.damage.push(error.to_string());
+            unsound.push(info.path.clone());
+        }
+    }
+    for info in catalog.snapshots() {
+        match Chain::of(&catalog, info) {
+            Ok(chain) => {
+                let sound = chain.files().iter().all(|file| !unsound.contains(&file.path));
+                if sound {
+                    report.snapshot = report.snapshot.max(Some(chain.lsn()));
+                }
+            }
+            Err(why) => report.damage.push(format!("{}: {why}", info.path.display())),
+        }
+    }
+    for info in Uploads::new(disk.as_ref(), dir).list()? {
+        report.files.push(file_of(&info, FileKind::Upload));
+        let verified = SnapshotReader::open(disk.as_ref(), &info.path).and_then(|reader| reader.verify());
+        report
+            .damage
+            .extend(verified.err().map(|error| error.to_string()));
+    }
+    Ok(())
+}
+
+fn file_of(info: &SnapshotInfo, kind: FileKind) -> CheckedFile {
+    CheckedFile {
+        path: info.path.clone(),
+        kind,
+        lsn: Some(info.meta.lsn),
+        bytes: info.file_bytes,
+        entries: Some(info.totals.entries),
+    }
+}
+
+fn check_log(disk: &dyn Disk, dir: &Path, report: &mut Report) -> Result<(), PersistenceError> {
+    let covered = report.snapshot.unwrap_or(0);
+    report.last = covered;
+    let segments = segment::list(disk, dir)?;
+    for info in &segments {
+        report.files.push(CheckedFile {
+            path: segment::path(dir, info.id),
+            kind: FileKind::Segment,
+            lsn: info.first,
+            bytes: info.bytes,
+            entries: None,
+        });
+    }
+    let Some(first) = segments.iter().find_map(|info| info.first) else {
+        return Ok(());
+    };
+    // All of it is read; but a log that begins behind what the snapshots hold has a gap, which the scan finds.
+    let archived = archive::first_archived(disk, dir)?;
+    let begin = archived.unwrap_or(first).min(first).saturating_sub(1);
+    scan_from(disk, dir, begin, archived.is_some(), report)?;
+    // Behind the snapshot it has to be whole.
+    if begin < covered {
+        let before = report.damage.len();
+        scan_from(disk, dir, covered, false, report)?;
+        let mut again = report.damage.split_off(before);
+        again.retain(|damage| !report.damage.contains(damage));
+        report.damage.append(&mut again);
+    } else if begin > covered {
+        report.damage.push(format!(
+            "the log begins with LSN {}, and the snapshots hold the state up to LSN {covered}: what is between is missing",
+            begin + 1
+        ));
+    }
+    Ok(())
+}
+
+fn scan_from(
+    disk: &dyn Disk,
+    dir: &Path,
+    from: Lsn,
+    archived: bool,
+    report: &mut Report,
+) -> Result<(), PersistenceError> {
+    let options = ScanOptions {
+        from,
+        history: None,
+        on_damage: OnDamage::Skip,
+        archived,
+    };
+    match scan(disk, dir, &options, |_| ControlFlow::Continue(())) {
+        Ok(end) => {
+            report.frames = report.frames.max(end.frames);
+            report.last = report.last.max(end.last);
+            note_end(end, report);
+        }
+        // A state that was restored or imported stands behind a gap, which its snapshot covers.
+        Err(LogError::Gap { found, .. }) if report.snapshot.is_some_and(|covered| found <= covered + 1) => {}
+        Err(error @ LogError::Io { .. }) => return Err(error.into()),
+        Err(error) => report.damage.push(error.to_string()),
+    }
+    Ok(())
+}
+
+fn note_end(end: ScanEnd, report: &mut Report) {
+    let covered = report.snapshot.unwrap_or(0);
+    for damage in &end.skipped.damages {
+        let mut line = damage.to_string();
+        if damage.lsn <= covered {
+            line += " (a snapshot covers it: a start does not need it, going back in time may)";
+        }
+        report.damage.push(line);
+    }
+    if let Some(tail) = end.tail
+        && let TailKind::Torn(what) = tail.kind
+    {
+        let note = format!(
+            "{} ends at byte {} in what a crash left behind ({what}); the next start cuts it",
+            tail.path.display(),
+            tail.offset
+        );
+        if !report.notes.contains(&note) {
+            report.notes.push(note);
+        }
+    }
+}
