@@ -25,7 +25,7 @@ pub use choices::{
 };
 pub use codec::{Choice, Invalid, MemoryLimit};
 pub use error::{LaunchError, Location};
-pub use launch::{Launch, load, load_from};
+pub use launch::{HELP, Launch, load, load_from};
 pub use rewrite::RewriteError;
 pub use row::{Flags, Row, find, is_sensitive};
 pub use settings::{ROWS, Settings};

@@ -83,7 +83,10 @@ impl Arguments {
                 }
                 _ => read.paths.push(PathBuf::from(word)),
             }
-            read.names_server |= matches!(option, "-h" | "--host" | "-p" | "--port" | "--user" | "-a" | "--pass");
+            read.names_server |= matches!(
+                option,
+                "-h" | "--host" | "-p" | "--port" | "--user" | "-a" | "--pass"
+            );
         }
         Ok(read)
     }

@@ -53,7 +53,10 @@ fn print(dir: &Path, report: &Report) {
         "newest sound snapshot: LSN {snapshot}; frames of the log: {}; last state: LSN {}",
         report.frames, report.last
     ));
-    report.notes.iter().for_each(|note| say(format_args!("note: {note}")));
+    report
+        .notes
+        .iter()
+        .for_each(|note| say(format_args!("note: {note}")));
     report
         .damage
         .iter()

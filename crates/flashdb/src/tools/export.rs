@@ -45,7 +45,12 @@ pub fn run(arguments: Arguments) -> Result<(), ToolError> {
     write(&space, &settings, version, &target)
 }
 
-fn write(space: &Keyspace, settings: &Settings, version: FileVersion, target: &Path) -> Result<(), ToolError> {
+fn write(
+    space: &Keyspace,
+    settings: &Settings,
+    version: FileVersion,
+    target: &Path,
+) -> Result<(), ToolError> {
     let policy = Policy {
         touch: false,
         usage: Usage::Lru,
@@ -56,8 +61,7 @@ fn write(space: &Keyspace, settings: &Settings, version: FileVersion, target: &P
     data.now_ms = now_ms();
     data.hold(Keyspace::lock_as_touched);
     let file = NewFile::create(target)?;
-    let (file, written) =
-        rdb::write(&mut data, settings, version, file).map_err(ToolError::file(target))?;
+    let (file, written) = rdb::write(&mut data, settings, version, file).map_err(ToolError::file(target))?;
     file.finish()?;
     for line in &written.left_out.lines {
         eprintln!("{line}");

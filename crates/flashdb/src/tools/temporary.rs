@@ -58,7 +58,10 @@ impl NewFile {
         self.sync()?;
         self.file = None;
         fs::rename(&self.temporary, &self.target).map_err(ToolError::file(&self.target))?;
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = self
+            .target
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(ToolError::file(folder))
