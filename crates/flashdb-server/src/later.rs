@@ -3,12 +3,18 @@
 
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
+use crate::dispatch::Turn;
 use crate::server::Server;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::{Context, OnTimeout};
 use flashdb_resp::{OwnedArgs, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// Time between two looks at whether the server ends while a core loop is awaited.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
@@ -40,16 +46,41 @@ impl Later {
         &self.client
     }
 
+    /// As [`Later::answer`], for a thread that is no core loop's. Such a thread may be done before the loop has written down
+    /// that the client waits: then it waits for the loop to be past the command.
+    pub fn answer_apart(self, server: &Server, write: impl FnOnce(&mut Reply) -> Result<(), ErrorReply>) {
+        if !self.is_awaited(server) {
+            let (done, past) = mpsc::channel();
+            let tell = move |_: &mut Turn<'_, '_>| {
+                // Nobody listens any more when the server ends.
+                let _ = done.send(());
+            };
+            server.post(self.client.loop_id, Message::Run(Box::new(tell)));
+            while let Err(RecvTimeoutError::Timeout) = past.recv_timeout(LOOK_AGAIN) {
+                if server.stopping.load(Ordering::Acquire) {
+                    return;
+                }
+            }
+        }
+        self.answer(server, write);
+    }
+
+    fn is_awaited(&self, server: &Server) -> bool {
+        let ticket = server.tickets.get(self.client.ticket.load(Ordering::Acquire));
+        ticket.is_some_and(|ticket| self.is_request(&ticket.request))
+    }
+
+    fn is_request(&self, request: &OwnedArgs) -> bool {
+        let words = request.as_args();
+        words.len() == 2 && words.at(1) == self.number.to_string().as_bytes()
+    }
+
     /// Answers, unless the client does not wait any more. `write` writes the reply or says what went wrong.
     pub fn answer(&self, server: &Server, write: impl FnOnce(&mut Reply) -> Result<(), ErrorReply>) {
         let id = self.client.ticket.load(Ordering::Acquire);
-        let number = self.number.to_string();
-        let waits = |request: &OwnedArgs| {
-            let words = request.as_args();
-            words.len() == 2 && words.at(1) == number.as_bytes()
-        };
         let ticket = server.tickets.get(id);
-        let Some(ticket) = ticket.filter(|ticket| waits(&ticket.request) && server.tickets.close(ticket))
+        let Some(ticket) =
+            ticket.filter(|ticket| self.is_request(&ticket.request) && server.tickets.close(ticket))
         else {
             return;
         };

@@ -48,7 +48,7 @@ fn save(context: &mut Context<'_, '_>) -> CommandResult {
     let told: Told = {
         let server = server.clone();
         Box::new(move |outcome| {
-            later.answer(&server, |reply| {
+            later.answer_apart(&server, |reply| {
                 outcome.map_err(|error| ErrorReply::new(format!("ERR {error}")))?;
                 reply.ok();
                 Ok(())

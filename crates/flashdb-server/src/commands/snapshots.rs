@@ -58,7 +58,7 @@ fn answer_between_snapshots(context: &mut Context<'_, '_>, work: Work) -> Comman
         // Done whether or not the client still waits. What is answered is the same in both protocols.
         let mut answer = Reply::new(Protocol::Resp2);
         let outcome = work(server, durability, &mut answer);
-        later.answer(server, |reply| {
+        later.answer_apart(server, |reply| {
             outcome?;
             reply.raw(answer.bytes());
             Ok(())
@@ -76,7 +76,7 @@ fn answer_apart(context: &mut Context<'_, '_>, work: Work) -> CommandResult {
     let thread = std::thread::Builder::new().name("snapshot-files".into());
     let spawned = thread.spawn(move || {
         if let Some(durability) = server.durability.get() {
-            later.answer(&server, |reply| work(&server, durability, reply));
+            later.answer_apart(&server, |reply| work(&server, durability, reply));
         }
     });
     spawned.map(drop).map_err(|error| {
@@ -231,7 +231,7 @@ fn create(context: &mut Context<'_, '_>) -> CommandResult {
     let told: Told = {
         let server = server.clone();
         Box::new(move |outcome| {
-            later.answer(&server, |reply| {
+            later.answer_apart(&server, |reply| {
                 let info = outcome.map_err(failed)?;
                 reply.bulk_str(&info.meta.id.to_string()[..ID_DIGITS]);
                 Ok(())

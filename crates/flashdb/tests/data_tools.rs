@@ -1,0 +1,393 @@
+//! Snapshots by hand and the operator's tools, with the real binary; and the way to Redis and back, with a real redis-server where
+//! there is one.
+
+mod support;
+
+#[path = "../../flashdb-rdb/tests/redis_server/mod.rs"]
+#[allow(dead_code)] // This file uses a part of it.
+mod redis_server;
+
+use redis_server::{RedisServer, check_rdb, populate, program};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::{Raw, Server, Value};
+
+/// A folder that is removed with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("flashdb-tools-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Folder(path)
+    }
+
+    fn join(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    fn text(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _best_effort = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server whose data lasts in `folder`, write by write.
+fn serve(folder: &str) -> Server {
+    start(&[
+        "--dir",
+        folder,
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--enable-debug-command",
+        "yes",
+    ])
+}
+
+/// A server that has loaded its data.
+fn start(args: &[&str]) -> Server {
+    let server = Server::start(args);
+    server.await_info("loading", 0);
+    server
+}
+
+/// Runs a tool; whether it was content, and all that it said.
+fn tool(words: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+        .args(words)
+        .output()
+        .expect("the binary runs");
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+fn succeed(words: &[&str]) -> String {
+    let (done, said) = tool(words);
+    assert!(done, "{words:?}: {said}");
+    said
+}
+
+fn fail(words: &[&str]) -> String {
+    let (done, said) = tool(words);
+    assert!(!done, "{words:?}: {said}");
+    said
+}
+
+fn ok(client: &mut Raw, line: &str) {
+    assert_eq!(client.ask(line), Value::Simple("OK".into()), "{line}");
+}
+
+fn digest(client: &mut Raw) -> String {
+    client.ask("DEBUG DIGEST").text()
+}
+
+/// Some of every type.
+fn fill(client: &mut Raw) {
+    for line in [
+        "SET string value",
+        "SET soon value PXAT 4102444800000",
+        "RPUSH list a b c",
+        "SADD set a b 1",
+        "ZADD zset 1 a 2 b",
+        "HSET hash f v g w",
+        "XADD stream 1-1 f v",
+        "XGROUP CREATE stream group 0",
+        "DEBUG POPULATE 5000 key 40",
+    ] {
+        let answer = client.ask(line);
+        assert!(!matches!(answer, Value::Error(_)), "{line}: {answer:?}");
+    }
+}
+
+/// The only file of a folder whose name ends so.
+fn only(folder: &Path, ending: &str) -> PathBuf {
+    let found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
+
+fn flip_byte(path: &Path, at_permille: usize) {
+    let mut bytes = std::fs::read(path).expect("the file");
+    let at = bytes.len() * at_permille / 1000;
+    bytes[at] ^= 0x55;
+    std::fs::write(path, bytes).expect("the file");
+}
+
+#[test]
+fn snapshots_are_taken_listed_restored_and_deleted() {
+    let folder = Folder::new();
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    ok(&mut client, "SET a 1");
+    let id = client.ask("SNAPSHOT.CREATE before").text();
+    ok(&mut client, "SET a 2");
+    client.ask("SNAPSHOT.CREATE after");
+    let list = client.ask("SNAPSHOT.LIST");
+    let labels: Vec<String> = list
+        .items()
+        .iter()
+        .map(|item| item.field("label").expect("a label").text())
+        .collect();
+    assert_eq!(labels, ["after", "before"]);
+    let info = client.ask("SNAPSHOT.INFO before");
+    assert_eq!(info.field("id").expect("an id").text(), id);
+    assert_eq!(info.field("keys"), Some(&Value::Int(1)));
+
+    // Clients that watch hear of it.
+    let mut watcher = server.connect();
+    ok(&mut watcher, "WATCH a");
+    ok(&mut watcher, "MULTI");
+    watcher.ask("SET c 1");
+    ok(&mut client, &format!("SNAPSHOT.RESTORE {}", &id[..6]));
+    assert_eq!(watcher.ask("EXEC"), Value::Null);
+    assert_eq!(client.ask("GET a").text(), "1");
+    ok(&mut client, "SET b 3");
+    assert_eq!(
+        client.ask("SNAPSHOT.RESTORE nothing").text(),
+        "ERR no such snapshot"
+    );
+    ok(&mut client, "SNAPSHOT.DELETE before");
+    let newest = client.ask("SNAPSHOT.INFO").field("id").expect("an id").text();
+    let refused = client.ask(&format!("SNAPSHOT.DELETE {newest}")).text();
+    assert!(refused.contains("newest"), "{refused}");
+    drop(server);
+
+    // Killed, it comes back with what was restored and what followed.
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    assert_eq!(client.ask("MGET a b").items().len(), 2);
+    assert_eq!(client.ask("GET a").text(), "1");
+    assert_eq!(client.ask("GET b").text(), "3");
+    drop(server);
+    assert!(succeed(&["check", &folder.text()]).contains("all is sound"));
+}
+
+#[test]
+fn what_is_restored_without_a_log_lasts_too() {
+    let folder = Folder::new();
+    let dir = folder.text();
+    let without_log = ["--dir", dir.as_str(), "--appendonly", "no"];
+    let server = start(&without_log);
+    let mut client = server.connect();
+    ok(&mut client, "SET a 1");
+    client.ask("SNAPSHOT.CREATE one");
+    ok(&mut client, "SET a 2");
+    ok(&mut client, "SNAPSHOT.RESTORE one");
+    drop(server);
+    let server = start(&without_log);
+    assert_eq!(server.connect().ask("GET a").text(), "1");
+}
+
+#[test]
+fn a_backup_goes_to_another_server_and_into_a_new_folder() {
+    let (folder, other, backups) = (Folder::new(), Folder::new(), Folder::new());
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    fill(&mut client);
+    let wanted = digest(&mut client);
+    let port = server.port.to_string();
+    succeed(&["backup", "-p", &port, &backups.text()]);
+    let file = only(&backups.0, ".fsnap");
+    #[cfg(unix)]
+    {
+        let metadata = std::fs::metadata(&file).expect("the backup");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // An operator may give it any name.
+    let renamed = backups.join("monday.backup");
+    std::fs::rename(&file, &renamed).expect("a new name");
+
+    let second = serve(&other.text());
+    let mut there = second.connect();
+    ok(&mut there, "SET theirs 1");
+    let second_port = second.port.to_string();
+    succeed(&["restore", "-p", &second_port, &renamed]);
+    assert_eq!(digest(&mut there), wanted);
+    ok(&mut there, "SET more 1");
+    let wanted_there = digest(&mut there);
+    drop(second);
+    let second = serve(&other.text());
+    let mut there = second.connect();
+    assert_eq!(digest(&mut there), wanted_there);
+
+    let damaged = backups.join("damaged");
+    std::fs::copy(&renamed, &damaged).expect("a copy");
+    flip_byte(Path::new(&damaged), 500);
+    fail(&["restore", "-p", &second.port.to_string(), &damaged]);
+    assert_eq!(digest(&mut there), wanted_there);
+
+    let third = backups.join("third");
+    succeed(&["restore", &renamed, "--dir", &third]);
+    fail(&["restore", &renamed, "--dir", &third]);
+    assert_eq!(digest(&mut serve(&third).connect()), wanted);
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    let folder = Folder::new();
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    fill(&mut client);
+    client.ask("SNAPSHOT.CREATE");
+    for number in 0..200 {
+        ok(&mut client, &format!("SET later:{number} value"));
+    }
+    drop(server);
+    let said = succeed(&["check", &folder.text()]);
+    assert!(said.contains("all is sound"), "{said}");
+    let snapshot = only(&folder.0.join("snapshots"), ".fsnap");
+    flip_byte(&snapshot, 500);
+    let said = fail(&["check", &folder.text()]);
+    let name = snapshot
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    assert!(said.contains("DAMAGE") && said.contains(&name), "{said}");
+    assert!(fail(&["check", &folder.join("nowhere")]).contains("not a folder"));
+    let empty = Folder::new();
+    assert!(fail(&["check", &empty.text()]).contains("no data"));
+}
+
+#[test]
+fn redis_loads_what_is_exported() {
+    let Some(redis) = program() else { return };
+    let folder = Folder::new();
+    let files = Folder::new();
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    fill(&mut client);
+    let wanted = digest(&mut client);
+    let port = server.port.to_string();
+    let online = files.join("online.rdb");
+    succeed(&["export", "-p", &port, &online, "--rdb-version", "10"]);
+    let newer = files.join("newer.rdb");
+    succeed(&["export", "-p", &port, &newer]);
+    let refused = fail(&["export", "--dir", &folder.text(), &files.join("no.rdb")]);
+    assert!(refused.contains("a server uses this data folder"), "{refused}");
+    drop(server);
+    let offline = files.join("offline.rdb");
+    succeed(&["export", "--dir", &folder.text(), &offline, "--rdb-version", "10"]);
+    for file in [online, offline] {
+        let (sound, said) = check_rdb(&redis, Path::new(&file));
+        assert!(sound, "{said}");
+        let back = through_redis(&redis, Path::new(&file));
+        assert_eq!(digest_of_rdb(&back.join("dump.rdb")), wanted);
+    }
+    // Version 11 is for Redis 7.2 and later.
+    assert!(std::fs::read(&newer).expect("the file").starts_with(b"REDIS0011"));
+    assert_eq!(digest_of_rdb(&newer), wanted);
+    assert_eq!(digest(&mut serve(&folder.text()).connect()), wanted);
+}
+
+/// What Redis saves after it has loaded `file`, in a folder.
+fn through_redis(redis: &Path, file: &Path) -> Folder {
+    let place = Folder::new();
+    std::fs::copy(file, place.join("dump.rdb")).expect("a copy");
+    let mut theirs = RedisServer::start(redis, &place.0, &[]).expect("Redis loads it");
+    theirs.say("SAVE");
+    place
+}
+
+/// The digest of what an RDB file holds.
+fn digest_of_rdb(file: &str) -> String {
+    let folder = Folder::new();
+    succeed(&["import", file, "--dir", &folder.text()]);
+    digest(&mut serve(&folder.text()).connect())
+}
+
+/// Redis's digest of what a data folder holds.
+fn redis_digest(redis: &Path, dir: &str) -> String {
+    let place = Folder::new();
+    succeed(&[
+        "export",
+        "--dir",
+        dir,
+        &place.join("dump.rdb"),
+        "--rdb-version",
+        "10",
+    ]);
+    let mut theirs = RedisServer::start(redis, &place.0, &[]).expect("Redis loads it");
+    String::from_utf8_lossy(&theirs.digest()).into_owned()
+}
+
+#[test]
+fn what_redis_left_is_imported() {
+    let Some(redis) = program() else { return };
+    let theirs = Folder::new();
+    let mut server = RedisServer::start(
+        &redis,
+        &theirs.0,
+        &["--appendonly", "yes", "--appendfsync", "always"],
+    )
+    .expect("Redis starts");
+    populate(&mut server);
+    server.say("SAVE");
+    let saved = String::from_utf8_lossy(&server.digest()).into_owned();
+    server.say("SET after-the-save 1");
+    server.say("EXPIRE string 10000");
+    server.say("LPOP list");
+    let wanted = String::from_utf8_lossy(&server.digest()).into_owned();
+    drop(server);
+
+    let imported = Folder::new();
+    let said = succeed(&["import", &theirs.join("dump.rdb"), "--dir", &imported.join("rdb")]);
+    assert!(said.contains("RDB file"), "{said}");
+    assert_eq!(redis_digest(&redis, &imported.join("rdb")), saved);
+    let said = succeed(&[
+        "import",
+        &theirs.join("appendonlydir"),
+        "--dir",
+        &imported.join("aof"),
+    ]);
+    assert!(said.contains("append-only"), "{said}");
+    assert_eq!(redis_digest(&redis, &imported.join("aof")), wanted);
+    fail(&["import", &theirs.join("dump.rdb"), "--dir", &imported.join("aof")]);
+
+    // A server on Redis's own folder prefers the newer of the two, as Redis does.
+    drop(serve(&theirs.text()));
+    assert_eq!(redis_digest(&redis, &theirs.text()), wanted);
+}
+
+#[test]
+fn commands_that_cannot_be_executed_are_reported() {
+    let folder = Folder::new();
+    let file = folder.join("appendonly.aof");
+    let mut bytes = Vec::new();
+    for words in [
+        &["SELECT", "0"][..],
+        &["SET", "a", "1"],
+        &["JSON.SET", "doc", "$", "1"],
+        &["LPUSH", "a", "1"],
+        &["MULTI"],
+        &["INCR", "a"],
+        &["EXEC"],
+    ] {
+        bytes.extend_from_slice(&support::encode(words));
+    }
+    bytes.extend_from_slice(b"*3\r\n$3\r\nSET");
+    std::fs::write(&file, bytes).expect("the file");
+    let said = succeed(&["import", &file, "--dir", &folder.join("data")]);
+    assert!(said.contains("JSON.SET of \"doc\" left out"), "{said}");
+    assert!(said.contains("LPUSH of \"a\" left out"), "{said}");
+    assert!(said.contains("incomplete command"), "{said}");
+    assert_eq!(serve(&folder.join("data")).connect().ask("GET a").text(), "2");
+}
