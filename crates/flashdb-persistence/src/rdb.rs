@@ -4,7 +4,7 @@ use flashdb_base::version::REDIS_VERSION;
 use flashdb_command::rdb_convert;
 use flashdb_config::Settings;
 use flashdb_rdb::{EncodeLimits, FileItem, FileReader, FileVersion, FileWriter};
-use flashdb_store::{Access, Entry, Expiry, Value};
+use flashdb_store::{Access, Entry, Expiry, Value, ValueRef};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -51,7 +51,10 @@ pub fn write<W: Write>(
     version: FileVersion,
     writer: W,
 ) -> io::Result<(W, Written)> {
-    let limits = rdb_convert::encode_limits(settings);
+    let limits = EncodeLimits {
+        version,
+        ..rdb_convert::encode_limits(settings)
+    };
     let mut file = match version {
         // Takes hashes with expiring fields, too, as Redis 7.4 does.
         FileVersion::V11 => FileWriter::new(writer, settings.rdbcompression),
@@ -92,6 +95,12 @@ fn write_entry<W: Write>(
     now_ms: i64,
     written: &mut Written,
 ) -> io::Result<()> {
+    if let ValueRef::Hash(hash) = entry.value()
+        && !hash.iter().any(|field| field.is_live(now_ms.max(0) as u64))
+    {
+        // Its last field is due; no loader takes a hash without fields.
+        return Ok(());
+    }
     let expire_at_ms = entry.expire_at_ms().map(|at_ms| at_ms.max(0) as u64);
     let fits = file.entry_if_fits(entry.key(), expire_at_ms, None, |out| {
         rdb_convert::write(out, entry.value(), limits, now_ms)
