@@ -25,6 +25,8 @@ pub struct Runner {
     pub db: u16,
     /// Seed of the randomness.
     pub seed: u64,
+    /// Whether shards are locked as they are touched, as in a transaction that closes the gate.
+    pub locks_as_touched: bool,
     /// Surroundings of the next command.
     pub mode: Mode,
     /// Events published by the last command, as `name key`.
@@ -63,6 +65,7 @@ impl Default for Runner {
             now_ms: 1_700_000_000_000,
             db: 0,
             seed: 1,
+            locks_as_touched: false,
             mode: Mode::default(),
             events: Vec::new(),
             decided: Vec::new(),
@@ -142,7 +145,7 @@ impl Runner {
         data.effects.recording = true;
         match command.spec.key_positions(&args) {
             // Locking what the row declares proves that the handler touches nothing else.
-            Ok(keys) if !command.spec.is_exclusive(&args) => {
+            Ok(keys) if !command.spec.is_exclusive(&args) && !self.locks_as_touched => {
                 let space = &self.space;
                 let shards = keys
                     .iter()

@@ -342,15 +342,13 @@ impl<'k> Access<'k> {
     }
 
     /// The entry of `key` with only shared access, for reading several keys at once. The keys were
-    /// looked up before by this command (or declared); an expired one is absent. Counts nothing.
+    /// looked up before by this command; an expired one is absent. Counts nothing.
     #[inline]
     pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
         let place = self.place(key);
-        let entry = self
-            .held
-            .shard(place.shard)?
-            .database(self.db)
-            .find(key, place.hash)?;
+        let shard = self.held.shard(place.shard);
+        debug_assert!(shard.is_some(), "a first look needs the power to lock: `probe`");
+        let entry = shard?.database(self.db).find(key, place.hash)?;
         entry
             .expire_at_ms()
             .is_none_or(|at_ms| at_ms > self.due_ms())
@@ -382,6 +380,14 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn peek_as<T: Typed>(&self, key: &[u8]) -> Result<Option<&T>, WrongType> {
         typed(self.peek(key))
+    }
+
+    /// As [`Access::peek_as`], for the first look at a key: under the closed gate its shard may not be locked yet.
+    #[inline]
+    pub fn probe<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        let place = self.place(key);
+        self.held.shard_mut(place.shard);
+        self.peek_as(key)
     }
 
     // ---- changes -------------------------------------------------------------------------------

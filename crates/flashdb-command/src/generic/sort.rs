@@ -508,6 +508,21 @@ mod tests {
         assert!(run.run("SORT w_1").starts_with("-WRONGTYPE"));
     }
 
+    /// What is stored must not depend on the clock when the log is replayed.
+    #[test]
+    fn fields_that_have_expired_are_removed_before_their_lack_is_stored() {
+        let mut run = runner();
+        run.put("list", list("x"));
+        run.run("HSET h_x f value other 1");
+        run.run("HPEXPIRE h_x 10 FIELDS 1 f");
+        run.now_ms += 11;
+        assert_eq!(run.run("SORT list BY nosort GET h_*->f"), "*1 $-1");
+        assert!(run.decided.is_empty(), "who only reads removes no fields");
+        assert_eq!(run.run("SORT list BY nosort GET h_*->f STORE d"), ":1");
+        assert_eq!(run.decided, ["HDEL h_x f"]);
+        assert_eq!(run.logged.len(), 2);
+    }
+
     #[test]
     fn storing() {
         let mut run = runner();

@@ -130,7 +130,7 @@ impl Condition {
 
 fn expire(context: &mut Context<'_, '_>, form: TimeForm) -> CommandResult {
     let words = context.args;
-    context.data.peek_as::<Hash>(words.at(1))?;
+    context.data.probe::<Hash>(words.at(1))?;
     let at_ms = form.at_ms(words.at(2), context)?;
     let condition = Condition::parse(words.at(3));
     let fields_at = if condition.is_some() { 4 } else { 3 };
@@ -179,7 +179,7 @@ const PERSIST_KEYS: &[KeySpec] = &[key(KeyFlags::RW.and(KeyFlags::UPDATE))];
 
 fn hpersist(context: &mut Context<'_, '_>) -> CommandResult {
     let words = context.args;
-    context.data.peek_as::<Hash>(words.at(1))?;
+    context.data.probe::<Hash>(words.at(1))?;
     let fields = FieldList::rest(words, 2, COUNT)?;
     take_due(context);
     context.reply.array(fields.len());

@@ -37,7 +37,7 @@ pub(super) static HGETDEL: CommandSpec = CommandSpec {
 
 fn hgetdel(context: &mut Context<'_, '_>) -> CommandResult {
     let words = context.args;
-    context.data.peek_as::<Hash>(words.at(1))?;
+    context.data.probe::<Hash>(words.at(1))?;
     let fields = FieldList::rest(words, 2, COUNT)?;
     take_due(context);
     context.reply.array(fields.len());
@@ -174,7 +174,7 @@ impl Grammar {
 
 fn hgetex(context: &mut Context<'_, '_>) -> CommandResult {
     let words = context.args;
-    context.data.peek_as::<Hash>(words.at(1))?;
+    context.data.probe::<Hash>(words.at(1))?;
     let grammar = Grammar {
         word: "persist",
         conditions: false,
@@ -242,7 +242,7 @@ pub(super) static HSETEX: CommandSpec = CommandSpec {
 
 fn hsetex(context: &mut Context<'_, '_>) -> CommandResult {
     let words = context.args;
-    context.data.peek_as::<Hash>(words.at(1))?;
+    context.data.probe::<Hash>(words.at(1))?;
     let grammar = Grammar {
         word: "keepttl",
         conditions: true,

@@ -101,8 +101,8 @@ pub(super) fn transfer(context: &mut Context<'_, '_>, ends: Ends) -> Result<bool
     if context.data.find_for_write(source).is_none() {
         return Ok(false);
     }
-    context.data.peek_as::<List>(source)?;
-    context.data.peek_as::<List>(destination)?;
+    context.data.probe::<List>(source)?;
+    context.data.probe::<List>(destination)?;
     let popped = context
         .data
         .write::<List>(source)?
@@ -144,6 +144,19 @@ mod tests {
         assert!(run.run("LMOVE b s LEFT LEFT").starts_with("-WRONGTYPE"));
         assert_eq!(run.run("LMOVE absent s LEFT LEFT"), "$-1");
         assert_eq!(run.run("LLEN b"), ":3");
+    }
+
+    /// In a transaction that closes the gate no shard is locked before it is touched.
+    #[test]
+    fn types_are_checked_before_anything_moves_under_the_closed_gate() {
+        let mut run = Runner::default();
+        run.locks_as_touched = true;
+        run.run("RPUSH list a b");
+        run.run("SET string v");
+        assert!(run.run("LMOVE list string LEFT LEFT").starts_with("-WRONGTYPE"));
+        assert_eq!(run.run("LRANGE list 0 -1"), "*2 $1 a $1 b");
+        run.mode.in_exec = true;
+        assert_eq!(run.run("BLMOVE list other LEFT LEFT 0"), "$1 a");
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn transfer_or_wait(context: &mut Context<'_, '_>, ends: Ends, timeout: &[u8]) -
     let source = context.arg(1);
     let deadline_ms = deadline_ms(timeout, context.now_ms())?;
     let source_is_list = serves(context, |context| {
-        Ok(context.data.peek_as::<List>(source)?.is_some())
+        Ok(context.data.probe::<List>(source)?.is_some())
     })?;
     if source_is_list && transfer(context, ends)? {
         return Ok(true);

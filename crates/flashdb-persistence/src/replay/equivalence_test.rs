@@ -125,7 +125,7 @@ fn check_seed(seed: u64) -> BTreeMap<String, usize> {
     live.changed_by
 }
 
-/// PER-..: what is recovered is what was there, for every command that changes data.
+/// PER-60, PER-66: what is recovered is what was there, for every command that changes data.
 #[test]
 fn replayed_effects_make_the_same_state() {
     let first: u64 = std::env::var("FLASHDB_SEED").map_or(0, |seed| seed.parse().expect("a number"));
@@ -136,7 +136,6 @@ fn replayed_effects_make_the_same_state() {
             *changed_by.entry(name).or_default() += times;
         }
     }
-    println!("{changed_by:?}");
     if count < 8 {
         return;
     }

@@ -17,6 +17,10 @@ mod serial;
 #[cfg(test)]
 mod equivalence_test;
 #[cfg(test)]
+mod parallel_test;
+#[cfg(test)]
+mod serial_test;
+#[cfg(test)]
 mod test_live;
 #[cfg(test)]
 mod test_requests;

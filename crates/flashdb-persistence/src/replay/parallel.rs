@@ -13,7 +13,6 @@ use super::groups::Groups;
 use super::serial::run_locked;
 use super::{Place, ReplayError, Setup};
 use flashdb_base::hash::hash_bytes;
-use flashdb_command::CommandSpec;
 use flashdb_log::{Frame, Kind, Lsn, Record};
 use parking_lot::{Condvar, Mutex};
 use std::ops::Range;
@@ -78,6 +77,17 @@ impl Shared<'_> {
         }
         self.failed.store(true, Ordering::Release);
     }
+
+    /// Whether a record before `place` failed; what is before the failed record is executed all the same, so that the
+    /// first of several errors is told.
+    fn has_failed_before(&self, place: Place) -> bool {
+        self.failed.load(Ordering::Acquire)
+            && self
+                .error
+                .lock()
+                .as_ref()
+                .is_some_and(|error| error.place < place)
+    }
 }
 
 /// Takes frames and has them executed; see the module's head.
@@ -95,7 +105,8 @@ pub struct ParallelReplayer<'k, 's, 'log> {
 }
 
 /// Runs `feed`, which gives frames to [`ParallelReplayer::apply`], with one worker for each lane but the first, which is that
-/// of the calling thread. Returns when all frames are executed.
+/// of the calling thread. Returns when all frames are executed. The calling thread is inside no lane of the gate; lanes may be
+/// those of core loops, which then wait for a batch of some ten microseconds now and then.
 ///
 /// # Errors
 /// What `feed` returns; else the error of the first record that cannot be replayed. Records behind it may have been executed
@@ -222,8 +233,8 @@ impl<'log> ParallelReplayer<'_, '_, 'log> {
             .map_err(failed(action))?;
         match shards {
             shards if self.alone > 0 => {
-                let is_several = !matches!(shards, Shards::One(_));
-                self.alone = if is_several { ALONE } else { self.alone - 1 };
+                let needs_all = !matches!(shards, Shards::One(_)) && part_kind(action).is_none();
+                self.alone = if needs_all { ALONE } else { self.alone - 1 };
                 run_locked(&mut self.executor, self.lane, &record, action, shards, place)
             }
             Shards::One(shard) => {
@@ -254,7 +265,7 @@ impl<'log> ParallelReplayer<'_, '_, 'log> {
             return Ok(());
         }
         self.settle();
-        match self.shared.error.lock().take() {
+        match self.shared.error.lock().clone() {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -262,12 +273,13 @@ impl<'log> ParallelReplayer<'_, '_, 'log> {
 
     /// Hands out MSET and DEL key by key; false for other commands. A logged MSETNX did store its strings.
     fn take_apart(&mut self, record: &Record<'log>, action: Action, place: Place) -> bool {
-        let Action::Handler(spec) = action else {
+        let Some(kind) = part_kind(action) else {
             return false;
         };
-        let Some(kind) = part_kind(spec) else {
+        // Keys without a value are for the handler to refuse.
+        if kind == Kind::Set && record.value_words().count().is_multiple_of(2) {
             return false;
-        };
+        }
         let mut words = record.value_words().skip(1).flatten();
         while let Some(key) = words.next() {
             let value = match kind {
@@ -340,8 +352,11 @@ impl<'log> ParallelReplayer<'_, '_, 'log> {
     }
 }
 
-/// The kind that a command of several keys consists of.
-fn part_kind(spec: &CommandSpec) -> Option<Kind> {
+/// The kind of record that a command of several keys is the sum of.
+fn part_kind(action: Action) -> Option<Kind> {
+    let Action::Handler(spec) = action else {
+        return None;
+    };
     match spec.name {
         "mset" | "msetnx" => Some(Kind::Set),
         "del" | "unlink" => Some(Kind::Delete),
@@ -375,7 +390,8 @@ fn work(setup: Setup<'_>, lane: usize, shared: &Shared<'_>, index: usize) {
         }
         drop(queue);
         for batch in batches.drain(..) {
-            if !shared.failed.load(Ordering::Relaxed) {
+            let first = batch.items.first();
+            if first.is_some_and(|item| !shared.has_failed_before(item.place)) {
                 execute_batch(&mut executor, lane, &batch, shared);
             }
         }

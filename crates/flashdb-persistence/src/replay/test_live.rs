@@ -96,9 +96,11 @@ impl<'k> Live<'k> {
         if context.block.is_some() {
             context.data.unchanged();
         }
+        let mut line = line;
         if let Err(error) = result {
             reply.truncate(0);
             reply.error_bytes(error.text());
+            line += &format!(" (-{})", super::test_state::text(error.text()));
         }
         if self.data.effects.dirty > dirty_before {
             *self.changed_by.entry(command.spec.full_name()).or_default() += 1;

@@ -26,6 +26,9 @@ pub fn state(space: &Keyspace) -> State {
 
 /// Bytes as readable text.
 pub fn text(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "''".into();
+    }
     bytes.escape_ascii().to_string()
 }
 

@@ -90,7 +90,9 @@ impl FieldTable {
             && old_ms != new_ms
             && self
                 .table
-                .find(hash, |entry| entry.expires_at_ms() == old_ms)
+                .find(hash, |entry| {
+                    entry.hash() == hash && entry.expires_at_ms() == old_ms
+                })
                 .is_none()
         {
             self.due.remove(&(at_ms, hash));
@@ -124,7 +126,10 @@ impl FieldTable {
     /// Takes out the field that expires first, when its time is before `now_ms`. O(log n).
     pub(crate) fn take_due(&mut self, now_ms: u64) -> Option<FieldEntry> {
         let &(at_ms, hash) = self.due.first().filter(|(at_ms, _)| *at_ms < now_ms)?;
-        self.remove_where(hash, |entry| entry.expires_at_ms() == Some(at_ms))
+        // The table shows entries with other hashes, too, and many expire at the same time.
+        self.remove_where(hash, |entry| {
+            entry.hash() == hash && entry.expires_at_ms() == Some(at_ms)
+        })
     }
 
     pub(crate) fn random(&self, prng: &mut Prng) -> Option<Field<'_>> {

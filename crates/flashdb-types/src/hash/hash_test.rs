@@ -288,3 +288,22 @@ fn many_due_fields_are_taken_in_order_and_in_portions() {
     });
     assert!(sparse < 20 && seen.len() == 2);
 }
+
+/// Fields that expire together are told apart by their whole hashes, of which the table compares but a part.
+#[test]
+fn many_fields_expire_at_the_same_time() {
+    let limits = HashLimits::default();
+    let mut hash = Hash::new();
+    for at in 0..20_000 {
+        let name = format!("field{at}");
+        hash.set(name.as_bytes(), b"v", FieldTtl::At(5), &limits);
+    }
+    for at in 0..10_000 {
+        assert!(hash.remove(format!("field{at}").as_bytes()));
+    }
+    hash.validate();
+    assert_eq!(hash.take_expired(6, 4_000, |_| {}), 4_000);
+    hash.validate();
+    assert_eq!(hash.take_expired(6, usize::MAX, |_| {}), 6_000);
+    assert!(hash.is_empty() && hash.next_expiry_ms().is_none());
+}

@@ -190,6 +190,19 @@ impl Block {
         true
     }
 
+    /// Takes out the deleted entries behind the last live one.
+    pub fn drop_dead_end(&mut self) {
+        while self.bytes.len() > self.start as usize {
+            let at = self.entry_start(self.bytes.len());
+            if !self.raw(at).dead {
+                break;
+            }
+            self.dead -= 1;
+            self.dead_bytes -= offset(self.bytes.len() - at);
+            self.bytes.truncate(at);
+        }
+    }
+
     /// Deletes entries from the front while `doomed` says so (it sees the id and how many are live);
     /// returns how many.
     pub fn trim_front(&mut self, mut doomed: impl FnMut(StreamId, u32) -> bool) -> u32 {

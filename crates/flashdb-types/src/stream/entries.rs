@@ -272,6 +272,10 @@ impl Entries {
         if entries_added.is_some_and(|added| added < self.len) {
             return Err(SetIdError::AddedBelowLength);
         }
+        // Where the last id goes down, new entries may come below deleted ones, which must not be in their way then.
+        if let Some(tail) = self.index.last().filter(|_| last_id < self.last_id) {
+            self.change_block(tail, Block::drop_dead_end);
+        }
         self.last_id = last_id;
         self.entries_added = entries_added.unwrap_or(self.entries_added);
         self.max_deleted_id = max_deleted_id

@@ -272,6 +272,25 @@ fn append_refuses_ids_that_do_not_rise() {
     stream.validate();
 }
 
+/// XSETID may lower the last id below a deleted entry that is still in its block.
+#[test]
+fn entries_below_deleted_ones_are_found() {
+    let mut stream = stream_of(1..=5);
+    let entries = stream.entries_mut();
+    assert!(entries.delete(id(4, 0)) && entries.delete(id(5, 0)));
+    entries
+        .set_counters(id(3, 0), None, None)
+        .expect("above the top entry");
+    for ms in [4, 5] {
+        entries
+            .append(id(ms, 0), [(&b"f"[..], &b"v"[..])].into_iter(), &LIMITS)
+            .expect("above the last id");
+        assert!(entries.contains(id(ms, 0)), "{ms}");
+    }
+    assert_eq!(entries.len(), 5);
+    entries.validate();
+}
+
 #[test]
 fn small_entries_are_compact() {
     let mut stream = Stream::new();
