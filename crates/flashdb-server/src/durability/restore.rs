@@ -104,12 +104,14 @@ fn replace(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> Resu
     for counter in [&progress.bytes_done, &progress.keys, &progress.records] {
         counter.store(0, Ordering::Relaxed);
     }
-    let loaded = durability
-        .end_log(server)
-        .map_err(PersistenceError::from)
-        .and_then(|()| load(server, durability, chain));
-    if loaded.is_err() {
-        bring_back(server, durability)?;
+    // A log that fails now has failed for the data in memory, which is still the old one: it is kept as it is.
+    let mut outcome = durability.end_log(server).map_err(PersistenceError::from);
+    if outcome.is_ok() {
+        outcome = load(server, durability, chain);
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "a snapshot could not be restored; the data from before is loaded again");
+            bring_back(server, durability)?;
+        }
     }
     server.loading.store(false, Ordering::Release);
     durability.checkpoints.forget_base();
@@ -120,7 +122,7 @@ fn replace(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> Resu
         Wish::labelled(String::new(), false).full()
     };
     let kept = checkpoints::take_now(server, durability, &settings, wish);
-    loaded?;
+    outcome?;
     kept?;
     tracing::info!(
         file = %chain.newest().path.display(),
