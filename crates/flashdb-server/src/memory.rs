@@ -75,7 +75,7 @@ pub fn measure(server: &Server, data: &mut Access<'_>) -> MemoryUse {
             + TABLES_BYTES,
         ..MemoryUse::default()
     };
-    data.held().for_each_shard(|_, shard| {
+    data.held().count_in_each_shard(|_, shard| {
         for db in 0..databases {
             let database = shard.database(db);
             sum.data_bytes += database.memory_bytes();

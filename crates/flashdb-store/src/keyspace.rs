@@ -294,6 +294,14 @@ impl<'k> Held<'k> {
         self.lazy || self.position(id).is_ok()
     }
 
+    /// Counts something in every shard in turn, like [`Held::for_each_shard`]. What is counted is no data: no reply waits
+    /// for the disk on that account, so that the server can tell how it is while its disk fails.
+    pub fn count_in_each_shard(&mut self, mut count: impl FnMut(u16, &Shard)) {
+        let passed = self.passed;
+        self.for_each_shard(|id, shard| count(id, shard));
+        self.passed = passed;
+    }
+
     /// Visits every shard in turn. Without the gate each one is locked only while it is visited,
     /// and the caller must hold none.
     pub fn for_each_shard(&mut self, mut visit: impl FnMut(u16, &mut Shard)) {

@@ -280,6 +280,22 @@ fn an_empty_segment_is_a_crash_only_at_the_end() {
     assert_names(&place.refusal(plain()), inner);
 }
 
+/// On a failed disk: what is read is right. Where replies wait for the disk, what is not durable is not shown, which is told
+/// apart by shards; one write failed, so that few keys share its shard.
+fn assert_reads_go_on(server: &Server, level: &str) {
+    let mut refused = 0;
+    for number in 0..100 {
+        match server.connect().ask(&format!("GET key:{number}")) {
+            Value::Error(text) if level == "always" && text.contains("is not durable") => refused += 1,
+            found => assert_eq!(found, Value::Bulk(value(number).into_bytes()), "key:{number}"),
+        }
+    }
+    assert!(refused < 20, "{refused} of 100 reads refused");
+    let told = server.connect().ask("INFO");
+    let told = told.text();
+    assert!(told.contains("aof_last_write_status:err"), "{told}");
+}
+
 /// Writes until the disk is full, makes room, and writes again; what was acknowledged is there after a kill.
 fn survives_a_full_disk(
     place: &Place,
@@ -311,7 +327,7 @@ fn survives_a_full_disk(
     while !matches!(attempt(&mut client), Some(Err(_))) {
         assert!(Instant::now() < end, "writes go on on a full disk");
     }
-    assert_all(&server, 0..100);
+    assert_reads_go_on(&server, level);
 
     make_room(&server);
     let end = Instant::now() + RECOVERY_LIMIT;

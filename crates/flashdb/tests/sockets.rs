@@ -485,8 +485,31 @@ fn garbage_ends_the_connection_with_one_error() {
 }
 
 #[test]
+fn times_to_live_of_centuries_add_up() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for number in 0..200 {
+        let reply = client.ask(&format!("SET key:{number} v PXAT 9000000000000000000"));
+        assert_eq!(reply.text(), "OK");
+    }
+    assert!(client.ask("INFO keyspace").text().contains("db0:keys=200"));
+}
+
+/// To strangers a server does not tell whether it has loaded its data.
+fn await_loaded(server: &Server, password: &str) {
+    let mut client = server.connect();
+    assert_eq!(client.ask(&format!("AUTH {password}")).text(), "OK");
+    let end = Instant::now() + Duration::from_secs(20);
+    while client.ask("PING").text() != "PONG" {
+        assert!(Instant::now() < end, "it loads too long");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn strangers_may_send_little() {
     let server = Server::start(&["--requirepass", "secret"]);
+    await_loaded(&server, "secret");
     for (bytes, text) in [
         (b"*11\r\n".as_slice(), "unauthenticated multibulk length"),
         (b"*1\r\n$16385\r\n", "unauthenticated bulk length"),

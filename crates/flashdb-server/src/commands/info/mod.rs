@@ -155,14 +155,15 @@ fn databases(context: &mut Context<'_, '_>) -> Vec<DatabaseFacts> {
     let mut all = vec![DatabaseFacts::default(); context.data.space().databases_count()];
     let now_ms = context.now_ms();
     let random = context.data.prng.next_u64();
-    context.data.held().for_each_shard(|id, shard| {
+    context.data.held().count_in_each_shard(|id, shard| {
         for (db, facts) in all.iter_mut().enumerate() {
             let database = shard.database(db as u16);
             facts.keys += database.len();
             facts.volatile += database.volatile_len();
             facts.volatile_hashes += database.volatile_fields_len();
             if let Some(at_ms) = database.sample_expiry_ms(random.rotate_left(u32::from(id))) {
-                facts.ttl_sum_ms += (at_ms - now_ms).max(0);
+                let ttl_ms = at_ms.saturating_sub(now_ms).max(0);
+                facts.ttl_sum_ms = facts.ttl_sum_ms.saturating_add(ttl_ms);
                 facts.ttl_count += 1;
             }
         }
