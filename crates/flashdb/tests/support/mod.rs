@@ -80,13 +80,22 @@ impl Server {
         true
     }
 
+    /// Whether this very server answers, and has loaded its data: on a port that another one has, it will end in a moment.
     fn answers(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
             return false;
         };
-        // Any reply will do, as a server with a password asks for it, but that it still loads its data.
-        let mut reply = [0; 5];
-        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut reply).is_ok() && &reply != b"-LOAD"
+        let mut client = Raw::new(stream);
+        match client.try_ask("INFO server") {
+            // To strangers it says nothing.
+            Some(Value::Error(_)) => {}
+            Some(told) if told.text().contains(&format!("process_id:{}\r", self.pid())) => {}
+            _ => return false,
+        }
+        match client.try_ask("PING") {
+            Some(Value::Error(text)) => !text.starts_with("LOADING"),
+            reply => reply.is_some(),
+        }
     }
 
     /// A fresh connection.
@@ -96,13 +105,7 @@ impl Server {
 
     /// A fresh connection to an address that the server listens on.
     pub fn connect_to(&self, address: IpAddr) -> Raw {
-        let stream = TcpStream::connect((address, self.port)).expect("a connection");
-        stream.set_nodelay(true).expect("TCP_NODELAY");
-        stream.set_read_timeout(Some(REPLY_LIMIT)).expect("a time limit");
-        Raw {
-            input: BufReader::new(stream.try_clone().expect("a second handle")),
-            stream,
-        }
+        Raw::new(TcpStream::connect((address, self.port)).expect("a connection"))
     }
 
     /// Waits for the process to end by itself.
@@ -236,6 +239,22 @@ pub fn encode<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
 }
 
 impl Raw {
+    fn new(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        stream.set_read_timeout(Some(REPLY_LIMIT)).expect("a time limit");
+        Raw {
+            input: BufReader::new(stream.try_clone().expect("a second handle")),
+            stream,
+        }
+    }
+
+    /// As [`Raw::ask`]; `None` once the server has gone.
+    fn try_ask(&mut self, line: &str) -> Option<Value> {
+        let words: Vec<&str> = line.split(' ').collect();
+        self.stream.write_all(&encode(&words)).ok()?;
+        self.try_read()
+    }
+
     /// Sends bytes.
     pub fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
