@@ -400,6 +400,7 @@ impl Run<'_> {
         live.mode.retry = prng.below(10) == 0;
         let shard = prng.below(self.space.shards_count() as u64) as u16;
         let logged = self.space.log().appended();
+        let told = live.history.len();
         match prng.below(50) {
             0 => live.data.db = prng.below(DATABASES as u64) as u16,
             1 | 2 => live.expire_some(shard),
@@ -426,8 +427,8 @@ impl Run<'_> {
         }
         let now = self.space.log().appended();
         if now > logged {
-            let line = self.live.history.last().cloned().unwrap_or_default();
-            self.life.tell(format!("LSN {now}: {line}"));
+            let lines = self.live.history[told..].join("\n    ");
+            self.life.tell(format!("LSN {now}: {lines}"));
         }
     }
 }
