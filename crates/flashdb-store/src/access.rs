@@ -129,10 +129,17 @@ impl<'k> Access<'k> {
         self.held = self.space.lock_one(shard);
     }
 
-    /// Names the key that the next command works on, so that it is not hashed again.
+    /// Names the key that the next command works on, so that it is not hashed again. The key is known by where it lies: before
+    /// its memory is used for another one, there has to be another [`Access::focus`], [`Access::unfocus`] or release.
     #[inline]
     pub fn focus(&mut self, key: &[u8], shard: u16, hash: u64) {
         self.last = Some((key.as_ptr(), key.len(), Place { shard, hash }));
+    }
+
+    /// Forgets the key that was named.
+    #[inline]
+    pub fn unfocus(&mut self) {
+        self.last = None;
     }
 
     /// Brings the bucket of a key towards the core; its shard is locked.

@@ -41,6 +41,8 @@ fn for_each_key(
             each(context, at);
         }
     }
+    // Under the locks of a transaction other commands follow, whose words may lie where these do.
+    context.data.unfocus();
 }
 
 pub(super) static MGET: CommandSpec = CommandSpec {

@@ -70,8 +70,9 @@ impl<'k> Executor<'k> {
     fn change(&mut self, record: &Record<'_>, at: Option<(u16, u64)>) -> Result<(), Reason> {
         let (data, key) = (&mut self.data, record.key);
         data.db = record.db;
-        if let Some((shard, hash)) = at {
-            data.focus(key, shard, hash);
+        match at {
+            Some((shard, hash)) => data.focus(key, shard, hash),
+            None => data.unfocus(),
         }
         let expire_at_ms = match record.kind {
             Kind::SetWithTtl | Kind::Expire => Some(
@@ -105,8 +106,10 @@ impl<'k> Executor<'k> {
             return Err(Reason::UnknownCommand);
         }
         self.data.db = record.db;
-        if let (Some((shard, hash)), Some(_)) = (at, record.kind.name()) {
-            self.data.focus(args.at(1), shard, hash);
+        // The words of all records are put together in the same memory.
+        match (at, record.kind.name()) {
+            (Some((shard, hash)), Some(_)) => self.data.focus(args.at(1), shard, hash),
+            _ => self.data.unfocus(),
         }
         let mut context = Context {
             spec,
