@@ -36,6 +36,7 @@ pub fn start(
 ) -> Result<(DataFolder, Recovered), PersistenceError> {
     let folder = DataFolder::open(Arc::new(life_disk.clone()), Path::new(DIR))?;
     let options = RecoverOptions {
+        read_only: false,
         on_damage,
         to,
         settings,
