@@ -443,16 +443,16 @@ fn finish(
     if !options.read_only {
         repair::cut_tail(folder.disk().as_ref(), folder.dir(), &end)?;
     }
-    if let Some(tail) = end.tail {
-        if matches!(tail.kind, TailKind::Torn(_)) {
-            tracing::warn!(
-                file = %tail.path.display(),
-                offset = tail.offset,
-                bytes = tail.file_len.saturating_sub(tail.offset),
-                "the log ended in what a crash left behind; it was cut there"
-            );
-            recovered.cut = Some(tail);
-        }
+    if let Some(tail) = end.tail
+        && matches!(tail.kind, TailKind::Torn(_))
+    {
+        tracing::warn!(
+            file = %tail.path.display(),
+            offset = tail.offset,
+            bytes = tail.file_len.saturating_sub(tail.offset),
+            "the log ended in what a crash left behind; it was cut there"
+        );
+        recovered.cut = Some(tail);
     }
     Ok(())
 }
