@@ -663,15 +663,7 @@ impl<'k> Access<'k> {
 
     /// Sets the access bits of `key` (RESTORE IDLETIME / FREQ).
     pub fn set_access_bits(&mut self, key: &[u8], access: u32) {
-        let place = self.place(key);
-        if let Some(entry) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(self.db)
-            .find_to_touch(key, place.hash)
-        {
-            entry.set_access(access);
-        }
+        self.restore_marks(key, access, false);
     }
 
     /// Removes `key`; true when it was there and not expired.

@@ -29,7 +29,8 @@ use std::thread::JoinHandle;
 /// See the module's head.
 pub struct Durability {
     folder: DataFolder,
-    writer: Mutex<Option<RunningWriter>>,
+    /// Shared, so that whoever waits for the disk does not hold the lock: core loops look at it, too.
+    writer: Mutex<Option<Arc<RunningWriter>>>,
     /// The thread that ends the writer of a log that was switched off.
     ending: Mutex<Option<JoinHandle<()>>>,
     /// Snapshots: those asked for, the one being taken, the last ones.
@@ -91,7 +92,7 @@ impl Durability {
             attempt: "start the log's thread for",
             source,
         })?;
-        *self.writer.lock() = Some(running);
+        *self.writer.lock() = Some(Arc::new(running));
         self.enabling.store(false, Ordering::Release);
         Ok(())
     }
@@ -102,7 +103,7 @@ impl Durability {
     /// When the log has failed.
     pub fn stop_writer(&self) -> Result<(), LogError> {
         match self.writer.lock().take() {
-            Some(writer) => writer.stop(),
+            Some(writer) => end(writer),
             None => Ok(()),
         }
     }
@@ -165,7 +166,7 @@ impl Durability {
         if let Some(writer) = self.writer.lock().take() {
             // The thread writes what there is and ends by itself; nobody waits for it here.
             let ended = std::thread::Builder::new().name("log-end".into()).spawn(move || {
-                if let Err(error) = writer.stop() {
+                if let Err(error) = end(writer) {
                     tracing::error!(%error, "the log could not be ended in good order");
                 }
             });
@@ -189,7 +190,7 @@ impl Durability {
 
     /// What the writer is at; `None` while there is none.
     pub fn writer_status(&self) -> Option<WriterStatus> {
-        self.writer.lock().as_ref().map(RunningWriter::status)
+        self.with_writer(RunningWriter::status)
     }
 
     /// The segments on the disk.
@@ -198,8 +199,14 @@ impl Durability {
     }
 
     fn with_writer<T>(&self, ask: impl FnOnce(&RunningWriter) -> T) -> Option<T> {
-        self.writer.lock().as_ref().map(ask)
+        let writer = self.writer.lock().clone();
+        writer.as_deref().map(ask)
     }
+}
+
+/// Ends a writer that nobody gets any more. Somebody who is still waiting for it ends it instead, by letting go of it.
+fn end(writer: Arc<RunningWriter>) -> Result<(), LogError> {
+    Arc::into_inner(writer).map_or(Ok(()), RunningWriter::stop)
 }
 
 /// The writer's settings from those of the server.
