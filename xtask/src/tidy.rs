@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["flashdb-base"],
     &["flashdb-resp", "flashdb-io", "flashdb-table", "flashdb-disk"],
     &["flashdb-types", "flashdb-log", "flashdb-snapshot"],
-    &["flashdb-rdb", "flashdb-store"],
+    &["flashdb-rdb", "flashdb-store", "flashdb-script"],
     &["flashdb-config", "flashdb-command"],
     &["flashdb-persistence"],
     &["flashdb-server"],
