@@ -119,6 +119,12 @@ impl BlockBuilder {
         Self::new(BlockKind::Entries, shard)
     }
 
+    /// Becomes a block for entries of this shard; it was sealed, or never filled. Its memory stays.
+    pub fn begin_entries(&mut self, shard: u16) {
+        assert!(self.is_empty(), "a block whose content was taken");
+        (self.kind, self.shard) = (BlockKind::Entries, shard);
+    }
+
     /// For regions of this shard.
     pub fn regions(shard: u16) -> Self {
         Self::new(BlockKind::Regions, shard)
@@ -191,6 +197,15 @@ impl BlockBuilder {
     /// Whether nothing was pushed since the last sealing.
     pub fn is_empty(&self) -> bool {
         self.items == 0
+    }
+
+    /// Entries pushed since the last sealing; 0 in a block of something else.
+    pub fn entries_count(&self) -> u64 {
+        if self.kind == BlockKind::Entries {
+            self.items.into()
+        } else {
+            0
+        }
     }
 
     /// The shard whose entries or regions it takes.

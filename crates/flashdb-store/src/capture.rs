@@ -4,7 +4,7 @@
 //! All of this state is in the `Database`, not with the walker: SWAPDB may put it under another number and FLUSHALL take
 //! it out of its shard, and it still knows what it was at the cut. Without a snapshot a change pays one branch.
 
-use crate::database::{Database, entry_hash};
+use crate::database::{Database, entry_hash, prefetch_entry};
 use crate::snapshot::{Coverage, Mode, SnapshotJob, WalkBudget};
 use flashdb_table::{Change, Remainder};
 use std::sync::Arc;
@@ -106,9 +106,10 @@ impl Database {
         let Capture {
             job, shard, db, rest, ..
         } = capture;
-        self.table.before_change(hash, change, rest, entry_hash, |entry| {
-            job.sink().capture(*shard, *db, entry);
-        });
+        self.table
+            .before_change(hash, change, rest, entry_hash, prefetch_entry, |entry| {
+                job.sink().capture(*shard, *db, entry);
+            });
     }
 
     /// Takes a part of what is left; false when nothing is left afterwards. Cost bounded by `budget`, save that one entry is
@@ -125,7 +126,7 @@ impl Database {
                 job, shard, db, rest, ..
             } = capture;
             budget.spend(1, 0);
-            let more = self.table.walk(rest, entry_hash, |entry| {
+            let more = self.table.walk(rest, entry_hash, prefetch_entry, |entry| {
                 budget.spend(1, entry.memory_bytes());
                 job.sink().capture(*shard, *db, entry);
             });

@@ -80,9 +80,7 @@ impl Database {
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
         if let Some(entry) = self.table.prefetch_candidate(hash) {
-            // Most small entries lie across the end of a cache line.
-            prefetch(entry.address());
-            prefetch(entry.address().wrapping_add(SMALL_ENTRY_BYTES - 1));
+            prefetch_entry(entry);
         }
     }
 
@@ -203,6 +201,14 @@ impl Database {
     pub fn scan(&self, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
         self.table.scan(cursor, entry_hash, visit)
     }
+}
+
+/// Brings an entry towards the core.
+#[inline]
+pub(crate) fn prefetch_entry(entry: &Entry) {
+    // Most small entries lie across the end of a cache line.
+    prefetch(entry.address());
+    prefetch(entry.address().wrapping_add(SMALL_ENTRY_BYTES - 1));
 }
 
 /// Hints that the cache lines at `address` are needed soon.

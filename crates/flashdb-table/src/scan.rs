@@ -43,17 +43,18 @@ impl<T> Table<T> {
     /// Entries present during the whole scan are visited exactly once; others at most once for each time they are
     /// inserted. Cursors use at most 40 bits; a made-up one skips entries and does no harm. A step may visit nothing.
     pub fn scan(&self, cursor: u64, hasher: impl Fn(&T) -> u64, mut visit: impl FnMut(&T)) -> u64 {
-        self.scan_buckets(cursor, &hasher, |_, _, _| true, |value, _| visit(value))
+        self.scan_buckets(cursor, &hasher, &|_| (), |_, _, _| true, |value| visit(value))
     }
 
     /// As [`Table::scan`], without a look at buckets that are not `wanted`: told by segment, number and the segment's
-    /// prefixes. `visit` gets each entry with its hash.
+    /// prefixes. `warm` gets most entries of a bucket before the first is visited.
     pub(crate) fn scan_buckets(
         &self,
         cursor: u64,
         hasher: &impl Fn(&T) -> u64,
+        warm: &impl Fn(&T),
         wanted: impl Fn(Segment<T>, usize, &Range<u32>) -> bool,
-        mut visit: impl FnMut(&T, u64),
+        mut visit: impl FnMut(&T),
     ) -> u64 {
         let (start, prefix_start) = (cursor >> PREFIX_BITS, (cursor & PREFIX_MASK) as u32);
         if start >= u64::from(POSITIONS) || self.is_empty() {
@@ -77,10 +78,14 @@ impl<T> Table<T> {
             if !wanted(segment, bucket, &prefixes) {
                 continue;
             }
-            segment.for_each_of_home(bucket, hasher, &mut |value| {
-                let hash = hasher(value);
-                if (start..end).contains(&position(hash)) && prefix(hash) >= prefix_start {
-                    visit(value, hash);
+            // As a rule a step is one bucket, whole: nothing has to be hashed to know that an entry is in it.
+            let is_whole = start <= first_position(bucket, buckets)
+                && first_position(bucket + 1, buckets) <= end
+                && prefix_start <= prefixes.start;
+            segment.for_each_of_home(bucket, hasher, warm, &mut |value| {
+                let is_inside = |hash| (start..end).contains(&position(hash)) && prefix(hash) >= prefix_start;
+                if is_whole || is_inside(hasher(value)) {
+                    visit(value);
                 }
             });
         }

@@ -378,17 +378,20 @@ impl<T> Segment<T> {
         home.set_flag(IN_STASH, self.last_in_stash(index, hasher).is_some());
     }
 
-    /// Calls `visit` with every entry whose home is bucket `index`.
+    /// Calls `visit` with every entry whose home is bucket `index`, and `warm` with most of them before.
     pub(crate) fn for_each_of_home<'a>(
         self,
         index: usize,
         hasher: &impl Fn(&T) -> u64,
+        warm: &impl Fn(&T),
         visit: &mut impl FnMut(&'a T),
     ) where
         T: 'a,
     {
         let home = self.bucket(index);
-        visit_slots(home, home.occupied() & !home.displaced(), visit);
+        let own = home.occupied() & !home.displaced();
+        visit_slots(home, own, &mut |value| warm(value));
+        visit_slots(home, own, visit);
         if home.flags() & IN_NEXT != 0 {
             let next = self.bucket(self.next_index(index));
             visit_slots(next, next.displaced(), visit);

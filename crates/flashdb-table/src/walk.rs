@@ -72,13 +72,22 @@ impl Remainder {
                 .is_none_or(|regions| regions.meet(prefixes, positions))
     }
 
-    fn meets_bucket<T>(&self, segment: Segment<T>, bucket: usize, prefixes: &Range<u32>) -> bool {
-        let buckets = segment.buckets();
-        self.meets(
-            prefixes,
-            &(first_position(bucket, buckets)..first_position(bucket + 1, buckets)),
-        )
+    /// Whether all of the rectangle is still to come. May say no where it is.
+    fn covers(&self, prefixes: &Range<u32>, positions: &Range<u32>) -> bool {
+        let (start, prefix_start) = cursor_parts(self.cursor);
+        self.regions.is_none()
+            && start <= positions.start
+            && (prefix_start <= prefixes.start || row_end(start) <= positions.start)
     }
+
+    fn meets_bucket<T>(&self, segment: Segment<T>, bucket: usize, prefixes: &Range<u32>) -> bool {
+        self.meets(prefixes, &positions_of(segment, bucket))
+    }
+}
+
+fn positions_of<T>(segment: Segment<T>, bucket: usize) -> Range<u32> {
+    let buckets = segment.buckets();
+    first_position(bucket, buckets)..first_position(bucket + 1, buckets)
 }
 
 fn cursor_parts(cursor: u64) -> (u32, u32) {
@@ -90,23 +99,26 @@ fn cursor_parts(cursor: u64) -> (u32, u32) {
 
 impl<T> Table<T> {
     /// Takes one step out of `remainder`: visits what it holds of about one bucket, save what was handed out by
-    /// [`Table::before_change`] already. False at the end. A step may visit nothing.
+    /// [`Table::before_change`] already. False at the end. A step may visit nothing. `warm` gets most values of a bucket
+    /// before the first is visited, to prefetch what they point to.
     pub fn walk(
         &self,
         remainder: &mut Remainder,
         hasher: impl Fn(&T) -> u64,
+        warm: impl Fn(&T),
         mut visit: impl FnMut(&T),
     ) -> bool {
         let regions = remainder.regions.as_ref();
         let next = self.scan_buckets(
             remainder.cursor,
             &hasher,
+            &warm,
             |segment, bucket, prefixes| {
                 segment.header().changed_in(self.epoch) & 1 << bucket == 0
                     && (regions.is_none() || remainder.meets_bucket(segment, bucket, prefixes))
             },
-            |value, hash| {
-                if regions.is_none_or(|of| of.contains(hash)) {
+            |value| {
+                if regions.is_none_or(|of| of.contains(hasher(value))) {
                     visit(value);
                 }
             },
@@ -117,24 +129,20 @@ impl<T> Table<T> {
 
     /// To be called right before the change of an entry with this hash: calls `capture` with what `remainder` holds of the
     /// buckets that the change marks for the first time in this epoch, and marks them. One bucket usually, one or two
-    /// segments when the change leads to a resize. Does nothing in epoch 0.
+    /// segments when the change leads to a resize. Does nothing in epoch 0. `warm` is as in [`Table::walk`].
     pub fn before_change(
         &mut self,
         hash: u64,
         change: Change,
         remainder: &Remainder,
         hasher: impl Fn(&T) -> u64,
+        warm: impl Fn(&T),
         mut capture: impl FnMut(&T),
     ) {
         let segment = self.directory.locate(hash);
         if self.epoch == 0 || segment.is_vacant() {
             return;
         }
-        let mut capture = |value: &T| {
-            if remainder.contains(hasher(value)) {
-                capture(value);
-            }
-        };
         let header = segment.header();
         let resizes = match change {
             Change::Update => false,
@@ -144,14 +152,14 @@ impl<T> Table<T> {
         let at = prefix(hash);
         if !resizes {
             let bucket = 1 << segment.home_index(hash);
-            return self.capture(segment, at, bucket, remainder, &hasher, &mut capture);
+            return self.capture(segment, at, bucket, remainder, (&hasher, &warm), &mut capture);
         }
-        self.capture(segment, at, u64::MAX, remainder, &hasher, &mut capture);
+        self.capture(segment, at, u64::MAX, remainder, (&hasher, &warm), &mut capture);
         if change == Change::Remove
             && let Some(buddy) = self.buddy_to_merge(hash, 1)
         {
             let at = at ^ 1 << (PREFIX_BITS - u32::from(buddy.header().local_depth));
-            self.capture(buddy, at, u64::MAX, remainder, &hasher, &mut capture);
+            self.capture(buddy, at, u64::MAX, remainder, (&hasher, &warm), &mut capture);
         }
     }
 
@@ -162,7 +170,7 @@ impl<T> Table<T> {
         at: u32,
         buckets: u64,
         remainder: &Remainder,
-        hasher: &impl Fn(&T) -> u64,
+        (hasher, warm): (&impl Fn(&T) -> u64, &impl Fn(&T)),
         capture: &mut impl FnMut(&T),
     ) {
         let unmarked = buckets & !segment.header().changed_in(self.epoch);
@@ -171,9 +179,15 @@ impl<T> Table<T> {
         }
         let prefixes = prefixes_of(segment, at);
         for index in bits(unmarked).take_while(|&index| index < segment.buckets()) {
-            if remainder.meets_bucket(segment, index, &prefixes) {
-                segment.for_each_of_home(index, hasher, &mut |value| capture(value));
+            if !remainder.meets_bucket(segment, index, &prefixes) {
+                continue;
             }
+            let is_whole = remainder.covers(&prefixes, &positions_of(segment, index));
+            segment.for_each_of_home(index, hasher, warm, &mut |value| {
+                if is_whole || remainder.contains(hasher(value)) {
+                    capture(value);
+                }
+            });
         }
         // SAFETY: callers pass no vacant segment; exclusively borrowed, no other reference to the header.
         unsafe { segment.header_mut() }.mark(self.epoch, buckets);

@@ -31,13 +31,13 @@ fn change(
     let present = table.find(hash, |e| e.key == key).is_some();
     let value = random.next();
     if !present && growing {
-        table.before_change(hash, Change::Insert, rest, entry_hash, &mut *capture);
+        table.before_change(hash, Change::Insert, rest, entry_hash, |_| (), &mut *capture);
         table.insert_unique(hash, Entry { key, value }, entry_hash);
     } else if present && (growing || random.below(4) == 0) {
-        table.before_change(hash, Change::Update, rest, entry_hash, &mut *capture);
+        table.before_change(hash, Change::Update, rest, entry_hash, |_| (), &mut *capture);
         table.find_mut(hash, |e| e.key == key).expect("present").value = value;
     } else if present {
-        table.before_change(hash, Change::Remove, rest, entry_hash, &mut *capture);
+        table.before_change(hash, Change::Remove, rest, entry_hash, |_| (), &mut *capture);
         table.remove(hash, |e| e.key == key, entry_hash);
     }
     assert!(table.epoch() == 0 || table.bucket_changed(hash) || (!present && !growing));
@@ -70,7 +70,7 @@ fn snapshot(
         for _ in 0..random.below(keys / 8 + 3) {
             change(table, random, keys, growing, &rest, &mut take);
         }
-        if !table.walk(&mut rest, entry_hash, &mut take) {
+        if !table.walk(&mut rest, entry_hash, |_| (), &mut take) {
             break;
         }
     }
@@ -171,9 +171,14 @@ fn nothing_is_recorded_in_epoch_zero() {
     table.insert_unique(hash(&1), 1u64, hash);
     assert!(!table.bucket_changed(hash(&1)));
     let rest = Remainder::everything();
-    table.before_change(hash(&1), Change::Update, &rest, hash, |_| {
-        panic!("no epoch, no capture")
-    });
+    table.before_change(
+        hash(&1),
+        Change::Update,
+        &rest,
+        hash,
+        |_| (),
+        |_| panic!("no epoch, no capture"),
+    );
     table.set_epoch(1);
     assert!(table.find_mut_unmarked(hash(&1), |&v| v == 1).is_some());
     assert!(!table.bucket_changed(hash(&1)));

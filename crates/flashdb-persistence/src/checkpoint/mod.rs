@@ -172,6 +172,7 @@ impl Checkpoint {
         if let Err(error) = writer.append(&mut block) {
             self.give_up(error.into());
         }
+        self.sink.give_back(block);
     }
 
     /// Gives the snapshot up. Steps have to go on until all is done, so that the keyspace is free for the next one.

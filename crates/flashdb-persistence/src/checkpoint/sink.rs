@@ -16,9 +16,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// Memory kept by a thread for encoding values.
 const SCRATCH_KEPT_BYTES: usize = 64 << 10;
 /// Unfinished blocks smaller than this are not worth a block of their own before the end.
-const EARLY_BLOCK_BYTES: usize = 4 << 10;
+const EARLY_BLOCK_BYTES: usize = COUNTED_BYTES;
+/// What is captured is counted by so much: a counter that every entry moves would travel between the cores all the time.
+const COUNTED_BYTES: usize = 4 << 10;
 /// Hash fields whose time has come are in the state until their removal, so nothing is left out.
 const NOTHING_IS_DUE_MS: i64 = 0;
+/// Blocks kept for reuse: growing each anew to its 256 KiB copied all that it held twice.
+const SPARE_BLOCKS_MAX: usize = 16;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -28,6 +32,8 @@ thread_local! {
 pub struct CheckpointSink {
     builders: Box<[Mutex<BlockBuilder>]>,
     full: Mutex<Vec<BlockBuilder>>,
+    /// Written blocks whose memory the next ones take over.
+    spare: Mutex<Vec<BlockBuilder>>,
     pending_bytes: AtomicUsize,
     pending_bytes_peak: AtomicUsize,
     limit_bytes: usize,
@@ -43,6 +49,7 @@ impl CheckpointSink {
                 .map(|shard| Mutex::new(BlockBuilder::entries(shard as u16)))
                 .collect(),
             full: Mutex::default(),
+            spare: Mutex::default(),
             pending_bytes: 0.into(),
             pending_bytes_peak: 0.into(),
             limit_bytes,
@@ -55,12 +62,12 @@ impl CheckpointSink {
         }
     }
 
-    /// Entries captured so far.
+    /// Entries in the blocks that were taken so far; all of them once [`Self::take_rest`] had nothing more.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
     }
 
-    /// Bytes captured and not written yet.
+    /// Bytes captured and not written yet, less up to 4 KiB for each shard.
     pub fn pending_bytes(&self) -> usize {
         self.pending_bytes.load(Ordering::Relaxed)
     }
@@ -78,9 +85,7 @@ impl CheckpointSink {
                 .then(|| self.take_largest())
                 .flatten()
         })
-        .inspect(|block| {
-            self.pending_bytes.fetch_sub(block.len(), Ordering::Relaxed);
-        })
+        .inspect(|block| self.note_taken(block))
     }
 
     /// Any block that holds something, once nothing is captured any more.
@@ -88,12 +93,18 @@ impl CheckpointSink {
         let unfinished = || {
             self.builders.iter().find_map(|builder| {
                 let mut builder = builder.lock();
-                (!builder.is_empty()).then(|| renew(&mut builder))
+                (!builder.is_empty()).then(|| self.renew(&mut builder))
             })
         };
         let block = self.full.lock().pop().or_else(unfinished)?;
-        self.pending_bytes.fetch_sub(block.len(), Ordering::Relaxed);
+        self.note_taken(&block);
         Some(block)
+    }
+
+    fn note_taken(&self, block: &BlockBuilder) {
+        self.pending_bytes
+            .fetch_sub(counted(block.len()), Ordering::Relaxed);
+        self.entries.fetch_add(block.entries_count(), Ordering::Relaxed);
     }
 
     fn take_largest(&self) -> Option<BlockBuilder> {
@@ -103,7 +114,7 @@ impl CheckpointSink {
             return None;
         }
         let mut builder = self.builders[shard].lock();
-        (!builder.is_empty()).then(|| renew(&mut builder))
+        (!builder.is_empty()).then(|| self.renew(&mut builder))
     }
 
     fn count(&self, bytes: usize) {
@@ -113,27 +124,49 @@ impl CheckpointSink {
         }
     }
 
+    /// Takes a block back whose content was written.
+    pub fn give_back(&self, block: BlockBuilder) {
+        let mut spare = self.spare.lock();
+        if spare.len() < SPARE_BLOCKS_MAX && block.is_empty() {
+            spare.push(block);
+        }
+    }
+
+    /// Takes the content out of `builder`, which begins anew.
+    fn renew(&self, builder: &mut BlockBuilder) -> BlockBuilder {
+        let shard = builder.shard();
+        let mut fresh = match self.spare.lock().pop() {
+            Some(mut spare) => {
+                spare.begin_entries(shard);
+                spare
+            }
+            None => BlockBuilder::entries(shard),
+        };
+        std::mem::swap(builder, &mut fresh);
+        fresh
+    }
+
     fn push(&self, shard: u16, entry: &EntryRef<'_>) {
         let mut builder = self.builders[usize::from(shard)].lock();
-        let before = builder.len();
-        let mut added = 0;
+        let mut before = counted(builder.len());
         if !builder.push_entry(entry) {
-            self.full.lock().push(renew(&mut builder));
+            let full = self.renew(&mut builder);
+            self.full.lock().push(full);
+            before = 0;
             let fits = builder.push_entry(entry);
             assert!(fits, "an empty block has room for any entry");
-            added = builder.len();
-        } else {
-            added += builder.len() - before;
         }
+        let after = counted(builder.len());
         drop(builder);
-        self.count(added);
+        if after > before {
+            self.count(after - before);
+        }
     }
 }
 
-/// Takes the content out of `builder`, which begins anew.
-fn renew(builder: &mut BlockBuilder) -> BlockBuilder {
-    let shard = builder.shard();
-    std::mem::replace(builder, BlockBuilder::entries(shard))
+/// What counts of a block of this length.
+fn counted(len: usize) -> usize {
+    len - len % COUNTED_BYTES
 }
 
 impl SnapshotSink for CheckpointSink {
@@ -157,7 +190,6 @@ impl SnapshotSink for CheckpointSink {
                 *payload = Vec::new();
             }
         });
-        self.entries.fetch_add(1, Ordering::Relaxed);
     }
 
     fn cover(&self, shard: u16, db: u16, coverage: Coverage<'_>) {
@@ -165,7 +197,7 @@ impl SnapshotSink for CheckpointSink {
         let mut push = |region: Region| {
             if !block.push_region(db, &region) {
                 let full = std::mem::replace(&mut block, BlockBuilder::regions(shard));
-                self.count(full.len());
+                self.count(counted(full.len()));
                 self.full.lock().push(full);
                 let fits = block.push_region(db, &region);
                 assert!(fits, "an empty block has room for a region");
@@ -181,7 +213,7 @@ impl SnapshotSink for CheckpointSink {
             }),
         }
         if !block.is_empty() {
-            self.count(block.len());
+            self.count(counted(block.len()));
             self.full.lock().push(block);
         }
     }
