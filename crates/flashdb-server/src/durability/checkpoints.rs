@@ -17,10 +17,12 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time between two looks at what is due.
 const TICK: Duration = Duration::from_millis(100);
+/// Time between two looks at the segments, for INFO.
+const LOOK_AT_SEGMENTS: Duration = Duration::from_secs(1);
 /// Rest while clients have filled the sink, or flushed databases are being handed over.
 const WAITING: Duration = Duration::from_micros(200);
 /// Time after which a scheduled snapshot, or the healing of the log, is tried again after it failed.
@@ -268,7 +270,12 @@ enum Next {
 
 /// The thread's work, until [`Checkpoints::stop`].
 pub fn run(server: &Arc<Server>, durability: &Durability) {
+    let mut looked: Option<Instant> = None;
     loop {
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK_AT_SEGMENTS) {
+            durability.look_at_segments();
+            looked = Some(Instant::now());
+        }
         let wish = match durability.checkpoints.next() {
             Next::End => return,
             Next::Do(task) => {
@@ -290,6 +297,8 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
         if let Err(error) = &outcome {
             tracing::error!(%error, "a snapshot could not be taken");
         }
+        // It may have made segments superfluous.
+        looked = None;
     }
 }
 

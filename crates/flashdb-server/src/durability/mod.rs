@@ -43,6 +43,8 @@ pub struct Durability {
     enabling: AtomicBool,
     /// LSN of the last frame before those that are kept.
     enabled_after: AtomicU64,
+    /// The segments as they were when last looked at.
+    segments: Mutex<Vec<SegmentInfo>>,
 }
 
 impl Durability {
@@ -61,6 +63,7 @@ impl Durability {
             load_began_ms: 0.into(),
             enabling: false.into(),
             enabled_after: 0.into(),
+            segments: Mutex::default(),
         })
     }
 
@@ -193,9 +196,24 @@ impl Durability {
         self.with_writer(RunningWriter::status)
     }
 
-    /// The segments on the disk.
+    /// The segments on the disk, as the snapshots' thread saw them within the last second, and the one being written as it
+    /// is. Touches no disk: core loops ask.
     pub fn segments(&self) -> Vec<SegmentInfo> {
-        flashdb_log::segment::list(self.folder.disk().as_ref(), self.folder.dir()).unwrap_or_default()
+        let mut segments = self.segments.lock().clone();
+        if let Some(active) = self.writer_status().and_then(|status| status.active) {
+            segments.retain(|segment| segment.id != active.id);
+            segments.push(active);
+        }
+        segments
+    }
+
+    /// Looks at the folder for [`Self::segments`]; opens every segment.
+    fn look_at_segments(&self) {
+        let seen = flashdb_log::segment::list(self.folder.disk().as_ref(), self.folder.dir());
+        // A folder that cannot be read is noticed by those who need it; here it shows old figures.
+        if let Ok(seen) = seen {
+            *self.segments.lock() = seen;
+        }
     }
 
     fn with_writer<T>(&self, ask: impl FnOnce(&RunningWriter) -> T) -> Option<T> {
