@@ -25,6 +25,15 @@ pub struct EffectBuffer {
     open_requested: bool,
 }
 
+/// A place in the open frame of an [`EffectBuffer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EffectMark {
+    open_at: usize,
+    bytes: usize,
+    effects: usize,
+    requested: bool,
+}
+
 impl EffectBuffer {
     /// Whether neither a closed nor an open frame holds anything.
     #[inline]
@@ -112,6 +121,30 @@ impl EffectBuffer {
         self.bytes.truncate(self.open_at);
         self.open_effects = 0;
         self.open_requested = false;
+    }
+
+    /// Where the open frame stands now, for [`EffectBuffer::return_to`].
+    pub fn mark(&self) -> EffectMark {
+        EffectMark {
+            open_at: self.open_at,
+            bytes: self.bytes.len(),
+            effects: self.open_effects,
+            requested: self.open_requested,
+        }
+    }
+
+    /// Forgets the effects added since the mark was taken, which was in the frame that is open now.
+    ///
+    /// # Panics
+    /// When a frame was closed since: our own bug, what is to be forgotten could be on its way to the disk.
+    pub fn return_to(&mut self, mark: &EffectMark) {
+        assert!(
+            self.open_at == mark.open_at && self.bytes.len() >= mark.bytes,
+            "a frame was closed since the mark"
+        );
+        self.bytes.truncate(mark.bytes);
+        self.open_effects = mark.effects;
+        self.open_requested = mark.requested;
     }
 
     fn end_group(&mut self) {
@@ -333,5 +366,26 @@ mod tests {
         buffer.end_frame();
         buffer.number(1);
         assert_eq!(requests(&buffer).len(), 1);
+    }
+
+    #[test]
+    fn returning_to_a_mark_forgets_what_came_after_it() {
+        let frame = |undone: &[&[&str]]| {
+            let mut buffer = EffectBuffer::default();
+            push(&mut buffer, &["SET", "before", "1"]);
+            buffer.end_frame();
+            buffer.push(3, true, 2, |at| [b"DEL".as_slice(), b"a"][at]);
+            let mark = buffer.mark();
+            for words in undone {
+                push(&mut buffer, words);
+            }
+            buffer.return_to(&mark);
+            assert_eq!(buffer.mark(), mark);
+            buffer.push(3, true, 2, |at| [b"DEL".as_slice(), b"b"][at]);
+            buffer.end_frame();
+            buffer.number(1);
+            buffer.bytes().to_vec()
+        };
+        assert_eq!(frame(&[&["SET", "b", "1"], &["SADD", "s", "m"]]), frame(&[]));
     }
 }

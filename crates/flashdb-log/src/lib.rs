@@ -18,7 +18,7 @@ pub mod run;
 pub mod segment;
 pub mod writer;
 
-pub use effects::EffectBuffer;
+pub use effects::{EffectBuffer, EffectMark};
 pub use error::{LogDamage, LogError};
 pub use log::{FrameTap, Log, LogListener, SyncPolicy};
 pub use pmem::Medium;

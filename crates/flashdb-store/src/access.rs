@@ -6,13 +6,14 @@
 //! builds check it. When the outcome depends on time, randomness or anything but the data, record
 //! the decided effect with [`Access::decided`]; otherwise the request itself is the effect.
 
+mod undo;
 mod watch;
 mod whole;
 
 use crate::effects::{Effects, Touched};
 use crate::entry::{Entry, INLINE_BYTES_MAX};
 use crate::keyspace::{Held, Keyspace};
-use crate::shard::Shard;
+use crate::shard::{Shard, Telling};
 use crate::usage::Usage;
 use crate::value::{StrRef, Typed, Value, ValueRef};
 use crate::write_guard::WriteGuard;
@@ -79,6 +80,8 @@ pub struct Access<'k> {
     unsettled: bool,
     waits: bool,
     seen: Lsn,
+    /// What it takes to undo what was done since [`Access::begin_undo`].
+    undo: Option<Box<undo::Undo>>,
 }
 
 impl<'k> Access<'k> {
@@ -99,6 +102,7 @@ impl<'k> Access<'k> {
             unsettled: false,
             waits: false,
             seen: 0,
+            undo: None,
         }
     }
 
@@ -161,6 +165,10 @@ impl<'k> Access<'k> {
     /// Releases all locks. The effects of what was done under them are in the log then.
     #[inline]
     pub fn release(&mut self) {
+        debug_assert!(
+            self.undo.is_none() || std::thread::panicking(),
+            "what may be undone needs its locks"
+        );
         self.last = None;
         self.append_effects();
         self.held = self.space.lock_none();
@@ -425,6 +433,7 @@ impl<'k> Access<'k> {
         entry.set_access(self.policy.usage.fresh(self.now_ms));
         self.note_new(key, place);
         self.unsettled = true;
+        self.keep_absence(key, place);
         let (entry, account) = self
             .held
             .shard_mut(place.shard)
@@ -458,6 +467,7 @@ impl<'k> Access<'k> {
     #[inline]
     fn guard<T: Typed>(&mut self, key: &[u8], place: Place) -> WriteGuard<'_, T> {
         self.unsettled = true;
+        self.keep(key, place);
         let (entry, account) = self
             .held
             .shard_mut(place.shard)
@@ -472,6 +482,10 @@ impl<'k> Access<'k> {
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
         let place = self.place(key);
         self.unsettled = true;
+        if self.undo.is_some() {
+            self.expire_if_due(key, place);
+            return self.put(key, place, expiry, |at_ms| Entry::new_string(key, value, at_ms));
+        }
         let (fresh, due_ms) = (self.policy.usage.fresh(self.now_ms), self.due_ms());
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         let Some((entry, account)) = database.find_charged(key, place.hash) else {
@@ -503,6 +517,7 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn add_in_place(&mut self, key: &[u8], amount: i64) -> Option<i64> {
         let place = self.place(key);
+        self.keep_if(key, place, is_int);
         let random = self.random_for_use();
         let (now_ms, due_ms, policy) = (self.now_ms, self.due_ms(), self.policy);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
@@ -528,6 +543,9 @@ impl<'k> Access<'k> {
     pub fn set_int(&mut self, key: &[u8], value: i64, expiry: Expiry) {
         let place = self.place(key);
         self.unsettled = true;
+        if expiry == Expiry::Keep {
+            self.keep_if(key, place, is_int);
+        }
         if expiry == Expiry::Keep
             && let Some((entry, _)) = self
                 .held
@@ -573,18 +591,22 @@ impl<'k> Access<'k> {
 
     fn put(&mut self, key: &[u8], place: Place, expiry: Expiry, make: impl FnOnce(Option<i64>) -> Entry) {
         let fresh = self.policy.usage.fresh(self.now_ms);
-        let space = self.space;
+        let (space, keeps) = (self.space, self.undo.is_some());
+        let mut replaced = None;
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         let present = database.find(key, place.hash).map(|entry| expiry.resolve(entry));
         let Some(at_ms) = present else {
             let mut entry = make(expiry.at_ms());
             entry.set_access(fresh);
             database.insert(entry, place.hash);
+            self.keep_absence(key, place);
             self.note_new(key, place);
             return;
         };
         database.replace(key, place.hash, |mut old| {
-            if let Some(value) = old.take_object() {
+            if keeps {
+                replaced = Some(old);
+            } else if let Some(value) = old.take_object() {
                 space.discard(value);
             }
             let mut entry = make(at_ms);
@@ -592,6 +614,9 @@ impl<'k> Access<'k> {
             entry
         });
         database.note_volatile_fields(place.hash, false);
+        if let Some(entry) = replaced {
+            self.keep_entry(place, entry);
+        }
     }
 
     /// Changes the bytes of a string, creating it empty if `create`; marks it as changed in place.
@@ -614,6 +639,7 @@ impl<'k> Access<'k> {
             Some(_) => return Err(WrongType),
         };
         self.unsettled = true;
+        self.keep_if(key, place, |entry| entry.object().is_some());
         if let Some((entry, account)) = self
             .held
             .shard_mut(place.shard)
@@ -638,6 +664,7 @@ impl<'k> Access<'k> {
     pub fn set_expiry(&mut self, key: &[u8], expire_at_ms: Option<i64>) -> bool {
         let place = self.place(key);
         self.unsettled = true;
+        self.keep_expiry(key, place);
         let database = self.held.shard_mut(place.shard).database_mut(self.db);
         let found = database.replace(key, place.hash, |entry| entry.with_expiry(expire_at_ms));
         self.unsettled = found;
@@ -677,17 +704,14 @@ impl<'k> Access<'k> {
     }
 
     fn remove_at(&mut self, key: &[u8], place: Place) -> bool {
-        let space = self.space;
-        let Some(mut entry) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(self.db)
-            .remove(key, place.hash)
-        else {
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let Some(entry) = database.remove(key, place.hash) else {
             return false;
         };
-        if let Some(value) = entry.take_object() {
-            space.discard(value);
+        if self.undo.is_some() {
+            self.keep_entry(place, entry);
+        } else {
+            self.space.discard_entry(entry);
         }
         true
     }
@@ -699,6 +723,7 @@ impl<'k> Access<'k> {
             return None;
         }
         self.unsettled = true;
+        self.keep(key, place);
         self.held
             .shard_mut(place.shard)
             .database_mut(self.db)
@@ -741,6 +766,8 @@ impl<'k> Access<'k> {
         if !database.find(key, place.hash).is_some_and(is_due) {
             return 0;
         }
+        self.keep(key, place);
+        let database = self.held.shard_mut(place.shard).database_mut(db);
         let Some((entry, account)) = database.find_charged(key, place.hash) else {
             return 0;
         };
@@ -854,9 +881,7 @@ impl<'k> Access<'k> {
             });
             if listened {
                 let exists = self.peek(key).is_some();
-                self.held
-                    .shard_mut(place.shard)
-                    .tell_watchers(self.db, key, exists);
+                self.tell(place.shard, key, Telling::Changed { exists });
             }
         }
     }
@@ -891,6 +916,11 @@ impl Expiry {
             self.at_ms()
         }
     }
+}
+
+#[inline]
+fn is_int(entry: &Entry) -> bool {
+    matches!(entry.value(), ValueRef::String(StrRef::Int(_)))
 }
 
 #[inline]

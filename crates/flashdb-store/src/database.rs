@@ -6,6 +6,7 @@
 
 use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
+use crate::value::ValueRef;
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::{Change, Table};
 
@@ -142,6 +143,36 @@ impl Database {
         self.note_volatile(hash, entry.expire_at_ms().is_some(), false);
         self.volatile_fields.remove(hash, |h| *h == hash, |h| *h);
         Some(entry)
+    }
+
+    /// Puts a copy in the place of the entry of `key` and gives the entry itself out, `None` when the key is absent.
+    /// O(bytes of the value).
+    pub(crate) fn exchange_for_copy(&mut self, key: &[u8], hash: u64) -> Option<Entry> {
+        self.find(key, hash)?;
+        self.announce(hash, Change::Update);
+        let slot = self.table.find_mut(hash, |entry| entry.key() == key)?;
+        let copy = slot.duplicate();
+        let account = self.bytes + copy.memory_bytes();
+        let original = std::mem::replace(slot, copy);
+        self.bytes = account - original.memory_bytes();
+        Some(original)
+    }
+
+    /// Puts `entry` in its key's place, whatever is there; gives out what was.
+    pub(crate) fn restore(&mut self, entry: Entry, hash: u64) -> Option<Entry> {
+        let key: Box<[u8]> = entry.key().into();
+        let has_fields = matches!(entry.value(), ValueRef::Hash(hash) if hash.next_expiry_ms().is_some());
+        let mut replaced = None;
+        if self.find(&key, hash).is_some() {
+            self.replace(&key, hash, |old| {
+                replaced = Some(old);
+                entry
+            });
+        } else {
+            self.insert(entry, hash);
+        }
+        self.note_volatile_fields(hash, has_fields);
+        replaced
     }
 
     fn note_volatile(&mut self, hash: u64, was: bool, is: bool) {

@@ -4,7 +4,7 @@
 
 use flashdb_base::args::Args;
 use flashdb_base::notify_flags::NotifyFlags;
-use flashdb_log::EffectBuffer;
+use flashdb_log::{EffectBuffer, EffectMark};
 
 /// One key that changed, or one event to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,17 @@ pub struct Effects {
     pub expired_fields: u64,
 }
 
+/// What had been collected at a moment, see [`Effects::mark`].
+pub(crate) struct Mark {
+    touched: usize,
+    log: EffectMark,
+    explicit: bool,
+    dirty: u64,
+    expired: u64,
+    evicted: u64,
+    expired_fields: u64,
+}
+
 impl Effects {
     /// Ends one command of possibly several: where it changed something and decided nothing itself,
     /// its request is the effect.
@@ -75,5 +86,29 @@ impl Effects {
     pub fn discard(&mut self) {
         self.log.drop_open();
         self.settle();
+    }
+
+    /// What has been collected so far, for [`Effects::return_to`].
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            touched: self.touched.len(),
+            log: self.log.mark(),
+            explicit: self.explicit,
+            dirty: self.dirty,
+            expired: self.expired,
+            evicted: self.evicted,
+            expired_fields: self.expired_fields,
+        }
+    }
+
+    /// Forgets what was collected since the mark was taken.
+    pub(crate) fn return_to(&mut self, mark: &Mark) {
+        self.touched.truncate(mark.touched);
+        self.log.return_to(&mark.log);
+        self.explicit = mark.explicit;
+        self.dirty = mark.dirty;
+        self.expired = mark.expired;
+        self.evicted = mark.evicted;
+        self.expired_fields = mark.expired_fields;
     }
 }

@@ -332,6 +332,13 @@ impl Entry {
         copy
     }
 
+    /// A deep copy, access bits and all. O(bytes of the value).
+    pub(crate) fn duplicate(&self) -> Entry {
+        let mut copy = self.clone_as(self.key(), self.expire_at_ms());
+        copy.set_access(self.access());
+        copy
+    }
+
     /// Takes the boxed value out, leaving an empty inline string behind; for moving a value to
     /// another entry or to the thread that frees big ones.
     pub fn take_object(&mut self) -> Option<Value> {

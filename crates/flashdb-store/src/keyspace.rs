@@ -1,6 +1,7 @@
 //! All shards, and the locking of some of them for one command. A command's shards are locked in
 //! ascending order, once; under the closed gate they are locked one by one as they are touched.
 
+use crate::entry::Entry;
 use crate::gate::Gate;
 use crate::shard::Shard;
 use crate::snapshot::SnapshotJob;
@@ -166,6 +167,13 @@ impl Keyspace {
         const EFFORT_MAX: usize = 64;
         if value.free_effort() > EFFORT_MAX {
             self.hand_over(Garbage::Value(value), 1);
+        }
+    }
+
+    /// As [`Keyspace::discard`], of an entry that is in no table any more.
+    pub(crate) fn discard_entry(&self, mut entry: Entry) {
+        if let Some(value) = entry.take_object() {
+            self.discard(value);
         }
     }
 

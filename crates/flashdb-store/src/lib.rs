@@ -17,6 +17,10 @@ mod shard;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_test;
+#[cfg(test)]
+mod test_traffic;
+#[cfg(test)]
+mod undo_test;
 mod usage;
 mod value;
 mod write_guard;

@@ -29,6 +29,24 @@ pub(crate) struct Watcher {
     pub(crate) stale: bool,
 }
 
+/// What watchers of a key are told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Telling {
+    /// It changed.
+    Changed {
+        /// Whether it is there after the change.
+        exists: bool,
+    },
+    /// Its database was exchanged for another. That a key which has expired gives way to nothing or to another expired
+    /// one is no change, nor that an expired one comes where none was.
+    Swapped {
+        /// Whether the key was in this database.
+        here: bool,
+        /// Whether it was in the other one, and if so whether its time has come.
+        there: Option<bool>,
+    },
+}
+
 type KeyIn = (u16, Box<[u8]>);
 
 /// The data behind one shard lock.
@@ -80,33 +98,19 @@ impl Shard {
         !self.watched.is_empty() || !self.waiters.is_empty()
     }
 
-    /// Tells the watchers of a key that it changed; `exists` is the state after the change.
-    pub(crate) fn tell_watchers(&mut self, db: u16, key: &[u8], exists: bool) {
+    /// Tells the watchers of a key what happened to it.
+    pub(crate) fn tell_watchers(&mut self, db: u16, key: &[u8], telling: Telling) {
         if self.watched.is_empty() {
             return;
         }
-        if let Some(watchers) = self.watched.get_mut(&(db, Box::from(key))) {
-            for watcher in watchers {
-                if watcher.stale && !exists {
-                    watcher.stale = false;
-                } else {
-                    watcher.flag.set_dirty();
-                }
-            }
-        }
-    }
-
-    /// As [`Shard::tell_watchers`] when the key's database is exchanged for another: `here` is whether this one
-    /// holds the key, `there` whether the other does and if so whether its time has come. That a key which has expired
-    /// gives way to nothing or to another expired one is no change, nor that an expired one comes where none was.
-    pub(crate) fn tell_watchers_of_swap(&mut self, db: u16, key: &[u8], here: bool, there: Option<bool>) {
-        let Some(watchers) = self.watched.get_mut(&(db, Box::from(key))) else {
-            return;
-        };
-        for watcher in watchers {
-            match there {
-                None if watcher.stale => watcher.stale = false,
-                Some(true) if watcher.stale || !here => watcher.stale = true,
+        for watcher in self.watched.get_mut(&(db, Box::from(key))).into_iter().flatten() {
+            match telling {
+                Telling::Changed { exists: false } if watcher.stale => watcher.stale = false,
+                Telling::Swapped { there: None, .. } if watcher.stale => watcher.stale = false,
+                Telling::Swapped {
+                    here,
+                    there: Some(true),
+                } if watcher.stale || !here => watcher.stale = true,
                 _ => watcher.flag.set_dirty(),
             }
         }

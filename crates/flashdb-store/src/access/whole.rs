@@ -4,6 +4,7 @@
 use super::Access;
 use crate::effects::Touched;
 use crate::entry::Entry;
+use crate::shard::Telling;
 use flashdb_base::hash::hash_bytes;
 
 impl Access<'_> {
@@ -18,37 +19,41 @@ impl Access<'_> {
     /// Empties database `db`, telling watchers of keys that were there and, for every key that was,
     /// those who wait. Returns how many keys it had. `later` frees them off the loop.
     pub fn flush_database(&mut self, db: u16, later: bool) -> usize {
-        let space = self.space;
+        let (space, keeps) = (self.space, self.undo.is_some());
         let mut removed = 0;
-        let mut touched = Vec::new();
+        let (mut met, mut kept) = (Vec::new(), Vec::new());
         self.held.for_each_shard(|id, shard| {
             for key in shard.listened_keys(db) {
                 let hash = hash_bytes(&key);
                 if shard.database(db).find(&key, hash).is_some() {
-                    shard.tell_watchers(db, &key, false);
-                    touched.push(Touched {
-                        db,
-                        shard: id,
-                        key,
-                        event: None,
-                        changed: true,
-                    });
+                    let telling = Telling::Changed { exists: false };
+                    if !keeps {
+                        shard.tell_watchers(db, &key, telling);
+                    }
+                    met.push((id, db, key, telling));
                 }
             }
             let database = shard.take_database(db);
             removed += database.len();
-            space.dispose(database, later);
+            if keeps {
+                kept.push((id, database));
+            } else {
+                space.dispose(database, later);
+            }
         });
-        self.effects.touched.append(&mut touched);
+        self.note_whole(met);
+        for (shard, database) in kept {
+            self.keep_database(shard, db, database, later);
+        }
         removed
     }
 
     /// Exchanges two databases; watchers of keys that exist in either are told, waiters of either
     /// are tried again.
     pub fn swap_databases(&mut self, first: u16, second: u16) {
-        let now_ms = self.now_ms;
+        let (now_ms, keeps) = (self.now_ms, self.undo.is_some());
         let due = |entry: &Entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
-        let mut touched = Vec::new();
+        let mut met = Vec::new();
         self.held.for_each_shard(|id, shard| {
             for (db, other) in [(first, second), (second, first)] {
                 for key in shard.listened_keys(db) {
@@ -56,20 +61,35 @@ impl Access<'_> {
                     let here = shard.database(db).find(&key, hash).is_some();
                     let there = shard.database(other).find(&key, hash).map(due);
                     if here || there.is_some() {
-                        shard.tell_watchers_of_swap(db, &key, here, there);
-                        touched.push(Touched {
-                            db,
-                            shard: id,
-                            key,
-                            event: None,
-                            changed: true,
-                        });
+                        let telling = Telling::Swapped { here, there };
+                        if !keeps {
+                            shard.tell_watchers(db, &key, telling);
+                        }
+                        met.push((id, db, key, telling));
                     }
                 }
             }
             shard.databases.swap(first as usize, second as usize);
         });
-        self.effects.touched.append(&mut touched);
+        self.note_whole(met);
+        self.keep_swap(first, second);
         self.effects.dirty += 1;
+    }
+
+    /// Notes keys that were met, and tells their watchers later if that was not done yet: without the closed gate only under
+    /// the lock of the visited shard.
+    fn note_whole(&mut self, met: Vec<(u16, u16, Box<[u8]>, Telling)>) {
+        for (shard, db, key, telling) in met {
+            if let Some(undo) = &mut self.undo {
+                undo.tell_later(shard, db, &key, telling);
+            }
+            self.effects.touched.push(Touched {
+                db,
+                shard,
+                key,
+                event: None,
+                changed: true,
+            });
+        }
     }
 }
