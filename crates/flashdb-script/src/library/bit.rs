@@ -1,0 +1,115 @@
+//! `bit`: operations on 32-bit words, as the BitOp library defines them. Numbers are taken modulo 2^32,
+//! results are signed.
+
+use super::stack::{self, Buffer, Failure, Outcome, Stack, native};
+
+/// Makes the table of functions.
+pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
+    stack::table(lua, |stack| {
+        stack.push_table();
+        let table = stack.len();
+        stack.push_state(Buffer::default());
+        for (name, entry) in [
+            ("tobit", native!(to_bit)),
+            ("bnot", native!(not)),
+            (
+                "band",
+                native!(|stack, _: &mut Buffer| fold(stack, |left, right| left & right)),
+            ),
+            (
+                "bor",
+                native!(|stack, _: &mut Buffer| fold(stack, |left, right| left | right)),
+            ),
+            (
+                "bxor",
+                native!(|stack, _: &mut Buffer| fold(stack, |left, right| left ^ right)),
+            ),
+            (
+                "lshift",
+                native!(|stack, _: &mut Buffer| shift(stack, |word, by| word << by)),
+            ),
+            (
+                "rshift",
+                native!(|stack, _: &mut Buffer| shift(stack, |word, by| word >> by)),
+            ),
+            (
+                "arshift",
+                native!(|stack, _: &mut Buffer| shift(stack, |word, by| ((word as i32) >> by) as u32)),
+            ),
+            (
+                "rol",
+                native!(|stack, _: &mut Buffer| shift(stack, u32::rotate_left)),
+            ),
+            (
+                "ror",
+                native!(|stack, _: &mut Buffer| shift(stack, u32::rotate_right)),
+            ),
+            ("bswap", native!(swap)),
+            ("tohex", native!(to_hex)),
+        ] {
+            stack.set_function(table, table + 1, name, entry);
+        }
+        stack.set_len(table);
+    })
+}
+
+/// The argument as a word. Adding 1.5 * 2^52 leaves the integer part in the low bits of the sum, rounded to
+/// even: BitOp defines its conversion by this.
+fn word(stack: Stack, index: i32) -> Result<u32, Failure> {
+    let number = stack.number_argument(index)?;
+    Ok((number + 6_755_399_441_055_744.0).to_bits() as u32)
+}
+
+fn answer(stack: Stack, word: u32) -> Outcome {
+    stack.push_number(f64::from(word as i32));
+    Ok(1)
+}
+
+fn to_bit(stack: Stack, _: &mut Buffer) -> Outcome {
+    answer(stack, word(stack, 1)?)
+}
+
+fn not(stack: Stack, _: &mut Buffer) -> Outcome {
+    answer(stack, !word(stack, 1)?)
+}
+
+fn swap(stack: Stack, _: &mut Buffer) -> Outcome {
+    answer(stack, word(stack, 1)?.swap_bytes())
+}
+
+fn fold(stack: Stack, join: fn(u32, u32) -> u32) -> Outcome {
+    let mut joined = word(stack, 1)?;
+    for index in 2..=stack.len() {
+        joined = join(joined, word(stack, index)?);
+    }
+    answer(stack, joined)
+}
+
+/// Only the low five bits of the distance count.
+fn shift(stack: Stack, moved: fn(u32, u32) -> u32) -> Outcome {
+    let by = word(stack, 2);
+    let value = word(stack, 1)?;
+    answer(stack, moved(value, by? & 31))
+}
+
+/// Digits in hexadecimal, eight unless a count is given; a negative count asks for capitals.
+fn to_hex(stack: Stack, _: &mut Buffer) -> Outcome {
+    let value = word(stack, 1)?;
+    let count = if stack.len() < 2 {
+        8
+    } else {
+        word(stack, 2)? as i32
+    };
+    let digits = if count < 0 {
+        b"0123456789ABCDEF"
+    } else {
+        b"0123456789abcdef"
+    };
+    let count = count.unsigned_abs().min(8) as usize;
+    let mut text = [0; 8];
+    for (place, digit) in text.iter_mut().rev().zip(0..) {
+        *place = digits[(value >> (4 * digit)) as usize & 15];
+    }
+    stack.push_bytes(&text[8 - count..]);
+    Ok(1)
+}
