@@ -151,9 +151,49 @@ fn results_are_bounded() {
     const SCRIPT: &str = "
         local text = string.rep('x', 1000000)
         local parts = {}
-        for i = 1, 600 do parts[i] = text end
+        for i = 1, 40 do parts[i] = text end
         return select(2, pcall(cjson.encode, parts))";
     let lua = interpreter();
     let error: String = lua.load(SCRIPT).eval().expect("a result");
     assert_eq!(error, "not enough memory");
+}
+
+/// C's printf and strtod, which Lua itself calls, are the model.
+#[test]
+fn numbers_are_written_and_read_as_in_c() {
+    const SCRIPT: &str = "
+        local value, digits, hexadecimal = ...
+        local text = string.format('%.17g', value)
+        return cjson.encode(value) == string.format('%.14g', value)
+            and few[digits].encode(value) == string.format('%.' .. digits .. 'g', value)
+            and cjson.decode(text) == tonumber(text)
+            and cjson.decode(hexadecimal) == tonumber(hexadecimal)
+            and cmsgpack.unpack(cmsgpack.pack(value)) == value";
+    let lua = interpreter();
+    lua.load("few = {} for i = 1, 14 do few[i] = cjson.new() few[i].encode_number_precision(i) end")
+        .exec()
+        .expect("libraries of other settings");
+    let run = lua.load(SCRIPT).into_function().expect("the script");
+    let mut prng = Prng::from_seed(0xf1a5);
+    for _ in 0..50_000 {
+        let value = match prng.below(5) {
+            0 => f64::from_bits(prng.next_u64()),
+            1 => prng.next_u64() as i64 as f64,
+            2 => prng.below(2_000_000) as f64 - 1e6,
+            3 => prng.below(1 << 40) as f64 / 1000.0,
+            _ => 10_f64.powi(prng.below(40) as i32 - 20) * (1.0 + prng.below(3) as f64 * f64::EPSILON),
+        };
+        if !value.is_finite() {
+            continue;
+        }
+        let hexadecimal = format!(
+            "0x{:x}.{:x}p{}",
+            prng.next_u64() >> prng.below(64),
+            prng.next_u64() >> prng.below(64),
+            prng.below(2400) as i64 - 1250,
+        );
+        let digits = 1 + prng.below(14);
+        let same: bool = run.call((value, digits, hexadecimal.as_str())).expect("a result");
+        assert!(same, "{value:e}, {digits} digits, {hexadecimal}");
+    }
 }
