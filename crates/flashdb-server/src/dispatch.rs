@@ -570,6 +570,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !eviction::is_over_limit(turn)
         && turn.server.space.log().takes_writes()
+        && !cannot_save(turn)
         && !turn.server.space.snapshot_is_congested()
         && !turn.server.is_loading()
         && turn.settings.min_replicas_to_write == 0

@@ -412,3 +412,32 @@ impl Drop for Mounted {
         let _best_effort = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
+
+/// Where the operator relies on snapshots, one that cannot be taken stops writers, as in Redis, until one is.
+#[test]
+fn a_snapshot_that_fails_stops_writers_until_one_succeeds() {
+    let place = Place::new("save-fails");
+    let data = place.data.to_str().expect("a path in UTF-8");
+    let args = ["--dir", data, "--appendonly", "no", "--save", "3600 1000000"];
+    let server = Server::start_with(plain(), &args);
+    let mut client = server.connect();
+    let ok = |value: &Value| matches!(value, Value::Simple(word) if word == "OK");
+    assert!(ok(&client.ask("SET before 1")));
+    let folder = place.data.join("snapshots");
+    std::fs::write(&folder, "in the way").expect("a file");
+    let failure = client.ask("SAVE");
+    assert!(matches!(&failure, Value::Error(_)), "{failure:?}");
+    let refused = client.ask("SET after 1");
+    assert!(
+        matches!(&refused, Value::Error(words) if words.starts_with("MISCONF Redis is configured to save RDB snapshots")),
+        "{refused:?}"
+    );
+    assert!(matches!(client.ask("GET before"), Value::Bulk(value) if value == b"1"));
+    assert!(ok(&client.ask("CONFIG SET stop-writes-on-bgsave-error no")));
+    assert!(ok(&client.ask("SET after 1")));
+    assert!(ok(&client.ask("CONFIG SET stop-writes-on-bgsave-error yes")));
+    assert!(matches!(client.ask("SET after 2"), Value::Error(_)));
+    std::fs::remove_file(&folder).expect("the file");
+    assert!(ok(&client.ask("SAVE")));
+    assert!(ok(&client.ask("SET after 2")));
+}
