@@ -316,6 +316,9 @@ flags! {
     NO_ASYNC_LOADING = 18, "no_async_loading";
     /// A container of subcommands without a meaning of its own.
     NO_MANDATORY_KEYS = 19, "no_mandatory_keys";
+    /// Has effects that a rollback does not take back: refused in rollback transactions, as everything for
+    /// administrators is (ours).
+    NO_ROLLBACK = 22, "";
     /// Walks over all shards although it is no data command (INFO); see [`CommandSpec::walks_shards`] (ours).
     WALKS_SHARDS = 23, "";
     /// Any key may be touched: runs under the closed gate (ours).

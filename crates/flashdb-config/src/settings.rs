@@ -299,6 +299,10 @@ settings! {
     /// CPUs of snapshot writing.
     bgsave_cpulist: String = "bgsave-cpulist" | "bgsave_cpulist", Text::new(""), [AT_START, INERT];
 
+    // Transactions
+    /// Every MULTI is a MULTI ATOMIC: when one of its commands fails, all that EXEC did is undone.
+    transaction_rollback: bool = "transaction-rollback", YesNo(false);
+
     // Persistence
     /// Folder of everything that is kept on disk.
     dir: PathBuf = "dir", Folder("./data"), [PROTECTED, DENY_LOADING];

@@ -124,6 +124,8 @@ pub struct Multi {
     pub failed: bool,
     /// One of the commands needs the closed gate.
     pub exclusive: bool,
+    /// Either all commands succeed or nothing of them is kept (MULTI ATOMIC).
+    pub atomic: bool,
     /// One of the commands writes.
     pub writes: bool,
     /// One of the commands may need memory.

@@ -21,6 +21,7 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
     let effects = &data.effects;
     let nothing_happened = effects.dirty == 0
         && effects.touched.is_empty()
+        && effects.messages.is_empty()
         && !effects.log.has_open()
         && effects.expired == 0
         && effects.expired_fields == 0;
@@ -35,8 +36,12 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
         server.dirty.fetch_add(data.effects.dirty, Ordering::Relaxed);
     }
     let touched = std::mem::take(&mut data.effects.touched);
+    let mut messages = std::mem::take(&mut data.effects.messages).into_iter().peekable();
     let mut ready: Vec<ReadyKey> = Vec::new();
-    for touch in &touched {
+    for (index, touch) in touched.iter().enumerate() {
+        while let Some(message) = messages.next_if(|message| message.touched_before <= index) {
+            server.pubsub.publish_held(server, &message);
+        }
         if let Some((_, event)) = touch.event {
             server
                 .pubsub
@@ -58,6 +63,7 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
             });
         }
     }
+    messages.for_each(|message| server.pubsub.publish_held(server, &message));
     data.effects.settle();
     ready
 }

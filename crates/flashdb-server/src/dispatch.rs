@@ -369,6 +369,11 @@ fn gates(
     if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
     }
+    if client.multi.as_ref().is_some_and(|multi| multi.atomic) && outlives_rollback(flags) {
+        return Err(ErrorReply::fixed(
+            "ERR Command not allowed inside a rollback transaction: not all of its effects could be undone",
+        ));
+    }
     if turn.server.is_loading() && !flags.has(Flags::LOADING) {
         return Err(LOADING);
     }
@@ -410,6 +415,11 @@ fn gates(
         return Ok(Gate::Queue);
     }
     Ok(Gate::Run)
+}
+
+/// Whether a command that would be queued does what a rollback does not take back.
+fn outlives_rollback(flags: Flags) -> bool {
+    (flags.has(Flags::ADMIN) || flags.has(Flags::NO_ROLLBACK)) && !flags.has(Flags::IMMEDIATE)
 }
 
 const OUT_OF_MEMORY: ErrorReply =

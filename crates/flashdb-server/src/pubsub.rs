@@ -6,6 +6,7 @@ use crate::server::Server;
 use flashdb_base::glob;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_resp::{Protocol, Reply};
+use flashdb_store::Message;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -92,6 +93,33 @@ impl PubSub {
         })
     }
 
+    /// Sends a message that was held until its command could not be undone any more.
+    pub fn publish_held(&self, server: &Server, message: &Message) {
+        if message.to_shard_channel {
+            self.publish_shard(server, &message.channel, &message.text);
+        } else {
+            self.publish(server, &message.channel, &message.text);
+        }
+    }
+
+    /// How many would get a message to a channel now, patterns included.
+    pub fn receivers_count(&self, channel: &[u8]) -> usize {
+        let channels = self.0.read();
+        let patterns = channels.patterns.iter();
+        let by_pattern = patterns
+            .filter(|(pattern, _)| glob::matches(pattern, channel))
+            .map(|(_, subscribers)| receivers_of(subscribers).count());
+        let by_name = channels.channels.get(channel);
+        by_name.map_or(0, |subscribers| receivers_of(subscribers).count()) + by_pattern.sum::<usize>()
+    }
+
+    /// How many would get a message to a shard channel now.
+    pub fn shard_receivers_count(&self, channel: &[u8]) -> usize {
+        let channels = self.0.read();
+        let subscribers = channels.shard_channels.get(channel);
+        subscribers.map_or(0, |subscribers| receivers_of(subscribers).count())
+    }
+
     /// Publishes a key-space event on the channel families that `enabled` names.
     pub fn key_event(&self, server: &Server, enabled: NotifyFlags, db: u16, key: &[u8], event: &str) {
         if enabled.contains(NotifyFlags::KEYSPACE) {
@@ -124,14 +152,16 @@ impl PubSub {
     }
 }
 
+/// Those that are not being closed; one that is was told so already.
+fn receivers_of(subscribers: &[Arc<ClientInfo>]) -> impl Iterator<Item = &Arc<ClientInfo>> {
+    let is_open = |subscriber: &&Arc<ClientInfo>| !subscriber.killed.load(Ordering::Acquire);
+    subscribers.iter().filter(is_open)
+}
+
 fn send(server: &Server, subscribers: &[Arc<ClientInfo>], parts: &[&[u8]]) -> usize {
     let mut encoded: [Option<Arc<[u8]>>; 2] = [None, None];
     let mut receivers = 0;
-    for subscriber in subscribers {
-        // Being closed, and told so already: no receiver any more.
-        if subscriber.killed.load(Ordering::Acquire) {
-            continue;
-        }
+    for subscriber in receivers_of(subscribers) {
         receivers += 1;
         let resp3 = subscriber.flags.load(Ordering::Relaxed) & flags::RESP3 != 0;
         let bytes = encoded[usize::from(resp3)].get_or_insert_with(|| {

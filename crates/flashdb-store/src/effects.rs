@@ -21,11 +21,26 @@ pub struct Touched {
     pub changed: bool,
 }
 
+/// A message to subscribers that waits for the commit, because its command may be undone until then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// How many of [`Effects::touched`] come before it.
+    pub touched_before: usize,
+    /// The channel is a shard channel.
+    pub to_shard_channel: bool,
+    /// The channel.
+    pub channel: Box<[u8]>,
+    /// What is said.
+    pub text: Box<[u8]>,
+}
+
 /// Collected over one command (or one transaction).
 #[derive(Default)]
 pub struct Effects {
     /// Keys touched, in order.
     pub touched: Vec<Touched>,
+    /// Messages to be published, in order.
+    pub messages: Vec<Message>,
     /// Decided effects, fit for replay: requests that do the same whenever they run (`SREM` with the
     /// members that SPOP took). The open frame is that of the running command or transaction; closed
     /// ones are appended to the log before the shard locks are given up.
@@ -49,6 +64,7 @@ pub struct Effects {
 /// What had been collected at a moment, see [`Effects::mark`].
 pub(crate) struct Mark {
     touched: usize,
+    messages: usize,
     log: EffectMark,
     explicit: bool,
     dirty: u64,
@@ -58,6 +74,16 @@ pub(crate) struct Mark {
 }
 
 impl Effects {
+    /// Keeps a message for the commit.
+    pub fn publish_later(&mut self, to_shard_channel: bool, channel: &[u8], text: &[u8]) {
+        self.messages.push(Message {
+            touched_before: self.touched.len(),
+            to_shard_channel,
+            channel: channel.into(),
+            text: text.into(),
+        });
+    }
+
     /// Ends one command of possibly several: where it changed something and decided nothing itself,
     /// its request is the effect.
     #[inline]
@@ -74,6 +100,7 @@ impl Effects {
     pub fn settle(&mut self) {
         self.log.end_frame();
         self.touched.clear();
+        self.messages.clear();
         self.explicit = false;
         self.dirty = 0;
         self.expired = 0;
@@ -92,6 +119,7 @@ impl Effects {
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             touched: self.touched.len(),
+            messages: self.messages.len(),
             log: self.log.mark(),
             explicit: self.explicit,
             dirty: self.dirty,
@@ -104,6 +132,7 @@ impl Effects {
     /// Forgets what was collected since the mark was taken.
     pub(crate) fn return_to(&mut self, mark: &Mark) {
         self.touched.truncate(mark.touched);
+        self.messages.truncate(mark.messages);
         self.log.return_to(&mark.log);
         self.explicit = mark.explicit;
         self.dirty = mark.dirty;

@@ -27,7 +27,7 @@ mod write_guard;
 
 pub use access::{Access, Expiry, Policy, WrongType};
 pub use database::Database;
-pub use effects::{Effects, Touched};
+pub use effects::{Effects, Message, Touched};
 pub use entry::{Entry, INLINE_BYTES_MAX};
 pub use evict::{Eviction, Victim};
 pub use expiry::ExpiryPass;

@@ -152,7 +152,10 @@ static AUTH: CommandSpec = CommandSpec {
     group: Group::Connection,
     complexity: "O(N) for the length of the password",
     arity: -2,
-    flags: ANYTIME.and(Flags::NO_AUTH).and(Flags::SENSITIVE),
+    flags: ANYTIME
+        .and(Flags::NO_AUTH)
+        .and(Flags::SENSITIVE)
+        .and(Flags::NO_ROLLBACK),
     args: &[
         Arg::string("username").optional().since("6.0.0"),
         Arg::string("password"),
@@ -210,7 +213,10 @@ static HELLO: CommandSpec = CommandSpec {
     since: "6.0.0",
     group: Group::Connection,
     arity: -1,
-    flags: ANYTIME.and(Flags::NO_AUTH).and(Flags::SENSITIVE),
+    flags: ANYTIME
+        .and(Flags::NO_AUTH)
+        .and(Flags::SENSITIVE)
+        .and(Flags::NO_ROLLBACK),
     args: &[Arg::block(
         "arguments",
         &[

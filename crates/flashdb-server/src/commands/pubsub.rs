@@ -22,6 +22,7 @@ pub static COMMANDS: &[&CommandSpec] = &[
 ];
 
 const ANYWHERE: Flags = Flags::PUBSUB
+    .and(Flags::NO_ROLLBACK)
     .and(Flags::NO_SCRIPT)
     .and(Flags::LOADING)
     .and(Flags::STALE)
@@ -218,7 +219,12 @@ fn confirm(client: &Client, reply: &mut Reply, kind: Kind, words: [&str; 3], nam
 fn publish(context: &mut Context<'_, '_>) -> CommandResult {
     let (channel, message) = (context.args.at(1), context.args.at(2));
     let server = client(context).server.clone();
-    let receivers = server.pubsub.publish(&server, channel, message);
+    let receivers = if context.data.is_undoable() {
+        context.data.effects.publish_later(false, channel, message);
+        server.pubsub.receivers_count(channel)
+    } else {
+        server.pubsub.publish(&server, channel, message)
+    };
     context.data.decided([b"PUBLISH".as_slice(), channel, message]);
     context.reply.count(receivers);
     Ok(())
@@ -227,7 +233,12 @@ fn publish(context: &mut Context<'_, '_>) -> CommandResult {
 fn spublish(context: &mut Context<'_, '_>) -> CommandResult {
     let (channel, message) = (context.args.at(1), context.args.at(2));
     let server = client(context).server.clone();
-    let receivers = server.pubsub.publish_shard(&server, channel, message);
+    let receivers = if context.data.is_undoable() {
+        context.data.effects.publish_later(true, channel, message);
+        server.pubsub.shard_receivers_count(channel)
+    } else {
+        server.pubsub.publish_shard(&server, channel, message)
+    };
     context.data.decided([b"SPUBLISH".as_slice(), channel, message]);
     context.reply.count(receivers);
     Ok(())

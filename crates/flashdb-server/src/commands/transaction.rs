@@ -1,13 +1,17 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH. EXEC locks the shards of all queued commands' keys (and of
 //! the watched ones) in ascending order and runs the queue without letting go; the effects of all
 //! commands are committed together, as one group.
+//!
+//! After MULTI ATOMIC the first command that fails ends EXEC and everything is undone, see
+//! `docs/design/0004-rollback.md`. Commands with effects that cannot be undone are refused when they are queued.
 
 use super::{client, downcast};
 use crate::client::{Client, Multi, ReplyMode};
 use crate::core_loop::Message;
 use crate::dispatch::note_slow;
 use crate::output_limit;
-use flashdb_command::error::ErrorReply;
+use flashdb_command::args::is;
+use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::registry::Command;
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, Mode};
@@ -28,22 +32,33 @@ const FAST_ANYWHERE: Flags = Flags::NO_SCRIPT
 
 static MULTI: CommandSpec = CommandSpec {
     name: "multi",
-    summary: "Starts a transaction: the commands that follow are queued until EXEC.",
+    summary: "Starts a transaction: the commands that follow are queued until EXEC. With ATOMIC, or under \
+              `transaction-rollback yes`, EXEC undoes everything when one of them fails.",
     since: "1.2.0",
     group: Group::Transactions,
-    arity: 1,
+    arity: -1,
     flags: FAST_ANYWHERE.and(Flags::IMMEDIATE),
+    args: &[Arg::word("atomic", "ATOMIC").optional()],
     reply: "OK.",
     handler: multi,
     ..CommandSpec::EMPTY
 };
 
 fn multi(context: &mut Context<'_, '_>) -> CommandResult {
+    let atomic = match (context.args.get(1), context.args.len()) {
+        (None, _) => context.settings.transaction_rollback,
+        (Some(word), 2) if is(word, "atomic") => true,
+        (Some(_), 2) => return Err(error::SYNTAX),
+        _ => return Err(error::wrong_arity("multi")),
+    };
     let client = client(context);
     if client.multi.is_some() {
         return Err(ErrorReply::fixed("ERR MULTI calls can not be nested"));
     }
-    client.multi = Some(Multi::default());
+    client.multi = Some(Multi {
+        atomic,
+        ..Multi::default()
+    });
     context.reply.ok();
     Ok(())
 }
@@ -141,7 +156,8 @@ static EXEC: CommandSpec = CommandSpec {
         .and(Flags::SKIP_SLOWLOG)
         .and(Flags::IMMEDIATE)
         .and(Flags::RUNS_QUEUE),
-    reply: "One reply for each command, or null if a watched key had changed.",
+    reply: "One reply for each command; null if a watched key had changed; after MULTI ATOMIC the error EXECABORT with \
+            the cause if one failed, and nothing has changed then.",
     handler: exec,
     ..CommandSpec::EMPTY
 };
@@ -165,7 +181,31 @@ fn exec(context: &mut Context<'_, '_>) -> CommandResult {
         context.reply.null_array();
         return Ok(());
     }
-    run_queue(context, &multi.queue)
+    if multi.atomic {
+        return run_or_undo(context, &multi.queue);
+    }
+    run_queue(context, &multi.queue, |_, _| Ok(()))
+}
+
+/// Runs the queue so that either all of it succeeds or nothing of it is left.
+fn run_or_undo(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) -> CommandResult {
+    let db = client(context).db;
+    context.data.begin_undo();
+    let done = run_queue(context, queue, |nth, words| {
+        let name = queue[nth].0.spec.full_name().replace('|', " ");
+        let mut text =
+            format!("EXECABORT Transaction rolled back because of: '{name}', command {} of {}: ", nth + 1, queue.len())
+                .into_bytes();
+        text.extend_from_slice(words.strip_prefix(b"ERR ").unwrap_or(words));
+        Err(ErrorReply::from_bytes(text))
+    });
+    if done.is_ok() {
+        context.data.end_undo();
+    } else {
+        context.data.roll_back();
+        client(context).db = db;
+    }
+    done
 }
 
 /// Shards of all keys that the queue and the watch touch.
@@ -185,13 +225,23 @@ fn shards_of(queue: &[(Command, OwnedArgs)], client: &Client, data: &Access<'_>)
     shards
 }
 
-fn run_queue(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) -> CommandResult {
+/// Runs the queued commands. `failed` gets the number of one that was answered with an error and its words; it says
+/// whether the queue ends there.
+fn run_queue(
+    context: &mut Context<'_, '_>,
+    queue: &[(Command, OwnedArgs)],
+    failed: impl Fn(usize, &[u8]) -> CommandResult,
+) -> CommandResult {
     let db = context.data.db;
     let start = context.reply.len();
     context.reply.array(queue.len());
     let mut replies = Replies::Collected;
-    for (command, request) in queue {
+    for (nth, (command, request)) in queue.iter().enumerate() {
+        let at = context.reply.len();
         run_queued(context, command, request);
+        if let Some(words) = error_at(context.reply.bytes(), at) {
+            failed(nth, words)?;
+        }
         if replies == Replies::Collected {
             replies = bound_replies(context, start);
         }
@@ -203,6 +253,14 @@ fn run_queue(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) -> C
     context.data.effects.explicit = true;
     context.data.db = db;
     Ok(())
+}
+
+/// The words of the error that the replies from `at` on begin with, if they do. A script may answer with one without
+/// having failed itself.
+fn error_at(replies: &[u8], at: usize) -> Option<&[u8]> {
+    let words = replies.get(at..)?.strip_prefix(b"-")?;
+    let end = words.iter().position(|&byte| byte == b'\r')?;
+    Some(&words[..end])
 }
 
 #[derive(PartialEq, Eq)]

@@ -14,6 +14,8 @@ const ANYTIME: Flags = Flags::NO_SCRIPT
     .and(Flags::STALE)
     .and(Flags::IGNORES_PAUSE);
 const ADMIN: Flags = ANYTIME.and(Flags::ADMIN);
+/// Changes what the server knows of the connection.
+const OWN: Flags = ANYTIME.and(Flags::NO_ROLLBACK);
 
 const ON_OR_OFF: &[Arg] = &[Arg::one_of(
     "enabled",
@@ -71,6 +73,7 @@ static CACHING: CommandSpec = CommandSpec {
     summary: "Tells whether the keys of the next command are tracked.",
     since: "6.0.0",
     arity: 3,
+    flags: OWN,
     args: &[Arg::one_of(
         "mode",
         &[Arg::word("yes", "YES"), Arg::word("no", "NO")],
@@ -208,6 +211,7 @@ static NO_TOUCH: CommandSpec = CommandSpec {
     summary: "Makes the connection's commands not count as use of keys.",
     since: "7.2.0",
     arity: 3,
+    flags: OWN,
     args: ON_OR_OFF,
     reply: "OK.",
     handler: own::no_touch,
@@ -237,6 +241,7 @@ static REPLY: CommandSpec = CommandSpec {
     summary: "Tells whether replies are sent.",
     since: "3.2.0",
     arity: 3,
+    flags: OWN,
     args: &[Arg::one_of(
         "action",
         &[
@@ -255,6 +260,7 @@ static SETINFO: CommandSpec = CommandSpec {
     summary: "Tells the server about the client's library.",
     since: "7.2.0",
     arity: 4,
+    flags: OWN,
     args: &[Arg::one_of(
         "attr",
         &[
@@ -273,6 +279,7 @@ static SETNAME: CommandSpec = CommandSpec {
     summary: "Names the connection.",
     since: "2.6.9",
     arity: 3,
+    flags: OWN,
     args: &[Arg::string("connection-name")],
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     reply: "OK.",
@@ -285,6 +292,7 @@ static TRACKING: CommandSpec = CommandSpec {
     summary: "Switches client-side caching.",
     since: "6.0.0",
     arity: -3,
+    flags: OWN,
     args: &[
         Arg::one_of("status", &[Arg::word("on", "ON"), Arg::word("off", "OFF")]),
         Arg::integer("client-id").with_token("REDIRECT").optional(),
