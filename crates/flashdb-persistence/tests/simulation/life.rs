@@ -18,6 +18,7 @@ const BEGIN_MS: i64 = 1_700_000_000_000;
 pub struct Figures {
     pub runs: u64,
     pub frames: u64,
+    pub rolled_back: u64,
     pub power_cuts: u64,
     pub kills: u64,
     pub closes: u64,
@@ -39,6 +40,7 @@ impl Figures {
     pub fn add(&mut self, other: &Figures) {
         self.runs += other.runs;
         self.frames += other.frames;
+        self.rolled_back += other.rolled_back;
         self.power_cuts += other.power_cuts;
         self.kills += other.kills;
         self.closes += other.closes;

@@ -6,12 +6,13 @@
 //! runs many in release.
 //!
 //! Reading order: `life` (runs and what ends them), `run` (one process), `checkpoints` (what the server's thread for them
-//! does), `oracle` (what may be found after a crash), `damage` (files that rot).
+//! does), `rollback` (transactions that fail), `oracle` (what may be found after a crash), `damage` (files that rot).
 
 mod checkpoints;
 mod damage;
 mod life;
 mod oracle;
+mod rollback;
 mod run;
 #[path = "../../src/replay/test_live.rs"]
 #[expect(

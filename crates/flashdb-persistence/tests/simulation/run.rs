@@ -3,6 +3,7 @@
 
 use crate::checkpoints::{Checkpoints, Moment};
 use crate::life::{self, DATABASES, End, Life};
+use crate::rollback;
 use crate::test_live::Live;
 use crate::test_requests::Requests;
 use crate::test_state::state;
@@ -414,7 +415,7 @@ impl Run<'_> {
                 let dump = live.run(&OwnedArgs::from_words([b"DUMP".as_slice(), key.as_bytes()]));
                 requests.keep_payload(&dump);
             }
-            7..=11 => {
+            7..=9 => {
                 let count = 1 + prng.below(4);
                 live.begin_group();
                 live.mode.in_exec = true;
@@ -424,7 +425,15 @@ impl Run<'_> {
                 }
                 live.end_group();
             }
-            _ => run_next(live, requests),
+            10..=13 => {
+                let count = 1 + prng.below(6);
+                if rollback::run(live, requests, count) {
+                    self.life.figures.rolled_back += 1;
+                }
+            }
+            _ => {
+                run_next(live, requests);
+            }
         }
         let now = self.space.log().appended();
         if now > logged {
@@ -434,8 +443,10 @@ impl Run<'_> {
     }
 }
 
-fn run_next(live: &mut Live<'_>, requests: &mut Requests) {
+/// Runs a request; its reply.
+pub fn run_next(live: &mut Live<'_>, requests: &mut Requests) -> Vec<u8> {
     let request = requests.next();
     let reply = live.run(&request);
     requests.keep_id(&request, &reply);
+    reply
 }

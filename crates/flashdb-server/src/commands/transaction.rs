@@ -193,9 +193,12 @@ fn run_or_undo(context: &mut Context<'_, '_>, queue: &[(Command, OwnedArgs)]) ->
     context.data.begin_undo();
     let done = run_queue(context, queue, |nth, words| {
         let name = queue[nth].0.spec.full_name().replace('|', " ");
-        let mut text =
-            format!("EXECABORT Transaction rolled back because of: '{name}', command {} of {}: ", nth + 1, queue.len())
-                .into_bytes();
+        let mut text = format!(
+            "EXECABORT Transaction rolled back because of: '{name}', command {} of {}: ",
+            nth + 1,
+            queue.len()
+        )
+        .into_bytes();
         text.extend_from_slice(words.strip_prefix(b"ERR ").unwrap_or(words));
         Err(ErrorReply::from_bytes(text))
     });

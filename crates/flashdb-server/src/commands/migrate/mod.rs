@@ -35,7 +35,10 @@ static MIGRATE: CommandSpec = CommandSpec {
     since: "2.6.0",
     complexity: "O(N) for N bytes, here, on the way and there.",
     arity: -6,
-    flags: Flags::WRITE.and(Flags::MOVABLE_KEYS).and(Flags::SENSITIVE).and(Flags::NO_ROLLBACK),
+    flags: Flags::WRITE
+        .and(Flags::MOVABLE_KEYS)
+        .and(Flags::SENSITIVE)
+        .and(Flags::NO_ROLLBACK),
     categories: &["keyspace", "dangerous"],
     secrets: Some(|args, index| {
         args::is_behind(args, index, "AUTH", 1) || args::is_behind(args, index, "AUTH2", 2)
