@@ -335,12 +335,19 @@ flags! {
     IGNORES_PAUSE = 29, "";
     /// The command needs `enable-debug-command` (ours).
     NEEDS_DEBUG = 30, "";
+    /// Runs a script: its flags are also those that the script names, and the gate is closed for scripts that need it (ours).
+    RUNS_SCRIPT = 31, "";
 }
 
 impl Flags {
     /// Both sets.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// This set without `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether all of `other` are set.

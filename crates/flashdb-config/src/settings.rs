@@ -383,9 +383,11 @@ settings! {
 
     // Scripts and client-side caching
     /// Milliseconds after which a running script makes other clients get BUSY.
-    busy_reply_threshold: u64 = "busy-reply-threshold" | "lua-time-limit", Number::plain(0, LONG_MAX, 5000), [NO_EFFECT_YET];
+    busy_reply_threshold: u64 = "busy-reply-threshold" | "lua-time-limit", Number::plain(0, LONG_MAX, 5000);
+    /// Memory that an interpreter of scripts may take, of which each core loop has one; 0 for no limit.
+    lua_memory_limit: usize = "lua-memory-limit", Number::memory(0, SIZE_MAX, 256 << 20);
     /// Gives scripts functions of older versions.
-    lua_enable_deprecated_api: bool = "lua-enable-deprecated-api", YesNo(false), [IMMUTABLE, HIDDEN, NO_EFFECT_YET];
+    lua_enable_deprecated_api: bool = "lua-enable-deprecated-api", YesNo(false), [IMMUTABLE, HIDDEN];
     /// Keys remembered for client-side caching; 0 for no limit.
     tracking_table_max_keys: u64 = "tracking-table-max-keys", Number::plain(0, LONG_MAX, 1000000), [NO_EFFECT_YET];
 

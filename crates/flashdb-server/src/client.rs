@@ -6,6 +6,7 @@ use crate::commands::transaction;
 use crate::core_loop::Message;
 use crate::dispatch::Turn;
 use crate::pubsub::Kind;
+use crate::script::ScriptState;
 use crate::server::Server;
 use flashdb_command::Session;
 use flashdb_command::registry::Command;
@@ -188,6 +189,8 @@ pub struct Client {
     pub is_resp3: bool,
     /// Replies that have to follow the running command's own (messages to itself).
     pub last_command: Option<Command>,
+    /// What concerns the script that it runs.
+    pub script: ScriptState,
 }
 
 impl Client {
@@ -230,6 +233,7 @@ impl Client {
             ticket: None,
             is_resp3: false,
             last_command: None,
+            script: ScriptState::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::blocking::{self, ReadyKey};
 use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
 use crate::eviction::{self, Evicted};
+use crate::script::{self, ScriptState};
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_base::hash::hash_bytes;
@@ -93,6 +94,9 @@ pub fn execute(
         Ok(command) => command,
         Err(error) => return refuse(turn, client, reply, None, error),
     };
+    if command.spec.flags.has(Flags::RUNS_SCRIPT) {
+        client.script.prepared = script::prepare(&turn.server.scripts, command.spec, &args);
+    }
     match gates(turn, client, &command, &args) {
         Ok(Gate::Run) => {}
         Ok(Gate::Queue) => {
@@ -123,7 +127,8 @@ fn lock(
 ) -> Result<(), ErrorReply> {
     let spec = command.spec;
     let exclusive = spec.is_exclusive(args)
-        || (spec.flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.exclusive));
+        || (spec.flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.exclusive))
+        || begins_exclusively(client);
     turn.data.db = client.db;
     if exclusive {
         turn.close_gate();
@@ -148,6 +153,14 @@ fn lock(
     Ok(())
 }
 
+/// Whether the request runs a script that is known to touch what it does not declare.
+#[inline]
+fn begins_exclusively(client: &Client) -> bool {
+    let prepared = client.script.prepared.as_ref();
+    let script = prepared.and_then(|prepared| prepared.script.as_ref());
+    script.is_some_and(|script| script.exclusive.load(Ordering::Relaxed))
+}
+
 /// Runs a command whose locks are held, commits, and serves the clients that it woke.
 fn run(
     turn: &mut Turn<'_, '_>,
@@ -156,8 +169,19 @@ fn run(
     args: Args<'_>,
     command: Command,
 ) -> Flow {
-    let Ran { flow, ready, .. } = run_held(turn, client, reply, args, command, true);
+    let Ran { mut flow, ready, .. } = run_held(turn, client, reply, args, command, true);
     serve(turn, ready);
+    if std::mem::take(&mut client.script.needs_gate) {
+        turn.close_gate();
+        turn.data.db = client.db;
+        let again = run_held(turn, client, reply, args, command, true);
+        debug_assert!(
+            !client.script.needs_gate,
+            "nothing is missing under the closed gate"
+        );
+        flow = again.flow;
+        serve(turn, again.ready);
+    }
     if turn.pass.as_ref().is_some_and(GatePass::is_exclusive) {
         turn.leave();
     }
@@ -206,6 +230,14 @@ pub fn run_held(
     let db = client.db;
     let (failed, block) = call(turn, client, reply, args, command, mode);
     turn.data.effects.end_command(db, 0, &args);
+    if client.script.needs_gate {
+        reply.truncate(start);
+        return Ran {
+            flow: Flow::Continue,
+            ready: commit::commit(server, turn.data, &args),
+            elapsed_ns: 0,
+        };
+    }
     // Shown when it has run, so that a transaction's commands stand between MULTI and EXEC.
     if server.monitors.any() {
         server
@@ -278,7 +310,7 @@ pub fn call(
         data: turn.data,
         reply,
         settings: turn.settings,
-        session: client,
+        session: &mut *client,
         mode,
         block: None,
     };
@@ -287,7 +319,9 @@ pub fn call(
     if let Err(error) = result {
         reply.truncate(start);
         reply.error_bytes(error.text());
-        turn.server.stats.error(error.code());
+        if !std::mem::take(&mut client.script.error_counted) {
+            turn.server.stats.error(error.code());
+        }
         return (true, None);
     }
     (false, block)
@@ -352,11 +386,12 @@ enum Gate {
 /// Everything that may keep a command from running, in Redis's order.
 fn gates(
     turn: &mut Turn<'_, '_>,
-    client: &Client,
+    client: &mut Client,
     command: &Command,
     args: &Args<'_>,
 ) -> Result<Gate, ErrorReply> {
-    let (spec, flags) = (command.spec, command.spec.flags);
+    let spec = command.spec;
+    let flags = flags_of(client, command, args);
     if !spec.accepts(args.len()) {
         return Err(error::wrong_arity(&spec.full_name()));
     }
@@ -380,14 +415,17 @@ fn gates(
     if flags.has(Flags::DENY_OOM) && is_out_of_memory(turn) {
         return Err(OUT_OF_MEMORY);
     }
+    if flags.has(Flags::RUNS_SCRIPT) || flags.has(Flags::RUNS_QUEUE) {
+        client.script.out_of_memory = is_out_of_memory(turn);
+    }
     if flags.has(Flags::RUNS_QUEUE)
         && client.multi.as_ref().is_some_and(|m| m.needs_memory)
         && is_out_of_memory(turn)
     {
         return Err(OUT_OF_MEMORY);
     }
-    if lacks_replicas(turn) && writes(client, flags) {
-        return Err(ErrorReply::fixed("NOREPLICAS Not enough good replicas to write."));
+    if lacks_replicas(turn.server, turn.settings) && writes(client, flags) {
+        return Err(TOO_FEW_REPLICAS);
     }
     let restricted = client.subscriptions() > 0 && !client.is_resp3;
     if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
@@ -401,7 +439,7 @@ fn gates(
     if writes && log.has_failed() {
         return Err(LOG_FAILED);
     }
-    if writes && cannot_save(turn) {
+    if writes && cannot_save(turn.server, turn.settings) {
         return Err(SAVE_FAILED);
     }
     if turn.server.pause.until_ms(turn.data.now_ms).is_some() && is_held_back(turn, client, flags) {
@@ -418,11 +456,43 @@ fn gates(
 }
 
 /// Whether a command that would be queued does what a rollback does not take back.
-fn outlives_rollback(flags: Flags) -> bool {
+pub fn outlives_rollback(flags: Flags) -> bool {
     (flags.has(Flags::ADMIN) || flags.has(Flags::NO_ROLLBACK)) && !flags.has(Flags::IMMEDIATE)
 }
 
-const OUT_OF_MEMORY: ErrorReply =
+/// Flags of a request: those of its row, changed by what its script says of itself.
+#[inline]
+fn flags_of(client: &Client, command: &Command, args: &Args<'_>) -> Flags {
+    let flags = command.spec.flags;
+    if !flags.has(Flags::RUNS_SCRIPT) {
+        return flags;
+    }
+    let prepared = client.script.prepared.as_ref();
+    let known = prepared.and_then(|prepared| prepared.script.as_deref());
+    script::effective_flags(flags, known, args.get(1))
+}
+
+/// What keeps any command from writing, asked by scripts for each one that does.
+///
+/// # Errors
+/// As a client is answered that writes.
+pub fn check_writable(server: &Server, settings: &Settings) -> Result<(), ErrorReply> {
+    if server.space.log().has_failed() {
+        return Err(LOG_FAILED);
+    }
+    if cannot_save(server, settings) {
+        return Err(SAVE_FAILED);
+    }
+    if lacks_replicas(server, settings) {
+        return Err(TOO_FEW_REPLICAS);
+    }
+    Ok(())
+}
+
+const TOO_FEW_REPLICAS: ErrorReply = ErrorReply::fixed("NOREPLICAS Not enough good replicas to write.");
+
+/// The answer when memory is short.
+pub const OUT_OF_MEMORY: ErrorReply =
     ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
 
 const LOADING: ErrorReply = ErrorReply::fixed("LOADING Redis is loading the dataset in memory");
@@ -438,10 +508,10 @@ const SAVE_FAILED: ErrorReply = ErrorReply::fixed(
 
 /// Whether the last snapshot failed where the operator relies on them.
 #[inline]
-fn cannot_save(turn: &Turn<'_, '_>) -> bool {
-    turn.server.save_failed.load(Ordering::Relaxed)
-        && turn.settings.stop_writes_on_bgsave_error
-        && !turn.settings.save.is_empty()
+fn cannot_save(server: &Server, settings: &Settings) -> bool {
+    server.save_failed.load(Ordering::Relaxed)
+        && settings.stop_writes_on_bgsave_error
+        && !settings.save.is_empty()
 }
 
 /// Whether the data has outgrown `maxmemory` and no key can be evicted.
@@ -451,9 +521,9 @@ fn is_out_of_memory(turn: &mut Turn<'_, '_>) -> bool {
 }
 
 /// Whether `min-replicas-to-write` forbids writes.
-fn lacks_replicas(turn: &Turn<'_, '_>) -> bool {
-    let wanted = turn.settings.min_replicas_to_write as usize;
-    wanted > 0 && turn.server.feed.followers_count() < wanted
+fn lacks_replicas(server: &Server, settings: &Settings) -> bool {
+    let wanted = settings.min_replicas_to_write as usize;
+    wanted > 0 && server.feed.followers_count() < wanted
 }
 
 /// Whether a command writes, or runs queued commands of which one does.
@@ -472,7 +542,11 @@ fn is_held_back(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
     writes(client, flags) || flags.has(Flags::MAY_REPLICATE)
 }
 
-fn debug_allowed(settings: &Settings, client: &Client) -> Result<(), ErrorReply> {
+/// Whether a client may use commands for debugging.
+///
+/// # Errors
+/// Why not.
+pub fn debug_allowed(settings: &Settings, client: &Client) -> Result<(), ErrorReply> {
     let allowed = match settings.enable_debug_command {
         ProtectedAction::Yes => true,
         ProtectedAction::Local => client.info.unix || is_loopback(&client.info.addr),
@@ -528,14 +602,25 @@ fn refuse(
 fn queue(client: &mut Client, command: Command, args: &Args<'_>, reply: &mut Reply) {
     let multi = client.multi.get_or_insert_with(Multi::default);
     let request = args.to_owned();
+    let flags = flags_of_queued(&mut client.script, command, args);
     multi.bytes += request.memory_bytes() + size_of::<(Command, flashdb_resp::OwnedArgs)>();
-    let flags = command.spec.flags;
-    multi.exclusive |= command.spec.is_exclusive(args) || command.spec.walks_shards();
+    multi.exclusive |=
+        command.spec.is_exclusive(args) || command.spec.walks_shards() || flags.has(Flags::RUNS_SCRIPT);
     multi.writes |= flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
     multi.needs_memory |= flags.has(Flags::DENY_OOM);
     multi.queue.push((command, request));
     client.info.queued_bytes.store(multi.bytes, Ordering::Relaxed);
     reply.simple("QUEUED");
+}
+
+/// As [`flags_of`]; the script is looked up again when the queue runs.
+fn flags_of_queued(state: &mut ScriptState, command: Command, args: &Args<'_>) -> Flags {
+    let known = state.prepared.take().and_then(|prepared| prepared.script);
+    if command.spec.flags.has(Flags::RUNS_SCRIPT) {
+        script::effective_flags(command.spec.flags, known.as_deref(), args.get(1))
+    } else {
+        command.spec.flags
+    }
 }
 
 /// CLIENT REPLY OFF and SKIP: takes back what was written.

@@ -25,6 +25,7 @@ mod pause;
 mod process;
 mod pubsub;
 mod rdb_file;
+mod script;
 mod server;
 mod slowlog;
 mod stats;

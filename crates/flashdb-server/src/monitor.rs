@@ -40,15 +40,34 @@ impl Monitors {
     /// Sends one command to all of them: `+<seconds>.<micros> [<db> <address>] "word" …`.
     /// Commands that carry secrets are shown without their words.
     pub fn feed(&self, server: &Server, spec: &CommandSpec, db: u16, from: &ClientInfo, args: &Args<'_>) {
-        if spec.flags.has(Flags::SKIP_MONITOR) || spec.flags.has(Flags::ADMIN) {
-            return;
+        if !spec.flags.has(Flags::SKIP_MONITOR) && !spec.flags.has(Flags::ADMIN) {
+            self.send(server, db, &source_of(from), args, |index| {
+                spec.is_secret(args, index)
+            });
         }
+    }
+
+    /// As [`Monitors::feed`] for a command that runs a script, before the commands that it calls.
+    pub fn feed_script(&self, server: &Server, db: u16, from: &ClientInfo, args: &Args<'_>) {
+        self.send(server, db, &source_of(from), args, |_| false);
+    }
+
+    /// As [`Monitors::feed`] for a command that a script has called.
+    pub fn feed_called(&self, server: &Server, spec: &CommandSpec, db: u16, args: &Args<'_>) {
+        if !spec.flags.has(Flags::SKIP_MONITOR) && !spec.flags.has(Flags::ADMIN) {
+            self.send(server, db, "lua", args, |index| spec.is_secret(args, index));
+        }
+    }
+
+    fn send(
+        &self,
+        server: &Server,
+        db: u16,
+        source: &str,
+        args: &Args<'_>,
+        is_secret: impl Fn(usize) -> bool,
+    ) {
         let now_us = flashdb_base::clock::unix_us();
-        let source = if from.unix {
-            format!("unix:{}", from.laddr)
-        } else {
-            from.addr.clone()
-        };
         let mut line = format!(
             "+{}.{:06} [{db} {source}]",
             now_us / 1_000_000,
@@ -57,20 +76,21 @@ impl Monitors {
         .into_bytes();
         for (index, word) in args.iter().enumerate() {
             line.push(b' ');
-            quote(
-                &mut line,
-                if spec.is_secret(args, index) {
-                    b"(redacted)"
-                } else {
-                    word
-                },
-            );
+            quote(&mut line, if is_secret(index) { b"(redacted)" } else { word });
         }
         line.extend_from_slice(b"\r\n");
         let line: Arc<[u8]> = line.into();
         for client in self.clients.lock().iter() {
             server.deliver(client, line.clone());
         }
+    }
+}
+
+fn source_of(from: &ClientInfo) -> String {
+    if from.unix {
+        format!("unix:{}", from.laddr)
+    } else {
+        from.addr.clone()
     }
 }
 

@@ -3,7 +3,6 @@
 
 use crate::blocking::Tickets;
 use crate::client::ClientInfo;
-use crate::commands::scripting::ScriptCache;
 use crate::core_loop::Message;
 use crate::durability::Durability;
 use crate::feed::Feed;
@@ -12,6 +11,7 @@ use crate::memory::MemorySample;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
+use crate::script::Scripts;
 use crate::slowlog::SlowLog;
 use crate::stats::{LoopStats, Stats};
 use flashdb_command::Registry;
@@ -58,8 +58,8 @@ pub struct Server {
     pub feed: Feed,
     /// Memory in use at the last sample.
     pub memory: MemorySample,
-    /// Scripts kept by SCRIPT LOAD.
-    pub scripts: ScriptCache,
+    /// Scripts that were run or loaded.
+    pub scripts: Scripts,
     /// Blocked clients.
     pub tickets: Tickets,
     /// Clients that see every command.

@@ -199,8 +199,8 @@ static SUBCOMMANDS: &[Sub] = &[
         3,
         3,
         "<0|1>",
-        "Accepted; concerns scripts.",
-        accept,
+        "Whether scripts may call what they may not.",
+        set_disable_deny_scripts,
     ),
     Sub("SLEEP", 3, 3, "<seconds>", "Stops all clients for a time.", sleep),
     Sub(
@@ -297,6 +297,14 @@ fn sleep(context: &mut Context<'_, '_>) -> CommandResult {
 fn set_active_expire(context: &mut Context<'_, '_>) -> CommandResult {
     let on = switch(context);
     client(context).server.active_expire.store(on, Ordering::Relaxed);
+    context.reply.ok();
+    Ok(())
+}
+
+fn set_disable_deny_scripts(context: &mut Context<'_, '_>) -> CommandResult {
+    let on = switch(context);
+    let scripts = &client(context).server.scripts;
+    scripts.allows_all_commands.store(on, Ordering::Relaxed);
     context.reply.ok();
     Ok(())
 }

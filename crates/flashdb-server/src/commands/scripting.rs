@@ -1,16 +1,13 @@
-//! What clients and tools probe for of scripts and functions before those run here: the rows (so
-//! that COMMAND and GETKEYS answer), the script cache by its SHA1 names, and a library list that is
-//! empty. Running a script answers with an error that says so.
+//! The rows of scripts and functions. Scripts run in `script/`; of functions there is what clients and tools probe for,
+//! and a library list that is empty.
 
 use super::client;
+use crate::script;
 use flashdb_command::args;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::help;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
-use parking_lot::Mutex;
-use sha1::{Digest, Sha1};
-use std::collections::HashMap;
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[
@@ -24,49 +21,15 @@ pub static COMMANDS: &[&CommandSpec] = &[
     &SCRIPT,
 ];
 
-/// Scripts by the SHA1 of their text.
-#[derive(Default)]
-pub struct ScriptCache(Mutex<HashMap<String, Box<[u8]>>>);
-
-impl ScriptCache {
-    /// Keeps a script; its name in hexadecimal digits.
-    pub fn load(&self, script: &[u8]) -> String {
-        let name: String = Sha1::digest(script)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        self.0.lock().insert(name.clone(), script.into());
-        name
-    }
-
-    /// Whether a script of this name (in any case) is kept.
-    pub fn contains(&self, name: &[u8]) -> bool {
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        self.0.lock().contains_key(&name)
-    }
-
-    /// Forgets all scripts.
-    pub fn clear(&self) {
-        self.0.lock().clear();
-    }
-
-    /// Number of scripts kept, and their bytes.
-    pub fn size(&self) -> (usize, usize) {
-        let scripts = self.0.lock();
-        (
-            scripts.len(),
-            scripts.values().map(|script| script.len() + 40).sum(),
-        )
-    }
-}
-
 const RUNS: Flags = Flags::NO_SCRIPT
+    .and(Flags::RUNS_SCRIPT)
     .and(Flags::SKIP_MONITOR)
     .and(Flags::MAY_REPLICATE)
     .and(Flags::STALE)
     .and(Flags::NO_MANDATORY_KEYS)
     .and(Flags::MOVABLE_KEYS);
 const RUNS_RO: Flags = Flags::NO_SCRIPT
+    .and(Flags::RUNS_SCRIPT)
     .and(Flags::SKIP_MONITOR)
     .and(Flags::READONLY)
     .and(Flags::STALE)
@@ -114,9 +77,20 @@ const fn runner(
         flags: if read_only { RUNS_RO } else { RUNS },
         keys: if read_only { KEYS_RO } else { KEYS_RW },
         args,
-        reply: "An error: scripts do not run in this version.",
-        handler: refuse,
+        reply: "What the script returns.",
+        handler: script::evaluate,
         ..CommandSpec::EMPTY
+    }
+}
+
+/// A row for functions, which do not run here yet.
+const fn caller(name: &'static str, summary: &'static str, read_only: bool) -> CommandSpec {
+    let row = runner(name, summary, "7.0.0", read_only, FUNCTION_ARGS);
+    CommandSpec {
+        flags: row.flags.without(Flags::RUNS_SCRIPT),
+        reply: "An error: functions do not run in this version.",
+        handler: refuse,
+        ..row
     }
 }
 
@@ -136,14 +110,8 @@ static EVALSHA_RO: CommandSpec = runner(
     true,
     SHA_ARGS,
 );
-static FCALL: CommandSpec = runner("fcall", "Calls a function.", "7.0.0", false, FUNCTION_ARGS);
-static FCALL_RO: CommandSpec = runner(
-    "fcall_ro",
-    "Calls a function that only reads.",
-    "7.0.0",
-    true,
-    FUNCTION_ARGS,
-);
+static FCALL: CommandSpec = caller("fcall", "Calls a function.", false);
+static FCALL_RO: CommandSpec = caller("fcall_ro", "Calls a function that only reads.", true);
 
 fn refuse(context: &mut Context<'_, '_>) -> CommandResult {
     let keys = args::integer(context.args.at(2))?;
@@ -168,6 +136,26 @@ static SCRIPT: CommandSpec = CommandSpec {
     complexity: "depends on the subcommand",
     arity: -2,
     subcommands: &[
+        &CommandSpec {
+            name: "debug",
+            container: "script",
+            summary: "Refuses: there is no debugger.",
+            since: "3.2.0",
+            group: Group::Scripting,
+            arity: 3,
+            flags: Flags::NO_SCRIPT,
+            args: &[Arg::one_of(
+                "mode",
+                &[
+                    Arg::word("yes", "YES"),
+                    Arg::word("sync", "SYNC"),
+                    Arg::word("no", "NO"),
+                ],
+            )],
+            reply: "OK for NO; an error for the others.",
+            handler: debug,
+            ..CommandSpec::EMPTY
+        },
         &CommandSpec {
             name: "exists",
             container: "script",
@@ -237,16 +225,53 @@ static SCRIPT: CommandSpec = CommandSpec {
             args: &[Arg::string("script")],
             reply: "Its SHA1 in hexadecimal digits.",
             handler: |context| {
-                let script = context.args.at(2);
-                let name = client(context).server.scripts.load(script);
-                context.reply.bulk_str(&name);
+                let (text, settings) = (context.args.at(2), context.settings);
+                let script = script::load(&client(context).server, settings, text)?;
+                context.reply.bulk_str(script.name());
                 Ok(())
             },
+            ..CommandSpec::EMPTY
+        },
+        &CommandSpec {
+            name: "show",
+            container: "script",
+            summary: "Returns the text of a script.",
+            since: "8.0.0",
+            group: Group::Scripting,
+            arity: 3,
+            flags: Flags::NO_SCRIPT,
+            args: &[Arg::string("sha1")],
+            reply: "The text; an error when the script is not kept.",
+            handler: show,
             ..CommandSpec::EMPTY
         },
     ],
     ..CommandSpec::EMPTY
 };
+
+fn debug(context: &mut Context<'_, '_>) -> CommandResult {
+    let mode = context.args.at(2);
+    if args::is(mode, "no") {
+        context.reply.ok();
+        return Ok(());
+    }
+    Err(ErrorReply::fixed(
+        if args::is(mode, "yes") || args::is(mode, "sync") {
+            "ERR there is no debugger for scripts in FlashDB; use redis.log() instead"
+        } else {
+            "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+        },
+    ))
+}
+
+fn show(context: &mut Context<'_, '_>) -> CommandResult {
+    let sha = context.args.at(2);
+    let server = client(context).server.clone();
+    let script = script::sha_from_hex(sha).and_then(|sha| server.scripts.get(&sha));
+    let script = script.ok_or(script::NO_SCRIPT)?;
+    context.reply.bulk(&script.text);
+    Ok(())
+}
 
 fn exists(context: &mut Context<'_, '_>) -> CommandResult {
     let server = client(context).server.clone();

@@ -48,8 +48,8 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     );
     lines.field("evicted_keys", facts.sum(|stats| &stats.evicted_keys));
     lines.field("evicted_clients", get(&stats.evicted_clients));
+    lines.field("evicted_scripts", server.scripts.evicted());
     lines.constants(&[
-        ("evicted_scripts", "0"),
         ("total_eviction_exceeded_time", "0"),
         ("current_eviction_exceeded_time", "0"),
     ]);

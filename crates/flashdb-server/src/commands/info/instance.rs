@@ -121,8 +121,9 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("allocator_resident", resident);
     lines.field("allocator_muzzy", 0);
     lines.bytes("total_system_memory", process::machine_bytes());
-    lines.bytes("used_memory_lua", 0);
-    lines.field("used_memory_vm_eval", 0);
+    let interpreters = server.scripts.interpreters_bytes();
+    lines.bytes("used_memory_lua", interpreters);
+    lines.field("used_memory_vm_eval", interpreters);
     lines.field("used_memory_scripts_eval", script_bytes);
     lines.field("number_of_cached_scripts", scripts);
     lines.constants(&[
@@ -130,7 +131,7 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
         ("number_of_libraries", "0"),
         ("used_memory_vm_functions", "0"),
     ]);
-    lines.bytes("used_memory_vm_total", 0);
+    lines.bytes("used_memory_vm_total", interpreters);
     lines.field("used_memory_functions", 0);
     lines.bytes("used_memory_scripts", script_bytes);
     lines.bytes("maxmemory", settings.maxmemory as usize);

@@ -1,0 +1,397 @@
+//! Compiling and running, both protected: whatever Lua raises, out of memory included, ends here.
+
+use super::answer::{self, Answer};
+use super::{CURRENT, Engine, Failure, bytes_at, push_bytes, push_error, push_field, raise_abort, sandbox};
+use crate::host::{Abort, Host};
+use crate::interpreter::Invocation;
+use flashdb_resp::{Protocol, Reply};
+use mlua::ffi::{self, lua_Debug, lua_State};
+use std::ffi::{CString, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+/// Instructions between two looks at the time.
+const INSTRUCTIONS_PER_LOOK: c_int = 100_000;
+/// Buffers larger than this are given back after a run.
+const KEPT_BYTES: usize = 64 * 1024;
+/// Longest error text of a script.
+const ERROR_BYTES_MAX: usize = 4096;
+
+struct Compilation<'a> {
+    code: &'a [u8],
+    chunk: CString,
+    function: c_int,
+    error: Vec<u8>,
+}
+
+/// Compiles `code` and keeps the function in the registry; its reference, or Lua's words on what is wrong.
+pub(crate) fn compile(engine: &mut Engine, code: &[u8], chunk: &str) -> Result<c_int, Vec<u8>> {
+    if code.first() == Some(&0x1b) {
+        return Err(b"bytecode is not accepted".to_vec());
+    }
+    let mut compilation = Compilation {
+        code,
+        chunk: CString::new(chunk).unwrap_or_default(),
+        function: ffi::LUA_NOREF,
+        error: Vec::new(),
+    };
+    // SAFETY: the state is the engine's; `lua_cpcall` catches whatever is raised, and leaves the message then.
+    unsafe {
+        let data: *mut Compilation<'_> = &mut compilation;
+        let status = ffi::lua_cpcall(engine.state, compile_protected, data.cast::<c_void>());
+        if status != ffi::LUA_OK {
+            compilation.error = bytes_at(engine.state, -1).unwrap_or(b"unknown error").to_vec();
+            ffi::lua_settop(engine.state, -2);
+        }
+    }
+    if compilation.error.is_empty() {
+        Ok(compilation.function)
+    } else {
+        compilation.error.truncate(ERROR_BYTES_MAX);
+        Err(compilation.error)
+    }
+}
+
+unsafe extern "C-unwind" fn compile_protected(state: *mut lua_State) -> c_int {
+    // SAFETY: called by `lua_cpcall` with the compilation, which lives on the caller's frame.
+    unsafe {
+        let compilation = &mut *ffi::lua_touserdata(state, 1).cast::<Compilation<'_>>();
+        // The parser does not keep the chunk's name alive by itself.
+        ffi::lua_pushstring_(state, compilation.chunk.as_ptr());
+        let code = compilation.code;
+        let status = ffi::luaL_loadbuffer(
+            state,
+            code.as_ptr().cast(),
+            code.len(),
+            compilation.chunk.as_ptr(),
+        );
+        if status == ffi::LUA_OK {
+            compilation.function = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+        } else {
+            compilation.error = bytes_at(state, -1).unwrap_or(b"unknown error").to_vec();
+        }
+        0
+    }
+}
+
+/// Gives a function back to the collector.
+pub(crate) fn forget(engine: &mut Engine, function: c_int) {
+    // SAFETY: setting a slot of the registry that exists allocates nothing.
+    unsafe { ffi::luaL_unref(engine.state, ffi::LUA_REGISTRYINDEX, function) };
+}
+
+struct Run<'a, 'r> {
+    invocation: &'a Invocation<'a>,
+    answer: Answer<'r>,
+    failure: Option<Failure>,
+    engine: *mut Engine,
+}
+
+/// Runs a function; how it failed, if it did, and why it was ended from outside, if it was.
+pub(crate) fn run(
+    engine: &mut Engine,
+    invocation: &Invocation<'_>,
+    host: &mut dyn Host,
+    reply: &mut Reply,
+) -> (Option<Failure>, Option<Abort>) {
+    engine.limits = invocation.limits;
+    engine.protocol = Protocol::Resp2;
+    engine.abort = None;
+    let host: NonNull<dyn Host + '_> = NonNull::from(host);
+    // SAFETY: only the lifetime changes; the pointer is taken back before this function returns.
+    engine.host = Some(unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(host) });
+    let answer = Answer::new(reply, engine);
+    let state = engine.state;
+    let engine_at: *mut Engine = engine;
+    let outer = CURRENT.replace(engine_at);
+    let mut run = Run {
+        invocation,
+        answer,
+        failure: None,
+        engine: engine_at,
+    };
+    // SAFETY: `engine` is used by this pointer alone until the call is over; the run lives on this frame. Nothing before
+    // `lua_pcall` allocates, and that catches whatever is raised.
+    unsafe {
+        ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, INSTRUCTIONS_PER_LOOK);
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, (*engine_at).refs.trampoline);
+        let data: *mut Run<'_, '_> = &mut run;
+        ffi::lua_pushlightuserdata(state, data.cast::<c_void>());
+        if ffi::lua_pcall(state, 1, 0, 0) != ffi::LUA_OK {
+            // A long message of its own means that the failing script was asked for one.
+            run.failure = Some(Failure {
+                text: plain_error(state, -1),
+                counted: false,
+            });
+            ffi::lua_settop(state, -2);
+        }
+    }
+    CURRENT.set(outer);
+    let failure = run.failure.take();
+    end(engine);
+    (failure, engine.abort.take())
+}
+
+/// Gives back what a script took beyond the usual.
+fn end(engine: &mut Engine) {
+    engine.host = None;
+    if engine.words.capacity() > KEPT_BYTES {
+        engine.words = Vec::new();
+        engine.spans = Vec::new();
+    }
+    engine.reply.truncate(0);
+    if engine.reply.capacity() > KEPT_BYTES {
+        engine.reply = Reply::default();
+    }
+    let limit_kib = engine.memory_limit / 1024;
+    // SAFETY: counting and collecting raise nothing: the sandbox knows no finalizers.
+    unsafe {
+        // Lua fails at the limit without having looked for garbage: what one script left must not fail the next.
+        if limit_kib > 0 && ffi::lua_gc(engine.state, ffi::LUA_GCCOUNT, 0) as usize > limit_kib / 2 {
+            ffi::lua_gc(engine.state, ffi::LUA_GCCOLLECT, 0);
+        }
+    }
+}
+
+/// Runs the function of the [`Run`] that it is given.
+pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_int {
+    // SAFETY: called by [`run`], whose frame holds the run and is not left by a jump.
+    unsafe {
+        let run = &mut *ffi::lua_touserdata(state, 1).cast::<Run<'_, '_>>();
+        let Refs { globals, handler } = refs(run.engine);
+        ffi::lua_settop(state, 0);
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, handler);
+        let invocation = run.invocation;
+        let arguments_at = invocation.first_key + invocation.keys_count;
+        let arguments_count = invocation.request.len() - arguments_at;
+        if invocation.as_globals {
+            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, globals);
+            ffi::lua_pushstring_(state, c"KEYS".as_ptr());
+            push_words(state, invocation, invocation.first_key, invocation.keys_count);
+            ffi::lua_rawset(state, -3);
+            ffi::lua_pushstring_(state, c"ARGV".as_ptr());
+            push_words(state, invocation, arguments_at, arguments_count);
+            ffi::lua_rawset(state, -3);
+            ffi::lua_settop(state, -2);
+        }
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, invocation.function.0);
+        let mut given = 0;
+        if !invocation.as_globals {
+            push_words(state, invocation, invocation.first_key, invocation.keys_count);
+            push_words(state, invocation, arguments_at, arguments_count);
+            given = 2;
+        }
+        if ffi::lua_pcall(state, given, 1, 1) == ffi::LUA_OK {
+            answer::write(state, &mut run.answer, &mut run.failure);
+        } else {
+            run.failure = Some(failure_of(state, invocation.name));
+        }
+        0
+    }
+}
+
+struct Refs {
+    globals: c_int,
+    handler: c_int,
+}
+
+/// # Safety
+/// The engine is the running one.
+unsafe fn refs(engine: *mut Engine) -> Refs {
+    // SAFETY: the caller's.
+    let refs = unsafe { (*engine).refs };
+    Refs {
+        globals: refs.globals,
+        handler: refs.handler,
+    }
+}
+
+/// Pushes a table of words of the request.
+///
+/// # Safety
+/// Called by a C function of `state`, whose frames may be left by a jump.
+unsafe fn push_words(state: *mut lua_State, invocation: &Invocation<'_>, first: usize, count: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        ffi::lua_createtable(state, c_int::try_from(count).unwrap_or(0), 0);
+        for index in 0..count {
+            push_bytes(state, invocation.request.at(first + index));
+            ffi::lua_rawseti_(state, -2, index as c_int + 1);
+        }
+    }
+}
+
+/// The error on top of the stack as the reply to the client.
+///
+/// # Safety
+/// Called by a C function of `state`. What is allocated here belongs to the caller before anything can be raised.
+unsafe fn failure_of(state: *mut lua_State, name: &str) -> Failure {
+    // SAFETY: the caller's; looking at fields of a table raises nothing but for want of memory for their names, which exist.
+    unsafe {
+        let at = ffi::lua_gettop(state);
+        if ffi::lua_type(state, at) != ffi::LUA_TTABLE {
+            return Failure {
+                text: plain_error(state, at),
+                counted: false,
+            };
+        }
+        ffi::luaL_checkstack(state, 4, ptr::null());
+        push_field(state, at, c"err");
+        push_field(state, at, c"source");
+        push_field(state, at, c"line");
+        let counted = push_field(state, at, c"ignore_error_stats_update") == ffi::LUA_TBOOLEAN;
+        let text = bytes_at(state, at + 1).unwrap_or(b"ERR unknown error");
+        let text = text.strip_prefix(b"-").unwrap_or(text);
+        let mut text = text[..text.len().min(ERROR_BYTES_MAX)].to_vec();
+        text.extend_from_slice(b" script: ");
+        text.extend_from_slice(name.as_bytes());
+        if let Some(source) = bytes_at(state, at + 2) {
+            text.extend_from_slice(b", on ");
+            text.extend_from_slice(source);
+            let line = ffi::lua_tonumber(state, at + 3) as i64;
+            text.extend_from_slice(format!(":{line}.").as_bytes());
+        }
+        Failure { text, counted }
+    }
+}
+
+/// The text of an error that is no table.
+///
+/// # Safety
+/// The value is there.
+unsafe fn plain_error(state: *mut lua_State, index: c_int) -> Vec<u8> {
+    // SAFETY: the caller's.
+    unsafe {
+        let words = bytes_at(state, index).unwrap_or(b"unknown error");
+        let mut text = b"ERR ".to_vec();
+        text.extend_from_slice(&words[..words.len().min(ERROR_BYTES_MAX)]);
+        text
+    }
+}
+
+/// Makes an error a table that knows where it came from, before the stack it was raised on is gone.
+pub(super) unsafe extern "C-unwind" fn handler(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with the error.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        if ffi::lua_type(state, 1) != ffi::LUA_TTABLE || sandbox::push_sealed(state, 1) {
+            ffi::lua_settop(state, 1);
+            sandbox::push_error_text(state, 1);
+            ffi::lua_pushstring_(state, c"ERR ".as_ptr());
+            ffi::lua_insert(state, -2);
+            ffi::lua_concat(state, 2);
+            ffi::lua_createtable(state, 0, 3);
+            ffi::lua_insert(state, -2);
+            ffi::lua_setfield(state, -2, c"err".as_ptr());
+        }
+        let mut debug = MaybeUninit::<lua_Debug>::zeroed();
+        if locate(state, debug.as_mut_ptr()) {
+            let debug = debug.assume_init_ref();
+            ffi::lua_pushstring_(state, c"source".as_ptr());
+            ffi::lua_pushstring_(state, debug.source);
+            ffi::lua_rawset(state, -3);
+            ffi::lua_pushstring_(state, c"line".as_ptr());
+            ffi::lua_pushnumber(state, f64::from(debug.currentline));
+            ffi::lua_rawset(state, -3);
+        }
+        1
+    }
+}
+
+/// Finds the innermost function written in Lua at or below the one that raised.
+///
+/// # Safety
+/// Called by the handler; `debug` may be written.
+unsafe fn locate(state: *mut lua_State, debug: *mut lua_Debug) -> bool {
+    // SAFETY: the caller's; `lua_getinfo` fills what the letters ask for.
+    unsafe {
+        for level in 1..=2 {
+            if ffi::lua_getstack(state, level, debug) == 0
+                || ffi::lua_getinfo(state, c"nSl".as_ptr(), debug) == 0
+            {
+                return false;
+            }
+            if *(*debug).what != b'C' as std::ffi::c_char {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Called every so many instructions.
+pub(super) unsafe extern "C-unwind" fn on_count(state: *mut lua_State, _debug: *mut lua_Debug) {
+    // SAFETY: called by Lua; nothing on this frame needs dropping when it raises.
+    unsafe {
+        let engine = CURRENT.get();
+        if engine.is_null() || ((*engine).abort.is_none() && goes_on(engine)) {
+            return;
+        }
+        raise_abort(state, engine);
+    }
+}
+
+/// Asks the host whether the script may go on.
+///
+/// # Safety
+/// The engine is the running one.
+unsafe fn goes_on(engine: *mut Engine) -> bool {
+    // SAFETY: the host is valid for the run; it does not know the engine.
+    unsafe {
+        let Some(mut host) = (*engine).host else {
+            return true;
+        };
+        match host.as_mut().tick() {
+            Ok(()) => true,
+            Err(abort) => {
+                (*engine).abort = Some(abort);
+                false
+            }
+        }
+    }
+}
+
+/// `pcall(f, ...)`: errors that are tables come out as their text, as in Redis, and the end of the script cannot be caught.
+pub(super) unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua.
+    unsafe {
+        ffi::luaL_checkany(state, 1);
+        let status = ffi::lua_pcall(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET, 0);
+        let engine = CURRENT.get();
+        if !engine.is_null() && (*engine).abort.is_some() {
+            return raise_abort(state, engine);
+        }
+        if status == ffi::LUA_OK {
+            ffi::lua_pushboolean(state, 1);
+            ffi::lua_insert(state, 1);
+            return ffi::lua_gettop(state);
+        }
+        ffi::luaL_checkstack(state, 4, ptr::null());
+        let at = ffi::lua_gettop(state);
+        ffi::lua_pushboolean(state, 0);
+        match ffi::lua_type(state, at) {
+            ffi::LUA_TTABLE if push_field(state, at, c"err") == ffi::LUA_TSTRING => {}
+            ffi::LUA_TUSERDATA => {
+                ffi::lua_settop(state, at + 1);
+                sandbox::push_error_text(state, at);
+            }
+            _ => {
+                ffi::lua_settop(state, at + 1);
+                ffi::lua_pushvalue(state, at);
+            }
+        }
+        2
+    }
+}
+
+/// Raises an error whose text is a table's.
+///
+/// # Safety
+/// Called by a C function of `state`, whose frames may be left by a jump.
+pub(super) unsafe fn raise_text(state: *mut lua_State, text: &[u8]) -> c_int {
+    // SAFETY: the caller's.
+    unsafe {
+        push_error(state, text, false);
+        ffi::lua_error(state)
+    }
+}

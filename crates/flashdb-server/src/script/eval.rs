@@ -1,0 +1,173 @@
+//! EVAL and its kin: finds the script, runs it, answers.
+
+use super::call::Running;
+use super::{NO_SCRIPT, Prepared, Script, local, prepare};
+use crate::commands::downcast;
+use crate::server::Server;
+use flashdb_command::args;
+use flashdb_command::error::ErrorReply;
+use flashdb_command::{CommandResult, CommandSpec, Context, Flags};
+use flashdb_config::Settings;
+use flashdb_script::{Invocation, Limits, Outcome, ScriptFlags};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How a request names its script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// By its text.
+    Text,
+    /// By the SHA1 of it.
+    Sha,
+}
+
+impl Source {
+    /// By the row: those that take a name say so in their grammar.
+    pub fn of(spec: &CommandSpec) -> Self {
+        match spec.args.first() {
+            Some(first) if first.name == "sha1" => Source::Sha,
+            _ => Source::Text,
+        }
+    }
+}
+
+/// Bounds on scripts, by the settings.
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        memory_bytes: settings.lua_memory_limit,
+        message_bytes: settings.proto_max_bulk_len as usize,
+    }
+}
+
+/// The number of keys that a request declares.
+///
+/// # Errors
+/// When it is none, or there are fewer words.
+pub fn keys_count(context: &Context<'_, '_>) -> Result<usize, ErrorReply> {
+    let keys = args::integer(context.args.at(2))?;
+    let keys =
+        usize::try_from(keys).map_err(|_| ErrorReply::fixed("ERR Number of keys can't be negative"))?;
+    if keys > context.args.len() - 3 {
+        return Err(ErrorReply::fixed(
+            "ERR Number of keys can't be greater than number of args",
+        ));
+    }
+    Ok(keys)
+}
+
+/// EVAL, EVALSHA, EVAL_RO, EVALSHA_RO.
+///
+/// # Errors
+/// Those of the script, and of requests that name none.
+pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
+    let keys_count = keys_count(context)?;
+    let client = downcast(context.session);
+    let server = client.server.clone();
+    let prepared = client.script.prepared.take();
+    let prepared = prepared.or_else(|| prepare(&server.scripts, context.spec, &context.args));
+    if server.monitors.any() {
+        // Before the commands that it calls.
+        server
+            .monitors
+            .feed_script(&server, context.data.db, &client.info, &context.args);
+    }
+    let script = script_of(context, &server, prepared)?;
+    let read_only_command = context.spec.flags.has(Flags::READONLY);
+    let flags = script.flags;
+    let says_read_only = flags.is_some_and(|flags| flags.has(ScriptFlags::NO_WRITES));
+    if read_only_command && flags.is_some() && !says_read_only {
+        return Err(ErrorReply::fixed(
+            "ERR Can not execute a script with write flag using *_ro command.",
+        ));
+    }
+    let limits = limits(context.settings);
+    let deprecated_api = context.settings.lua_enable_deprecated_api;
+    let outcome = local::with(|local| {
+        let function = local.function(&server.scripts, &script, deprecated_api, limits)?;
+        let invocation = Invocation {
+            function,
+            request: context.args,
+            first_key: 3,
+            keys_count,
+            as_globals: true,
+            name: script.name(),
+            limits,
+        };
+        let (mut running, reply) = Running::begin(
+            context,
+            &server,
+            &script,
+            read_only_command || says_read_only,
+            flags.is_some_and(|flags| flags.has(ScriptFlags::ALLOW_OOM)),
+        );
+        let outcome = local
+            .interpreter(deprecated_api)?
+            .run(&invocation, &mut running, reply);
+        running.end(outcome == Outcome::Restart);
+        local.tell_memory(&server.scripts);
+        Ok::<_, ErrorReply>(outcome)
+    })?;
+    conclude(context, &script, outcome)
+}
+
+fn script_of(
+    context: &mut Context<'_, '_>,
+    server: &Server,
+    prepared: Option<Prepared>,
+) -> Result<Arc<Script>, ErrorReply> {
+    match (prepared, Source::of(context.spec)) {
+        (
+            Some(Prepared {
+                script: Some(script), ..
+            }),
+            _,
+        ) => Ok(script),
+        (Some(Prepared { sha, .. }), Source::Text) => {
+            keep(server, context.settings, sha, context.args.at(1), false)
+        }
+        _ => Err(NO_SCRIPT),
+    }
+}
+
+/// Keeps a script that compiles.
+fn keep(
+    server: &Server,
+    settings: &Settings,
+    sha: super::Sha,
+    text: &[u8],
+    loaded: bool,
+) -> Result<Arc<Script>, ErrorReply> {
+    let script = match server.scripts.get(&sha) {
+        Some(known) => known,
+        None => Arc::new(Script::new(sha, text)?),
+    };
+    let deprecated_api = settings.lua_enable_deprecated_api;
+    local::with(|local| local.function(&server.scripts, &script, deprecated_api, limits(settings)))?;
+    Ok(server.scripts.keep(script, loaded))
+}
+
+/// SCRIPT LOAD.
+///
+/// # Errors
+/// When the text is no script.
+pub fn load(server: &Server, settings: &Settings, text: &[u8]) -> Result<Arc<Script>, ErrorReply> {
+    keep(server, settings, super::sha_of(text), text, true)
+}
+
+fn conclude(context: &mut Context<'_, '_>, script: &Script, outcome: Outcome) -> CommandResult {
+    // The effects are those of the commands that it called; the script itself has none.
+    context.data.effects.explicit = true;
+    let client = downcast(context.session);
+    match outcome {
+        Outcome::Answered => Ok(()),
+        Outcome::Failed { text, counted } => {
+            client.script.error_counted = counted;
+            Err(ErrorReply::from_bytes(text))
+        }
+        Outcome::Restart => {
+            client.script.needs_gate = true;
+            script.exclusive.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+}
