@@ -19,9 +19,9 @@ pub trait Session: Any {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     /// Unique id of the client.
     fn client_id(&self) -> u64;
-    /// Whether the client's user may read every key there is, asked by commands that reach keys which their row
-    /// cannot name (SORT with BY or GET).
-    fn may_read_any_key(&self) -> bool {
+    /// Whether the client's user may run the request `args` and read every key there is with it, asked by commands
+    /// that reach keys which their row cannot name (SORT with BY or GET).
+    fn may_read_any_key(&self, _args: &Args<'_>) -> bool {
         true
     }
 }
@@ -50,6 +50,8 @@ pub enum OnTimeout {
     Integer(i64),
     /// Two integers (WAITAOF).
     IntegerPair(i64, i64),
+    /// None: the command runs again then (`mode.retry`), on its client's core loop. For commands without keys.
+    RunAgain,
 }
 
 /// A wish to wait, left by a handler that found nothing to answer with.
@@ -133,6 +135,8 @@ impl OnTimeout {
             OnTimeout::NullArray => reply.null_array(),
             OnTimeout::Null => reply.null(),
             OnTimeout::Integer(value) => reply.integer(value),
+            // Only if the wait ends before its time.
+            OnTimeout::RunAgain => reply.error("UNBLOCKED the command was given up while it waited"),
             OnTimeout::IntegerPair(first, second) => {
                 reply.array(2);
                 reply.integer(first);

@@ -82,6 +82,11 @@ impl KeyFlags {
         self.0 & other.0 == other.0
     }
 
+    /// Whether any flag of `other` is set.
+    pub const fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Names as COMMAND INFO gives them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         const NAMES: [(KeyFlags, &str); 11] = [
@@ -161,6 +166,11 @@ impl KeySpec {
         }
     }
 
+    /// Whether the specification cannot say where its keys stand.
+    pub fn is_unknown(&self) -> bool {
+        self.begin == Begin::Unknown || self.find == Find::Unknown
+    }
+
     /// Adds the positions of this group's keys. `Err` when the request does not fit the grammar
     /// (a count that is no number or too large).
     pub fn positions(&self, args: &Args<'_>, out: &mut KeyPositions) -> Result<(), InvalidKeys> {
@@ -230,6 +240,54 @@ impl KeySpec {
             }
             Begin::Unknown => None,
         }
+    }
+}
+
+/// Which words of a request name channels, for the permissions of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelSpec {
+    /// The first one.
+    pub first: u32,
+    /// Whether all words from there on are channels, or only that one.
+    pub repeated: bool,
+    /// Whether they are patterns.
+    pub are_patterns: bool,
+}
+
+impl ChannelSpec {
+    /// The channel at word `first`.
+    pub const fn one(first: u32) -> Self {
+        ChannelSpec {
+            first,
+            repeated: false,
+            are_patterns: false,
+        }
+    }
+
+    /// The channels from word `first` on.
+    pub const fn from(first: u32) -> Self {
+        ChannelSpec {
+            repeated: true,
+            ..Self::one(first)
+        }
+    }
+
+    /// The patterns from word `first` on.
+    pub const fn patterns_from(first: u32) -> Self {
+        ChannelSpec {
+            are_patterns: true,
+            ..Self::from(first)
+        }
+    }
+
+    /// Positions of the channels in a request that fits the arity.
+    pub fn positions(&self, args: &Args<'_>) -> std::ops::Range<usize> {
+        let end = if self.repeated {
+            args.len()
+        } else {
+            self.first as usize + 1
+        };
+        self.first as usize..end
     }
 }
 

@@ -2,8 +2,9 @@
 //! said here; dispatcher, gates, COMMAND and documentation read it and know no command by name.
 
 use crate::context::{CommandResult, Context};
-use crate::key_spec::{InvalidKeys, KeyFlags, KeyPositions, KeySpec};
+use crate::key_spec::{ChannelSpec, InvalidKeys, KeyFlags, KeyPositions, KeySpec};
 use flashdb_resp::Args;
+use smallvec::SmallVec;
 
 /// A handler: reads and changes data through the context, writes the reply, or returns an error.
 pub type Handler = fn(&mut Context<'_, '_>) -> CommandResult;
@@ -35,6 +36,8 @@ pub struct CommandSpec {
     pub keys: &'static [KeySpec],
     /// Finds all keys where `keys` cannot describe them.
     pub keys_of: Option<KeysOf>,
+    /// Which words are channels that the command publishes to or listens on.
+    pub channels: Option<ChannelSpec>,
     /// Says of which requests only that they may touch keys the row does not name (SORT with BY or GET); see
     /// [`CommandSpec::is_exclusive`].
     pub exclusive_if: Option<fn(&Args<'_>) -> bool>,
@@ -72,6 +75,7 @@ impl CommandSpec {
         categories: &[],
         keys: &[],
         keys_of: None,
+        channels: None,
         exclusive_if: None,
         secrets: None,
         key_flags_of: None,
@@ -137,6 +141,46 @@ impl CommandSpec {
             if !spec.flags.has(crate::key_spec::KeyFlags::NOT_KEY) {
                 spec.positions(args, &mut out)?;
             }
+        }
+        Ok(out)
+    }
+
+    /// Positions of all keys in a request that fits the arity, each with what is done with the key. O(keys).
+    ///
+    /// # Errors
+    /// When the request does not fit the grammar; its handler refuses it then without touching a key.
+    pub fn keys_with_flags(&self, args: &Args<'_>) -> Result<SmallVec<[(u32, KeyFlags); 4]>, InvalidKeys> {
+        let described = || self.keys.iter().filter(|keys| !keys.flags.has(KeyFlags::NOT_KEY));
+        let mut out = SmallVec::new();
+        let Some(find) = self.keys_of else {
+            let mut positions = KeyPositions::new();
+            for keys in described() {
+                positions.clear();
+                keys.positions(args, &mut positions)?;
+                let flags = self.key_flags_of.map_or(keys.flags, |flags_of| flags_of(args));
+                out.extend(positions.iter().map(|&at| (at, flags)));
+            }
+            return Ok(out);
+        };
+        let groups: SmallVec<[(KeyPositions, KeyFlags); 3]> = described()
+            .filter_map(|keys| {
+                let mut positions = KeyPositions::new();
+                keys.positions(args, &mut positions).ok()?;
+                Some((positions, keys.flags))
+            })
+            .collect();
+        // Keys that no specification finds belong to the one that stands for such keys.
+        let unknown = self
+            .keys
+            .iter()
+            .rfind(|keys| keys.is_unknown())
+            .or(self.keys.last());
+        let unknown = unknown.map_or(KeyFlags::RW, |keys| keys.flags);
+        for at in find(args)? {
+            let group = groups
+                .iter()
+                .find(|(positions, _)| positions.binary_search(&at).is_ok());
+            out.push((at, group.map_or(unknown, |(_, flags)| *flags)));
         }
         Ok(out)
     }

@@ -90,15 +90,6 @@ fn expand_title(template: &str) -> Option<String> {
     Some(title)
 }
 
-/// `aclfile`: its users would not be kept out, so the file is refused as long as there are no
-/// access control lists.
-pub fn no_acl_file(path: &str) -> Result<(), Invalid> {
-    match path {
-        "" => Ok(()),
-        _ => Err("access control lists are not available in this version; use requirepass".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use flashdb_base::split_args::split_args;
 use flashdb_base::version::FLASHDB_VERSION;
 
+use crate::acl_lines::AclSubject;
 use crate::row::is_sensitive;
 
 /// Where a configuration line was written.
@@ -125,10 +127,27 @@ fn shown_line(line: &[u8]) -> String {
     if is_sensitive(&name) {
         return format!("{} (redacted)", String::from_utf8_lossy(&name));
     }
-    let text = String::from_utf8_lossy(line);
+    let line = if AclSubject::of(&name).is_some() {
+        without_passwords(line, &name)
+    } else {
+        line.to_vec()
+    };
+    let text = String::from_utf8_lossy(&line);
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()
+}
+
+/// A line about a user or role without passwords and their hashes.
+fn without_passwords(line: &[u8], name: &[u8]) -> Vec<u8> {
+    let Ok(words) = split_args(line) else {
+        return [name, b" (redacted)"].concat();
+    };
+    let shown = words.iter().map(|word| match word.first() {
+        Some(b'>' | b'<' | b'#' | b'!') => b"(redacted)".as_slice(),
+        _ => word,
+    });
+    shown.collect::<Vec<_>>().join(&b' ')
 }
 
 #[cfg(test)]
@@ -147,5 +166,8 @@ mod tests {
             let text = LaunchError::at(&Location::CommandLine, line, "wrong number of arguments").to_string();
             assert!(text.contains("(redacted)") && !text.contains("s3cret"), "{text}");
         }
+        let line = b"user bob on \"> s3cret\" #s3cret +get";
+        let text = LaunchError::at(&Location::CommandLine, line, "no").to_string();
+        assert!(text.contains("user bob on (redacted) (redacted) +get"), "{text}");
     }
 }

@@ -5,6 +5,7 @@
 //! typed value and back), `load.rs` and `launch.rs` (files, variables, command line), `store.rs`
 //! (CONFIG GET and SET), `rewrite.rs` (CONFIG REWRITE), `logging.rs`.
 
+mod acl_lines;
 mod checks;
 mod choices;
 mod codec;
@@ -18,6 +19,7 @@ mod settings;
 mod store;
 mod values;
 
+pub use acl_lines::{AclLine, AclSubject};
 pub use choices::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
     PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
@@ -26,7 +28,7 @@ pub use choices::{
 pub use codec::{Choice, Invalid, MemoryLimit};
 pub use error::{LaunchError, Location};
 pub use launch::{HELP, Launch, load, load_from};
-pub use rewrite::RewriteError;
+pub use rewrite::{RewriteError, replace_file};
 pub use row::{Flags, Row, find, is_sensitive};
 pub use settings::{ROWS, Settings};
 pub use store::{ConfigStore, ConfigView, Origin, RenameCommand, SetContext, SetError};

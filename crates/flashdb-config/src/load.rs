@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use flashdb_base::split_args::{UnbalancedQuotes, push_quoted, split_args};
 
+use crate::acl_lines::{AclLine, AclSubject};
 use crate::codec::Occurrence;
 use crate::error::{LaunchError, Location};
 use crate::row::{Flags, Row, position};
@@ -37,6 +38,7 @@ pub(crate) struct Loader {
     /// By row: the present source has set it already.
     seen: Vec<bool>,
     renames: Vec<RenameCommand>,
+    acl_lines: Vec<AclLine>,
     warnings: Vec<String>,
 }
 
@@ -47,6 +49,7 @@ impl Loader {
             origins: vec![Origin::Default; ROWS.len()],
             seen: vec![false; ROWS.len()],
             renames: Vec::new(),
+            acl_lines: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -149,7 +152,7 @@ impl Loader {
             ));
         }
         (
-            ConfigStore::with_origins(self.settings, self.origins, file, self.renames),
+            ConfigStore::with_origins(self.settings, self.origins, file, self.renames, self.acl_lines),
             self.warnings,
         )
     }
@@ -190,11 +193,17 @@ impl Loader {
                 Ok(())
             }
             (name, [_]) if RETIRED.contains(&name) => Ok(()),
-            // Started without what these ask for, the server would be open to users who should be kept
-            // out, or lack commands that its clients need.
-            (b"user", [_, ..]) => Err(refuse(
-                "access control lists are not available in this version; use requirepass".into(),
-            )),
+            (b"user" | b"role", [subject, rules @ ..]) => {
+                self.acl_lines.push(AclLine {
+                    subject: AclSubject::of(name).unwrap_or(AclSubject::User),
+                    name: subject.clone(),
+                    rules: rules.to_vec(),
+                    location: location.clone(),
+                    line: line.to_vec(),
+                });
+                Ok(())
+            }
+            // Started without what this asks for, the server would lack commands that its clients need.
             (b"loadmodule", [_, ..]) => Err(refuse("modules of Redis cannot be loaded".into())),
             (b"sentinel", _) => Err(refuse("sentinel directive while not in sentinel mode".into())),
             (name, _) => Err(refuse(unknown(name))),

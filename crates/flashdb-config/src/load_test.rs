@@ -215,8 +215,7 @@ fn wrong_lines_are_shown_with_their_place() {
         ("port \"1", "Unbalanced quotes in configuration line"),
         ("shards 3", "argument must be a power of two"),
         ("loadmodule /x.so", "modules of Redis cannot be loaded"),
-        ("user default off", "access control lists are not available"),
-        ("aclfile /etc/users.acl", "access control lists are not available"),
+        ("user", "Bad directive or wrong number of arguments"),
         ("replicaof 10.0.0.1 6379", "replication is not available"),
         ("module.setting 1", "Bad directive or wrong number of arguments"),
     ] {

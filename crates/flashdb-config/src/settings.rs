@@ -12,7 +12,7 @@ use flashdb_base::NotifyFlags;
 
 use crate::checks::{
     is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name, is_power_of_two,
-    is_title_template, no_acl_file,
+    is_title_template,
 };
 use crate::choices::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
@@ -165,11 +165,11 @@ settings! {
     /// Password of the default user; empty for none.
     requirepass: Vec<u8> = "requirepass", Bytes, [SENSITIVE];
     /// File with the users of the access control lists.
-    aclfile: String = "aclfile", Text::new("").checked(no_acl_file), [IMMUTABLE, NO_EFFECT_YET];
+    aclfile: String = "aclfile", Text::new(""), [IMMUTABLE];
     /// Channels of a new user.
-    acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default", OneOf::new(AclPubsubDefault::ResetChannels), [NO_EFFECT_YET];
+    acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default", OneOf::new(AclPubsubDefault::ResetChannels);
     /// Entries of the access log.
-    acllog_max_len: u64 = "acllog-max-len", Number::plain(0, LONG_MAX, 128), [NO_EFFECT_YET];
+    acllog_max_len: u64 = "acllog-max-len", Number::plain(0, LONG_MAX, 128);
     /// Who may change protected settings by CONFIG SET.
     enable_protected_configs: ProtectedAction = "enable-protected-configs", OneOf::new(ProtectedAction::No), [IMMUTABLE];
     /// Who may use DEBUG.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use flashdb_base::glob;
 
+use crate::acl_lines::AclLine;
 use crate::codec::{Invalid, Occurrence};
 use crate::error::Location;
 use crate::row::{Flags, Row, position};
@@ -54,6 +55,7 @@ pub struct ConfigStore {
     origins: Mutex<Vec<Origin>>,
     file: Option<PathBuf>,
     renames: Vec<RenameCommand>,
+    acl_lines: Vec<AclLine>,
 }
 
 /// What a CONFIG SET may do.
@@ -104,7 +106,13 @@ impl std::error::Error for SetError {}
 impl ConfigStore {
     /// A store that starts with `settings`, without a file.
     pub fn new(settings: Settings) -> Self {
-        Self::with_origins(settings, vec![Origin::Default; ROWS.len()], None, Vec::new())
+        Self::with_origins(
+            settings,
+            vec![Origin::Default; ROWS.len()],
+            None,
+            Vec::new(),
+            Vec::new(),
+        )
     }
 
     pub(crate) fn with_origins(
@@ -112,6 +120,7 @@ impl ConfigStore {
         origins: Vec<Origin>,
         file: Option<PathBuf>,
         renames: Vec<RenameCommand>,
+        acl_lines: Vec<AclLine>,
     ) -> Self {
         Self {
             published: RwLock::new(Arc::new(settings)),
@@ -119,6 +128,7 @@ impl ConfigStore {
             origins: Mutex::new(origins),
             file,
             renames,
+            acl_lines,
         }
     }
 
@@ -143,6 +153,11 @@ impl ConfigStore {
     /// The `rename-command` lines in the order they were read.
     pub fn renames(&self) -> &[RenameCommand] {
         &self.renames
+    }
+
+    /// The `user` and `role` lines in the order they were read.
+    pub fn acl_lines(&self) -> &[AclLine] {
+        &self.acl_lines
     }
 
     /// Where the value of the setting called `name` comes from; `None` when there is no such setting.

@@ -6,13 +6,14 @@
 //!
 //! Lock order: shards, then ticket.
 
+use crate::acl::{self, Surroundings};
 use crate::client::ClientInfo;
 use crate::commit;
-use crate::core_loop::Message;
-use crate::dispatch::note_slow;
+use crate::core_loop::{Message, UNBLOCKED};
+use crate::dispatch::{not_permitted, note_slow};
 use crate::server::Server;
 use flashdb_command::registry::Command;
-use flashdb_command::{BlockRequest, Context, Mode, Session};
+use flashdb_command::{BlockRequest, CommandResult, Context, Mode, Session};
 use flashdb_config::Settings;
 use flashdb_resp::{OwnedArgs, Protocol, Reply};
 use flashdb_store::{Access, ShardSet};
@@ -217,6 +218,20 @@ fn serve_key(
     }
 }
 
+/// Whether the client's user may still run the command that it waits in.
+fn still_permitted(server: &Server, ticket: &Ticket) -> CommandResult {
+    let user = ticket.client.user.lock().clone();
+    let now = user.and_then(|user| server.acl.users().same(&user).cloned());
+    let (args, command) = (ticket.request.as_args(), &ticket.command);
+    let Some(user) = now else {
+        // The user was removed: the connection is about to end.
+        return Err(UNBLOCKED);
+    };
+    let request = (command, &args);
+    acl::permit(server, &ticket.client, &user, request, Surroundings::Toplevel)
+        .map_err(|denied| not_permitted(command, denied))
+}
+
 /// Runs a waiting command again; returns the keys that it made ready.
 fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &Ticket) -> Vec<ReadyKey> {
     let mut open = ticket.open.lock();
@@ -239,7 +254,10 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         block: None,
     };
     let began = Instant::now();
-    let result = (ticket.command.spec.handler)(&mut context);
+    let result = match still_permitted(server, ticket) {
+        Ok(()) => (ticket.command.spec.handler)(&mut context),
+        Err(error) => Err(error),
+    };
     if context.block.is_some() {
         context.data.unchanged();
         let outcome = commit::commit(server, context.data, &context.args);

@@ -1,6 +1,7 @@
 //! Starting and ending: directory, log, listeners, threads, signals. Everything that may fail does
 //! so before the first client is accepted, with an error that names the thing that failed.
 
+use crate::acl::{Acl, SetupError};
 use crate::core_loop::{CoreLoop, WAKER};
 use crate::durability::{self, Durability, StartupError, Wish, checkpoints};
 use crate::server::{LoopHandle, Server};
@@ -33,6 +34,8 @@ pub enum StartError {
     Listen(String, io::Error),
     /// Threads, pollers or signals could not be set up.
     System(&'static str, io::Error),
+    /// The users could not be set up.
+    Acl(SetupError),
     /// The log could not be opened.
     Log(String),
     /// The data folder is in use, or not usable.
@@ -55,6 +58,7 @@ impl fmt::Display for StartError {
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(what, error) => write!(f, "{what}: {error}"),
+            StartError::Acl(error) => write!(f, "{error}"),
             StartError::Log(error) => write!(f, "{error}"),
             StartError::Data(error) => write!(f, "{error}"),
             StartError::Startup(error) => write!(f, "{error}"),
@@ -144,6 +148,7 @@ fn build(
     let settings = config.settings();
     let count = settings.io_threads.max(1) as usize;
     let registry = crate::command_registry();
+    let acl = Acl::at_start(&registry, &config).map_err(StartError::Acl)?;
     let (mut pollers, mut loops) = (Vec::new(), Vec::new());
     for _ in 0..count {
         let poll = Poll::new().map_err(|error| StartError::System("cannot create a poller", error))?;
@@ -163,6 +168,7 @@ fn build(
         space,
         registry,
         config,
+        acl,
         log,
         loops,
         clients: Mutex::default(),

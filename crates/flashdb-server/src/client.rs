@@ -1,6 +1,7 @@
 //! A client: the part that belongs to its core loop (`Client`), and the part that every thread may
 //! look at (`ClientInfo`: what CLIENT LIST shows and what others need to reach it).
 
+use crate::acl::User;
 use crate::blocking::{self, Ticket};
 use crate::commands::transaction;
 use crate::core_loop::Message;
@@ -11,7 +12,7 @@ use crate::server::Server;
 use flashdb_command::Session;
 use flashdb_command::registry::Command;
 use flashdb_config::Settings;
-use flashdb_resp::OwnedArgs;
+use flashdb_resp::{Args, OwnedArgs};
 use flashdb_store::WatchFlag;
 use parking_lot::Mutex;
 use std::any::Any;
@@ -39,6 +40,8 @@ pub struct ClientInfo {
     pub created_ms: i64,
     /// Name, library name and version, as set by the client.
     pub names: Mutex<Names>,
+    /// The user it runs as; `None` only while it is being made.
+    pub user: Mutex<Option<Arc<User>>>,
     /// Unix time of the last command, ms.
     pub last_ms: AtomicI64,
     /// Selected database.
@@ -157,8 +160,14 @@ pub struct Client {
     pub info: Arc<ClientInfo>,
     /// Selected database.
     pub db: u16,
-    /// May run commands.
+    /// The user it runs as, as of [`Client::follow_acl`].
+    pub user: Arc<User>,
+    /// Has logged in, or began when that was not asked for.
+    pub logged_in: bool,
+    /// May run commands: has logged in, or need not.
     pub authenticated: bool,
+    /// Generation of the users that it goes by.
+    acl_generation: u64,
     /// Transaction being queued.
     pub multi: Option<Multi>,
     /// Watched keys by database.
@@ -208,16 +217,33 @@ impl Session for Client {
     fn client_id(&self) -> u64 {
         self.info.id
     }
+
+    fn may_read_any_key(&self, args: &Args<'_>) -> bool {
+        let permissions = &self.user.permissions;
+        permissions.are_unrestricted()
+            || self
+                .server
+                .registry
+                .resolve(args)
+                .is_ok_and(|command| permissions.allow_reading_any_key(&command, args))
+    }
 }
 
 impl Client {
     /// A client just connected.
-    pub fn new(server: Arc<Server>, info: Arc<ClientInfo>, authenticated: bool) -> Self {
+    pub fn new(server: Arc<Server>, info: Arc<ClientInfo>) -> Self {
+        let acl_generation = server.acl.generation();
+        let users = server.acl.users();
+        let user = users.default_user().clone();
+        *info.user.lock() = Some(user.clone());
         Client {
             server,
             info,
             db: 0,
-            authenticated,
+            user,
+            logged_in: users.is_open(),
+            authenticated: users.is_open(),
+            acl_generation,
             multi: None,
             watched: Vec::new(),
             watch_flag: Arc::default(),
@@ -235,6 +261,64 @@ impl Client {
             last_command: None,
             script: ScriptState::default(),
         }
+    }
+
+    /// Whether the client goes by the present users.
+    #[inline]
+    pub fn follows_acl(&self, server: &Server) -> bool {
+        self.acl_generation == server.acl.generation()
+    }
+
+    /// Takes over what has changed about users; false if the client may not go on: its user was removed, or may
+    /// no longer listen to what it listens to. One atomic load when nothing has changed.
+    #[inline]
+    pub fn follow_acl(&mut self) -> bool {
+        self.acl_generation == self.server.acl.generation() || self.take_over_users()
+    }
+
+    #[cold]
+    fn take_over_users(&mut self) -> bool {
+        // The generation is read first: users published in between are at worst taken over twice.
+        self.acl_generation = self.server.acl.generation();
+        let users = self.server.acl.users();
+        let Some(user) = users.same(&self.user) else {
+            self.closing = true;
+            return false;
+        };
+        if !Arc::ptr_eq(user, &self.user) {
+            self.run_as(user.clone());
+        }
+        self.authenticated = self.logged_in || users.is_open();
+        self.closing |= !self.may_go_on_listening();
+        !self.closing
+    }
+
+    fn run_as(&mut self, user: Arc<User>) {
+        *self.info.user.lock() = Some(user.clone());
+        self.user = user;
+    }
+
+    fn may_go_on_listening(&self) -> bool {
+        let allowed = &self.user.permissions;
+        let mut channels = self.channels.iter().chain(&self.shard_channels);
+        channels.all(|name| allowed.allow_listening(name, false))
+            && self
+                .patterns
+                .iter()
+                .all(|pattern| allowed.allow_listening(pattern, true))
+    }
+
+    /// The client has logged in as `user`.
+    pub fn log_in(&mut self, user: Arc<User>) {
+        self.run_as(user);
+        (self.logged_in, self.authenticated) = (true, true);
+    }
+
+    /// Back to the user that connections begin with.
+    pub fn log_out(&mut self) {
+        let users = self.server.acl.users();
+        self.run_as(users.default_user().clone());
+        (self.logged_in, self.authenticated) = (users.is_open(), users.is_open());
     }
 
     /// Takes the client out of everything that knows it.

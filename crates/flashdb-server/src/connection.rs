@@ -3,6 +3,7 @@
 //! (ascending, as always), their buckets and then their entries prefetched, and the requests run
 //! in order. By the time a handler asks for an entry it has arrived in the cache.
 
+use crate::blocking::Ticket;
 use crate::client::{Client, flags};
 use crate::dispatch::{self, Flow, Turn};
 use crate::idle::Activity;
@@ -436,6 +437,18 @@ impl Connection {
         }
     }
 
+    /// Runs the command that the client has waited to run again; the ticket is closed.
+    pub fn run_again(&mut self, turn: &mut Turn<'_, '_>, ticket: &Ticket) {
+        self.client.ticket = None;
+        turn.enter();
+        turn.data.release();
+        dispatch::run_again(turn, &mut self.client, &mut self.reply, ticket);
+        turn.leave();
+        if self.client.is_resp3 != self.reply.is_resp3() {
+            self.adopt_protocol();
+        }
+    }
+
     /// HELLO and RESET change the protocol of what comes behind their reply.
     fn adopt_protocol(&mut self) {
         let protocol = if self.client.is_resp3 {
@@ -459,7 +472,8 @@ impl Connection {
             let Some(command) = dispatch::resolve_plain(turn.server, &self.client, &args) else {
                 break;
             };
-            if !dispatch::fits_window(&command, &args) {
+            let allowed = || self.client.user.permissions.allow_single_key(&command, &args);
+            if !dispatch::fits_window(&command, &args) || !allowed() {
                 break;
             }
             self.client.last_command = Some(command);

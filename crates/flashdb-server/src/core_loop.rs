@@ -8,7 +8,7 @@ use crate::dispatch::Turn;
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_base::prng::Prng;
-use flashdb_command::ErrorReply;
+use flashdb_command::{ErrorReply, OnTimeout};
 use flashdb_config::ConfigView;
 use flashdb_io::net::{Accepted, Listener};
 use flashdb_io::timer::Timers;
@@ -74,6 +74,8 @@ pub enum Message {
         /// The client.
         client: u64,
     },
+    /// Users were removed, or may no longer listen to something: look which connections have to end.
+    AclChanged,
     /// Do this on the loop: the end of work that another thread did for one of its clients.
     Run(Box<dyn FnOnce(&mut Turn<'_, '_>) + Send>),
     /// Return free memory to the system once nobody is being served.
@@ -309,7 +311,7 @@ impl CoreLoop {
             server.clients_count.fetch_sub(1, Ordering::AcqRel);
             return refuse(&mut accepted, "-ERR max number of clients reached\r\n");
         }
-        if is_protected(turn.settings) && !accepted.is_local {
+        if is_protected(server, turn.settings) && !accepted.is_local {
             server.clients_count.fetch_sub(1, Ordering::AcqRel);
             return refuse(&mut accepted, PROTECTED);
         }
@@ -352,7 +354,7 @@ impl CoreLoop {
             last_ms: now_ms.into(),
             ..ClientInfo::default()
         });
-        Client::new(self.server.clone(), info, turn.settings.requirepass.is_empty())
+        Client::new(self.server.clone(), info)
     }
 
     fn on_event(&mut self, turn: &mut Turn<'_, '_>, slot: usize, event: &Event) {
@@ -529,11 +531,24 @@ impl CoreLoop {
                         self.drop_connection(turn, slot);
                     }
                 }
+                Message::AclChanged => self.follow_acl(),
                 Message::Run(work) => work(turn),
                 Message::GiveBack => self.give_back_at_rest = true,
                 Message::Unpause => self.unpause(turn),
                 Message::Listen(listeners) => self.replace_listeners(listeners),
                 Message::Stop => self.stop = true,
+            }
+        }
+    }
+
+    /// Lets every connection take over changes of its user; those that may not go on end once they have read
+    /// their replies.
+    fn follow_acl(&mut self) {
+        for slot in 0..self.connections.len() {
+            if let Some(Some(connection)) = self.connections.get_mut(slot)
+                && !connection.client.follow_acl()
+            {
+                self.queue_output(slot);
             }
         }
     }
@@ -715,11 +730,29 @@ impl CoreLoop {
         if !turn.server.tickets.close(&ticket) {
             return;
         }
+        if ticket.wait.on_timeout == OnTimeout::RunAgain {
+            return self.run_again(turn, &ticket);
+        }
         turn.enter();
         blocking::leave_queues(&ticket, turn.data);
         let mut reply = Reply::new(ticket.protocol);
         ticket.wait.on_timeout.write(&mut reply);
         self.unblocked(turn, ticket.client.id, ticket.id, reply.bytes(), 0);
+    }
+
+    /// Runs the command of a closed ticket, which waited for its time and nothing else.
+    fn run_again(&mut self, turn: &mut Turn<'_, '_>, ticket: &blocking::Ticket) {
+        let Some(&slot) = self.by_id.get(&ticket.client.id) else {
+            return;
+        };
+        let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            return;
+        };
+        connection.run_again(turn, ticket);
+        let count = turn.server.tickets.len();
+        turn.server.stats.blocked_clients.store(count, Ordering::Relaxed);
+        let next = connection.resume(turn, &mut self.batch);
+        self.after(turn, slot, next);
     }
 
     /// Looks at every connection once a second: idle ones, those over a soft limit, and the memory
@@ -772,8 +805,8 @@ fn usage(settings: &flashdb_config::Settings) -> Usage {
 }
 
 /// Whether clients of other machines are refused: anybody there could read and write everything.
-fn is_protected(settings: &flashdb_config::Settings) -> bool {
-    settings.protected_mode && settings.requirepass.is_empty()
+fn is_protected(server: &Server, settings: &flashdb_config::Settings) -> bool {
+    settings.protected_mode && server.acl.users().default_user().nopass
 }
 
 /// Answer to a remote client while there is no password.

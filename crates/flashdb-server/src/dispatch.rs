@@ -2,7 +2,8 @@
 //! Redis's order, so that a request wrong in two ways gets the same error. No command is known by
 //! name here; what differs is a flag in its row.
 
-use crate::blocking::{self, ReadyKey};
+use crate::acl::{self, Denied, Lack, Surroundings};
+use crate::blocking::{self, ReadyKey, Ticket};
 use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
 use crate::eviction::{self, Evicted};
@@ -90,6 +91,9 @@ pub fn execute(
     resolved: Option<Command>,
 ) -> Flow {
     let start = reply.len();
+    if !client.follow_acl() {
+        return Flow::Close;
+    }
     let command = match resolved.map_or_else(|| turn.server.registry.resolve(&args), Ok) {
         Ok(command) => command,
         Err(error) => return refuse(turn, client, reply, None, error),
@@ -294,6 +298,31 @@ pub fn run_held(
     }
 }
 
+/// Runs the command of a client that has waited to run it again. It locks nothing.
+pub fn run_again(turn: &mut Turn<'_, '_>, client: &mut Client, reply: &mut Reply, ticket: &Ticket) {
+    let (args, db) = (ticket.request.as_args(), client.db);
+    let mode = Mode {
+        retry: true,
+        ..Mode::default()
+    };
+    turn.data.db = db;
+    let (failed, block) = call(turn, client, reply, args, ticket.command, mode);
+    debug_assert!(
+        block.is_none(),
+        "a command that waited for its time does not wait again"
+    );
+    if failed {
+        turn.server.loops[turn.lane]
+            .stats
+            .of(&ticket.command)
+            .failed
+            .add(1);
+    }
+    turn.data.effects.end_command(db, 0, &args);
+    let ready = commit::commit(turn.server, turn.data, &args);
+    serve(turn, ready);
+}
+
 /// Calls a handler; an error becomes the reply. Returns whether it failed, and its wish to wait.
 pub fn call(
     turn: &mut Turn<'_, '_>,
@@ -404,6 +433,7 @@ fn gates(
     if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
     }
+    permitted(turn.server, client, command, args)?;
     if client.multi.as_ref().is_some_and(|multi| multi.atomic) && outlives_rollback(flags) {
         return Err(ErrorReply::fixed(
             "ERR Command not allowed inside a rollback transaction: not all of its effects could be undone",
@@ -490,6 +520,34 @@ pub fn check_writable(server: &Server, settings: &Settings) -> Result<(), ErrorR
 }
 
 const TOO_FEW_REPLICAS: ErrorReply = ErrorReply::fixed("NOREPLICAS Not enough good replicas to write.");
+
+/// Whether the client's user may run the request; if not, that is logged.
+#[inline]
+fn permitted(server: &Server, client: &Client, command: &Command, args: &Args<'_>) -> Result<(), ErrorReply> {
+    let surroundings = if client.multi.is_some() {
+        Surroundings::Multi
+    } else {
+        Surroundings::Toplevel
+    };
+    acl::permit(server, &client.info, &client.user, (command, args), surroundings)
+        .map_err(|denied| not_permitted(command, denied))
+}
+
+/// Redis's words for a request that the user may not run.
+pub fn not_permitted(command: &Command, denied: Denied) -> ErrorReply {
+    match denied.lack {
+        Lack::Command => ErrorReply::new(format!(
+            "NOPERM this user has no permissions to run the '{}' command",
+            command.spec.full_name()
+        )),
+        Lack::Key => ErrorReply::fixed(
+            "NOPERM this user has no permissions to access one of the keys used as arguments",
+        ),
+        Lack::Channel => ErrorReply::fixed(
+            "NOPERM this user has no permissions to access one of the channels used as arguments",
+        ),
+    }
+}
 
 /// The answer when memory is short.
 pub const OUT_OF_MEMORY: ErrorReply =
@@ -659,13 +717,14 @@ pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
 #[inline]
 pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
     client.authenticated
+        && client.follows_acl(turn.server)
         && client.multi.is_none()
         && client.reply_mode == ReplyMode::On
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !eviction::is_over_limit(turn)
         && turn.server.space.log().takes_writes()
-        && !cannot_save(turn)
+        && !cannot_save(turn.server, turn.settings)
         && !turn.server.space.snapshot_is_congested()
         && !turn.server.is_loading()
         && turn.settings.min_replicas_to_write == 0

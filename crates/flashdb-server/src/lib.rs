@@ -4,6 +4,7 @@
 //! The way of a request: `core_loop` (bytes) → `connection` (requests) → `dispatch` (gates, locks,
 //! handler) → `commit` (what follows from the change) → the connection's reply buffer.
 
+mod acl;
 mod blocking;
 mod bootstrap;
 mod client;

@@ -7,9 +7,18 @@ use crate::server::Server;
 use flashdb_config::{OutputBufferLimit, OutputBufferLimits};
 use std::sync::atomic::Ordering;
 
+/// What a client that has not logged in may leave unread: error replies only, and few of them.
+static OF_STRANGERS: OutputBufferLimit = OutputBufferLimit {
+    hard_bytes: 1024,
+    soft_bytes: 0,
+    soft_seconds: 0,
+};
+
 /// The limit of the client's class, as it is now.
 pub fn limit_of<'l>(limits: &'l OutputBufferLimits, client: &Client) -> &'l OutputBufferLimit {
-    if client.subscriptions() > 0 {
+    if !client.authenticated {
+        &OF_STRANGERS
+    } else if client.subscriptions() > 0 {
         &limits.pubsub
     } else {
         &limits.normal

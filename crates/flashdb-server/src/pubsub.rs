@@ -141,6 +141,30 @@ impl PubSub {
             .collect()
     }
 
+    /// Subscribers whose subscription to a name is as `wanted` says; some may come twice. O(subscriptions).
+    pub fn subscribers_where(
+        &self,
+        wanted: impl Fn(Kind, &[u8], &ClientInfo) -> bool,
+    ) -> Vec<Arc<ClientInfo>> {
+        let channels = self.0.read();
+        let mut found = Vec::new();
+        for (kind, names) in [
+            (Kind::Channel, &channels.channels),
+            (Kind::Pattern, &channels.patterns),
+            (Kind::Shard, &channels.shard_channels),
+        ] {
+            for (name, subscribers) in names {
+                found.extend(
+                    subscribers
+                        .iter()
+                        .filter(|info| wanted(kind, name, info))
+                        .cloned(),
+                );
+            }
+        }
+        found
+    }
+
     /// Subscribers of a name.
     pub fn subscribers_count(&self, kind: Kind, name: &[u8]) -> usize {
         self.0.write().of(kind).get(name).map_or(0, Vec::len)

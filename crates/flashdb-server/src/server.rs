@@ -1,6 +1,7 @@
 //! What all core loops share: the keyspace, the command table, the configuration, the clients, and
 //! the registries for publish/subscribe, blocked clients, slow log, latency and statistics.
 
+use crate::acl::Acl;
 use crate::blocking::Tickets;
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
@@ -42,6 +43,8 @@ pub struct Server {
     pub registry: Registry,
     /// The configuration with its way to change.
     pub config: Arc<ConfigStore>,
+    /// Users and what they may do.
+    pub acl: Acl,
     /// The log's level.
     pub log: LogControl,
     /// Core loops.

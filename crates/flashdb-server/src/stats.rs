@@ -172,6 +172,8 @@ pub struct Stats {
     pub paused_clients: AtomicUsize,
     /// Blocked clients.
     pub blocked_clients: AtomicUsize,
+    /// Refusals of access control: commands, keys, channels, logins (in the order of `acl::Reason`).
+    pub acl_denied: [AtomicU64; 4],
     /// Samples for instantaneous rates, see [`Rates`].
     pub rates: Mutex<Rates>,
 }
@@ -198,7 +200,10 @@ impl Stats {
             &self.evicted_clients,
             &self.output_limit_disconnections,
             &self.query_limit_disconnections,
-        ] {
+        ]
+        .into_iter()
+        .chain(&self.acl_denied)
+        {
             counter.store(0, Ordering::Relaxed);
         }
         self.errors_by_code.lock().clear();

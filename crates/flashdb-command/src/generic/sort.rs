@@ -209,7 +209,7 @@ fn allow_patterns(context: &Context<'_, '_>, option: &str) -> Result<(), ErrorRe
             "ERR {option} option of SORT denied in Cluster mode."
         )));
     }
-    if !context.session.may_read_any_key() {
+    if !context.session.may_read_any_key(&context.args) {
         return Err(ErrorReply::new(format!(
             "ERR {option} option of SORT denied due to insufficient ACL permissions."
         )));

@@ -187,6 +187,10 @@ impl Applied {
     fn apply(&mut self, row: &Row, settings: &Settings) -> Result<(), String> {
         match row.name {
             "port" | "bind" => self.listen(row.name, settings),
+            "requirepass" => {
+                self.server.acl.set_default_password(&settings.requirepass);
+                Ok(())
+            }
             "loglevel" => {
                 self.server.log.set_level(settings.loglevel);
                 Ok(())
@@ -271,9 +275,10 @@ fn rewrite(context: &mut Context<'_, '_>) -> CommandResult {
 /// CONFIG REWRITE; with `all` every setting is written (DEBUG CONFIG-REWRITE-FORCE-ALL).
 pub fn rewrite_file(context: &mut Context<'_, '_>, all: bool) -> CommandResult {
     let server = client(context).server.clone();
+    let acl = server.acl.config_lines(&server.settings());
     server
         .config
-        .rewrite(all)
+        .rewrite(all, &acl)
         .map_err(|error| ErrorReply::new(error.to_string()))?;
     tracing::info!("the configuration file was rewritten");
     context.reply.ok();

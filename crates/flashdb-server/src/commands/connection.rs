@@ -1,11 +1,12 @@
 //! AUTH, ECHO, HELLO, PING, QUIT, RESET, SELECT.
 
 use super::client;
+use crate::acl::{DEFAULT_USER, Reason, Surroundings, Turn};
 use crate::client::{Client, Names, ReplyMode};
 use crate::commands::transaction;
 use flashdb_command::args::{self, Cursor};
 use flashdb_command::error::{self, ErrorReply};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, OnTimeout};
 use flashdb_resp::Protocol;
 use std::sync::atomic::Ordering;
 
@@ -124,7 +125,6 @@ static RESET: CommandSpec = CommandSpec {
 };
 
 fn reset(context: &mut Context<'_, '_>) -> CommandResult {
-    let locked = context.settings.requirepass.is_empty();
     let data = &mut *context.data;
     let client: &mut Client = super::downcast(context.session);
     client.multi = None;
@@ -134,7 +134,7 @@ fn reset(context: &mut Context<'_, '_>) -> CommandResult {
         client.monitor = false;
         client.server.monitors.remove(client.info.id);
     }
-    client.authenticated = locked;
+    client.log_out();
     client.db = 0;
     client.reply_mode = ReplyMode::On;
     client.no_touch = false;
@@ -168,43 +168,77 @@ static AUTH: CommandSpec = CommandSpec {
 
 fn auth(context: &mut Context<'_, '_>) -> CommandResult {
     let (user, password) = match context.args.len() {
-        2 => (b"default".as_slice(), context.args.at(1)),
+        2 => (DEFAULT_USER, context.args.at(1)),
         3 => (context.args.at(1), context.args.at(2)),
         _ => return Err(error::SYNTAX),
     };
     let is_alone = context.args.len() == 2;
-    if is_alone && context.settings.requirepass.is_empty() {
+    if is_alone && client(context).server.acl.users().default_user().nopass {
         return Err(ErrorReply::fixed(
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
              configuration is correct?",
         ));
     }
-    authenticate(context, user, password)?;
-    context.reply.ok();
+    if log_in(context, user, password)? == Login::Done {
+        context.reply.ok();
+    }
     Ok(())
 }
 
-/// Checks name and password of the one user there is until ACLs come.
-fn authenticate(context: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> CommandResult {
-    let expected = &context.settings.requirepass;
-    let known = user == b"default" && (expected.is_empty() || equal_in_constant_time(expected, password));
-    if !known {
-        tracing::info!(client = context.session.client_id(), "authentication failed");
-        return Err(ErrorReply::fixed(
-            "WRONGPASS invalid username-password pair or user is disabled.",
-        ));
-    }
-    client(context).authenticated = true;
-    Ok(())
+/// What has become of a login.
+#[derive(PartialEq, Eq)]
+enum Login {
+    /// The client is the user now.
+    Done,
+    /// The command runs again, because its address has failed too often lately.
+    Waits,
 }
 
-/// Compares without telling by its duration where the first difference is.
-fn equal_in_constant_time(expected: &[u8], given: &[u8]) -> bool {
-    let mut difference = expected.len() ^ given.len();
-    for (index, byte) in given.iter().enumerate() {
-        difference |= usize::from(byte ^ expected[index % expected.len()]);
+/// Makes the client the user `name` if `password` is right.
+fn log_in(context: &mut Context<'_, '_>, name: &[u8], password: &[u8]) -> Result<Login, ErrorReply> {
+    let (now_ms, command) = (context.now_ms(), context.args.at(0).to_vec());
+    let (server, info) = (client(context).server.clone(), client(context).info.clone());
+    if !context.mode.retry {
+        match server.acl.logins.turn(&info.addr, now_ms) {
+            Turn::Now => {}
+            Turn::At(at_ms) if context.may_block() => {
+                context.block([], Some(at_ms), OnTimeout::RunAgain);
+                return Ok(Login::Waits);
+            }
+            Turn::At(_) | Turn::Refused => {
+                return Err(ErrorReply::fixed(
+                    "ERR too many logins from this address have failed; try again in a few seconds",
+                ));
+            }
+        }
     }
-    difference == 0
+    let users = server.acl.users();
+    // Who is unknown is answered after the same work as who gives a wrong password.
+    let nobody = users.default_user();
+    let found = users.get(name);
+    let accepted = found.unwrap_or(nobody).accepts(password);
+    if let (Some(user), true) = (found, accepted) {
+        client(context).log_in(user.clone());
+        return Ok(Login::Done);
+    }
+    let failures = server.acl.logins.note_failure(&info.addr, now_ms);
+    // The name is left out: it may be a password, sent in the wrong place.
+    tracing::info!(client = info.id, addr = info.addr, failures, "a login failed");
+    let (reason, surroundings) = (Reason::Auth, surroundings(context));
+    server
+        .acl
+        .note(&server, &info, reason, surroundings, command, name.to_vec());
+    Err(ErrorReply::fixed(
+        "WRONGPASS invalid username-password pair or user is disabled.",
+    ))
+}
+
+fn surroundings(context: &Context<'_, '_>) -> Surroundings {
+    if context.mode.in_exec {
+        Surroundings::Multi
+    } else {
+        Surroundings::Toplevel
+    }
 }
 
 static HELLO: CommandSpec = CommandSpec {
@@ -263,8 +297,10 @@ fn hello(context: &mut Context<'_, '_>) -> CommandResult {
             return Err(ErrorReply::from_bytes(text));
         }
     }
-    if let Some((user, password)) = login {
-        authenticate(context, user, password)?;
+    if let Some((user, password)) = login
+        && log_in(context, user, password)? == Login::Waits
+    {
+        return Ok(());
     }
     if !client(context).authenticated {
         return Err(ErrorReply::fixed(

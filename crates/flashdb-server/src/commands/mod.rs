@@ -1,6 +1,7 @@
 //! Commands about the connection, transactions, publish/subscribe and the server: rows whose
 //! handlers need more than the data. They reach the client by [`client`].
 
+pub mod acl;
 pub mod client_commands;
 pub mod cluster;
 pub mod command_info;
@@ -21,7 +22,6 @@ pub mod scripting;
 pub mod slowlog_commands;
 pub mod snapshots;
 pub mod transaction;
-pub mod users;
 
 use crate::client::Client;
 use flashdb_command::{CommandSpec, Context, Session};
@@ -48,7 +48,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         slowlog_commands::COMMANDS,
         snapshots::COMMANDS,
         transaction::COMMANDS,
-        users::COMMANDS,
+        acl::COMMANDS,
     ]
 }
 

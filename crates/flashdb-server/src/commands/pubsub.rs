@@ -4,7 +4,7 @@ use super::{client, downcast};
 use crate::client::Client;
 use crate::pubsub::Kind;
 use flashdb_command::error::ErrorReply;
-use flashdb_command::key_spec::{KeyFlags, KeySpec};
+use flashdb_command::key_spec::{ChannelSpec, KeyFlags, KeySpec};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
 use flashdb_resp::Reply;
 
@@ -41,6 +41,7 @@ static SUBSCRIBE: CommandSpec = CommandSpec {
     complexity: "O(1) for each channel",
     arity: -2,
     flags: ANYWHERE,
+    channels: Some(ChannelSpec::from(1)),
     args: &[Arg::string("channel").multiple()],
     reply: "For each channel a push with its name and the number of subscriptions.",
     handler: |context| subscribe(context, Kind::Channel),
@@ -55,6 +56,7 @@ static PSUBSCRIBE: CommandSpec = CommandSpec {
     complexity: "O(1) for each pattern",
     arity: -2,
     flags: ANYWHERE,
+    channels: Some(ChannelSpec::patterns_from(1)),
     args: &[Arg::pattern("pattern").multiple()],
     reply: "For each pattern a push with it and the number of subscriptions.",
     handler: |context| subscribe(context, Kind::Pattern),
@@ -70,6 +72,7 @@ static SSUBSCRIBE: CommandSpec = CommandSpec {
     arity: -2,
     flags: ANYWHERE,
     keys: &[KeySpec::range(1, -1, 1, KeyFlags::NOT_KEY)],
+    channels: Some(ChannelSpec::from(1)),
     args: &[Arg::string("shardchannel").multiple()],
     reply: "For each channel a push with its name and the number of shard subscriptions.",
     handler: |context| subscribe(context, Kind::Shard),
@@ -127,6 +130,7 @@ static PUBLISH: CommandSpec = CommandSpec {
     complexity: "O(N+M) for N subscribers of the channel and M patterns in use",
     arity: 3,
     flags: PUBLISHING,
+    channels: Some(ChannelSpec::one(1)),
     args: &[Arg::string("channel"), Arg::string("message")],
     reply: "The number of clients that got it.",
     handler: publish,
@@ -142,6 +146,7 @@ static SPUBLISH: CommandSpec = CommandSpec {
     arity: 3,
     flags: PUBLISHING,
     keys: &[KeySpec::one(1, KeyFlags::NOT_KEY)],
+    channels: Some(ChannelSpec::one(1)),
     args: &[Arg::string("shardchannel"), Arg::string("message")],
     reply: "The number of clients that got it.",
     handler: spublish,

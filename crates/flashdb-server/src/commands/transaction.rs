@@ -6,6 +6,7 @@
 //! `docs/design/0004-rollback.md`. Commands with effects that cannot be undone are refused when they are queued.
 
 use super::{client, downcast};
+use crate::acl::{self, Lack, Surroundings};
 use crate::client::{Client, Multi, ReplyMode};
 use crate::core_loop::Message;
 use crate::dispatch::note_slow;
@@ -14,8 +15,8 @@ use flashdb_command::args::is;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::registry::Command;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, Mode};
-use flashdb_resp::OwnedArgs;
+use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, Mode, Session};
+use flashdb_resp::{Args, OwnedArgs};
 use flashdb_store::{Access, ShardSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -315,7 +316,10 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         },
         block: None,
     };
-    let result = (command.spec.handler)(&mut queued);
+    let result = match still_permitted(queued.session, command, &args) {
+        Ok(()) => (command.spec.handler)(&mut queued),
+        Err(error) => Err(error),
+    };
     debug_assert!(
         queued.data.is_settled(),
         "{} left a write guard unsettled",
@@ -340,6 +344,31 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         stats.of(command).failed.add(1);
     }
     context.data.effects.end_command(queued_db, dirty, &args);
+}
+
+/// Whether the user may still run a command that was allowed when it was queued.
+fn still_permitted(session: &mut dyn Session, command: &Command, args: &Args<'_>) -> CommandResult {
+    let client = downcast(session);
+    let request = (command, args);
+    let permitted = acl::permit(
+        &client.server,
+        &client.info,
+        &client.user,
+        request,
+        Surroundings::Multi,
+    );
+    let Err(denied) = permitted else {
+        return Ok(());
+    };
+    let reason = match denied.lack {
+        Lack::Command => "no permission to execute the command or subcommand",
+        Lack::Key => "no permission to touch the specified keys",
+        Lack::Channel => "no permission to access one of the channels used as arguments",
+    };
+    Err(ErrorReply::new(format!(
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command \
+         is no longer allowed for the following reason: {reason}"
+    )))
 }
 
 /// Ends the watch; true when a watched key has changed. The shards of the keys are held.

@@ -3,6 +3,7 @@
 //! the log, statistics) is told at the end, since the script may have to run again.
 
 use super::Script;
+use crate::acl::{self, Lack, Surroundings};
 use crate::client::Client;
 use crate::commands::downcast;
 use crate::dispatch;
@@ -232,12 +233,22 @@ fn is_harmless(flags: Flags) -> bool {
     flags.has(Flags::FAST) && !flags.has(Flags::PUBSUB) && !flags.has(Flags::MAY_REPLICATE)
 }
 
-/// Whether the user that a script runs for may call a command on its keys. Every user there is may do everything.
+/// Whether the user that a script runs for may call a command on its keys. A denial is entered in the log.
 ///
 /// # Errors
-/// Why not.
-pub fn user_may_call(_client: &Client, _command: &Command, _args: &Args<'_>) -> Result<(), ErrorReply> {
-    Ok(())
+/// Why not, in Redis's words for scripts.
+fn user_may_call(client: &Client, command: &Command, args: &Args<'_>) -> Result<(), ErrorReply> {
+    acl::permit(&client.server, &client.info, &client.user, (command, args), Surroundings::Lua).map_err(|denied| {
+        ErrorReply::fixed(match denied.lack {
+            Lack::Command => "ERR The user executing the script can't run this command or subcommand",
+            Lack::Key => {
+                "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"
+            }
+            Lack::Channel => {
+                "ERR The user executing the script can't publish to the channel mentioned in the command"
+            }
+        })
+    })
 }
 
 impl Host for Running<'_, '_> {
@@ -261,7 +272,7 @@ impl Host for Running<'_, '_> {
     fn may_call(&mut self, args: Args<'_>) -> Option<bool> {
         let command = self.server.registry.resolve(&args).ok()?;
         let client = downcast(self.session);
-        Some(user_may_call(client, &command, &args).is_ok())
+        Some(acl::check(&client.user, &command, &args).is_ok())
     }
 
     fn log(&mut self, level: LogLevel, text: &[u8]) {

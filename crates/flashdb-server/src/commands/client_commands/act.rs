@@ -21,17 +21,19 @@ struct Filter<'a> {
     kind: Option<ClientType>,
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
+    user: Option<&'a [u8]>,
     max_age_seconds: Option<i64>,
     skip_me: bool,
 }
 
 impl<'a> Filter<'a> {
-    fn parse(context: &Context<'a, '_>) -> Result<Self, ErrorReply> {
+    fn parse(context: &mut Context<'a, '_>) -> Result<Self, ErrorReply> {
         let mut filter = Filter {
             id: None,
             kind: None,
             addr: None,
             laddr: None,
+            user: None,
             max_age_seconds: None,
             skip_me: true,
         };
@@ -51,7 +53,9 @@ impl<'a> Filter<'a> {
             } else if cursor.take_with("LADDR", 1) {
                 filter.laddr = Some(cursor.word()?);
             } else if cursor.take_with("USER", 1) {
-                known_user(cursor.word()?)?;
+                let name = cursor.word()?;
+                known_user(context, name)?;
+                filter.user = Some(name);
             } else if cursor.take_with("MAXAGE", 1) {
                 filter.max_age_seconds = Some(positive(cursor.word()?, "maxage")?);
             } else if cursor.take_with("SKIPME", 1) {
@@ -72,6 +76,10 @@ impl<'a> Filter<'a> {
             && self.kind.is_none_or(|kind| kind == ClientType::of(info))
             && self.addr.is_none_or(|addr| addr == info.addr.as_bytes())
             && self.laddr.is_none_or(|laddr| laddr == info.laddr.as_bytes())
+            && self.user.is_none_or(|name| {
+                let user = info.user.lock();
+                user.as_ref().is_some_and(|user| *user.name == *name)
+            })
             && self
                 .max_age_seconds
                 .is_none_or(|seconds| (now_ms - info.created_ms) / 1000 >= seconds)
@@ -84,9 +92,8 @@ fn positive(word: &[u8], what: &str) -> Result<i64, ErrorReply> {
         .ok_or_else(|| ErrorReply::new(format!("ERR {what} should be greater than 0")))
 }
 
-/// There is one user until ACLs come.
-fn known_user(name: &[u8]) -> CommandResult {
-    if name == b"default" {
+fn known_user(context: &mut Context<'_, '_>, name: &[u8]) -> CommandResult {
+    if client(context).server.acl.users().get(name).is_some() {
         return Ok(());
     }
     let mut text = b"ERR No such user '".to_vec();

@@ -169,6 +169,14 @@ fn wire_bytes(args: &Args<'_>) -> usize {
     digits(args.len()) + 3 + words.sum::<usize>()
 }
 
+/// The line of one client, without its end.
+pub fn describe(server: &Server, info: &ClientInfo, now_ms: i64) -> Vec<u8> {
+    let mut text = Vec::new();
+    line(&mut text, server, info, now_ms);
+    text.pop();
+    text
+}
+
 /// Appends the line of one client.
 fn line(out: &mut Vec<u8>, server: &Server, info: &ClientInfo, now_ms: i64) {
     let get = |count: &AtomicUsize| count.load(Ordering::Relaxed);
@@ -189,8 +197,7 @@ fn line(out: &mut Vec<u8>, server: &Server, info: &ClientInfo, now_ms: i64) {
     out.extend_from_slice(&names.name);
     let text = format!(
         " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} qbuf={} qbuf-free={} argv-mem={} \
-         multi-mem={} rbs={fixed} rbp={fixed} obl={} oll={} omem={listed} tot-mem={} events={} cmd={} user=default \
-         redir=-1 resp={} watch={} lib-name=",
+         multi-mem={} rbs={fixed} rbp={fixed} obl={} oll={} omem={listed} tot-mem={} events={} cmd={} user=",
         seconds(info.created_ms),
         seconds(info.last_ms.load(Ordering::Relaxed)),
         letters(info, bits),
@@ -207,6 +214,11 @@ fn line(out: &mut Vec<u8>, server: &Server, info: &ClientInfo, now_ms: i64) {
         get(&info.total_bytes),
         if bits & flags::WRITING != 0 { "rw" } else { "r" },
         command_name(server, info),
+    );
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(info.user.lock().as_ref().map_or(b"", |user| &user.name));
+    let text = format!(
+        " redir=-1 resp={} watch={} lib-name=",
         if bits & flags::RESP3 != 0 { 3 } else { 2 },
         get(&info.watched),
     );

@@ -4,6 +4,8 @@ mod act;
 mod list;
 mod own;
 
+pub use list::describe;
+
 use flashdb_command::{Arg, CommandSpec, Flags, Group, help};
 
 /// The family's rows.

@@ -1,6 +1,7 @@
 //! INFO sections about what happens: persistence, stats, replication, keyspace.
 
 use super::{Facts, Lines};
+use crate::acl::Reason;
 use crate::pubsub::Kind;
 use std::sync::atomic::Ordering;
 
@@ -104,11 +105,12 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     lines.constants(&[
         ("instantaneous_eventloop_cycles_per_sec", "0"),
         ("instantaneous_eventloop_duration_usec", "0"),
-        ("acl_access_denied_auth", "0"),
-        ("acl_access_denied_cmd", "0"),
-        ("acl_access_denied_key", "0"),
-        ("acl_access_denied_channel", "0"),
     ]);
+    let denied = |reason: Reason| get(&stats.acl_denied[reason as usize]);
+    lines.field("acl_access_denied_auth", denied(Reason::Auth));
+    lines.field("acl_access_denied_cmd", denied(Reason::Command));
+    lines.field("acl_access_denied_key", denied(Reason::Key));
+    lines.field("acl_access_denied_channel", denied(Reason::Channel));
 }
 
 pub(super) fn replication(lines: &mut Lines, facts: &Facts<'_>) {

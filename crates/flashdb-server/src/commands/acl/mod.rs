@@ -1,7 +1,11 @@
-//! ACL for the one user there is: what asks is answered, what changes users is refused.
+//! ACL: users and roles looked at (`show`) and changed (`change`), the log of refusals, passwords.
+//! What rules mean is in [`crate::acl`]; here are requests and replies.
 
-use super::client;
-use super::command_info::{CATEGORIES, categories};
+mod change;
+mod show;
+
+use crate::commands::client;
+use crate::commands::command_info::{CATEGORIES, categories};
 use flashdb_command::args::is;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
@@ -10,9 +14,6 @@ use std::io::Read;
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&ACL];
 
-const NO_USERS: ErrorReply =
-    ErrorReply::fixed("ERR users other than the default one are not available in this version");
-
 /// What the subcommands of ACL have in common.
 const ACL_SUB: CommandSpec = CommandSpec {
     container: "acl",
@@ -20,9 +21,15 @@ const ACL_SUB: CommandSpec = CommandSpec {
     group: Group::Server,
     arity: 2,
     flags: ACL_ADMIN,
-    reply: "An error.",
-    handler: |_| Err(NO_USERS),
     ..CommandSpec::EMPTY
+};
+
+/// What those about roles have in common.
+const ROLE_SUB: CommandSpec = CommandSpec {
+    since: "flashdb-0.1.0",
+    arity: 3,
+    args: &[Arg::string("rolename")],
+    ..ACL_SUB
 };
 
 const ACL_ANYONE: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
@@ -39,30 +46,45 @@ static ACL: CommandSpec = CommandSpec {
         &CommandSpec {
             name: "cat",
             summary: "Lists the categories, or the commands of one.",
+            complexity: "O(N) for N commands",
             arity: -2,
             flags: ACL_ANYONE,
             args: &[Arg::string("category").optional()],
             reply: "Names.",
-            handler: acl_cat,
+            handler: cat,
             ..ACL_SUB
         },
         &CommandSpec {
+            name: "delrole",
+            summary: "Removes a role that no user has.",
+            complexity: "O(N) for N users",
+            reply: "OK, or an error that names a user who has it.",
+            handler: change::delete_role,
+            ..ROLE_SUB
+        },
+        &CommandSpec {
             name: "deluser",
-            summary: "Removes users.",
+            summary: "Removes users and ends their connections.",
+            complexity: "O(N) for N users and connections",
             arity: -3,
             args: &[Arg::string("username").multiple()],
+            reply: "How many there were.",
+            handler: change::delete_users,
             ..ACL_SUB
         },
         &CommandSpec {
             name: "dryrun",
             summary: "Tells whether a user may run a command.",
             since: "7.0.0",
+            complexity: "O(N) for N rules and keys",
             arity: -4,
             args: &[
                 Arg::string("username"),
                 Arg::string("command"),
                 Arg::string("arg").optional().multiple(),
             ],
+            reply: "OK, or in words what the user lacks.",
+            handler: show::dry_run,
             ..ACL_SUB
         },
         &CommandSpec {
@@ -76,64 +98,108 @@ static ACL: CommandSpec = CommandSpec {
             ..ACL_SUB
         },
         &CommandSpec {
+            name: "getrole",
+            summary: "Returns the rules of a role and who has it.",
+            complexity: "O(N) for N users",
+            reply: "A map, or null if there is no such role.",
+            handler: show::get_role,
+            ..ROLE_SUB
+        },
+        &CommandSpec {
             name: "getuser",
-            summary: "Returns what a user may do.",
+            summary: "Returns the rules of a user.",
+            complexity: "O(N) for N rules",
             arity: 3,
             args: &[Arg::string("username")],
-            reply: "A map, or null if there is no such user.",
-            handler: get_user,
+            history: &[
+                ("6.2.0", "Tells of channels."),
+                ("7.0.0", "Tells of selectors; keys and channels as rules."),
+            ],
+            reply: "A map, or null if there is no such user; with roles only if the user has any.",
+            handler: show::get_user,
             ..ACL_SUB
         },
         &ACL_HELP,
         &CommandSpec {
             name: "list",
-            summary: "Lists users as rules.",
+            summary: "Lists users as lines of rules.",
+            complexity: "O(N) for N users",
             reply: "Lines.",
-            handler: |context| {
-                let open = context.settings.requirepass.is_empty();
-                context.reply.array(1);
-                context.reply.bulk_str(if open {
-                    "user default on nopass sanitize-payload ~* &* +@all"
-                } else {
-                    "user default on (password set) sanitize-payload ~* &* +@all"
-                });
-                Ok(())
-            },
+            handler: show::list,
             ..ACL_SUB
         },
         &CommandSpec {
             name: "load",
-            summary: "Reads users from the file.",
+            summary: "Reads the file with the users anew, all of it or nothing.",
+            complexity: "O(N) for N users and connections",
+            reply: "OK, or every line that is wrong.",
+            handler: change::load,
             ..ACL_SUB
         },
         &CommandSpec {
             name: "log",
-            summary: "Lists what was refused.",
+            summary: "Lists what was refused, newest first, or forgets it.",
+            complexity: "O(N) for N entries",
             arity: -2,
-            args: &[Arg::string("count-or-reset").optional()],
+            args: &[
+                Arg::one_of("operation", &[Arg::integer("count"), Arg::word("reset", "RESET")]).optional(),
+            ],
+            history: &[("7.2.0", "Tells of times and numbers of entries.")],
+            reply: "Maps; OK for RESET.",
+            handler: show::log,
             ..ACL_SUB
         },
         &CommandSpec {
+            name: "roles",
+            summary: "Lists the names of roles.",
+            complexity: "O(N) for N roles",
+            arity: 2,
+            args: &[],
+            reply: "Names.",
+            handler: show::roles,
+            ..ROLE_SUB
+        },
+        &CommandSpec {
             name: "save",
-            summary: "Writes users into the file.",
+            summary: "Writes users and roles into the file.",
+            complexity: "O(N) for N users",
+            reply: "OK.",
+            handler: change::save,
             ..ACL_SUB
+        },
+        &CommandSpec {
+            name: "setrole",
+            summary: "Makes or changes a role, and with it all users who have it.",
+            complexity: "O(N) for N rules and users",
+            arity: -3,
+            args: &[Arg::string("rolename"), Arg::string("rule").optional().multiple()],
+            reply: "OK.",
+            handler: change::set_role,
+            ..ROLE_SUB
         },
         &CommandSpec {
             name: "setuser",
             summary: "Makes or changes a user.",
+            complexity: "O(N) for N rules",
             arity: -3,
             args: &[Arg::string("username"), Arg::string("rule").optional().multiple()],
+            history: &[
+                ("6.2.0", "Takes patterns of channels."),
+                (
+                    "7.0.0",
+                    "Takes selectors and permissions to only read or write keys.",
+                ),
+            ],
+            reply: "OK.",
+            handler: change::set_user,
             ..ACL_SUB
         },
         &CommandSpec {
             name: "users",
             summary: "Lists the names of users.",
+            complexity: "O(N) for N users",
             reply: "Names.",
-            handler: |context| {
-                context.reply.array(1);
-                context.reply.bulk_str("default");
-                Ok(())
-            },
+            handler: show::users,
             ..ACL_SUB
         },
         &CommandSpec {
@@ -142,7 +208,8 @@ static ACL: CommandSpec = CommandSpec {
             flags: ACL_ANYONE,
             reply: "The name.",
             handler: |context| {
-                context.reply.bulk_str("default");
+                let user = client(context).user.clone();
+                context.reply.bulk(&user.name);
                 Ok(())
             },
             ..ACL_SUB
@@ -155,17 +222,15 @@ static ACL_HELP: CommandSpec = help::row("acl", "6.0.0", Group::Server, |context
     help::reply(context, &ACL)
 });
 
-fn acl_cat(context: &mut Context<'_, '_>) -> CommandResult {
+fn cat(context: &mut Context<'_, '_>) -> CommandResult {
+    at_most_one_argument(context)?;
     let Some(wanted) = context.args.get(2) else {
         context.reply.array(CATEGORIES.len());
         CATEGORIES.iter().for_each(|name| context.reply.bulk_str(name));
         return Ok(());
     };
     if !CATEGORIES.iter().any(|name| is(wanted, name)) {
-        let mut text = b"ERR Unknown category '".to_vec();
-        text.extend_from_slice(wanted);
-        text.push(b'\'');
-        return Err(ErrorReply::from_bytes(text));
+        return Err(quoting("ERR Unknown category '", wanted, "'"));
     }
     let server = client(context).server.clone();
     let at = context.reply.deferred();
@@ -180,31 +245,25 @@ fn acl_cat(context: &mut Context<'_, '_>) -> CommandResult {
     Ok(())
 }
 
-fn get_user(context: &mut Context<'_, '_>) -> CommandResult {
-    if context.arg(2) != b"default" {
-        context.reply.null();
+fn at_most_one_argument(context: &Context<'_, '_>) -> CommandResult {
+    if context.args.len() <= 3 {
         return Ok(());
     }
-    let open = context.settings.requirepass.is_empty();
-    let reply = &mut *context.reply;
-    reply.map(6);
-    reply.bulk_str("flags");
-    let flags: &[&str] = if open { &["on", "nopass"] } else { &["on"] };
-    reply.set(flags.len());
-    flags.iter().for_each(|flag| reply.bulk_str(flag));
-    reply.bulk_str("passwords");
-    reply.array(0);
-    for (name, value) in [("commands", "+@all"), ("keys", "~*"), ("channels", "&*")] {
-        reply.bulk_str(name);
-        reply.bulk_str(value);
-    }
-    reply.bulk_str("selectors");
-    reply.array(0);
-    Ok(())
+    Err(quoting(
+        "ERR unknown subcommand or wrong number of arguments for '",
+        context.arg(1),
+        "'. Try ACL HELP.",
+    ))
+}
+
+/// An error around something that a client sent.
+fn quoting(before: &str, quoted: &[u8], behind: &str) -> ErrorReply {
+    ErrorReply::from_bytes([before.as_bytes(), quoted, behind.as_bytes()].concat())
 }
 
 fn generate_password(context: &mut Context<'_, '_>) -> CommandResult {
     const BITS_MAX: i64 = 4096;
+    at_most_one_argument(context)?;
     let bits = match context.args.get(2) {
         None => 256,
         Some(word) => flashdb_command::args::integer(word)?,
