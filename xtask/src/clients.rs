@@ -1,4 +1,5 @@
-//! `cargo xtask clients`: real clients, unmodified, against one freshly started server each.
+//! `cargo xtask clients`: real clients and the frameworks built on them, unmodified, against one freshly started server
+//! each.
 //!
 //! A client's script prints `[ok] NAME` or `[err] NAME: WHY` per check. What the scripts need comes from the package
 //! registries into `target/clients`; redis-cli and redis-benchmark come from Debian.
@@ -12,8 +13,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const REDIS_PY: &str = "redis==5.2.1";
-const IOREDIS: &str = "ioredis@5.4.1";
+const REDIS_PY: &[&str] = &["redis==5.2.1"];
+const CELERY: &[&str] = &["celery[redis]==5.7.0", "kombu==5.7.0"];
+const RQ: &[&str] = &["rq==3.0.0"];
+const IOREDIS: &[&str] = &["ioredis@5.4.1"];
+const BULLMQ: &[&str] = &["bullmq@5.81.5"];
+const SOCKET_IO: &[&str] = &[
+    "ioredis@5.4.1",
+    "socket.io@4.8.4",
+    "socket.io-client@4.8.4",
+    "@socket.io/redis-adapter@8.3.0",
+];
 
 /// A client may print nothing for so long, and take twice that in all.
 const STALL: Duration = Duration::from_secs(120);
@@ -47,6 +57,22 @@ const CLIENTS: &[Client] = &[
     Client {
         name: "ioredis",
         prepare: ioredis,
+    },
+    Client {
+        name: "bullmq",
+        prepare: bullmq,
+    },
+    Client {
+        name: "socket.io",
+        prepare: socket_io,
+    },
+    Client {
+        name: "celery",
+        prepare: celery,
+    },
+    Client {
+        name: "rq",
+        prepare: rq,
     },
     Client {
         name: "redis-rs",
@@ -150,10 +176,35 @@ fn redis_benchmark(_folder: &Path) -> Result<Command> {
 }
 
 fn redis_py(folder: &Path) -> Result<Command> {
+    python(folder, "python", REDIS_PY, "redis_py.py")
+}
+
+fn celery(folder: &Path) -> Result<Command> {
+    python(folder, "python-celery", CELERY, "celery_jobs.py")
+}
+
+fn rq(folder: &Path) -> Result<Command> {
+    python(folder, "python-rq", RQ, "rq_jobs.py")
+}
+
+fn ioredis(folder: &Path) -> Result<Command> {
+    node(folder, "node", IOREDIS, "ioredis.cjs")
+}
+
+fn bullmq(folder: &Path) -> Result<Command> {
+    node(folder, "node-bullmq", BULLMQ, "bullmq.cjs")
+}
+
+fn socket_io(folder: &Path) -> Result<Command> {
+    node(folder, "node-socket.io", SOCKET_IO, "socket_io.cjs")
+}
+
+/// A script in a virtual environment of its own, `name`, with these packages.
+fn python(folder: &Path, name: &str, packages: &[&str], file: &str) -> Result<Command> {
     packages::require(&[packages::PYTHON, packages::PYTHON_VENV])?;
-    let environment = folder.join("python");
+    let environment = folder.join(name);
     let python = environment.join("bin/python");
-    let stamp = environment.join(format!("installed-{REDIS_PY}"));
+    let stamp = environment.join(stamp_name(packages));
     if !stamp.exists() {
         process::capture(
             Command::new("python3")
@@ -161,44 +212,45 @@ fn redis_py(folder: &Path) -> Result<Command> {
                 .arg(&environment),
         )?;
         let mut install = Command::new(&python);
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            REDIS_PY,
-        ]);
+        install
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(packages);
         process::capture(&mut install).context("pip")?;
         std::fs::write(&stamp, "")?;
     }
     let mut command = Command::new(python);
-    command.args(["-u"]).arg(script("redis_py.py"));
+    command.args(["-u"]).arg(script(file));
     Ok(command)
 }
 
-fn ioredis(folder: &Path) -> Result<Command> {
+/// A script with these packages in a folder of its own, `name`.
+fn node(folder: &Path, name: &str, packages: &[&str], file: &str) -> Result<Command> {
     packages::require(&[packages::NODE, packages::NPM])?;
-    let modules = folder.join("node");
-    let stamp = modules.join(format!("installed-{IOREDIS}"));
+    let modules = folder.join(name);
+    let stamp = modules.join(stamp_name(packages));
     if !stamp.exists() {
         std::fs::create_dir_all(&modules)?;
         std::fs::write(modules.join("package.json"), "{\"private\": true}\n")?;
         let mut install = Command::new("npm");
         install
-            .args(["install", "--no-audit", "--no-fund", "--loglevel=error", IOREDIS])
+            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+            .args(packages)
             .current_dir(&modules);
         process::capture(&mut install).context("npm")?;
         std::fs::write(&stamp, "")?;
     }
     let mut command = Command::new("node");
     command
-        .arg(script("ioredis.cjs"))
+        .arg(script(file))
         .env("NODE_PATH", modules.join("node_modules"));
     Ok(command)
 }
 
-/// redis-rs is a test of the server's crate; here it runs against the server of this task.
+/// Names the packages, so that others are installed when a version changes.
+fn stamp_name(packages: &[&str]) -> String {
+    format!("installed-{}", packages.join("+").replace('/', "-"))
+}
+
 fn redis_rs(_folder: &Path) -> Result<Command> {
     let mut command = Command::new("bash");
     command.arg(script("redis_rs.sh")).current_dir(process::root());
