@@ -136,7 +136,7 @@ def main():
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "celery_jobs", "worker", "--pool=threads", "--concurrency=4", "--loglevel=CRITICAL"],
         cwd=here,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "C_FORCE_ROOT": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"},
         stdout=subprocess.DEVNULL,
     )
     failed = 0
