@@ -176,6 +176,37 @@ fn what_multi_takes_and_refuses() {
 }
 
 #[test]
+fn scripts_fail_and_publish_with_their_transaction() {
+    let server = started(&[]);
+    let [mut client, mut listener] = [(); 2].map(|()| server.connect());
+    listener.ask("SUBSCRIBE c");
+    client.ask("SET text t");
+    for failure in [
+        "EVAL redis.call('set','k','s')redis.call('incr','text') 2 k text",
+        "EVAL redis.call('set','k','s')return{err='CAUSE'} 1 k",
+        "EVAL redis.call('set','k','s')redis.call('set','undeclared','s')error('CAUSE') 1 k",
+        "EVAL redis.call('flushall')redis.call('publish','c','no')error('CAUSE') 0",
+    ] {
+        let queue = format!("SET before 1\nPUBLISH c no\n{failure}\nSET after 1");
+        let answer = transaction(&mut client, "MULTI ATOMIC", &queue).text();
+        assert!(
+            answer.starts_with("EXECABORT Transaction rolled back because of: 'eval', command 3 of 4: "),
+            "{answer}"
+        );
+        assert_eq!(client.ask("KEYS *").items(), [Value::Bulk(b"text".into())]);
+    }
+    // An error inside of the answer, or one that the script has caught, is no failure.
+    let queue =
+        "EVAL redis.call('publish','c','yes')return{{err='CAUSE'},redis.pcall('incr','text')['err']} 1 text";
+    let answer = transaction(&mut client, "MULTI ATOMIC", queue);
+    assert!(
+        matches!(answer.items()[0].items()[0], Value::Error(_)),
+        "{answer:?}"
+    );
+    assert_eq!(words(&listener.read()), ["message", "c", "yes"]);
+}
+
+#[test]
 fn the_setting_makes_every_transaction_one_that_rolls_back() {
     let server = started(&[]);
     let mut client = server.connect();
