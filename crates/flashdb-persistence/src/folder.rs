@@ -11,7 +11,7 @@
 
 use crate::PersistenceError;
 use flashdb_disk::{Disk, DiskLock};
-use flashdb_snapshot::{Catalog, HistoryId};
+use flashdb_snapshot::{Base, Catalog, HistoryId};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,6 +89,14 @@ impl DataFolder {
     /// When the folder cannot be read.
     pub fn catalog(&self) -> Result<Catalog, PersistenceError> {
         Ok(Catalog::open(self.disk.clone(), &self.dir)?)
+    }
+
+    /// Whether an incremental snapshot may build on `base`: not when it was removed meanwhile, by retention or by hand. What
+    /// builds on nothing cannot be loaded, and the log before it would be gone. Reads the heads of all snapshots; where
+    /// that fails the answer is no.
+    pub fn can_build_on(&self, base: Base) -> bool {
+        let catalog = self.catalog();
+        catalog.is_ok_and(|catalog| flashdb_snapshot::can_build_on(&catalog, base, self.history()))
     }
 }
 

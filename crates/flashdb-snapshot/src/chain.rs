@@ -11,7 +11,9 @@ use flashdb_disk::Disk;
 use crate::block::{BlockKind, RAW_LEN_MAX};
 use crate::codec::BlockBuffer;
 use crate::region::RegionSet;
-use crate::{Catalog, EntryRef, HistoryId, Lsn, SnapshotError, SnapshotId, SnapshotInfo, SnapshotReader};
+use crate::{
+    Base, Catalog, EntryRef, HistoryId, Lsn, SnapshotError, SnapshotId, SnapshotInfo, SnapshotReader,
+};
 
 /// A state that can be loaded: its newest file first, the full one last.
 #[derive(Clone, Debug)]
@@ -109,6 +111,13 @@ pub fn load_order(catalog: &Catalog, target: Lsn, history: Option<HistoryId>) ->
     // Stable: of the same LSN, broken ones come first, then the newer. Unknown ones come last.
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.lsn));
     candidates
+}
+
+/// Whether a snapshot that builds on `base` could be loaded: the base is there, and all that it builds on itself.
+pub fn can_build_on(catalog: &Catalog, base: Base, history: HistoryId) -> bool {
+    catalog
+        .find(base.id)
+        .is_some_and(|info| info.meta.lsn == base.lsn && chain_of(catalog, info, Some(history)).is_ok())
 }
 
 fn chain_of(

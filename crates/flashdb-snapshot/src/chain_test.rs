@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use flashdb_disk::Disk;
+
 use crate::meta::test_meta;
 use crate::test_disk::{content, put};
 use crate::test_world::{DATABASES, DIR, World, first_chain, hash, load, world_of_four};
 use crate::{
     Base, Catalog, ChainReader, Compression, Dependents, HistoryId, Lsn, Rejection, Retention, SnapshotError,
-    SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, consolidate, load_order,
+    SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, can_build_on, consolidate, load_order,
 };
 
 #[test]
@@ -191,6 +193,35 @@ fn a_snapshot_that_others_build_on_is_not_removed_alone() {
         catalog.delete(infos[0].meta.id, Dependents::Refuse),
         Err(SnapshotError::Unknown(_))
     ));
+}
+
+/// Two snapshots of one state are possible: retention may prefer the other to the one that the next was to build on.
+#[test]
+fn what_was_removed_is_nothing_to_build_on() {
+    let (world, infos) = world_of_four(7);
+    let history = infos[0].meta.history;
+    let base = |info: &SnapshotInfo| Base {
+        id: info.meta.id,
+        lsn: info.meta.lsn,
+    };
+    for info in &infos {
+        assert!(can_build_on(&world.catalog(), base(info), history));
+        assert!(!can_build_on(&world.catalog(), base(info), HistoryId([0xee; 16])));
+    }
+    let full = infos.iter().find(|info| info.meta.is_full()).expect("a full one");
+    Disk::remove(&*world.disk, &full.path).unwrap();
+    for info in &infos {
+        let stands = first_chain_holds(&world, info);
+        assert_eq!(can_build_on(&world.catalog(), base(info), history), stands);
+    }
+    assert!(!can_build_on(&world.catalog(), base(full), history));
+}
+
+fn first_chain_holds(world: &World, info: &SnapshotInfo) -> bool {
+    let candidates = load_order(&world.catalog(), info.meta.lsn, None);
+    candidates
+        .into_iter()
+        .any(|candidate| candidate.path == info.path && candidate.chain.is_ok())
 }
 
 #[test]

@@ -34,7 +34,7 @@ mod test_world;
 
 pub use block::{BlockBuilder, BlockKind, NO_SHARD, SealedBlock};
 pub use catalog::{BrokenFile, Catalog, Dependents};
-pub use chain::{Candidate, Chain, ChainReader, Rejection, WorkItem, load_order};
+pub use chain::{Candidate, Chain, ChainReader, Rejection, WorkItem, can_build_on, load_order};
 pub use codec::{BlockBuffer, Compression, Sealer};
 pub use consolidate::consolidate;
 pub use entry::EntryRef;

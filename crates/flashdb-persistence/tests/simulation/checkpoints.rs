@@ -104,9 +104,11 @@ impl Checkpoints {
         }
         let profile = &moment.life.profile;
         let settings = &profile.settings;
-        let since = self
-            .base
-            .filter(|(_, _, chained)| reason == Reason::Save && *chained < settings.snapshot_chain_max);
+        let since = self.base.filter(|(base, _, chained)| {
+            reason == Reason::Save
+                && *chained < settings.snapshot_chain_max
+                && moment.folder.can_build_on(*base)
+        });
         let options = CheckpointOptions {
             label: String::new(),
             kept: false,

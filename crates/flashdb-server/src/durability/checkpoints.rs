@@ -473,12 +473,13 @@ fn take(
 }
 
 fn options(durability: &Durability, settings: &Settings, wish: &Wish) -> CheckpointOptions {
-    let state = durability.checkpoints.state.lock();
-    let since = state.base.filter(|(_, _, chained)| {
+    let base = durability.checkpoints.state.lock().base;
+    let since = base.filter(|(base, _, chained)| {
         settings.snapshot_incremental
             && *chained < settings.snapshot_chain_max
             && wish.reason == Reason::Save
             && !wish.full
+            && durability.folder().can_build_on(*base)
     });
     CheckpointOptions {
         label: wish.label.clone(),
