@@ -26,7 +26,7 @@ const ACL_SUB: CommandSpec = CommandSpec {
 
 /// What those about roles have in common.
 const ROLE_SUB: CommandSpec = CommandSpec {
-    since: "flashdb-0.1.0",
+    since: "0.1.0",
     arity: 3,
     args: &[Arg::string("rolename")],
     ..ACL_SUB
