@@ -229,7 +229,7 @@ fn still_permitted(server: &Server, ticket: &Ticket) -> CommandResult {
     };
     let request = (command, &args);
     acl::permit(server, &ticket.client, &user, request, Surroundings::Toplevel)
-        .map_err(|denied| not_permitted(command, denied))
+        .map_err(|denied| not_permitted(&user, command, denied))
 }
 
 /// Runs a waiting command again; returns the keys that it made ready.

@@ -2,7 +2,7 @@
 //! Redis's order, so that a request wrong in two ways gets the same error. No command is known by
 //! name here; what differs is a flag in its row.
 
-use crate::acl::{self, Denied, Lack, Surroundings};
+use crate::acl::{self, Denied, Lack, Surroundings, User};
 use crate::blocking::{self, ReadyKey, Ticket};
 use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
@@ -530,16 +530,17 @@ fn permitted(server: &Server, client: &Client, command: &Command, args: &Args<'_
         Surroundings::Toplevel
     };
     acl::permit(server, &client.info, &client.user, (command, args), surroundings)
-        .map_err(|denied| not_permitted(command, denied))
+        .map_err(|denied| not_permitted(&client.user, command, denied))
 }
 
 /// Redis's words for a request that the user may not run.
-pub fn not_permitted(command: &Command, denied: Denied) -> ErrorReply {
+pub fn not_permitted(user: &User, command: &Command, denied: Denied) -> ErrorReply {
     match denied.lack {
-        Lack::Command => ErrorReply::new(format!(
-            "NOPERM this user has no permissions to run the '{}' command",
-            command.spec.full_name()
-        )),
+        Lack::Command => {
+            let name = command.spec.full_name();
+            let behind = format!(" has no permissions to run the '{name}' command");
+            ErrorReply::from_bytes([b"NOPERM User ", &*user.name, behind.as_bytes()].concat())
+        }
         Lack::Key => ErrorReply::fixed(
             "NOPERM this user has no permissions to access one of the keys used as arguments",
         ),

@@ -16,9 +16,9 @@ fn ok() -> Value {
     Value::Simple("OK".into())
 }
 
-fn no_command(name: &str) -> Value {
+fn no_command(user: &str, name: &str) -> Value {
     Value::Error(format!(
-        "NOPERM this user has no permissions to run the '{name}' command"
+        "NOPERM User {user} has no permissions to run the '{name}' command"
     ))
 }
 
@@ -81,7 +81,7 @@ fn every_request_of_a_pipeline_is_checked() {
         (&["SET", "shared:1", "x"], no_key()),
         (&["GET", "shared:1"], Value::Bulk(b"s".to_vec())),
         (&["STRLEN", "shared:1"], Value::Int(1)),
-        (&["INCR", "mine:2"], no_command("incr")),
+        (&["INCR", "mine:2"], no_command("ann", "incr")),
     ];
     // More than a window holds, allowed and refused ones mixed.
     let order = |round: usize| (0..40).map(move |n| (n * 7 + round) % 6);
@@ -104,7 +104,7 @@ fn a_change_holds_for_every_connection_once_it_is_answered() {
     let mut connections: Vec<Raw> = (0..16).map(|_| connect_as(&server, "ann")).collect();
     for round in 0..50 {
         let (rule, wanted) = if round % 2 == 0 {
-            ("-get", no_command("get"))
+            ("-get", no_command("ann", "get"))
         } else {
             ("+get", Value::Null)
         };
@@ -127,7 +127,7 @@ fn a_change_holds_for_every_connection_once_it_is_answered() {
     boss.send(&pipeline.concat());
     assert_eq!(
         [boss.read(), boss.read(), boss.read()],
-        [Value::Null, ok(), no_command("get")]
+        [Value::Null, ok(), no_command("boss", "get")]
     );
 }
 
@@ -267,7 +267,7 @@ fn roles_change_their_users_at_once() {
     );
     assert_eq!(ann.ask("GET app:1"), no_key());
     assert_eq!(ann.ask("GET other:1"), Value::Null);
-    assert_eq!(ann.ask("PING"), no_command("ping"));
+    assert_eq!(ann.ask("PING"), no_command("ann", "ping"));
 
     let role = admin.ask("ACL GETROLE reader");
     assert_eq!(
@@ -304,7 +304,7 @@ fn roles_change_their_users_at_once() {
             .contains("Roles hold permissions only")
     );
     assert_eq!(admin.ask("ACL SETUSER ann -role:reader"), ok());
-    assert_eq!(ann.ask("GET other:1"), no_command("get"));
+    assert_eq!(ann.ask("GET other:1"), no_command("ann", "get"));
     assert_eq!(admin.ask("ACL DELROLE reader"), ok());
     assert_eq!(admin.ask("ACL GETROLE reader"), Value::Null);
     assert_eq!(
@@ -351,7 +351,7 @@ fn files_are_loaded_whole_or_not_at_all() {
         refused.contains("users.acl:3: Duplicate user 'bob' found"),
         "{refused}"
     );
-    assert_eq!(ann.ask("SET k v"), no_command("set"));
+    assert_eq!(ann.ask("SET k v"), no_command("ann", "set"));
     assert_eq!(admin.ask("ACL WHOAMI").text(), "default");
 
     folder.file("users.acl", "user ann on nopass +@all ~*\n");
@@ -527,7 +527,7 @@ fn logging_in_and_out() {
         client.ask("HELLO 2 AUTH ann ann SETNAME me").field("proto"),
         Some(&Value::Int(2))
     );
-    assert_eq!(client.ask("ACL WHOAMI"), no_command("acl|whoami"));
+    assert_eq!(client.ask("ACL WHOAMI"), no_command("ann", "acl|whoami"));
     assert!(
         admin.ask("CLIENT LIST").text().contains("name=me")
             && admin.ask("CLIENT LIST").text().contains(" user=ann ")
