@@ -22,8 +22,10 @@ pub enum Launch {
     },
     /// Print this and end well.
     Print(String),
-    /// The configuration is in order; print these warnings and end well.
+    /// The settings are in order. Look at what only the server understands, print the warnings and end.
     Checked {
+        /// The settings.
+        config: ConfigStore,
         /// As in [`Launch::Run`].
         warnings: Vec<String>,
     },
@@ -69,7 +71,7 @@ pub fn load_from(
     loader.options(&option_lines(&line.options))?;
     let (config, warnings) = loader.finish(file, working_folder);
     match line.action {
-        Action::Check => Ok(Launch::Checked { warnings }),
+        Action::Check => Ok(Launch::Checked { config, warnings }),
         _ => Ok(Launch::Run { config, warnings }),
     }
 }

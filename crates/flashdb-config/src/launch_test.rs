@@ -75,7 +75,7 @@ fn a_file_and_a_check() {
     ] {
         assert!(matches!(launch(args, ""), Ok(Launch::Checked { .. })), "{args:?}");
     }
-    let Ok(Launch::Checked { warnings }) = launch(&[name, "--check-config"], "") else {
+    let Ok(Launch::Checked { warnings, .. }) = launch(&[name, "--check-config"], "") else {
         panic!("no check")
     };
     assert_eq!(

@@ -130,6 +130,16 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Whether the users and roles that `config` declares, or the file it names, are in order. Reads that file.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_users(config: &ConfigStore) -> Result<(), StartError> {
+    Acl::at_start(&crate::command_registry(), config)
+        .map(drop)
+        .map_err(StartError::Acl)
+}
+
 /// Makes the data folder and makes sure that files can be made in it, unless nothing is to be kept.
 fn prepare_folder(settings: &Settings) -> io::Result<()> {
     std::fs::create_dir_all(&settings.dir)?;

@@ -31,7 +31,7 @@ mod server;
 mod slowlog;
 mod stats;
 
-pub use bootstrap::{StartError, run};
+pub use bootstrap::{StartError, check_users, run};
 pub use memory::set_give_back;
 
 /// All commands: those about data and those of this crate.

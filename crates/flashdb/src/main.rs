@@ -26,10 +26,14 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
-        Ok(Launch::Checked { warnings }) => {
+        Ok(Launch::Checked { config, warnings }) => {
             warnings
                 .iter()
                 .for_each(|warning| eprintln!("warning: {warning}"));
+            if let Err(error) = flashdb_server::check_users(&config) {
+                eprintln!("flashdb: {error}");
+                return ExitCode::FAILURE;
+            }
             println!("Configuration OK");
             ExitCode::SUCCESS
         }

@@ -242,6 +242,15 @@ fn transactions_are_checked_when_queued_and_when_run() {
         "no permission to execute the command or subcommand"
     ));
     assert_eq!(admin.ask("EXISTS a b z"), Value::Int(1));
+    // A transaction's own changes hold for what follows in it.
+    set_user(&mut admin, "ann", "allkeys +get");
+    for request in ["MULTI", "ACL SETUSER ann -get", "GET a"] {
+        ann.ask(request);
+    }
+    assert!(lacks(
+        &ann.ask("EXEC").items()[1],
+        "no permission to execute the command or subcommand"
+    ));
     let entry = admin.ask("ACL LOG 1").items()[0].clone();
     assert_eq!(entry.field("context").map(Value::text), Some("multi".into()));
 }
@@ -466,6 +475,16 @@ fn wrong_users_keep_the_server_from_starting() {
             "{args:?}: {text}"
         );
         assert!(!text.contains("s3cret"), "{text}");
+        let checked = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+            .arg("--check-config")
+            .args(args)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(
+            !checked.status.success() && text.contains(complaint),
+            "{args:?}: {text}"
+        );
     }
 }
 

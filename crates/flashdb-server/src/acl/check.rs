@@ -54,7 +54,8 @@ pub struct Permissions {
     /// Everything is allowed.
     unrestricted: bool,
     selectors: Box<[Selector]>,
-    /// By command: a bit for each of the first selectors that allows it whatever its arguments.
+    /// By command: a bit for each of the first selectors that allows it whatever its arguments. Empty where everything
+    /// is allowed.
     by_command: Box<[u64]>,
 }
 
@@ -64,8 +65,10 @@ impl Permissions {
     /// What `selectors` allow.
     pub fn new<'s>(catalog: &Catalog, selectors: impl Iterator<Item = &'s Selector>) -> Self {
         let selectors: Box<[Selector]> = selectors.cloned().collect();
+        let unrestricted = selectors.iter().any(|selector| selector.is_all(catalog));
         let indexed = &selectors[..selectors.len().min(INDEXED_SELECTORS)];
-        let by_command = (0..catalog.ids_count()).map(|id| {
+        let ids = if unrestricted { 0 } else { catalog.ids_count() };
+        let by_command = (0..ids).map(|id| {
             let allow = indexed
                 .iter()
                 .enumerate()
@@ -73,7 +76,7 @@ impl Permissions {
             allow.fold(0, |bits, (index, _)| bits | 1 << index)
         });
         Permissions {
-            unrestricted: selectors.iter().any(|selector| selector.is_all(catalog)),
+            unrestricted,
             by_command: by_command.collect(),
             selectors,
         }

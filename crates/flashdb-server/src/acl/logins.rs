@@ -60,7 +60,10 @@ fn host(addr: &str) -> Option<IpAddr> {
 
 impl Record {
     fn forget(&mut self, now_ms: i64) {
-        let forgotten = (now_ms - self.counted_ms).max(0) / FORGET_MS;
+        // A clock that was set back must not keep an address out for as long.
+        self.counted_ms = self.counted_ms.min(now_ms);
+        self.next_ms = self.next_ms.min(now_ms + WAIT_MAX_MS + TURN_MS);
+        let forgotten = (now_ms - self.counted_ms) / FORGET_MS;
         self.counted_ms += forgotten * FORGET_MS;
         self.failures = self
             .failures
@@ -150,6 +153,8 @@ mod tests {
         assert_eq!(logins.turn("/tmp/socket:0", 0), Turn::Now);
         let waits = (0..100).take_while(|_| logins.turn(addr, 0) != Turn::Refused);
         assert_eq!(waits.count() as i64, WAIT_MAX_MS / TURN_MS - 2);
+        assert_eq!(logins.turn(addr, -1_000_000), Turn::Refused);
+        assert_ne!(logins.turn(addr, -1_000_000 + 2 * TURN_MS), Turn::Refused);
         // All that is forgotten with time.
         assert_eq!(logins.turn(addr, FORGET_MS), Turn::Now);
     }

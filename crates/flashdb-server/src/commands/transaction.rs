@@ -349,6 +349,8 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
 /// Whether the user may still run a command that was allowed when it was queued.
 fn still_permitted(session: &mut dyn Session, command: &Command, args: &Args<'_>) -> CommandResult {
     let client = downcast(session);
+    // The transaction itself may have changed its user; one who was removed goes on to the end of it.
+    client.follow_acl();
     let request = (command, args);
     let permitted = acl::permit(
         &client.server,

@@ -180,7 +180,7 @@ static ACL: CommandSpec = CommandSpec {
         &CommandSpec {
             name: "setuser",
             summary: "Makes or changes a user.",
-            complexity: "O(N) for N rules",
+            complexity: "O(N+M) for N rules and M users",
             arity: -3,
             args: &[Arg::string("username"), Arg::string("rule").optional().multiple()],
             history: &[
