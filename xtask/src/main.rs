@@ -35,7 +35,7 @@ usage: cargo xtask TASK [OPTIONS]
                   --with-known    run the known failures too   --update     raise the baseline
   clients       redis-cli, redis-benchmark, redis-py, ioredis, redis-rs against the server
                   --server CMD    --only NAME (repeatable)
-  bench         perf | footprint | idle | expiry | big | persistence[-always|-cost|-recovery|-snapshot|-disk]   beside Debian's redis-server (all: no name)
+  bench         perf | footprint | idle | expiry | big | persistence[-always|-cost|-recovery|-snapshot|-disk] | tracking[-reads|-broadcast]   beside Debian's redis-server (all: no name)
                   --server CMD    --quick
   simulate      crashes of a simulated disk from many seeds, in release; prints the seeds that fail
                   --seeds N       how many (10000)         --first N    where to begin (0)

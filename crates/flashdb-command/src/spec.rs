@@ -360,6 +360,8 @@ flags! {
     NO_ASYNC_LOADING = 18, "no_async_loading";
     /// A container of subcommands without a meaning of its own.
     NO_MANDATORY_KEYS = 19, "no_mandatory_keys";
+    /// Leaves what CLIENT CACHING has said standing for the next command (CLIENT itself) (ours).
+    KEEPS_CACHING = 21, "";
     /// Has effects that a rollback does not take back: refused in rollback transactions, as everything for
     /// administrators is (ours).
     NO_ROLLBACK = 22, "";

@@ -389,7 +389,7 @@ settings! {
     /// Gives scripts functions of older versions.
     lua_enable_deprecated_api: bool = "lua-enable-deprecated-api", YesNo(false), [IMMUTABLE, HIDDEN];
     /// Keys remembered for client-side caching; 0 for no limit.
-    tracking_table_max_keys: u64 = "tracking-table-max-keys", Number::plain(0, LONG_MAX, 1000000), [NO_EFFECT_YET];
+    tracking_table_max_keys: u64 = "tracking-table-max-keys", Number::plain(0, LONG_MAX, 1000000);
 
     // Replication
     /// The master this server copies.

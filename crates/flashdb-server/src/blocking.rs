@@ -12,6 +12,7 @@ use crate::commit;
 use crate::core_loop::{Message, UNBLOCKED};
 use crate::dispatch::{not_permitted, note_slow};
 use crate::server::Server;
+use crate::tracking;
 use flashdb_command::registry::Command;
 use flashdb_command::{BlockRequest, CommandResult, Context, Mode, Session};
 use flashdb_config::Settings;
@@ -254,6 +255,7 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         block: None,
     };
     let began = Instant::now();
+    context.data.effects.author = ticket.client.id;
     let result = match still_permitted(server, ticket) {
         Ok(()) => (ticket.command.spec.handler)(&mut context),
         Err(error) => Err(error),
@@ -281,6 +283,10 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
     server.tickets.forget(ticket);
     remove_waiter(ticket, data);
     let more = commit::commit(server, data, &ticket.request.as_args());
+    if ticket.client.remembers.load(Ordering::Relaxed) && tracking::reads(ticket.command.spec) {
+        let args = ticket.request.as_args();
+        tracking::remember(data, &ticket.command, &args, ticket.client.id, &server.tracking);
+    }
     // The reply leaves by another connection than the one that this thread is working for.
     data.append_effects();
     let message = Message::Unblocked {

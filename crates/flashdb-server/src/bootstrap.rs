@@ -190,6 +190,7 @@ fn build(
         scripts: Default::default(),
         tickets: Default::default(),
         monitors: Default::default(),
+        tracking: Default::default(),
         pause: Default::default(),
         slowlog: Mutex::default(),
         latency: Default::default(),

@@ -9,6 +9,7 @@ use crate::dispatch::Turn;
 use crate::pubsub::Kind;
 use crate::script::ScriptState;
 use crate::server::Server;
+use crate::tracking::OwnTracking;
 use flashdb_command::Session;
 use flashdb_command::registry::Command;
 use flashdb_config::Settings;
@@ -80,6 +81,8 @@ pub struct ClientInfo {
     pub input_total_bytes: AtomicU64,
     /// Bytes sent.
     pub output_total_bytes: AtomicU64,
+    /// Whether what its waiting command reads is remembered for its cache.
+    pub remembers: AtomicBool,
     /// Whether the client is being dropped.
     pub killed: AtomicBool,
 }
@@ -190,6 +193,8 @@ pub struct Client {
     pub no_evict: bool,
     /// Receives every command.
     pub monitor: bool,
+    /// Client-side caching.
+    pub tracking: OwnTracking,
     /// To be closed once the reply is sent.
     pub closing: bool,
     /// The blocking command it waits in.
@@ -255,6 +260,7 @@ impl Client {
             follower: false,
             no_evict: false,
             monitor: false,
+            tracking: OwnTracking::default(),
             closing: false,
             ticket: None,
             is_resp3: false,
@@ -340,6 +346,7 @@ impl Client {
         if self.monitor {
             server.monitors.remove(self.info.id);
         }
+        self.stop_tracking();
         if self.follower {
             server.feed.unfollow(&server, self.info.id);
         }
@@ -347,6 +354,13 @@ impl Client {
             turn.enter();
             turn.data.release();
             transaction::unwatch_all(self, turn.data);
+        }
+    }
+
+    /// Ends client-side caching.
+    pub fn stop_tracking(&mut self) {
+        if let Some(tracker) = std::mem::take(&mut self.tracking).tracker {
+            self.server.tracking.remove(&self.server, &tracker);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The one place that turns what a command did into what follows from it: key-space events,
-//! clients to wake, the count of changes. WATCH was told by the write guard already, under the
-//! shard's lock. The decided effects become one frame here; it is appended to the log before the locks
-//! are released.
+//! clients to wake, clients to be told that their cache is stale, the count of changes. WATCH was told
+//! by the write guard already, under the shard's lock. The decided effects become one frame here; it is
+//! appended to the log before the locks are released.
 
 use crate::blocking::ReadyKey;
 use crate::server::Server;
@@ -22,6 +22,7 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
     let nothing_happened = effects.dirty == 0
         && effects.touched.is_empty()
         && effects.messages.is_empty()
+        && !effects.replaced
         && !effects.log.has_open()
         && effects.expired == 0
         && effects.expired_fields == 0;
@@ -38,7 +39,7 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
     let touched = std::mem::take(&mut data.effects.touched);
     let mut messages = std::mem::take(&mut data.effects.messages).into_iter().peekable();
     let mut ready: Vec<ReadyKey> = Vec::new();
-    for (index, touch) in touched.iter().enumerate() {
+    for (index, touch) in touched.into_iter().enumerate() {
         while let Some(message) = messages.next_if(|message| message.touched_before <= index) {
             server.pubsub.publish_held(server, &message);
         }
@@ -62,6 +63,12 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
                 key: touch.key.clone(),
             });
         }
+        if touch.changed {
+            data.invalidate(touch);
+        }
+    }
+    if data.effects.replaced && (server.tracking.count() > 0 || server.space.tracked().keys() > 0) {
+        data.invalidate_all();
     }
     messages.for_each(|message| server.pubsub.publish_held(server, &message));
     data.effects.settle();

@@ -490,6 +490,7 @@ impl Connection {
             return 0;
         }
         turn.data.db = db;
+        dispatch::tell_own(turn, &self.client, &mut self.reply);
         if let [only] = planned.as_slice() {
             return self.run_single(turn, batch.args(first, buffer), only);
         }
@@ -535,6 +536,7 @@ impl Connection {
             let args = batch.args(first + offset, buffer);
             let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
             turn.data.focus(key, plan.shard, plan.hash);
+            dispatch::tell_own(turn, &self.client, &mut self.reply);
             let alone = each || !plan.command.spec.flags.has(Flags::FAST);
             let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, alone);
             debug_assert!(

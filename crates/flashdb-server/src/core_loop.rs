@@ -6,6 +6,7 @@ use crate::client::{Client, ClientInfo};
 use crate::connection::{Connection, Next, READ_BYTES};
 use crate::dispatch::Turn;
 use crate::server::Server;
+use crate::tracking::{self, Notice};
 use flashdb_base::clock;
 use flashdb_base::prng::Prng;
 use flashdb_command::{ErrorReply, OnTimeout};
@@ -56,6 +57,8 @@ pub enum Message {
         /// Encoded bytes.
         bytes: Arc<[u8]>,
     },
+    /// Tell clients that their caches are stale.
+    Tell(Vec<Notice>),
     /// A blocked client was served (or unblocked) elsewhere.
     Unblocked {
         /// The client.
@@ -224,6 +227,8 @@ impl CoreLoop {
             lane: self.id,
             pass: None,
         };
+        // First of all: what others had told before they answered stands before what was asked after that.
+        self.run_messages(&mut turn);
         for event in events {
             match event.token() {
                 WAKER => {}
@@ -234,11 +239,14 @@ impl CoreLoop {
         for slot in std::mem::take(&mut self.again) {
             self.resume(&mut turn, slot);
         }
+        tracking::post_notices(&mut turn);
         self.run_messages(&mut turn);
         self.run_timers(&mut turn);
+        tracking::post_notices(&mut turn);
         self.send(&mut turn);
         // Commands of this turn may have posted to this loop itself (publish to own clients).
         self.run_messages(&mut turn);
+        tracking::post_notices(&mut turn);
         self.send(&mut turn);
         turn.leave();
         self.hurry_log(server);
@@ -519,6 +527,9 @@ impl CoreLoop {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
                 Message::Deliver { client, bytes } => self.deliver(client, &bytes),
+                Message::Tell(notices) => notices
+                    .into_iter()
+                    .for_each(|notice| self.tell(turn.server, notice)),
                 Message::Unblocked {
                     client,
                     ticket,
@@ -560,6 +571,22 @@ impl CoreLoop {
         if let Some(Some(connection)) = self.connections.get_mut(slot) {
             connection.reply().raw(bytes);
         }
+        self.queue_output(slot);
+    }
+
+    /// Writes a notice to the client that gets it. If that has gone, the one whose cache it is about is told so.
+    fn tell(&mut self, server: &Server, notice: Notice) {
+        let connection = self.by_id.get(&notice.target().0).copied();
+        let found = connection.and_then(|slot| Some((slot, self.connections[slot].as_mut()?)));
+        let Some((slot, connection)) = found else {
+            if notice.is_redirected() {
+                let notice = Notice::broken(notice.tracker);
+                server.post(notice.target().1, Message::Tell(vec![notice]));
+            }
+            return;
+        };
+        let is_subscribed = connection.client.subscriptions() > 0;
+        notice.write(connection.reply(), is_subscribed);
         self.queue_output(slot);
     }
 
@@ -644,6 +671,10 @@ impl CoreLoop {
                         turn.leave();
                     }
                     self.give_back_at_rest(turn);
+                    if tracking::is_over_bound(turn) {
+                        tracking::keep_bound(turn, true);
+                        turn.leave();
+                    }
                     if crate::eviction::is_over_limit(turn) && !turn.server.is_loading() {
                         crate::eviction::evict(turn);
                         turn.leave();

@@ -9,6 +9,7 @@ use crate::commit;
 use crate::eviction::{self, Evicted};
 use crate::script::{self, ScriptState};
 use crate::server::Server;
+use crate::tracking;
 use flashdb_base::clock;
 use flashdb_base::hash::hash_bytes;
 use flashdb_command::error::{self, ErrorReply};
@@ -90,9 +91,11 @@ pub fn execute(
     args: Args<'_>,
     resolved: Option<Command>,
 ) -> Flow {
-    let start = reply.len();
     if !client.follow_acl() {
         return Flow::Close;
+    }
+    if tracking::is_over_bound(turn) {
+        tracking::keep_bound(turn, false);
     }
     let command = match resolved.map_or_else(|| turn.server.registry.resolve(&args), Ok) {
         Ok(command) => command,
@@ -101,7 +104,10 @@ pub fn execute(
     if command.spec.flags.has(Flags::RUNS_SCRIPT) {
         client.script.prepared = script::prepare(&turn.server.scripts, command.spec, &args);
     }
-    match gates(turn, client, &command, &args) {
+    let gate = gates(turn, client, &command, &args);
+    tell_own(turn, client, reply);
+    let start = reply.len();
+    match gate {
         Ok(Gate::Run) => {}
         Ok(Gate::Queue) => {
             queue(client, command, &args, reply);
@@ -120,6 +126,14 @@ pub fn execute(
         return flow;
     }
     settle_reply_mode(client, reply, start, flow)
+}
+
+/// Tells a client that caches what it is to know before its next command, such as that a key had to be evicted for it.
+#[inline]
+pub fn tell_own(turn: &mut Turn<'_, '_>, client: &Client, reply: &mut Reply) {
+    if client.tracking.is_on() && !turn.data.effects.invalidations.is_empty() {
+        tracking::tell_own(turn, client, reply);
+    }
 }
 
 /// Locks what the command needs.
@@ -232,7 +246,15 @@ pub fn run_held(
         ..Mode::default()
     };
     let db = client.db;
+    turn.data.effects.author = client.info.id;
+    let counts_memory = turn.settings.maxmemory > 0 && command.spec.flags.has(Flags::WRITE);
+    let bytes_before = counts_memory.then(|| turn.data.held().memory_bytes(db));
     let (failed, block) = call(turn, client, reply, args, command, mode);
+    if let Some(before) = bytes_before
+        && !turn.data.held().is_lazy()
+    {
+        server.memory.changed(before, turn.data.held().memory_bytes(db));
+    }
     turn.data.effects.end_command(db, 0, &args);
     if client.script.needs_gate {
         reply.truncate(start);
@@ -273,6 +295,9 @@ pub fn run_held(
     }
     client.last_command = Some(command);
     let ready = commit::commit(server, turn.data, &args);
+    if client.tracking.is_on() {
+        end_tracked(turn, client, &args, &command, block.is_some());
+    }
     let Some(wait) = block else {
         let flow = if client.closing {
             Flow::Close
@@ -306,6 +331,7 @@ pub fn run_again(turn: &mut Turn<'_, '_>, client: &mut Client, reply: &mut Reply
         ..Mode::default()
     };
     turn.data.db = db;
+    turn.data.effects.author = client.info.id;
     let (failed, block) = call(turn, client, reply, args, ticket.command, mode);
     debug_assert!(
         block.is_none(),
@@ -321,6 +347,23 @@ pub fn run_again(turn: &mut Turn<'_, '_>, client: &mut Client, reply: &mut Reply
     turn.data.effects.end_command(db, 0, &args);
     let ready = commit::commit(turn.server, turn.data, &args);
     serve(turn, ready);
+}
+
+/// Remembers what a command of a client that caches has read; its locks are still held.
+fn end_tracked(
+    turn: &mut Turn<'_, '_>,
+    client: &mut Client,
+    args: &Args<'_>,
+    command: &Command,
+    waits: bool,
+) {
+    client
+        .info
+        .remembers
+        .store(waits && client.tracking.remembers(), Ordering::Relaxed);
+    let tracking = &mut client.tracking;
+    tracking.end_command(&turn.server.tracking, turn.data, command, args, waits);
+    tracking.end_caching(command.spec, client.multi.is_some());
 }
 
 /// Calls a handler; an error becomes the reply. Returns whether it failed, and its wish to wait.
@@ -447,6 +490,10 @@ fn gates(
     }
     if flags.has(Flags::RUNS_SCRIPT) || flags.has(Flags::RUNS_QUEUE) {
         client.script.out_of_memory = is_out_of_memory(turn);
+    }
+    // Whatever the command, as in Redis.
+    if eviction::is_over_limit(turn) {
+        eviction::evict_by_the_way(turn);
     }
     if flags.has(Flags::RUNS_QUEUE)
         && client.multi.as_ref().is_some_and(|m| m.needs_memory)
@@ -724,6 +771,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && (client.is_resp3 || client.subscriptions() == 0)
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !eviction::is_over_limit(turn)
+        && !tracking::is_over_bound(turn)
         && turn.server.space.log().takes_writes()
         && !cannot_save(turn.server, turn.settings)
         && !turn.server.space.snapshot_is_congested()

@@ -8,13 +8,15 @@ use flashdb_base::clock;
 use flashdb_config::{MaxmemoryPolicy, Settings};
 use flashdb_resp::OwnedArgs;
 use flashdb_store::{Eviction, Victim};
+use std::sync::atomic::Ordering;
 
 /// Longest time spent on eviction at once.
 const SLICE_US: u64 = 500;
-/// Shards without a key that may go, after which the search ends.
-const BARREN_SHARDS_MAX: usize = 512;
 
-/// Whether the data has outgrown `maxmemory`, by the last sample.
+/// Time after a search for keys to evict that found none before another one by the way.
+const LOOK_AGAIN_MS: i64 = 100;
+
+/// Whether the data has outgrown `maxmemory`, by the last sample and what commands have changed since.
 #[inline]
 pub fn is_over_limit(turn: &Turn<'_, '_>) -> bool {
     let limit = turn.settings.maxmemory;
@@ -64,26 +66,46 @@ pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
     let deadline_us = clock::monotonic_us() + SLICE_US;
     let shards = turn.server.space.shards_count() as u64;
     let request = OwnedArgs::from_words([b"evict".as_slice()]);
+    // A random shard each time, but from a barren one to the next, so that the search for the last key ends.
+    let mut shard = turn.data.prng.below(shards) as u16;
     let mut barren = 0;
-    while is_over_limit(turn) && barren < BARREN_SHARDS_MAX && clock::monotonic_us() < deadline_us {
+    while is_over_limit(turn) && barren < shards && clock::monotonic_us() < deadline_us {
         turn.enter();
-        let shard = turn.data.prng.below(shards) as u16;
         turn.data.hold(|space| space.lock_one(shard));
         match turn.data.evict_one(shard, &eviction) {
             Some(bytes) => {
                 barren = 0;
+                shard = turn.data.prng.below(shards) as u16;
                 turn.server.memory.freed(bytes);
                 turn.server.loops[turn.lane].stats.evicted_keys.add(1);
+                let ready = commit::commit(turn.server, turn.data, &request.as_args());
+                serve(turn, ready);
             }
-            None => barren += 1,
+            None => {
+                barren += 1;
+                shard = ((u64::from(shard) + 1) % shards) as u16;
+            }
         }
-        let ready = commit::commit(turn.server, turn.data, &request.as_args());
-        serve(turn, ready);
         turn.data.release();
     }
-    match (is_over_limit(turn), barren < BARREN_SHARDS_MAX) {
+    match (is_over_limit(turn), barren < shards) {
         (false, _) => Evicted::Enough,
         (true, true) => Evicted::Some,
-        (true, false) => Evicted::Nothing,
+        (true, false) => {
+            let until_ms = turn.data.now_ms + LOOK_AGAIN_MS;
+            turn.server
+                .memory
+                .barren_until_ms
+                .store(until_ms, Ordering::Relaxed);
+            Evicted::Nothing
+        }
+    }
+}
+
+/// As [`evict`], before a command that needs no memory itself: not again soon after a search that found nothing, which
+/// would cost each command of a full server a look at every shard.
+pub fn evict_by_the_way(turn: &mut Turn<'_, '_>) {
+    if turn.data.now_ms >= turn.server.memory.barren_until_ms.load(Ordering::Relaxed) {
+        evict(turn);
     }
 }

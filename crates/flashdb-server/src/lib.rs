@@ -30,6 +30,7 @@ mod script;
 mod server;
 mod slowlog;
 mod stats;
+mod tracking;
 
 pub use bootstrap::{StartError, check_users, run};
 pub use memory::set_give_back;

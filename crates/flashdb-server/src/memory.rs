@@ -15,6 +15,8 @@ pub struct MemorySample {
     peak_time: AtomicI64,
     /// Highest measurement since free memory was last given back.
     high_bytes: AtomicUsize,
+    /// Unix time, ms, before which a search for keys to evict would most likely find none.
+    pub barren_until_ms: AtomicI64,
 }
 
 /// So much has to be freed before it is worth a look at the allocator's pages, besides an eighth of all.
@@ -50,6 +52,8 @@ pub struct MemoryUse {
     pub table_bytes: usize,
     /// Connections with their buffers.
     pub clients_bytes: usize,
+    /// What clients that cache remember to have read.
+    pub tracking_bytes: usize,
     /// What an empty server takes: shards, loops, command table.
     pub fixed_bytes: usize,
 }
@@ -57,7 +61,7 @@ pub struct MemoryUse {
 impl MemoryUse {
     /// All of it (INFO used_memory).
     pub fn total_bytes(&self) -> usize {
-        self.data_bytes + self.clients_bytes + self.fixed_bytes
+        self.data_bytes + self.clients_bytes + self.tracking_bytes + self.fixed_bytes
     }
 }
 
@@ -81,6 +85,7 @@ pub fn measure(server: &Server, data: &mut Access<'_>) -> MemoryUse {
             sum.data_bytes += database.memory_bytes();
             sum.table_bytes += database.table_bytes();
         }
+        sum.tracking_bytes += shard.tracked().memory_bytes();
     });
     let clients = server.clients.lock();
     sum.clients_bytes = clients
@@ -108,6 +113,17 @@ impl MemorySample {
             self.high_bytes.store(used_bytes, Ordering::Relaxed);
         }
         sunk
+    }
+
+    /// Notes that a command changed the data's size from one to the other since the last sample.
+    #[inline]
+    pub fn changed(&self, before_bytes: usize, after_bytes: usize) {
+        if after_bytes > before_bytes {
+            self.used_bytes
+                .fetch_add(after_bytes - before_bytes, Ordering::Relaxed);
+        } else if after_bytes < before_bytes {
+            self.freed(before_bytes - after_bytes);
+        }
     }
 
     /// Notes that about so many bytes were freed since the last sample.

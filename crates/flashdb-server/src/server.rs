@@ -15,6 +15,7 @@ use crate::pubsub::PubSub;
 use crate::script::Scripts;
 use crate::slowlog::SlowLog;
 use crate::stats::{LoopStats, Stats};
+use crate::tracking::Tracking;
 use flashdb_command::Registry;
 use flashdb_config::logging::LogControl;
 use flashdb_config::{ConfigStore, Settings};
@@ -67,6 +68,8 @@ pub struct Server {
     pub tickets: Tickets,
     /// Clients that see every command.
     pub monitors: Monitors,
+    /// Clients that cache.
+    pub tracking: Tracking,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// Slow commands.

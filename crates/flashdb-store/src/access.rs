@@ -6,6 +6,7 @@
 //! builds check it. When the outcome depends on time, randomness or anything but the data, record
 //! the decided effect with [`Access::decided`]; otherwise the request itself is the effect.
 
+mod tracking;
 mod undo;
 mod watch;
 mod whole;
@@ -255,7 +256,9 @@ impl<'k> Access<'k> {
     fn remove_expired(&mut self, key: &[u8], place: Place) {
         self.remove_at(key, place);
         self.effects.expired += 1;
+        let author = std::mem::take(&mut self.effects.author);
         self.note(key, place, Some((NotifyFlags::EXPIRED, "expired")), true);
+        self.effects.author = author;
         self.decide_removal(key);
     }
 
@@ -264,7 +267,9 @@ impl<'k> Access<'k> {
         let place = self.place(key);
         self.remove_at(key, place);
         self.effects.evicted += 1;
+        let author = std::mem::take(&mut self.effects.author);
         self.note(key, place, Some((NotifyFlags::EVICTED, "evicted")), true);
+        self.effects.author = author;
         self.decide_removal(key);
     }
 
@@ -780,7 +785,9 @@ impl<'k> Access<'k> {
         }
         self.effects.expired_fields += removed as u64;
         self.note_fields(key, place);
+        let author = std::mem::take(&mut self.effects.author);
         self.note(key, place, Some((NotifyFlags::HASH, "hexpired")), true);
+        self.effects.author = author;
         let words = [b"HDEL".as_slice(), key]
             .into_iter()
             .chain(names.iter().map(|name| &**name));
@@ -870,7 +877,8 @@ impl<'k> Access<'k> {
             None => false,
         };
         let listened = changed && self.held.shard_mut(place.shard).has_listeners();
-        if published || listened {
+        let tracked = changed && self.is_tracked(key, place);
+        if published || listened || tracked {
             let event = if published { event } else { None };
             self.effects.touched.push(Touched {
                 db: self.db,
@@ -878,6 +886,7 @@ impl<'k> Access<'k> {
                 key: key.into(),
                 event,
                 changed,
+                author: self.effects.author,
             });
             if listened {
                 let exists = self.peek(key).is_some();

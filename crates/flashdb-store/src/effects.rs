@@ -2,6 +2,7 @@
 //! event name, and the decided effects, encoded for the log as they come. Nothing is noted for which
 //! nobody listens, and a plain SET on a server without watchers costs no allocation here.
 
+use crate::tracked::Readers;
 use flashdb_base::args::Args;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_log::{EffectBuffer, EffectMark};
@@ -19,6 +20,34 @@ pub struct Touched {
     pub event: Option<(NotifyFlags, &'static str)>,
     /// Whether the value changed (an event may be published for less).
     pub changed: bool,
+    /// Client whose command changed it; 0 where the key went by itself.
+    pub author: u64,
+}
+
+/// What clients that cache are to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invalidation {
+    /// A key changed.
+    Key {
+        /// The key.
+        key: Box<[u8]>,
+        /// Who has read it since it changed last.
+        readers: Readers,
+        /// See [`Touched::author`].
+        author: u64,
+    },
+    /// Nobody will be told of a change of this key any more, so it must not be trusted.
+    Forgotten {
+        /// The key.
+        key: Box<[u8]>,
+        /// Who has read it.
+        readers: Readers,
+    },
+    /// All data changed.
+    All {
+        /// Who has been told already.
+        told: Readers,
+    },
 }
 
 /// A message to subscribers that waits for the commit, because its command may be undone until then.
@@ -49,6 +78,12 @@ pub struct Effects {
     pub explicit: bool,
     /// Whether decided effects are wanted by anybody.
     pub recording: bool,
+    /// Client for which commands run now; 0 for nobody.
+    pub author: u64,
+    /// Databases were emptied or exchanged.
+    pub replaced: bool,
+    /// What clients that cache are to be told; kept until the server takes it, also over [`Effects::settle`].
+    pub invalidations: Vec<Invalidation>,
     /// Event classes that are published.
     pub published: NotifyFlags,
     /// Number of changes (Redis's `dirty`).
@@ -102,6 +137,7 @@ impl Effects {
         self.touched.clear();
         self.messages.clear();
         self.explicit = false;
+        self.replaced = false;
         self.dirty = 0;
         self.expired = 0;
         self.expired_fields = 0;
@@ -109,10 +145,12 @@ impl Effects {
     }
 
     /// As [`Effects::settle`], but the effects are forgotten, too: of what only moves data in from
-    /// elsewhere.
+    /// elsewhere. That databases were emptied for it stays noted.
     pub fn discard(&mut self) {
+        let replaced = self.replaced;
         self.log.drop_open();
         self.settle();
+        self.replaced = replaced;
     }
 
     /// What has been collected so far, for [`Effects::return_to`].

@@ -5,6 +5,7 @@ use crate::entry::Entry;
 use crate::gate::Gate;
 use crate::shard::Shard;
 use crate::snapshot::SnapshotJob;
+use crate::tracked::{TrackedKeys, TrackedTotals};
 use crate::value::Value;
 use flashdb_base::crc::key_slot;
 use flashdb_log::{Log, Lsn};
@@ -27,6 +28,7 @@ struct ShardCell(Mutex<Shard>);
 pub(crate) enum Garbage {
     Value(#[expect(dead_code, reason = "only dropped")] Value),
     Database(Box<crate::database::Database>),
+    Tracked(Box<TrackedKeys>),
 }
 
 /// The whole keyspace.
@@ -39,6 +41,7 @@ pub struct Keyspace {
     garbage: Mutex<Sender<Garbage>>,
     garbage_pending: AtomicUsize,
     garbage_freed: AtomicUsize,
+    tracked: TrackedTotals,
     /// The snapshot being taken.
     pub(crate) snapshot: RwLock<Option<Arc<SnapshotJob>>>,
     pub(crate) snapshotting: AtomicBool,
@@ -69,6 +72,7 @@ impl Keyspace {
             garbage: Mutex::new(sender),
             garbage_pending: AtomicUsize::new(0),
             garbage_freed: AtomicUsize::new(0),
+            tracked: TrackedTotals::default(),
             snapshot: RwLock::new(None),
             snapshotting: AtomicBool::new(false),
             epochs: AtomicU64::new(1),
@@ -95,6 +99,12 @@ impl Keyspace {
     /// The gate that guards whole-keyspace work.
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// What clients remember to have read, over all shards.
+    #[inline]
+    pub fn tracked(&self) -> &TrackedTotals {
+        &self.tracked
     }
 
     /// The log, which effects are appended to whenever locks are released.
@@ -184,6 +194,11 @@ impl Keyspace {
         }
     }
 
+    pub(crate) fn discard_tracked(&self, tracked: TrackedKeys) {
+        let keys = tracked.len();
+        self.hand_over(Garbage::Tracked(Box::new(tracked)), keys);
+    }
+
     fn hand_over(&self, garbage: Garbage, objects: usize) {
         self.garbage_pending.fetch_add(objects, Ordering::Relaxed);
         if let Err(back) = self.garbage.lock().send(garbage) {
@@ -216,6 +231,7 @@ impl Collector {
             let objects = match &garbage {
                 Garbage::Value(_) => 1,
                 Garbage::Database(database) => database.len(),
+                Garbage::Tracked(tracked) => tracked.len(),
             };
             drop(garbage);
             space.garbage_pending.fetch_sub(objects, Ordering::Relaxed);
@@ -290,6 +306,16 @@ impl<'k> Held<'k> {
                 at
             }
         }
+    }
+
+    /// Bytes of database `db` in the locked shards.
+    #[inline]
+    pub fn memory_bytes(&self, db: u16) -> usize {
+        let bytes = self
+            .guards
+            .iter()
+            .map(|(_, shard)| shard.database(db).memory_bytes());
+        bytes.sum()
     }
 
     /// Whether shards are locked as they are touched (the gate is closed).

@@ -19,6 +19,7 @@ mod snapshot;
 mod snapshot_test;
 #[cfg(test)]
 mod test_traffic;
+mod tracked;
 #[cfg(test)]
 mod undo_test;
 mod usage;
@@ -27,7 +28,7 @@ mod write_guard;
 
 pub use access::{Access, Expiry, Policy, WrongType};
 pub use database::Database;
-pub use effects::{Effects, Message, Touched};
+pub use effects::{Effects, Invalidation, Message, Touched};
 pub use entry::{Entry, INLINE_BYTES_MAX};
 pub use evict::{Eviction, Victim};
 pub use expiry::ExpiryPass;
@@ -37,6 +38,7 @@ pub use shard::{Shard, WatchFlag};
 pub use snapshot::{
     Coverage, Mode, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,
 };
+pub use tracked::{Readers, TrackedKeys, TrackedTotals};
 pub use usage::{Usage, idle_seconds, lfu, lru_seconds};
 pub use value::{StrRef, Typed, Value, ValueRef};
 pub use write_guard::WriteGuard;

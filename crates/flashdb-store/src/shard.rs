@@ -2,6 +2,7 @@
 //! it. Keeping the watchers here makes WATCH exact: they are added and told under the same lock.
 
 use crate::database::Database;
+use crate::tracked::TrackedKeys;
 use flashdb_log::Lsn;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub struct Shard {
     waiters: HashMap<KeyIn, VecDeque<u64>>,
     /// Bytes of the segment sizes that spread growth, kept for databases made by FLUSHALL.
     segment_buckets: usize,
+    /// Who is to be told when a key changes.
+    pub(crate) tracked: TrackedKeys,
     /// LSN of the last frame appended while this shard was locked; kept only while replies wait for it.
     pub(crate) last_written: Lsn,
 }
@@ -69,6 +72,7 @@ impl Shard {
             watched: HashMap::new(),
             waiters: HashMap::new(),
             segment_buckets,
+            tracked: TrackedKeys::default(),
             last_written: 0,
         }
     }
@@ -155,6 +159,11 @@ impl Shard {
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// Keys that clients remember to have read.
+    pub fn tracked(&self) -> &TrackedKeys {
+        &self.tracked
     }
 
     /// Number of keys that somebody waits for.

@@ -134,6 +134,7 @@ fn reset(context: &mut Context<'_, '_>) -> CommandResult {
         client.monitor = false;
         client.server.monitors.remove(client.info.id);
     }
+    client.stop_tracking();
     client.log_out();
     client.db = 0;
     client.reply_mode = ReplyMode::On;

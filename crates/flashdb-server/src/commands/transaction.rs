@@ -344,6 +344,10 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
         stats.of(command).failed.add(1);
     }
     context.data.effects.end_command(queued_db, dirty, &args);
+    let tracking = &mut downcast(context.session).tracking;
+    if tracking.is_on() {
+        tracking.note_read(&server.tracking, context.data, command, &args);
+    }
 }
 
 /// Whether the user may still run a command that was allowed when it was queued.

@@ -6,6 +6,7 @@
 
 use super::{Durability, Wish, checkpoints, startup};
 use crate::core_loop::Message;
+use crate::dispatch::Turn;
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_persistence::PersistenceError;
@@ -114,6 +115,14 @@ fn replace(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> Resu
         }
     }
     server.loading.store(false, Ordering::Release);
+    // Whatever clients have cached is of data that is no more.
+    let tell_all = |turn: &mut Turn<'_, '_>| {
+        turn.enter();
+        turn.data.release();
+        turn.data.invalidate_all();
+        turn.leave();
+    };
+    server.post(0, Message::Run(Box::new(tell_all)));
     durability.checkpoints.forget_base();
     let settings = server.settings();
     let wish = if settings.appendonly {

@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::commands::downcast;
 use crate::dispatch;
 use crate::server::Server;
+use crate::tracking;
 use flashdb_base::hash::hash_bytes;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::registry::Command;
@@ -209,6 +210,8 @@ impl<'r, 'k> Running<'r, 'k> {
         }
         self.data.effects.end_command(db, dirty, &args);
         self.wrote |= self.data.effects.dirty > dirty;
+        let client = downcast(self.session);
+        client.tracking.script_read |= client.tracking.is_on() && tracking::reads(command.spec);
         self.calls.push(Call {
             command,
             elapsed_ns,

@@ -45,6 +45,7 @@ impl Access<'_> {
         for (shard, database) in kept {
             self.keep_database(shard, db, database, later);
         }
+        self.effects.replaced = true;
         removed
     }
 
@@ -73,6 +74,7 @@ impl Access<'_> {
         });
         self.note_whole(met);
         self.keep_swap(first, second);
+        self.effects.replaced = true;
         self.effects.dirty += 1;
     }
 
@@ -89,6 +91,7 @@ impl Access<'_> {
                 key,
                 event: None,
                 changed: true,
+                author: self.effects.author,
             });
         }
     }

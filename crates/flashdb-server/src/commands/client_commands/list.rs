@@ -3,6 +3,7 @@
 use crate::client::{Client, ClientInfo, flags};
 use crate::commands::client;
 use crate::server::Server;
+use crate::tracking::{Mode, Tracker};
 use flashdb_base::number;
 use flashdb_command::args::is;
 use flashdb_command::error::{self, ErrorReply};
@@ -182,6 +183,7 @@ fn line(out: &mut Vec<u8>, server: &Server, info: &ClientInfo, now_ms: i64) {
     let get = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let bits = info.flags.load(Ordering::Relaxed);
     let names = info.names.lock().clone();
+    let tracker = server.tracking.of(info.id);
     let seconds = |since: i64| (now_ms - since).max(0) / 1000;
     let queued = get(&info.queued) as i64 - 1;
     let (output, capacity) = (get(&info.output_bytes), get(&info.output_capacity_bytes));
@@ -200,7 +202,7 @@ fn line(out: &mut Vec<u8>, server: &Server, info: &ClientInfo, now_ms: i64) {
          multi-mem={} rbs={fixed} rbp={fixed} obl={} oll={} omem={listed} tot-mem={} events={} cmd={} user=",
         seconds(info.created_ms),
         seconds(info.last_ms.load(Ordering::Relaxed)),
-        letters(info, bits),
+        letters(info, bits, tracker.as_deref()),
         info.db.load(Ordering::Relaxed),
         get(&info.channels),
         get(&info.patterns),
@@ -218,7 +220,10 @@ fn line(out: &mut Vec<u8>, server: &Server, info: &ClientInfo, now_ms: i64) {
     out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(info.user.lock().as_ref().map_or(b"", |user| &user.name));
     let text = format!(
-        " redir=-1 resp={} watch={} lib-name=",
+        " redir={} resp={} watch={} lib-name=",
+        tracker
+            .as_ref()
+            .map_or(-1, |tracker| tracker.redirect_id() as i64),
         if bits & flags::RESP3 != 0 { 3 } else { 2 },
         get(&info.watched),
     );
@@ -235,32 +240,28 @@ fn command_name(server: &Server, info: &ClientInfo) -> String {
     command.map_or_else(|| "NULL".into(), |command| command.spec.full_name())
 }
 
-fn letters(info: &ClientInfo, bits: u32) -> String {
+fn letters(info: &ClientInfo, bits: u32, tracker: Option<&Tracker>) -> String {
+    let has = |bit: u32| bits & bit != 0;
     let table = [
-        (flags::MONITOR, 'O'),
-        (flags::SUBSCRIBED, 'P'),
-        (flags::MULTI, 'x'),
-        (flags::BLOCKED, 'b'),
-        (flags::DIRTY, 'd'),
-        (flags::CLOSING, 'c'),
+        (has(flags::MONITOR), 'O'),
+        (has(flags::SUBSCRIBED), 'P'),
+        (has(flags::MULTI), 'x'),
+        (has(flags::BLOCKED), 'b'),
+        (tracker.is_some(), 't'),
+        (tracker.is_some_and(Tracker::is_broken), 'R'),
+        (
+            tracker.is_some_and(|tracker| tracker.mode == Mode::Broadcast),
+            'B',
+        ),
+        (has(flags::DIRTY), 'd'),
+        (has(flags::CLOSING), 'c'),
+        (info.killed.load(Ordering::Relaxed), 'A'),
+        (info.unix, 'U'),
+        (has(flags::NO_EVICT), 'e'),
+        (has(flags::NO_TOUCH), 'T'),
     ];
-    let mut letters: String = table
-        .iter()
-        .filter(|(bit, _)| bits & bit != 0)
-        .map(|(_, letter)| *letter)
-        .collect();
-    if info.killed.load(Ordering::Relaxed) {
-        letters.push('A');
-    }
-    if info.unix {
-        letters.push('U');
-    }
-    if bits & flags::NO_EVICT != 0 {
-        letters.push('e');
-    }
-    if bits & flags::NO_TOUCH != 0 {
-        letters.push('T');
-    }
+    let shown = table.iter().filter(|(holds, _)| *holds);
+    let mut letters: String = shown.map(|(_, letter)| *letter).collect();
     if letters.is_empty() {
         letters.push('N');
     }

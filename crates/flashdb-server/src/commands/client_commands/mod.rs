@@ -1,8 +1,10 @@
-//! CLIENT: what a client says of itself, looking at clients (`list`), and acting on them (`act`).
+//! CLIENT: what a client says of itself, looking at clients (`list`), acting on them
+//! (`act`), client-side caching (`tracking`).
 
 mod act;
 mod list;
 mod own;
+mod tracking;
 
 pub use list::describe;
 
@@ -14,7 +16,8 @@ pub static COMMANDS: &[&CommandSpec] = &[&CLIENT];
 const ANYTIME: Flags = Flags::NO_SCRIPT
     .and(Flags::LOADING)
     .and(Flags::STALE)
-    .and(Flags::IGNORES_PAUSE);
+    .and(Flags::IGNORES_PAUSE)
+    .and(Flags::KEEPS_CACHING);
 const ADMIN: Flags = ANYTIME.and(Flags::ADMIN);
 /// Changes what the server knows of the connection.
 const OWN: Flags = ANYTIME.and(Flags::NO_ROLLBACK);
@@ -64,7 +67,10 @@ static CLIENT: CommandSpec = CommandSpec {
 };
 
 static HELP: CommandSpec = CommandSpec {
-    flags: Flags::LOADING.and(Flags::STALE).and(Flags::IGNORES_PAUSE),
+    flags: Flags::LOADING
+        .and(Flags::STALE)
+        .and(Flags::IGNORES_PAUSE)
+        .and(Flags::KEEPS_CACHING),
     ..help::row("client", "5.0.0", Group::Connection, |context| {
         help::reply(context, &CLIENT)
     })
@@ -81,7 +87,7 @@ static CACHING: CommandSpec = CommandSpec {
         &[Arg::word("yes", "YES"), Arg::word("no", "NO")],
     )],
     reply: "OK, or an error.",
-    handler: own::caching,
+    handler: tracking::caching,
     ..SUB
 };
 
@@ -99,7 +105,7 @@ static GETREDIR: CommandSpec = CommandSpec {
     summary: "Returns the client that gets this one's invalidation messages.",
     since: "6.0.0",
     reply: "An id, 0 without redirection, -1 without tracking.",
-    handler: own::get_redirection,
+    handler: tracking::get_redirection,
     ..SUB
 };
 
@@ -308,7 +314,7 @@ static TRACKING: CommandSpec = CommandSpec {
         Arg::word("noloop", "NOLOOP").optional(),
     ],
     reply: "OK, or an error.",
-    handler: own::tracking,
+    handler: tracking::tracking,
     ..SUB
 };
 
@@ -317,7 +323,7 @@ static TRACKINGINFO: CommandSpec = CommandSpec {
     summary: "Describes the state of client-side caching.",
     since: "6.2.0",
     reply: "A map: flags, redirect, prefixes.",
-    handler: own::tracking_info,
+    handler: tracking::info,
     ..SUB
 };
 

@@ -70,11 +70,11 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
         ("active_defrag_key_misses", "0"),
         ("total_active_defrag_time", "0"),
         ("current_active_defrag_time", "0"),
-        ("tracking_total_keys", "0"),
-        ("tracking_total_items", "0"),
-        ("tracking_total_prefixes", "0"),
-        ("unexpected_error_replies", "0"),
     ]);
+    lines.field("tracking_total_keys", server.space.tracked().keys());
+    lines.field("tracking_total_items", server.space.tracked().items());
+    lines.field("tracking_total_prefixes", server.tracking.prefixes_count());
+    lines.field("unexpected_error_replies", 0);
     lines.field("total_error_replies", get(&stats.errors));
     lines.field("dump_payload_sanitizations", 0);
     lines.field("total_reads_processed", facts.sum(|stats| &stats.reads));

@@ -86,7 +86,7 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
     );
     let paused = facts.server.stats.paused_clients.load(Ordering::Relaxed);
     lines.field("blocked_clients", facts.server.tickets.len() + paused);
-    lines.field("tracking_clients", 0);
+    lines.field("tracking_clients", facts.server.tracking.count());
     lines.field("pubsub_clients", count(flags::SUBSCRIBED));
     lines.field("watching_clients", facts.clients.iter().filter(watching).count());
     lines.field("clients_in_timeout_table", waiting);
