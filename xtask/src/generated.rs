@@ -80,7 +80,7 @@ fn wanted() -> Result<Pages> {
         pages.insert(path.clone(), read(&folder.join(&path))?);
     }
     let hand = read(&docs().join(COMPATIBILITY))?;
-    let table = conformance::table()?;
+    let table = conformance::tables()?;
     let whole = between_marks(&hand, &table).with_context(|| COMPATIBILITY.to_owned())?;
     pages.insert(COMPATIBILITY.into(), whole);
     Ok(pages)

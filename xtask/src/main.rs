@@ -32,6 +32,8 @@ usage: cargo xtask TASK [OPTIONS]
                   --port P        first port to use            --jobs N     units at a time (default 2)
                   --limit S       seconds per unit (300)       --rounds N   runs of a unit that dies half-way (6)
                   --source DIR    an unpacked Redis 7.0.15     --json OUT   full result
+                  --internal      in place of redis-server: the suite starts the servers itself
+                  --record        with --internal: write down what Debian's redis-server passes
                   --with-known    run the known failures too   --update     raise the baseline
   clients       redis-cli, redis-benchmark, redis-py, ioredis, redis-rs against the server
                   --server CMD    --only NAME (repeatable)

@@ -28,6 +28,9 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     sum.part("conformance", || {
         conformance::run_all().map(|counts| (counts.passed, counts.failed))
     });
+    sum.part("in place of redis-server", || {
+        conformance::run_internal().map(|counts| (counts.passed, counts.failed))
+    });
     for command in &also {
         sum.part(command, || shell(command));
     }

@@ -9,11 +9,51 @@ use std::path::PathBuf;
 /// The tests that Redis 7.0.15 passes, by unit.
 pub type Expected = BTreeMap<String, Vec<String>>;
 
-/// Reads the list of expected tests; `FLASHDB_CONFORMANCE_LIST` names another one.
-pub fn expected() -> Result<Expected> {
+/// Who starts the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// We do; the suite gets a port.
+    External,
+    /// The suite does, in place of `redis-server`.
+    Internal,
+}
+
+impl Side {
+    /// The tests that Redis passes.
+    pub fn expected(self) -> Result<Expected> {
+        match self {
+            Side::External => read_expected("redis-7.0.15.json"),
+            Side::Internal => read_expected("internal-7.0.15.json"),
+        }
+    }
+
+    /// The file of known failures, below `conformance/`.
+    pub fn known_file(self) -> &'static str {
+        match self {
+            Side::External => "known-failures.txt",
+            Side::Internal => "internal-known-failures.txt",
+        }
+    }
+
+    /// The known failures.
+    pub fn known_failures(self) -> Result<KnownFailures> {
+        KnownFailures::read(self.known_file())
+    }
+
+    /// The units that run with one core loop.
+    pub fn one_loop_units(self) -> Result<OneLoopUnits> {
+        match self {
+            Side::External => one_loop_units(),
+            Side::Internal => Ok(OneLoopUnits::new()),
+        }
+    }
+}
+
+/// Reads a list of expected tests; `FLASHDB_CONFORMANCE_LIST` names another one.
+fn read_expected(name: &str) -> Result<Expected> {
     let path = match std::env::var_os("FLASHDB_CONFORMANCE_LIST") {
         Some(path) => PathBuf::from(path),
-        None => process::root().join("conformance/redis-7.0.15.json"),
+        None => process::root().join("conformance").join(name),
     };
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text)
@@ -27,9 +67,8 @@ pub struct KnownFailures {
 }
 
 impl KnownFailures {
-    /// Reads `conformance/known-failures.txt`.
-    pub fn read() -> Result<Self> {
-        let path = process::root().join("conformance/known-failures.txt");
+    fn read(name: &str) -> Result<Self> {
+        let path = process::root().join("conformance").join(name);
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).with_context(|| path.display().to_string())
@@ -93,7 +132,7 @@ impl KnownFailures {
 pub type OneLoopUnits = BTreeMap<String, String>;
 
 /// Reads `conformance/one-loop-units.txt`.
-pub fn one_loop_units() -> Result<OneLoopUnits> {
+fn one_loop_units() -> Result<OneLoopUnits> {
     let path = process::root().join("conformance/one-loop-units.txt");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     parse_one_loop_units(&text).with_context(|| path.display().to_string())

@@ -4,7 +4,10 @@
 //! count below the committed baseline, fails the task. The server runs with its default number of core loops, but for
 //! the units of `conformance/one-loop-units.txt`. A unit with a new failure runs once more, alone on the machine,
 //! because some tests of the suite measure time; that run then counts in place of the first.
+//!
+//! `--internal` runs the units of `internal` the suite's other way: it starts its servers itself.
 
+mod internal;
 mod ledger;
 mod source;
 mod transcript;
@@ -13,7 +16,7 @@ mod unit;
 use crate::arguments::Arguments;
 use crate::{packages, process, server};
 use anyhow::{Context, Result, bail};
-use ledger::{Expected, KnownFailures, OneLoopUnits};
+use ledger::{Expected, KnownFailures, OneLoopUnits, Side};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -45,9 +48,22 @@ pub fn run_all() -> Result<Counts> {
     execute(Options::take(&mut Arguments::new(Vec::new()))?)
 }
 
-/// The table of `docs/COMPATIBILITY.md`: what every run holds the server to, unit by unit, and the known failures.
-pub fn table() -> Result<String> {
-    let (expected, known) = (ledger::expected()?, KnownFailures::read()?);
+/// Runs the units for which the suite starts its servers itself.
+pub fn run_internal() -> Result<Counts> {
+    execute(Options::take(&mut Arguments::new(vec!["--internal".into()]))?)
+}
+
+/// The tables of `docs/COMPATIBILITY.md`.
+pub fn tables() -> Result<String> {
+    let (external, internal) = (table(Side::External)?, table(Side::Internal)?);
+    Ok(format!(
+        "{external}\nIn place of `redis-server`, started by the suite itself with a `redis.conf` that it writes:\n\n{internal}"
+    ))
+}
+
+/// One of the tables: what every run holds the server to, unit by unit, and the known failures.
+fn table(side: Side) -> Result<String> {
+    let (expected, known) = (side.expected()?, side.known_failures()?);
     let mut out =
         String::from("| Unit | Tests that Redis passes | of them FlashDB passes |\n|---|---|---|\n");
     let mut reasons = String::from("\n| Unit | Test | Why FlashDB does not pass it |\n|---|---|---|\n");
@@ -67,7 +83,10 @@ pub fn table() -> Result<String> {
         }
     }
     out.push_str(&format!("| **all** | **{total}** | **{passing}** |\n"));
-    let one_loop = ledger::one_loop_units()?;
+    if reasons.lines().count() == 3 {
+        reasons.clear();
+    }
+    let one_loop = side.one_loop_units()?;
     if !one_loop.is_empty() {
         reasons.push_str("\n| Unit | Why it runs with `io-threads 1` |\n|---|---|\n");
     }
@@ -88,6 +107,8 @@ struct Options {
     rounds: u32,
     with_known: bool,
     update: bool,
+    side: Side,
+    record: bool,
 }
 
 /// A first port that differs from that of other runs on the machine.
@@ -108,7 +129,16 @@ impl Options {
             rounds: arguments.number("--rounds", 6u32)?.max(1),
             with_known: arguments.switch("--with-known"),
             update: arguments.switch("--update"),
+            side: if arguments.switch("--internal") {
+                Side::Internal
+            } else {
+                Side::External
+            },
+            record: arguments.switch("--record"),
         };
+        if options.record && options.side == Side::External {
+            bail!("--record is about the internal mode");
+        }
         arguments.finish()?;
         if options.update && (options.server.is_some() || !options.units.is_empty()) {
             bail!("--update is about all units of this repository's own server");
@@ -119,8 +149,12 @@ impl Options {
 
 fn execute(options: Options) -> Result<Counts> {
     packages::require(&[packages::TCL])?;
-    let expected = ledger::expected()?;
-    let known = KnownFailures::read()?;
+    let side = options.side;
+    let (expected, known) = if options.record {
+        (internal::every_unit(), KnownFailures::default())
+    } else {
+        (side.expected()?, side.known_failures()?)
+    };
     let units = select_units(&options, &expected, &known)?;
     let folder = process::target().join("conformance");
     let settings = Settings {
@@ -130,8 +164,9 @@ fn execute(options: Options) -> Result<Counts> {
         first_port: options.port,
         limit: options.limit,
         rounds_max: options.rounds,
+        side,
     };
-    let one_loop = ledger::one_loop_units()?;
+    let one_loop = side.one_loop_units()?;
     if let Some(unit) = one_loop.keys().find(|unit| !expected.contains_key(*unit)) {
         bail!("conformance/one-loop-units.txt names a unit that is not there: {unit}");
     }
@@ -145,6 +180,10 @@ fn execute(options: Options) -> Result<Counts> {
     // A server that cannot start at all is one error, not one per unit.
     unit::probe(&run.settings)?;
     let (results, repeated) = run.all_units(&units);
+    if run.options.record {
+        internal::record(&results)?;
+        return Ok(Counts::default());
+    }
     run.conclude(&results, &repeated)
 }
 
@@ -190,7 +229,13 @@ impl Run {
         let next = AtomicUsize::new(0);
         let results = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
-            for lane in 0..self.options.jobs {
+            // Tests that start servers measure time and memory: one unit at a time.
+            let jobs = if self.options.side == Side::Internal {
+                1
+            } else {
+                self.options.jobs
+            };
+            for lane in 0..jobs {
                 let (queue, next, results) = (&queue, &next, &results);
                 scope.spawn(move || {
                     while let Some(unit) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -287,7 +332,10 @@ impl Run {
             counts.failed += self.new_failures(unit, result).len();
             for name in self.known.tests_of(unit) {
                 if result.outcomes.get(&name) == Some(&Outcome::Passed) {
-                    println!("passes now, remove it from conformance/known-failures.txt: {unit} | {name}");
+                    println!(
+                        "passes now, remove it from conformance/{}: {unit} | {name}",
+                        self.options.side.known_file()
+                    );
                 }
             }
         }
@@ -309,7 +357,7 @@ impl Run {
             self.write_json(path, results)?;
         }
         // A part of the units says nothing about the whole.
-        if self.options.units.is_empty() {
+        if self.options.units.is_empty() && self.options.side == Side::External {
             let baseline = ledger::baseline()?;
             if counts.passed < baseline {
                 println!("conformance: below the baseline of {baseline}");

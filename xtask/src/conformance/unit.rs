@@ -4,8 +4,9 @@
 //! running is then counted as failed and the unit runs again, on a fresh server, without it, so that the tests behind it
 //! count. The last of the allowed rounds runs with the suite's own `--durable`, which goes on after errors.
 
-use super::source;
+use super::ledger::Side;
 use super::transcript::{Outcome, Transcript};
+use super::{internal, source};
 use crate::process::{self, Ending};
 use crate::server::{self, Server};
 use anyhow::{Context, Result};
@@ -37,6 +38,7 @@ pub struct Settings {
     pub first_port: u16,
     pub limit: Duration,
     pub rounds_max: u32,
+    pub side: Side,
 }
 
 /// What came of a unit over all of its rounds.
@@ -61,6 +63,9 @@ impl Settings {
 
 /// Starts the server once and ends it.
 pub fn probe(settings: &Settings) -> Result<()> {
+    if settings.side == Side::Internal {
+        return Ok(());
+    }
     let port = server::free_port(settings.first_port)?;
     let log = settings.folder.join("probe.server.log");
     Server::start(&settings.server, port, SERVER_FLAGS, &log).map(drop)
@@ -130,7 +135,18 @@ impl Round<'_> {
         let name = format!("{}.{}", self.unit.replace('/', "-"), self.number);
         let port = server::free_port(self.settings.first_port + self.lane * 50)?;
         let server_log = logs.join(format!("{name}.server.log"));
-        let mut server = Server::start(&self.settings.server, port, SERVER_FLAGS, &server_log)?;
+        let mut server = match self.settings.side {
+            Side::Internal => {
+                internal::put_programs(&copy, &self.settings.server)?;
+                None
+            }
+            Side::External => Some(Server::start(
+                &self.settings.server,
+                port,
+                SERVER_FLAGS,
+                &server_log,
+            )?),
+        };
 
         let mut log = File::create(logs.join(format!("{name}.log")))?;
         let mut transcript = Transcript::default();
@@ -140,7 +156,8 @@ impl Round<'_> {
             let _unwritten = writeln!(log, "{line}");
         });
         let ending = ending.context("the Tcl suite")?;
-        let why = match (server.exited(), ending) {
+        let exited = server.as_mut().and_then(Server::exited);
+        let why = match (exited, ending) {
             (Some(end), _) => Some(format!("the server ended: {end}")),
             (None, Ending::Stalled) => Some(format!("no answer for {} s", STALL.as_secs())),
             (None, Ending::OutOfTime) => {
@@ -162,18 +179,16 @@ impl Round<'_> {
         command
             .current_dir(copy)
             .arg(process::root().join("conformance/progress.tcl"));
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        command.args([
-            "--single",
-            self.unit,
-            "--verbose",
-            "--tags",
-            "-slow",
-            "--clients",
-            "1",
-        ]);
+        command.args(["--single", self.unit, "--verbose", "--clients", "1"]);
         // The suite's two halves talk over a port of their own, searched below this one.
-        command.args(["--baseport", &(port + 10_040).to_string()]);
+        match self.settings.side {
+            Side::External => command
+                .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+                .args(["--tags", "-slow", "--baseport", &(port + 10_040).to_string()]),
+            Side::Internal => command
+                .args(["--baseport", &port.to_string(), "--portcount", "90"])
+                .args(["--tags", internal::TAGS]),
+        };
         command.arg("--skipfile").arg(skip_file);
         if self.durable {
             command.arg("--durable");
