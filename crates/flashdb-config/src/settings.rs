@@ -190,8 +190,8 @@ settings! {
     syslog_ident: String = "syslog-ident", Text::new("redis"), [IMMUTABLE, NO_EFFECT_YET];
     /// Facility of the syslog lines.
     syslog_facility: SyslogFacility = "syslog-facility", OneOf::new(SyslogFacility::Local0), [IMMUTABLE, NO_EFFECT_YET];
-    /// Shows a logo at the start.
-    always_show_logo: bool = "always-show-logo", YesNo(false), [IMMUTABLE, INERT];
+    /// Begins the log with port and process id, as Redis shows them beside its logo.
+    always_show_logo: bool = "always-show-logo", YesNo(false), [IMMUTABLE];
     /// Writes a report when the process crashes.
     crash_log_enabled: bool = "crash-log-enabled", YesNo(true), [INERT];
     /// Tests the memory when the process crashes.

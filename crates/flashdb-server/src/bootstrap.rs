@@ -84,11 +84,17 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         pid = std::process::id(),
         "FlashDB is starting"
     );
+    if settings.always_show_logo {
+        show_banner(&settings);
+    }
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     raise_file_limit(&settings);
-    let addresses = tcp_addresses(&settings)?;
+    let addresses = tcp_addresses(&settings).inspect_err(|error| {
+        // Whoever starts servers on ports that may be taken looks for these words in the log.
+        tracing::error!(%error, "Failed listening on port {}", settings.port);
+    })?;
     let durability = open_durability(&settings)?;
     let (server, pollers, collector) = build(config.clone(), log)?;
     if let Some(durability) = durability {
@@ -138,6 +144,14 @@ pub fn check_users(config: &ConfigStore) -> Result<(), StartError> {
     Acl::at_start(&crate::command_registry(), config)
         .map(drop)
         .map_err(StartError::Acl)
+}
+
+/// What `always-show-logo` asks for: the facts that Redis's logo has beside it, in its words, which scripts look for.
+fn show_banner(settings: &Settings) {
+    tracing::info!("FlashDB {FLASHDB_VERSION}, compatible with Redis {REDIS_VERSION}");
+    tracing::info!("Running in standalone mode");
+    tracing::info!("Port: {}", settings.port);
+    tracing::info!("PID: {}", std::process::id());
 }
 
 /// Makes the data folder and makes sure that files can be made in it, unless nothing is to be kept.
