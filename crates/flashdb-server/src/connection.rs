@@ -472,12 +472,19 @@ impl Connection {
             let Some(command) = dispatch::resolve_plain(turn.server, &self.client, &args) else {
                 break;
             };
-            let allowed = || self.client.user.permissions.allow_single_key(&command, &args);
-            if !dispatch::fits_window(&command, &args) || !allowed() {
+            if !dispatch::fits_window(&command, &args) {
+                break;
+            }
+            let key = args.at(command.single_key.expect("fits_window checked it") as usize);
+            if !self
+                .client
+                .user
+                .permissions
+                .allow_single_key(&command, &args, key)
+            {
                 break;
             }
             self.client.last_command = Some(command);
-            let key = args.at(command.single_key.expect("fits_window checked it") as usize);
             let shard = turn.server.space.shard_of(key);
             shards.push(shard);
             planned.push(Planned {

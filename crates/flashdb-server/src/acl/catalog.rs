@@ -2,7 +2,8 @@
 //! members of categories. Made once at the start.
 
 use crate::commands::command_info::{CATEGORIES, categories};
-use flashdb_command::Registry;
+use flashdb_command::key_spec::KeyFlags;
+use flashdb_command::{CommandSpec, Registry};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
@@ -44,6 +45,8 @@ pub struct Catalog {
     families: Vec<u32>,
     categories: Vec<(&'static str, Bits)>,
     all: Bits,
+    /// By id: what a command does with its keys, unless that depends on the request.
+    key_flags: Vec<Option<KeyFlags>>,
 }
 
 impl Catalog {
@@ -59,6 +62,10 @@ impl Catalog {
                 .collect(),
             categories: CATEGORIES.map(|name| (name, Bits::new(commands.len()))).into(),
             all: Bits::new(commands.len()),
+            key_flags: commands
+                .iter()
+                .map(|command| fixed_key_flags(command.spec))
+                .collect(),
             names,
         };
         for command in commands {
@@ -82,6 +89,11 @@ impl Catalog {
     pub fn find(&self, name: &[u8]) -> Option<u32> {
         let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
         self.ids.get(&name).copied()
+    }
+
+    /// What a command does with its single key; `None` if that depends on the request.
+    pub fn single_key_flags(&self, id: u32) -> Option<KeyFlags> {
+        self.key_flags[id as usize]
     }
 
     /// The full name of a command.
@@ -126,6 +138,13 @@ impl Catalog {
     /// Every command.
     pub fn all_bits(&self) -> Bits {
         self.all.clone()
+    }
+}
+
+fn fixed_key_flags(spec: &CommandSpec) -> Option<KeyFlags> {
+    match spec.key_flags_of {
+        Some(_) => None,
+        None => spec.keys.first().map(|keys| keys.flags),
     }
 }
 

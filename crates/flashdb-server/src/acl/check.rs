@@ -2,10 +2,10 @@
 //! its channels.
 //!
 //! Most users may do everything, which costs one branch. For the others it is known beforehand which
-//! selectors allow a command, so that only patterns of keys are left to be compared.
+//! patterns of keys a command is allowed on, so that only those are left to be compared.
 
 use super::catalog::Catalog;
-use super::pattern::Access;
+use super::pattern::{Access, Pattern};
 use super::selector::Selector;
 use super::user::User;
 use flashdb_command::key_spec::KeyFlags;
@@ -54,32 +54,69 @@ pub struct Permissions {
     /// Everything is allowed.
     unrestricted: bool,
     selectors: Box<[Selector]>,
-    /// By command: a bit for each of the first selectors that allows it whatever its arguments. Empty where everything
-    /// is allowed.
-    by_command: Box<[u64]>,
+    /// By command. Empty where everything is allowed.
+    by_command: Box<[ByCommand]>,
+    /// For each set of selectors that allow the same commands, by [`Access::index`]: the keys they allow that on.
+    allowed_keys: Box<[[AllowedKeys; Access::COUNT]]>,
+}
+
+/// Where the keys of a command are looked up, if it has a single one.
+#[derive(Clone, Copy, Debug)]
+struct ByCommand {
+    /// Index into `allowed_keys`.
+    selectors: u16,
+    /// What it does with its key; `None` if that depends on the request.
+    needed: Option<Access>,
+}
+
+/// Keys that some selectors allow an access to.
+#[derive(Clone, Debug, Default)]
+struct AllowedKeys {
+    all: bool,
+    patterns: Box<[Pattern]>,
 }
 
 type Keys = SmallVec<[(u32, Access); 4]>;
 
 impl Permissions {
-    /// What `selectors` allow.
+    /// What `selectors` allow to the commands of `catalog`.
     pub fn new<'s>(catalog: &Catalog, selectors: impl Iterator<Item = &'s Selector>) -> Self {
         let selectors: Box<[Selector]> = selectors.cloned().collect();
         let unrestricted = selectors.iter().any(|selector| selector.is_all(catalog));
-        let indexed = &selectors[..selectors.len().min(INDEXED_SELECTORS)];
-        let ids = if unrestricted { 0 } else { catalog.ids_count() };
-        let by_command = (0..ids).map(|id| {
-            let allow = indexed
-                .iter()
-                .enumerate()
-                .filter(|(_, one)| one.commands.contains(id));
-            allow.fold(0, |bits, (index, _)| bits | 1 << index)
-        });
-        Permissions {
+        let mut permissions = Permissions {
             unrestricted,
-            by_command: by_command.collect(),
             selectors,
+            ..Self::default()
+        };
+        if !unrestricted {
+            permissions.index(catalog);
         }
+        permissions
+    }
+
+    fn index(&mut self, catalog: &Catalog) {
+        let indexed = &self.selectors[..self.selectors.len().min(INDEXED_SELECTORS)];
+        let mut sets: Vec<Vec<&Selector>> = Vec::new();
+        let mut by_command = Vec::with_capacity(catalog.ids_count() as usize);
+        for id in 0..catalog.ids_count() {
+            let allow: Vec<&Selector> = indexed.iter().filter(|one| one.commands.contains(id)).collect();
+            let same = |set: &Vec<&Selector>| {
+                set.len() == allow.len() && set.iter().zip(&allow).all(|(a, b)| std::ptr::eq(*a, *b))
+            };
+            let known = sets.iter().position(same).unwrap_or_else(|| {
+                sets.push(allow);
+                sets.len() - 1
+            });
+            by_command.push(ByCommand {
+                selectors: known as u16,
+                needed: catalog.single_key_flags(id).map(access_of),
+            });
+        }
+        let allowed = sets
+            .iter()
+            .map(|set| Access::ALL.map(|needed| AllowedKeys::of(set, needed)));
+        self.allowed_keys = allowed.collect();
+        self.by_command = by_command.into();
     }
 
     /// Whether everything is allowed.
@@ -88,27 +125,22 @@ impl Permissions {
         self.unrestricted
     }
 
-    /// Whether a request of a command with a single key surely may run; where this says no, [`Permissions::check`]
-    /// decides.
+    /// Whether a request of a command whose single key is `key` surely may run; where this says no,
+    /// [`Permissions::check`] decides.
     #[inline]
-    pub fn allow_single_key(&self, command: &Command, args: &Args<'_>) -> bool {
-        self.unrestricted || self.some_selector_allows(command, args)
+    pub fn allow_single_key(&self, command: &Command, args: &Args<'_>, key: &[u8]) -> bool {
+        self.unrestricted || self.some_selector_allows(command, args, key)
     }
 
-    fn some_selector_allows(&self, command: &Command, args: &Args<'_>) -> bool {
-        let Some(at) = command.single_key else {
+    fn some_selector_allows(&self, command: &Command, args: &Args<'_>, key: &[u8]) -> bool {
+        let Some(known) = self.by_command.get(command.id as usize) else {
             return false;
         };
-        let key = args.at(at as usize);
-        let needed = access_of(single_key_flags(command.spec, args));
-        let mut allow = self.by_command.get(command.id as usize).copied().unwrap_or(0);
-        while allow != 0 {
-            if self.selectors[allow.trailing_zeros() as usize].allows_key(key, needed) {
-                return true;
-            }
-            allow &= allow - 1;
-        }
-        false
+        let needed = known
+            .needed
+            .unwrap_or_else(|| access_of(single_key_flags(command.spec, args)));
+        let allowed = &self.allowed_keys[usize::from(known.selectors)][needed.index()];
+        allowed.all || allowed.patterns.iter().any(|pattern| pattern.matches(key))
     }
 
     /// Whether the request may run. O(selectors times patterns times keys).
@@ -162,6 +194,19 @@ impl Permissions {
         let mut patterns = before.selectors.iter().flat_map(|selector| &selector.channels);
         let was_all = before.selectors.iter().any(|selector| selector.all_channels);
         allows_all || (!was_all && patterns.all(|pattern| self.allow_listening(pattern.text(), true)))
+    }
+}
+
+impl AllowedKeys {
+    fn of(selectors: &[&Selector], needed: Access) -> Self {
+        let patterns = selectors.iter().flat_map(|selector| &selector.keys);
+        AllowedKeys {
+            all: selectors.iter().any(|selector| selector.all_keys),
+            patterns: patterns
+                .filter(|known| known.access.covers(needed))
+                .map(|known| known.pattern.clone())
+                .collect(),
+        }
     }
 }
 

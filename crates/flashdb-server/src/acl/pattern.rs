@@ -1,5 +1,6 @@
 //! Patterns of keys and channels in rules. Most are a prefix with a star behind it, or a plain name;
-//! those are told apart once, so that a check is a comparison of bytes instead of a walk of the glob.
+//! those are told apart once, so that a check is a comparison of bytes instead of a walk of the glob: of
+//! eight bytes at a time, and most prefixes are not longer.
 
 use flashdb_base::glob;
 
@@ -7,8 +8,14 @@ use flashdb_base::glob;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<[u8]>,
+    /// The first bytes of a prefix, and which of the eight are given.
+    head: u64,
+    head_mask: u64,
     shape: Shape,
 }
+
+/// Bytes compared at once.
+const HEAD_BYTES: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -28,9 +35,29 @@ impl Pattern {
             [prefix @ .., b'*'] if glob::is_literal(prefix) => Shape::Prefix,
             _ => Shape::Glob,
         };
+        let (mut head, mut head_mask) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
+        if shape == Shape::Prefix {
+            let given = (text.len() - 1).min(HEAD_BYTES);
+            head[..given].copy_from_slice(&text[..given]);
+            head_mask[..given].fill(u8::MAX);
+        }
         Pattern {
             text: text.into(),
+            head: u64::from_ne_bytes(head),
+            head_mask: u64::from_ne_bytes(head_mask),
             shape,
+        }
+    }
+
+    #[inline]
+    fn is_prefix_of(&self, name: &[u8]) -> bool {
+        let prefix = &self.text[..self.text.len() - 1];
+        match name.first_chunk::<HEAD_BYTES>() {
+            None => name.starts_with(prefix),
+            Some(first) => {
+                (u64::from_ne_bytes(*first) ^ self.head) & self.head_mask == 0
+                    && (prefix.len() <= HEAD_BYTES || name.starts_with(prefix))
+            }
         }
     }
 
@@ -43,7 +70,7 @@ impl Pattern {
     #[inline]
     pub fn matches(&self, name: &[u8]) -> bool {
         match self.shape {
-            Shape::Prefix => name.starts_with(&self.text[..self.text.len() - 1]),
+            Shape::Prefix => self.is_prefix_of(name),
             Shape::Name => *self.text == *name,
             Shape::Glob => glob::matches(&self.text, name),
         }
@@ -68,6 +95,18 @@ impl Access {
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// A number below [`Access::COUNT`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// Those of an index.
+    pub const ALL: [Self; Self::COUNT] = [Self::NONE, Self::READ, Self::WRITE, Self::BOTH];
 
     /// Whether all of `other` is part of it.
     #[inline]
@@ -124,6 +163,22 @@ mod tests {
                 glob::matches(&pattern, &name),
                 "{pattern:?} {name:?}"
             );
+        }
+    }
+
+    #[test]
+    fn prefixes_of_every_length() {
+        let text = b"abcdefghijklmnopqrst";
+        for given in 0..text.len() {
+            let pattern = Pattern::new(&[&text[..given], b"*"].concat());
+            for len in 0..=text.len() {
+                assert_eq!(pattern.matches(&text[..len]), len >= given, "{given} {len}");
+            }
+            for wrong in 0..text.len() {
+                let mut name = *text;
+                name[wrong] = b'X';
+                assert_eq!(pattern.matches(&name), wrong >= given, "{given} {wrong}");
+            }
         }
     }
 }
