@@ -91,10 +91,15 @@ impl Interpreter {
     pub fn run(&mut self, invocation: &Invocation<'_>, host: &mut dyn Host, reply: &mut Reply) -> Outcome {
         self.limit_memory(invocation.limits);
         let (failure, abort) = raw::run(&mut self.engine, invocation, host, reply);
+        self.collect_at_need();
         match (abort, failure) {
             (Some(Abort::Restart), _) => Outcome::Restart,
-            (Some(Abort::Killed(text)), _) => Outcome::Failed {
-                text: text.as_bytes().to_vec(),
+            // Usually the failure says the same, and where.
+            (Some(Abort::Killed(text)), failure) => Outcome::Failed {
+                text: failure
+                    .map(|failure| failure.text)
+                    .filter(|said| said.starts_with(text.as_bytes()))
+                    .unwrap_or_else(|| text.as_bytes().to_vec()),
                 counted: false,
             },
             (None, Some(failure)) => Outcome::Failed {
@@ -115,11 +120,234 @@ impl Interpreter {
         &self.lua
     }
 
+    /// Lua fails at the limit without having looked for garbage: what one script left must not fail the next.
+    fn collect_at_need(&mut self) {
+        let limit = self.engine.memory_limit;
+        if limit == 0 || self.lua.used_memory() <= limit / 2 {
+            return;
+        }
+        // Collecting may take some memory itself. Without a limit it cannot fail: the sandbox knows no finalizers.
+        let lifted = self.lua.set_memory_limit(0).and_then(|_| self.lua.gc_collect());
+        debug_assert!(lifted.is_ok(), "{lifted:?}");
+        self.engine.memory_limit = 0;
+    }
+
     fn limit_memory(&mut self, limits: Limits) {
         if self.engine.memory_limit != limits.memory_bytes
             && self.lua.set_memory_limit(limits.memory_bytes).is_ok()
         {
             self.engine.memory_limit = limits.memory_bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::LogLevel;
+    use flashdb_resp::{OwnedArgs, Protocol};
+
+    const LIMITS: Limits = Limits {
+        memory_bytes: 32 << 20,
+        message_bytes: 1 << 20,
+    };
+
+    /// Answers ECHO with its word as sent, already encoded; anything else is unknown.
+    #[derive(Default)]
+    struct Echo {
+        ticks_left: Option<u32>,
+        lines: Vec<String>,
+    }
+
+    impl Host for Echo {
+        fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Abort> {
+            match args.at(0) {
+                b"echo" => reply.raw(args.at(1)),
+                b"words" => reply.integer(args.len() as i64),
+                b"restart" => return Err(Abort::Restart),
+                _ => reply.error("ERR unknown"),
+            }
+            Ok(())
+        }
+
+        fn may_call(&mut self, args: Args<'_>) -> Option<bool> {
+            (args.at(0) != b"none").then(|| args.at(0) == b"echo")
+        }
+
+        fn log(&mut self, level: LogLevel, text: &[u8]) {
+            self.lines
+                .push(format!("{level:?} {}", String::from_utf8_lossy(text)));
+        }
+
+        fn tick(&mut self) -> Result<(), Abort> {
+            match &mut self.ticks_left {
+                Some(0) => return Err(Abort::Killed("ERR enough".into())),
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            Ok(())
+        }
+    }
+
+    struct Bench {
+        interpreter: Interpreter,
+        host: Echo,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Bench {
+                interpreter: Interpreter::new(false).expect("there is memory"),
+                host: Echo::default(),
+            }
+        }
+
+        /// Runs a script with an argument; its answer, or the error with `!` before it.
+        fn run(&mut self, script: &str, argument: &str, protocol: Protocol) -> String {
+            let function = match self
+                .interpreter
+                .compile(script.as_bytes(), "@user_script", LIMITS)
+            {
+                Ok(function) => function,
+                Err(words) => return format!("!{}", String::from_utf8_lossy(&words)),
+            };
+            let request = OwnedArgs::from_words([b"eval".as_slice(), b"", b"1", b"key", argument.as_bytes()]);
+            let invocation = Invocation {
+                function,
+                request: request.as_args(),
+                first_key: 3,
+                keys_count: 1,
+                as_globals: true,
+                name: "name",
+                limits: LIMITS,
+            };
+            let mut reply = Reply::new(protocol);
+            let outcome = self.interpreter.run(&invocation, &mut self.host, &mut reply);
+            self.interpreter.forget(function);
+            match outcome {
+                Outcome::Answered => String::from_utf8_lossy(reply.bytes()).replace("\r\n", " "),
+                Outcome::Failed { text, .. } => format!("!{}", String::from_utf8_lossy(&text)),
+                Outcome::Restart => "again".into(),
+            }
+        }
+    }
+
+    #[test]
+    fn replies_of_all_types_pass_through() {
+        let mut bench = Bench::new();
+        for (encoded, answer, type_name) in [
+            ("$3\r\nabc\r\n", "$3 abc ", "string"),
+            (":-12\r\n", ":-12 ", "number"),
+            ("$-1\r\n", "_ ", "boolean"),
+            ("*-1\r\n", "_ ", "boolean"),
+            ("+fine\r\n", "+fine ", "table"),
+            ("*2\r\n:1\r\n*1\r\n$0\r\n\r\n", "*2 :1 *1 $0  ", "table"),
+            ("_\r\n", "_ ", "nil"),
+            ("#t\r\n", ":1 ", "boolean"),
+            (",1.5\r\n", ",1.5 ", "table"),
+            ("(123\r\n", "(123 ", "table"),
+            ("%1\r\n+k\r\n:1\r\n", "%1 ", "table"),
+            ("%1\r\n$1\r\nk\r\n:1\r\n", "%1 $1 k :1 ", "table"),
+            ("~1\r\n:7\r\n", "~1 :7 ", "table"),
+            ("=7\r\ntxt:abc\r\n", "=7 txt:abc ", "table"),
+            ("|1\r\n+a\r\n+b\r\n:5\r\n", ":5 ", "number"),
+        ] {
+            let got = bench.run("return redis.call('echo', ARGV[1])", encoded, Protocol::Resp3);
+            assert!(got.starts_with(answer), "{encoded:?} became {got:?}");
+            let kind = bench.run(
+                "return type(redis.call('echo', ARGV[1]))",
+                encoded,
+                Protocol::Resp2,
+            );
+            assert!(
+                kind.ends_with(&format!(" {type_name} ")),
+                "{encoded:?} is a {kind}"
+            );
+        }
+        // Cut or garbled replies do no harm.
+        for cut in [
+            "",
+            "$",
+            "$5\r\nab",
+            "*3\r\n:1\r\n",
+            "*99999\r\n",
+            "%2\r\n",
+            "?",
+            "=2\r\nab\r\n",
+            "~1\r\n_\r\n",
+        ] {
+            bench.run("return redis.pcall('echo', ARGV[1])", cut, Protocol::Resp3);
+        }
+        assert_eq!(bench.run("return 1", "", Protocol::Resp2), ":1 ");
+    }
+
+    #[test]
+    fn the_end_of_a_script_cannot_be_caught() {
+        let mut bench = Bench::new();
+        for script in [
+            "while true do end",
+            "while true do pcall(function() while true do end end) end",
+            "while true do xpcall(function() while true do end end, function() while true do end end) end",
+            "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+            "while true do pcall(error) end",
+        ] {
+            bench.host.ticks_left = Some(20);
+            let got = bench.run(script, "", Protocol::Resp2);
+            assert!(got.starts_with("!ERR enough"), "{script}: {got}");
+        }
+        bench.host.ticks_left = None;
+        for script in [
+            "redis.call('restart')",
+            "redis.pcall('restart') return 1",
+            "pcall(redis.call, 'restart') return 1",
+            "coroutine.resume(coroutine.create(function() redis.call('restart') end)) return 1",
+        ] {
+            assert_eq!(bench.run(script, "", Protocol::Resp2), "again", "{script}");
+        }
+        assert_eq!(bench.run("return 1", "", Protocol::Resp2), ":1 ");
+    }
+
+    #[test]
+    fn arguments_and_calls() {
+        let mut bench = Bench::new();
+        assert_eq!(
+            bench.run("return {KEYS[1], ARGV[1], #ARGV}", "a", Protocol::Resp2),
+            "*3 $3 key $1 a :1 "
+        );
+        assert_eq!(
+            bench.run("return redis.call('words', 1, 'b', 2.5)", "", Protocol::Resp2),
+            ":4 "
+        );
+        assert_eq!(
+            bench.run("return redis.pcall('x').err", "", Protocol::Resp2),
+            "$11 ERR unknown "
+        );
+        assert_eq!(
+            bench.run("redis.call('x')", "", Protocol::Resp2),
+            "!ERR unknown script: name, on @user_script:1."
+        );
+        assert_eq!(
+            bench.run("return redis.acl_check_cmd('echo')", "", Protocol::Resp2),
+            ":1 "
+        );
+        bench.run("redis.log(redis.LOG_WARNING, 'a', 1)", "", Protocol::Resp2);
+        assert_eq!(bench.host.lines, ["Warning a 1"]);
+    }
+
+    #[test]
+    fn what_fails_for_want_of_memory_leaves_room_for_the_next() {
+        let mut bench = Bench::new();
+        for _ in 0..20 {
+            let got = bench.run(
+                "local t = {} while true do t[#t + 1] = {} end",
+                "",
+                Protocol::Resp2,
+            );
+            assert_eq!(got, "!ERR not enough memory");
+            assert_eq!(
+                bench.run("return #string.rep('x', 1e6)", "", Protocol::Resp2),
+                ":1000000 "
+            );
         }
     }
 }

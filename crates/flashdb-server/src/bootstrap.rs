@@ -223,6 +223,11 @@ fn build(
         stopping: false.into(),
         port: (settings.port as usize).into(),
     };
+    server
+        .space
+        .gate()
+        .patience()
+        .set_meanwhile(crate::core_loop::attend);
     Ok((Arc::new(server), pollers, collector))
 }
 

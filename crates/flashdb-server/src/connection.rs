@@ -41,8 +41,6 @@ const INBOX_BYTES_MAX: usize = u32::MAX as usize - 2 * READ_BYTES_PER_TURN;
 const READ_BYTES_PER_TURN: usize = 1024 * 1024;
 /// Capacity of an output buffer that is kept for the next reply.
 const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
-/// Below this duration of a window no command in it can be slow enough to be worth measuring alone.
-const MEASURE_EACH_BELOW_US: i64 = 1000;
 
 /// What a connection wants after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +192,12 @@ impl Connection {
     /// the last bytes: from now on the socket is read up to its end.
     pub fn note_read_closed(&mut self) {
         self.read_closed = true;
+    }
+
+    /// Notes that the poller told something while the connection was busy: the socket is read again.
+    pub fn note_missed(&mut self, read_closed: bool) {
+        self.undrained = true;
+        self.read_closed |= read_closed;
     }
 
     /// Whether the loop has to read again without being told: the socket was not drained and the
@@ -400,7 +404,7 @@ impl Connection {
                     flow: Flow::Held,
                 };
             }
-            turn.enter();
+            turn.try_enter();
             let in_window = self.run_window(turn, buffer, batch, at);
             if in_window > 0 {
                 at += in_window;
@@ -501,7 +505,9 @@ impl Connection {
         if let [only] = planned.as_slice() {
             return self.run_single(turn, batch.args(first, buffer), only);
         }
-        turn.data.hold(|space| space.lock(shards));
+        if !turn.data.try_hold(|space| space.try_lock(shards)) {
+            return 0;
+        }
         for plan in &planned {
             turn.data.prefetch_bucket(plan.shard, plan.hash);
         }
@@ -514,7 +520,9 @@ impl Connection {
     /// A window of one request, the usual case without pipelining.
     fn run_single(&mut self, turn: &mut Turn<'_, '_>, args: Args<'_>, plan: &Planned) -> usize {
         let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
-        turn.data.hold_key(key, plan.shard, plan.hash);
+        if !turn.data.try_hold_key(key, plan.shard, plan.hash) {
+            return 0;
+        }
         let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, true);
         debug_assert!(
             matches!(ran.flow, Flow::Continue),
@@ -533,8 +541,7 @@ impl Connection {
         first: usize,
         planned: &[Planned],
     ) -> usize {
-        let each = (0..MEASURE_EACH_BELOW_US).contains(&turn.settings.slowlog_log_slower_than)
-            || turn.settings.latency_monitor_threshold > 0;
+        let each = dispatch::measures_each(turn.settings);
         let began = Instant::now();
         let mut measured_ns = 0;
         let mut shared: SmallVec<[Command; WINDOW]> = SmallVec::new();

@@ -1,6 +1,10 @@
 //! A core loop: one thread with its own poller, listeners, connections and timers. A turn waits for
 //! readiness, runs what came in, and sends what there is to send. Nothing in it blocks.
 
+mod attend;
+
+pub use attend::attend;
+
 use crate::blocking;
 use crate::client::{Client, ClientInfo};
 use crate::connection::{Connection, Next, READ_BYTES};
@@ -127,6 +131,16 @@ pub struct CoreLoop {
     /// Commands executed at the last look.
     commands_before: u64,
     next_loop: usize,
+    /// Clients are being served from within a script or a wait, see [`attend`].
+    attending: bool,
+    /// They were since the last turn.
+    attended: bool,
+    /// Connections that were out when the poller told of them, and whether their peers have ended.
+    missed: Vec<(usize, bool)>,
+    /// Messages that could not be handled then.
+    postponed: Vec<Message>,
+    /// Clients that left then, and hold what takes locks to give back.
+    leaving: Vec<Client>,
     stop: bool,
 }
 
@@ -153,6 +167,11 @@ impl CoreLoop {
             give_back_at_rest: false,
             commands_before: 0,
             next_loop: 0,
+            attending: false,
+            attended: false,
+            missed: Vec::new(),
+            postponed: Vec::new(),
+            leaving: Vec::new(),
             stop: false,
         }
     }
@@ -203,7 +222,7 @@ impl CoreLoop {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.again.is_empty() || !self.output.is_empty() || self.expire_again {
+        if !self.again.is_empty() || !self.output.is_empty() || self.expire_again || self.attended {
             return Some(Duration::ZERO);
         }
         let now_ms = clock::unix_ms() as i64;
@@ -226,7 +245,9 @@ impl CoreLoop {
             data,
             lane: self.id,
             pass: None,
+            attending: false,
         };
+        self.attended = false;
         // First of all: what others had told before they answered stands before what was asked after that.
         self.run_messages(&mut turn);
         for event in events {
@@ -367,6 +388,9 @@ impl CoreLoop {
 
     fn on_event(&mut self, turn: &mut Turn<'_, '_>, slot: usize, event: &Event) {
         let Some(Some(connection)) = self.connections.get_mut(slot) else {
+            if self.attending {
+                self.missed.push((slot, event.is_read_closed()));
+            }
             return;
         };
         if event.is_writable() && connection.wants_write {
@@ -384,8 +408,12 @@ impl CoreLoop {
         }
         // What a client sends after the end of its session is not looked at.
         if !connection.client.closing && (event.is_readable() || event.is_read_closed()) {
-            let next = connection.on_readable(turn, &mut self.scratch, &mut self.batch);
-            self.after(turn, slot, next);
+            let read = |connection: &mut Connection, scratch: &mut [u8], batch: &mut Batch| {
+                connection.on_readable(turn, scratch, batch)
+            };
+            if let Some(next) = self.with_connection(slot, read) {
+                self.after(turn, slot, next);
+            }
         }
     }
 
@@ -398,11 +426,15 @@ impl CoreLoop {
             return;
         }
         // Either requests were left over, or the socket had more than one read took.
-        let next = match connection.resume(turn, &mut self.batch) {
-            Next::Wait => connection.on_readable(turn, &mut self.scratch, &mut self.batch),
+        let go_on = |connection: &mut Connection, scratch: &mut [u8], batch: &mut Batch| match connection
+            .resume(turn, batch)
+        {
+            Next::Wait => connection.on_readable(turn, scratch, batch),
             next => next,
         };
-        self.after(turn, slot, next);
+        if let Some(next) = self.with_connection(slot, go_on) {
+            self.after(turn, slot, next);
+        }
     }
 
     /// What a connection wants after its requests ran; its output is sent at the end of the turn.
@@ -447,6 +479,10 @@ impl CoreLoop {
         let mut slots = std::mem::take(&mut self.output);
         for slot in slots.drain(..) {
             let Some(Some(connection)) = self.connections.get_mut(slot) else {
+                if self.attending {
+                    // It may be out only for now.
+                    self.output.push(slot);
+                }
                 continue;
             };
             if connection.awaits > durable {
@@ -516,14 +552,22 @@ impl CoreLoop {
             forget_deadline(&mut self.timers, ticket);
         }
         connection.set_paused(turn, false);
-        connection.client.leave(turn);
         self.server.clients_count.fetch_sub(1, Ordering::AcqRel);
+        if self.attending {
+            return self.leaving.push(connection.client);
+        }
+        self.lend(|| connection.client.leave(turn));
     }
 
     // ---- messages ------------------------------------------------------------------------------
 
     fn run_messages(&mut self, turn: &mut Turn<'_, '_>) {
-        for message in self.server.clone().loops[self.id].mailbox.take(Vec::new()) {
+        for mut client in std::mem::take(&mut self.leaving) {
+            self.lend(|| client.leave(turn));
+        }
+        let postponed = std::mem::take(&mut self.postponed);
+        let posted = self.server.clone().loops[self.id].mailbox.take(Vec::new());
+        for message in postponed.into_iter().chain(posted) {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
                 Message::Deliver { client, bytes } => self.deliver(client, &bytes),
@@ -543,7 +587,7 @@ impl CoreLoop {
                     }
                 }
                 Message::AclChanged => self.follow_acl(),
-                Message::Run(work) => work(turn),
+                Message::Run(work) => self.lend(|| work(turn)),
                 Message::GiveBack => self.give_back_at_rest = true,
                 Message::Unpause => self.unpause(turn),
                 Message::Listen(listeners) => self.replace_listeners(listeners),
@@ -618,8 +662,11 @@ impl CoreLoop {
             .store(turn.server.tickets.len(), Ordering::Relaxed);
         connection.reply().raw(reply);
         connection.wait_for(seen);
-        let next = connection.resume(turn, &mut self.batch);
-        self.after(turn, slot, next);
+        let go_on =
+            |connection: &mut Connection, _: &mut [u8], batch: &mut Batch| connection.resume(turn, batch);
+        if let Some(next) = self.with_connection(slot, go_on) {
+            self.after(turn, slot, next);
+        }
     }
 
     fn unpause(&mut self, turn: &mut Turn<'_, '_>) {
@@ -629,8 +676,12 @@ impl CoreLoop {
             if let Some(Some(connection)) = self.connections.get_mut(slot)
                 && connection.set_paused(turn, false)
             {
-                let next = connection.resume(turn, &mut self.batch);
-                self.after(turn, slot, next);
+                let go_on = |connection: &mut Connection, _: &mut [u8], batch: &mut Batch| {
+                    connection.resume(turn, batch)
+                };
+                if let Some(next) = self.with_connection(slot, go_on) {
+                    self.after(turn, slot, next);
+                }
             }
         }
     }
@@ -661,9 +712,11 @@ impl CoreLoop {
                     self.expire(turn);
                     if self.id == 0 {
                         crate::stats::sample_rates(turn.server, now_ms);
-                        turn.enter();
-                        turn.data.release();
-                        let used = crate::memory::measure(turn.server, turn.data);
+                        let used = self.lend(|| {
+                            turn.enter();
+                            turn.data.release();
+                            crate::memory::measure(turn.server, turn.data)
+                        });
                         turn.server.memory.note(used.total_bytes(), now_ms);
                         if turn.server.memory.has_sunk(used.total_bytes()) {
                             turn.server.post_all(|| Message::GiveBack);
@@ -672,11 +725,11 @@ impl CoreLoop {
                     }
                     self.give_back_at_rest(turn);
                     if tracking::is_over_bound(turn) {
-                        tracking::keep_bound(turn, true);
+                        self.lend(|| tracking::keep_bound(turn, true));
                         turn.leave();
                     }
                     if crate::eviction::is_over_limit(turn) && !turn.server.is_loading() {
-                        crate::eviction::evict(turn);
+                        self.lend(|| crate::eviction::evict(turn));
                         turn.leave();
                     }
                 }
@@ -721,8 +774,11 @@ impl CoreLoop {
         let (db, step) = (turn.data.db, server.loops.len());
         let (mut removed, mut out_of_time) = (0, false);
         for _ in 0..shards.div_ceil(step) {
-            turn.enter();
-            turn.data.hold(|space| space.lock_one(self.expire_shard));
+            let shard = self.expire_shard;
+            self.lend(|| {
+                turn.enter();
+                turn.data.hold(|space| space.lock_one(shard));
+            });
             let pass = turn.data.expire_due(self.expire_shard, deadline_us);
             removed += pass.removed;
             let stats = &server.loops[self.id].stats;
@@ -730,7 +786,7 @@ impl CoreLoop {
             stats.expired_fields.add(turn.data.effects.expired_fields);
             let words: [flashdb_resp::Args<'_>; 1] = [flashdb_resp::Args::new(b"expire", &EXPIRE_WORDS)];
             let ready = crate::commit::commit(server, turn.data, &words[0]);
-            crate::dispatch::serve(turn, ready);
+            self.lend(|| crate::dispatch::serve(turn, ready));
             turn.leave();
             if !pass.unfinished {
                 let next = usize::from(self.expire_shard) + step;
@@ -764,8 +820,10 @@ impl CoreLoop {
         if ticket.wait.on_timeout == OnTimeout::RunAgain {
             return self.run_again(turn, &ticket);
         }
-        turn.enter();
-        blocking::leave_queues(&ticket, turn.data);
+        self.lend(|| {
+            turn.enter();
+            blocking::leave_queues(&ticket, turn.data);
+        });
         let mut reply = Reply::new(ticket.protocol);
         ticket.wait.on_timeout.write(&mut reply);
         self.unblocked(turn, ticket.client.id, ticket.id, reply.bytes(), 0);
@@ -776,14 +834,15 @@ impl CoreLoop {
         let Some(&slot) = self.by_id.get(&ticket.client.id) else {
             return;
         };
-        let Some(Some(connection)) = self.connections.get_mut(slot) else {
-            return;
+        let run = |connection: &mut Connection, _: &mut [u8], batch: &mut Batch| {
+            connection.run_again(turn, ticket);
+            let count = turn.server.tickets.len();
+            turn.server.stats.blocked_clients.store(count, Ordering::Relaxed);
+            connection.resume(turn, batch)
         };
-        connection.run_again(turn, ticket);
-        let count = turn.server.tickets.len();
-        turn.server.stats.blocked_clients.store(count, Ordering::Relaxed);
-        let next = connection.resume(turn, &mut self.batch);
-        self.after(turn, slot, next);
+        if let Some(next) = self.with_connection(slot, run) {
+            self.after(turn, slot, next);
+        }
     }
 
     /// Looks at every connection once a second: idle ones, those over a soft limit, and the memory

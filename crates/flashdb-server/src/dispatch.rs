@@ -33,6 +33,8 @@ pub struct Turn<'t, 'k> {
     pub lane: usize,
     /// Held while commands run; `None` between batches.
     pub pass: Option<GatePass<'k>>,
+    /// The thread is in the middle of a script, or waits for a lock: nothing may be locked.
+    pub attending: bool,
 }
 
 /// How the connection goes on after a request.
@@ -60,6 +62,24 @@ impl<'k> Turn<'_, 'k> {
         }
     }
 
+    /// As [`Turn::enter`], for clients: when a script holds the gate for too long, they stay outside and are told so.
+    #[inline]
+    pub fn try_enter(&mut self) -> bool {
+        if self.pass.is_none() && !self.attending {
+            self.pass = self.server.space.gate().try_enter(self.lane);
+            if self.pass.is_some() {
+                self.note_log();
+            }
+        }
+        self.pass.is_some()
+    }
+
+    /// Whether clients are to be told that a script runs for too long.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.server.space.gate().patience().is_tried()
+    }
+
     /// Whether effects are recorded and waited for is the same for the whole batch.
     #[inline]
     fn note_log(&mut self) {
@@ -75,11 +95,15 @@ impl<'k> Turn<'_, 'k> {
         self.pass = None;
     }
 
-    fn close_gate(&mut self) {
+    /// False when a script holds locks for too long.
+    fn try_close_gate(&mut self) -> bool {
         self.leave();
-        self.pass = Some(self.server.space.gate().close());
-        self.note_log();
-        self.data.hold(|space| space.lock_as_touched());
+        self.pass = self.server.space.gate().try_close();
+        if self.pass.is_some() {
+            self.note_log();
+            self.data.hold(|space| space.lock_as_touched());
+        }
+        self.pass.is_some()
     }
 }
 
@@ -146,17 +170,32 @@ fn lock(
     let spec = command.spec;
     let exclusive = spec.is_exclusive(args)
         || (spec.flags.has(Flags::RUNS_QUEUE) && client.multi.as_ref().is_some_and(|multi| multi.exclusive))
-        || begins_exclusively(client);
+        || begins_exclusively(turn, client, spec.flags);
     turn.data.db = client.db;
-    if exclusive {
-        turn.close_gate();
+    let needs_nothing = spec.keys.is_empty() && spec.keys_of.is_none();
+    if needs_nothing && spec.flags.has(Flags::ALLOW_BUSY) && turn.is_busy() {
+        // What is allowed now touches no data.
+        turn.data.release();
         return Ok(());
     }
-    turn.enter();
+    let had = if exclusive {
+        turn.try_close_gate()
+    } else {
+        turn.try_enter() && hold_keys(turn, command, args)
+    };
+    if had {
+        return Ok(());
+    }
+    Err(turn.server.scripts.long_runs.busy_reply())
+}
+
+/// Locks the shards of a request's keys; false when a script holds one for too long.
+fn hold_keys(turn: &mut Turn<'_, '_>, command: &Command, args: &Args<'_>) -> bool {
+    let spec = command.spec;
     if let Some(at) = command.single_key {
         let key = args.at(at as usize);
         let shard = turn.server.space.shard_of(key);
-        turn.data.hold_key(key, shard, hash_bytes(key));
+        turn.data.try_hold_key(key, shard, hash_bytes(key))
     } else if !spec.keys.is_empty() || spec.keys_of.is_some() {
         // A request whose keys cannot be found is wrong; its handler says in which way.
         let positions = spec.key_positions(args).unwrap_or_default();
@@ -164,16 +203,23 @@ fn lock(
             .iter()
             .map(|&at| turn.server.space.shard_of(args.at(at as usize)))
             .collect();
-        turn.data.hold(|space| space.lock(shards));
+        turn.data.try_hold(|space| space.try_lock(shards))
     } else {
         turn.data.release();
+        true
     }
-    Ok(())
 }
 
-/// Whether the request runs a script that is known to touch what it does not declare.
+/// Whether the request runs a script that is known to touch what it does not declare. Where there is one loop, closing the gate
+/// keeps nobody waiting and costs less than what it takes to undo.
 #[inline]
-fn begins_exclusively(client: &Client) -> bool {
+fn begins_exclusively(turn: &Turn<'_, '_>, client: &Client, flags: Flags) -> bool {
+    if !flags.has(Flags::RUNS_SCRIPT) {
+        return false;
+    }
+    if turn.server.loops.len() == 1 {
+        return true;
+    }
     let prepared = client.script.prepared.as_ref();
     let script = prepared.and_then(|prepared| prepared.script.as_ref());
     script.is_some_and(|script| script.exclusive.load(Ordering::Relaxed))
@@ -190,7 +236,12 @@ fn run(
     let Ran { mut flow, ready, .. } = run_held(turn, client, reply, args, command, true);
     serve(turn, ready);
     if std::mem::take(&mut client.script.needs_gate) {
-        turn.close_gate();
+        if !turn.try_close_gate() {
+            let error = turn.server.scripts.long_runs.busy_reply();
+            turn.server.stats.error(error.code());
+            reply.error_bytes(error.text());
+            return Flow::Continue;
+        }
         turn.data.db = client.db;
         let again = run_held(turn, client, reply, args, command, true);
         debug_assert!(
@@ -399,6 +450,16 @@ pub fn call(
     (false, block)
 }
 
+/// Below this duration of a window no command in it can be slow enough to be worth measuring alone.
+const MEASURE_EACH_BELOW_US: i64 = 1000;
+
+/// Whether fast commands are measured one by one, too.
+#[inline]
+pub fn measures_each(settings: &Settings) -> bool {
+    (0..MEASURE_EACH_BELOW_US).contains(&settings.slowlog_log_slower_than)
+        || settings.latency_monitor_threshold > 0
+}
+
 /// Enters a command into the slow log and the latency monitor if it took long enough.
 #[inline]
 pub fn note_slow(
@@ -472,6 +533,9 @@ fn gates(
     }
     if !client.authenticated && !flags.has(Flags::NO_AUTH) {
         return Err(ErrorReply::fixed("NOAUTH Authentication required."));
+    }
+    if turn.is_busy() && !flags.has(Flags::ALLOW_BUSY) {
+        return Err(turn.server.scripts.long_runs.busy_reply());
     }
     if client.multi.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ErrorReply::fixed("ERR Command not allowed inside a transaction"));
@@ -764,7 +828,9 @@ pub fn fits_window(command: &Command, args: &Args<'_>) -> bool {
 /// Whether a client is in a state in which its requests may run in windows.
 #[inline]
 pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
-    client.authenticated
+    turn.pass.is_some()
+        && !turn.is_busy()
+        && client.authenticated
         && client.follows_acl(turn.server)
         && client.multi.is_none()
         && client.reply_mode == ReplyMode::On

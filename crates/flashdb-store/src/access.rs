@@ -126,6 +126,27 @@ impl<'k> Access<'k> {
         self.held = held(self.space);
     }
 
+    /// As [`Access::hold`] for locks that may not be had in time. False when they were not; nothing is held then.
+    #[inline]
+    pub fn try_hold(&mut self, held: impl FnOnce(&'k Keyspace) -> Option<Held<'k>>) -> bool {
+        self.release();
+        match held(self.space) {
+            Some(held) => self.held = held,
+            None => return false,
+        }
+        true
+    }
+
+    /// As [`Access::hold_key`] for a lock that may not be had in time.
+    #[inline]
+    pub fn try_hold_key(&mut self, key: &[u8], shard: u16, hash: u64) -> bool {
+        let held = self.try_hold(|space| space.try_lock_one(shard));
+        if held {
+            self.focus(key, shard, hash);
+        }
+        held
+    }
+
     /// Locks the shard of `key`, whose hash the dispatcher has computed for prefetching already.
     #[inline]
     pub fn hold_key(&mut self, key: &[u8], shard: u16, hash: u64) {

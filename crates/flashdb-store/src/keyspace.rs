@@ -113,7 +113,7 @@ impl Keyspace {
     }
 
     pub(crate) fn lock_shard(&self, shard: u16) -> MutexGuard<'_, Shard> {
-        self.shards[shard as usize].0.lock()
+        self.gate.patience().lock(&self.shards[shard as usize].0)
     }
 
     /// A number for an epoch, never used before.
@@ -125,7 +125,7 @@ impl Keyspace {
     #[inline]
     pub fn lock_one(&self, shard: u16) -> Held<'_> {
         let mut guards = SmallVec::new();
-        guards.push((shard, self.shards[shard as usize].0.lock()));
+        guards.push((shard, self.lock_shard(shard)));
         Held {
             space: self,
             guards,
@@ -134,14 +134,41 @@ impl Keyspace {
         }
     }
 
+    /// As [`Keyspace::lock_one`]; gives up when somebody holds locks for long and it would have to wait.
+    #[inline]
+    pub fn try_lock_one(&self, shard: u16) -> Option<Held<'_>> {
+        let mut guards = SmallVec::new();
+        let cell = &self.shards[shard as usize].0;
+        guards.push((shard, self.gate.patience().try_lock(cell)?));
+        Some(Held {
+            space: self,
+            guards,
+            lazy: false,
+            passed: 0,
+        })
+    }
+
+    /// As [`Keyspace::lock`]; gives up when somebody holds locks for long and it would have to wait.
+    pub fn try_lock(&self, mut shards: ShardSet) -> Option<Held<'_>> {
+        shards.sort_unstable();
+        shards.dedup();
+        let patience = self.gate.patience();
+        let guards = shards
+            .iter()
+            .map(|&id| Some((id, patience.try_lock(&self.shards[id as usize].0)?)));
+        Some(Held {
+            guards: guards.collect::<Option<_>>()?,
+            space: self,
+            lazy: false,
+            passed: 0,
+        })
+    }
+
     /// Locks several shards, ascending and each once.
     pub fn lock(&self, mut shards: ShardSet) -> Held<'_> {
         shards.sort_unstable();
         shards.dedup();
-        let guards = shards
-            .iter()
-            .map(|&id| (id, self.shards[id as usize].0.lock()))
-            .collect();
+        let guards = shards.iter().map(|&id| (id, self.lock_shard(id))).collect();
         Held {
             space: self,
             guards,
@@ -301,8 +328,7 @@ impl<'k> Held<'k> {
             Ok(at) => at,
             Err(at) => {
                 assert!(self.lazy, "shard {id} is touched but its key was not declared");
-                self.guards
-                    .insert(at, (id, self.space.shards[id as usize].0.lock()));
+                self.guards.insert(at, (id, self.space.lock_shard(id)));
                 at
             }
         }
@@ -347,7 +373,7 @@ impl<'k> Held<'k> {
             if self.lazy {
                 visit(id, self.shard_mut(id));
             } else {
-                let mut shard = self.space.shards[id as usize].0.lock();
+                let mut shard = self.space.lock_shard(id);
                 self.passed = self.passed.max(shard.last_written);
                 visit(id, &mut shard);
             }

@@ -32,7 +32,7 @@ pub use effects::{Effects, Invalidation, Message, Touched};
 pub use entry::{Entry, INLINE_BYTES_MAX};
 pub use evict::{Eviction, Victim};
 pub use expiry::ExpiryPass;
-pub use gate::{Gate, GatePass};
+pub use gate::{Gate, GatePass, Patience};
 pub use keyspace::{Collector, Held, Keyspace, ShardSet};
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{

@@ -2,7 +2,7 @@
 //! script runs any more.
 
 use super::{Engine, Failure, bytes_at, push_field};
-use flashdb_resp::{Protocol, Reply};
+use flashdb_resp::Reply;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -14,8 +14,8 @@ pub(super) struct Answer<'r> {
     pub(super) reply: &'r mut Reply,
     start: usize,
     bytes_max: usize,
-    /// The script asked for RESP3 itself.
-    resp3: bool,
+    /// The script has asked for RESP3 itself.
+    pub(super) resp3: bool,
     too_large: bool,
 }
 
@@ -24,7 +24,7 @@ impl<'r> Answer<'r> {
         Answer {
             start: reply.len(),
             bytes_max: engine.limits.message_bytes,
-            resp3: engine.protocol == Protocol::Resp3,
+            resp3: false,
             too_large: false,
             reply,
         }
@@ -69,7 +69,7 @@ pub(super) unsafe fn write(state: *mut lua_State, answer: &mut Answer<'_>, failu
 unsafe fn write_value(state: *mut lua_State, answer: &mut Answer<'_>, depth: usize) {
     // SAFETY: the caller's.
     unsafe {
-        if answer.too_large {
+        if !answer.has_room(0) {
             return ffi::lua_settop(state, -2);
         }
         if depth > DEPTH_MAX || ffi::lua_checkstack(state, 8) == 0 {
@@ -93,11 +93,7 @@ unsafe fn write_value(state: *mut lua_State, answer: &mut Answer<'_>, depth: usi
                 }
             }
             ffi::LUA_TNUMBER => answer.reply.integer(truncated(ffi::lua_tonumber(state, -1))),
-            ffi::LUA_TTABLE => {
-                if answer.has_room(0) {
-                    write_table(state, answer, depth);
-                }
-            }
+            ffi::LUA_TTABLE => write_table(state, answer, depth),
             _ => answer.reply.null(),
         }
         ffi::lua_settop(state, -2);

@@ -5,6 +5,7 @@
 mod answer;
 mod api;
 mod call;
+mod pattern;
 mod random;
 mod reply;
 mod run;
@@ -18,6 +19,7 @@ use mlua::ffi::{self, lua_State};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{self, NonNull};
+use std::time::Instant;
 
 pub(crate) use run::{compile, forget, run};
 pub(crate) use sandbox::open;
@@ -45,6 +47,8 @@ pub(crate) struct Engine {
     /// Set when the script has to end, whatever it catches.
     abort: Option<Abort>,
     limits: Limits,
+    /// When the time was last looked at.
+    looked_at: Option<Instant>,
     random: random::Random,
     /// References into the registry.
     refs: Refs,

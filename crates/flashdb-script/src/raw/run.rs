@@ -9,9 +9,15 @@ use mlua::ffi::{self, lua_Debug, lua_State};
 use std::ffi::{CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
+use std::time::{Duration, Instant};
 
-/// Instructions between two looks at the time.
-const INSTRUCTIONS_PER_LOOK: c_int = 100_000;
+/// Instructions before the first look at the time, and between looks at most. One instruction may be long: a call of a library
+/// function, a string that collides with thousands of others. So looks come closer when a few of them took long.
+const FIRST_LOOK: c_int = 100;
+const INSTRUCTIONS_MAX: c_int = 1000;
+/// Time between looks that is too long, and one that is short.
+const TOO_LONG: Duration = Duration::from_millis(2);
+const SHORT: Duration = Duration::from_micros(200);
 /// Buffers larger than this are given back after a run.
 const KEPT_BYTES: usize = 64 * 1024;
 /// Longest error text of a script.
@@ -97,6 +103,7 @@ pub(crate) fn run(
     engine.limits = invocation.limits;
     engine.protocol = Protocol::Resp2;
     engine.abort = None;
+    engine.looked_at = None;
     let host: NonNull<dyn Host + '_> = NonNull::from(host);
     // SAFETY: only the lifetime changes; the pointer is taken back before this function returns.
     engine.host = Some(unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(host) });
@@ -113,7 +120,7 @@ pub(crate) fn run(
     // SAFETY: `engine` is used by this pointer alone until the call is over; the run lives on this frame. Nothing before
     // `lua_pcall` allocates, and that catches whatever is raised.
     unsafe {
-        ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, INSTRUCTIONS_PER_LOOK);
+        ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, FIRST_LOOK);
         ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, (*engine_at).refs.trampoline);
         let data: *mut Run<'_, '_> = &mut run;
         ffi::lua_pushlightuserdata(state, data.cast::<c_void>());
@@ -142,14 +149,6 @@ fn end(engine: &mut Engine) {
     engine.reply.truncate(0);
     if engine.reply.capacity() > KEPT_BYTES {
         engine.reply = Reply::default();
-    }
-    let limit_kib = engine.memory_limit / 1024;
-    // SAFETY: counting and collecting raise nothing: the sandbox knows no finalizers.
-    unsafe {
-        // Lua fails at the limit without having looked for garbage: what one script left must not fail the next.
-        if limit_kib > 0 && ffi::lua_gc(engine.state, ffi::LUA_GCCOUNT, 0) as usize > limit_kib / 2 {
-            ffi::lua_gc(engine.state, ffi::LUA_GCCOLLECT, 0);
-        }
     }
 }
 
@@ -182,6 +181,7 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_in
             given = 2;
         }
         if ffi::lua_pcall(state, given, 1, 1) == ffi::LUA_OK {
+            run.answer.resp3 = (*run.engine).protocol == Protocol::Resp3;
             answer::write(state, &mut run.answer, &mut run.failure);
         } else {
             run.failure = Some(failure_of(state, invocation.name));
@@ -324,10 +324,29 @@ pub(super) unsafe extern "C-unwind" fn on_count(state: *mut lua_State, _debug: *
     // SAFETY: called by Lua; nothing on this frame needs dropping when it raises.
     unsafe {
         let engine = CURRENT.get();
-        if engine.is_null() || ((*engine).abort.is_none() && goes_on(engine)) {
+        if engine.is_null() {
             return;
         }
-        raise_abort(state, engine);
+        if (*engine).abort.is_some() || !goes_on(engine) {
+            raise_abort(state, engine);
+        }
+        let count = next_span(engine, ffi::lua_gethookcount(state));
+        ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, count);
+    }
+}
+
+/// Instructions until the next look, by how long the last `count` took.
+///
+/// # Safety
+/// The engine is the running one.
+unsafe fn next_span(engine: *mut Engine, count: c_int) -> c_int {
+    let now = Instant::now();
+    // SAFETY: the caller's.
+    let took = unsafe { (*engine).looked_at.replace(now) }.map_or(SHORT, |before| now - before);
+    match took {
+        took if took > TOO_LONG => (count / 16).max(1),
+        took if took < SHORT => (count * 2).min(INSTRUCTIONS_MAX),
+        _ => count.clamp(1, INSTRUCTIONS_MAX),
     }
 }
 
@@ -357,15 +376,13 @@ pub(super) unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
     unsafe {
         ffi::luaL_checkany(state, 1);
         let status = ffi::lua_pcall(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET, 0);
-        let engine = CURRENT.get();
-        if !engine.is_null() && (*engine).abort.is_some() {
-            return raise_abort(state, engine);
-        }
+        end_if_aborted(state);
         if status == ffi::LUA_OK {
             ffi::lua_pushboolean(state, 1);
             ffi::lua_insert(state, 1);
             return ffi::lua_gettop(state);
         }
+        look(state);
         ffi::luaL_checkstack(state, 4, ptr::null());
         let at = ffi::lua_gettop(state);
         ffi::lua_pushboolean(state, 0);
@@ -381,6 +398,60 @@ pub(super) unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
             }
         }
         2
+    }
+}
+
+/// `xpcall(f, handler)`. The handler is called when the failed function has been left, not before: Lua would call it inside
+/// of the hook that ends a script, where no other hook could end the handler.
+pub(super) unsafe extern "C-unwind" fn xpcall(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua.
+    unsafe {
+        ffi::luaL_checkany(state, 2);
+        ffi::lua_settop(state, 2);
+        ffi::lua_pushvalue(state, 1);
+        let status = ffi::lua_pcall(state, 0, ffi::LUA_MULTRET, 0);
+        end_if_aborted(state);
+        if status == ffi::LUA_OK {
+            ffi::lua_pushboolean(state, 1);
+            ffi::lua_replace(state, 2);
+            return ffi::lua_gettop(state) - 1;
+        }
+        look(state);
+        ffi::lua_pushvalue(state, 2);
+        ffi::lua_insert(state, -2);
+        ffi::lua_pcall(state, 1, 1, 0);
+        end_if_aborted(state);
+        ffi::lua_pushboolean(state, 0);
+        ffi::lua_insert(state, -2);
+        2
+    }
+}
+
+/// Looks at the time after something failed: what fails may take long each time, and be tried for ever.
+///
+/// # Safety
+/// Called by a C function of `state`, whose frames may be left by a jump.
+unsafe fn look(state: *mut lua_State) {
+    // SAFETY: the engine is the running one.
+    unsafe {
+        let engine = CURRENT.get();
+        if !engine.is_null() && !goes_on(engine) {
+            raise_abort(state, engine);
+        }
+    }
+}
+
+/// Goes on with ending a script that is to end.
+///
+/// # Safety
+/// Called by a C function of `state`, whose frames may be left by a jump.
+unsafe fn end_if_aborted(state: *mut lua_State) {
+    // SAFETY: the engine is the running one.
+    unsafe {
+        let engine = CURRENT.get();
+        if !engine.is_null() && (*engine).abort.is_some() {
+            raise_abort(state, engine);
+        }
     }
 }
 

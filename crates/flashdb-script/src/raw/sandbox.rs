@@ -3,7 +3,7 @@
 //! Stock Lua knows no read-only tables; a sealed table here is an empty one with a metatable, and the few functions that
 //! pass metatables by (`rawset`, `table.insert`, …) are replaced by such as look first.
 
-use super::{Engine, Refs, api, push_bytes, random, run};
+use super::{Engine, Refs, api, pattern, push_bytes, random, run};
 use crate::interpreter::Limits;
 use crate::library;
 use flashdb_resp::{Protocol, Reply};
@@ -32,7 +32,6 @@ const KEPT: &[&str] = &[
     "tonumber",
     "tostring",
     "type",
-    "xpcall",
 ];
 
 /// Globals that are functions of ours.
@@ -46,6 +45,7 @@ const REPLACED: &[(&str, lua_CFunction)] = &[
     ("rawset", raw_set),
     ("setmetatable", set_metatable),
     ("unpack", unpack),
+    ("xpcall", run::xpcall),
 ];
 
 /// Globals of older days, given to those who ask for them.
@@ -124,6 +124,7 @@ fn fill_libraries(lua: &Lua, plain: &Table, real: &Table, locked: &Table) -> mlu
     put("table", &table)?;
     put("coroutine", &plain.raw_get("coroutine")?)?;
     let string: Table = plain.raw_get("string")?;
+    pattern::guard(lua, &string)?;
     put("string", &string)?;
     for (name, open) in library::ALL {
         put(name, &open(lua)?)?;
@@ -201,6 +202,7 @@ fn engine(lua: &Lua, globals: Table) -> mlua::Result<Box<Engine>> {
         protocol: Protocol::Resp2,
         abort: None,
         limits,
+        looked_at: None,
         random: random::Random::seeded(flashdb_base::prng::entropy_u64() as u32),
         refs,
     }))

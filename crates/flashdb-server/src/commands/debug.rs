@@ -289,7 +289,10 @@ fn sleep(context: &mut Context<'_, '_>) -> CommandResult {
     if seconds > 0.0 {
         std::thread::sleep(Duration::from_secs_f64(seconds.min(SECONDS_MAX)));
     }
-    context.data.now_ms = clock::unix_ms() as i64;
+    // A script's time stands still.
+    if !context.mode.in_script {
+        context.data.now_ms = clock::unix_ms() as i64;
+    }
     context.reply.ok();
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! and a library list that is empty.
 
 use super::client;
-use crate::script;
+use crate::script::{self, busy::Kind};
 use flashdb_command::args;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::help;
@@ -209,8 +209,12 @@ static SCRIPT: CommandSpec = CommandSpec {
             arity: 2,
             flags: Flags::NO_SCRIPT.and(Flags::ALLOW_BUSY),
             tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
-            reply: "An error: nothing runs.",
-            handler: |_| Err(ErrorReply::fixed("NOTBUSY No scripts in execution right now.")),
+            reply: "OK; an error when nothing runs, or what runs has written.",
+            handler: |context| {
+                client(context).server.scripts.long_runs.kill(Kind::Script)?;
+                context.reply.ok();
+                Ok(())
+            },
             ..CommandSpec::EMPTY
         },
         &CommandSpec {

@@ -9,7 +9,7 @@ use super::{client, downcast};
 use crate::acl::{self, Lack, Surroundings};
 use crate::client::{Client, Multi, ReplyMode};
 use crate::core_loop::Message;
-use crate::dispatch::note_slow;
+use crate::dispatch::{Turn, note_slow};
 use crate::output_limit;
 use flashdb_command::args::is;
 use flashdb_command::error::{self, ErrorReply};
@@ -391,6 +391,25 @@ fn end_watch(client: &mut Client, data: &mut Access<'_>) -> bool {
     changed
 }
 
+/// Ends the watch when its locks can be had, which a script may hold for long. The client does not wait for it.
+fn unwatch_later(client: &mut Client) {
+    let watched = std::mem::take(&mut client.watched);
+    let flag = std::mem::take(&mut client.watch_flag);
+    client.info.watched.store(0, Ordering::Relaxed);
+    let unwatch = move |turn: &mut Turn<'_, '_>| {
+        turn.enter();
+        for (db, key) in watched {
+            let shard = turn.server.space.shard_of(&key);
+            turn.data.hold(|space| space.lock_one(shard));
+            turn.data.db = db;
+            turn.data.unwatch(&key, &flag);
+        }
+        turn.leave();
+    };
+    let loop_id = client.info.loop_id;
+    client.server.post(loop_id, Message::Run(Box::new(unwatch)));
+}
+
 /// Ends the watch of a client outside of EXEC, locking what it needs; `data` holds nothing then.
 pub fn unwatch_all(client: &mut Client, data: &mut Access<'_>) {
     if client.watched.is_empty() {
@@ -399,6 +418,9 @@ pub fn unwatch_all(client: &mut Client, data: &mut Access<'_>) {
     }
     if !data.held().is_lazy() {
         let space = data.space();
+        if space.gate().patience().is_tried() {
+            return unwatch_later(client);
+        }
         let shards: ShardSet = client
             .watched
             .iter()

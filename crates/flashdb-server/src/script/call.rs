@@ -3,6 +3,7 @@
 //! the log, statistics) is told at the end, since the script may have to run again.
 
 use super::Script;
+use super::busy::{Kind, LongRun};
 use crate::acl::{self, Lack, Surroundings};
 use crate::client::Client;
 use crate::commands::downcast;
@@ -16,12 +17,30 @@ use flashdb_command::{Context, Flags, Mode, Session};
 use flashdb_config::Settings;
 use flashdb_resp::{Args, Reply};
 use flashdb_script::{Abort, Host, LogLevel};
-use flashdb_store::Access;
+use flashdb_store::{Access, Patience};
 use smallvec::SmallVec;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+/// A script that has run for this long is shown to others, who may end it.
+const LOOK_AFTER: Duration = Duration::from_millis(2);
+/// Time between two looks at whether it is to end; also how long a client waits for the answer BUSY.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// Bytes that are copied before a change, at most, so that it can be undone. A script that changes larger values runs under the
+/// exclusive gate, where nothing is ever undone.
+const UNDO_BYTES_MAX: usize = 4096;
+
+/// Calls that wait to be counted; a script that has made so many is counted twice if it runs again.
+const CALLS_MAX: usize = 1000;
 /// Lines of the log that one script may have waiting.
 const LOG_LINES_MAX: usize = 1000;
+
+/// Places for commands by the words that they are called by.
+const KNOWN_MAX: usize = 32;
+
+/// Commands that scripts on this thread have called, by the words they used; a word's place follows from it.
+pub type Known = [Option<(SmallVec<[u8; 16]>, Command)>; KNOWN_MAX];
 
 /// See the module's head.
 pub struct Running<'r, 'k> {
@@ -40,15 +59,33 @@ pub struct Running<'r, 'k> {
     exclusive: bool,
     /// A command has written.
     wrote: bool,
+    /// What the script does is kept to be undone.
+    undoes: bool,
+    /// The script is part of a transaction that may be undone.
+    rolls_back: bool,
     db: u16,
+    began: Instant,
+    /// When the time is looked at next.
+    look_at: Instant,
+    /// When the last command ended.
+    last_call: Instant,
+    long_run: Option<Arc<LongRun>>,
+    request: Args<'r>,
+    /// Commands by the words that they were called by.
+    known: &'r mut Known,
     calls: SmallVec<[Call; 8]>,
+    /// Each call is measured alone, as somebody asks for short times.
+    measures_each: bool,
+    /// Time of the calls that were measured alone.
+    measured_ns: u64,
     lines: Vec<(LogLevel, Vec<u8>)>,
 }
 
 /// A command that was called, for the statistics.
 struct Call {
     command: Command,
-    elapsed_ns: u64,
+    /// `None` if it has a share in the time of the script: reading the clock takes as long as a fast command.
+    elapsed_ns: Option<u64>,
     failed: bool,
 }
 
@@ -56,6 +93,7 @@ impl<'r, 'k> Running<'r, 'k> {
     /// A script about to run for `context`, and the reply that its answer goes to.
     pub fn begin<'a>(
         context: &'r mut Context<'a, 'k>,
+        known: &'r mut Known,
         server: &'r Server,
         script: &'r Script,
         read_only: bool,
@@ -65,12 +103,14 @@ impl<'r, 'k> Running<'r, 'k> {
         'a: 'r,
     {
         let client = downcast(context.session);
+        let began = Instant::now();
         let running = Running {
             server,
             script,
             db: client.db,
             out_of_memory: client.script.out_of_memory,
             exclusive: context.data.held().is_lazy(),
+            rolls_back: context.data.is_undoable(),
             data: &mut *context.data,
             session: &mut *context.session,
             settings: context.settings,
@@ -78,14 +118,31 @@ impl<'r, 'k> Running<'r, 'k> {
             read_only,
             allows_oom,
             wrote: false,
+            undoes: false,
+            began,
+            look_at: began + LOOK_AFTER,
+            last_call: began,
+            long_run: None,
+            request: context.args,
+            known,
             calls: SmallVec::new(),
+            measures_each: dispatch::measures_each(context.settings),
+            measured_ns: 0,
             lines: Vec::new(),
         };
         (running, &mut *context.reply)
     }
 
-    /// Tells what happened, unless the script runs again.
-    pub fn end(self, again: bool) {
+    /// Tells what happened, unless the script runs again: then nothing has.
+    pub fn end(mut self, again: bool) {
+        if let Some(run) = &self.long_run {
+            self.server.scripts.long_runs.remove(run, self.patience());
+        }
+        match (self.undoes, again) {
+            (true, true) => self.data.roll_back(),
+            (true, false) => self.data.end_undo(),
+            (false, _) => {}
+        }
         let client = downcast(self.session);
         client.db = self.db;
         self.data.db = self.db;
@@ -93,18 +150,48 @@ impl<'r, 'k> Running<'r, 'k> {
         if again {
             return;
         }
-        let stats = &self.server.loops[client.info.loop_id].stats;
-        for call in &self.calls {
+        self.count_calls();
+        for (level, text) in self.lines {
+            write_line(level, &text);
+        }
+    }
+
+    /// Enters the calls so far into the statistics.
+    fn count_calls(&mut self) {
+        let loop_id = downcast(self.session).info.loop_id;
+        let stats = &self.server.loops[loop_id].stats;
+        stats.commands.add(self.calls.len() as u64);
+        let shared = self.calls.iter().filter(|call| call.elapsed_ns.is_none()).count() as u64;
+        let elapsed_ns = self.began.elapsed().as_nanos() as u64;
+        let unmeasured_ns = elapsed_ns.saturating_sub(self.measured_ns);
+        let share_ns = unmeasured_ns.checked_div(shared).unwrap_or(0);
+        self.measured_ns += share_ns * shared;
+        for call in self.calls.drain(..) {
             let of = stats.of(&call.command);
-            of.record(call.elapsed_ns, self.settings.latency_tracking);
+            of.record(
+                call.elapsed_ns.unwrap_or(share_ns),
+                self.settings.latency_tracking,
+            );
             if call.failed {
                 of.failed.add(1);
             }
         }
-        stats.commands.add(self.calls.len() as u64);
-        for (level, text) in self.lines {
-            write_line(level, &text);
+    }
+
+    /// The command that is called, known from before if it was called by the same word.
+    fn resolve(&mut self, args: &Args<'_>) -> Option<Command> {
+        let name = args.at(0);
+        let place = &mut self.known[(name.len() ^ usize::from(*name.first()?)) % KNOWN_MAX];
+        if let Some((word, command)) = place
+            && word.as_slice() == name
+        {
+            return Some(*command);
         }
+        let command = self.server.registry.resolve(args).ok()?;
+        if command.spec.container.is_empty() && command.spec.subcommands.is_empty() {
+            *place = Some((SmallVec::from_slice(name), command));
+        }
+        Some(command)
     }
 
     /// What keeps a script from calling a command.
@@ -118,6 +205,11 @@ impl<'r, 'k> Running<'r, 'k> {
         if !spec.accepts(args.len()) {
             return Err(ErrorReply::fixed(
                 "ERR Wrong number of args calling Redis command from script",
+            ));
+        }
+        if self.rolls_back && dispatch::outlives_rollback(flags) {
+            return Err(ErrorReply::fixed(
+                "ERR Command not allowed inside a rollback transaction: not all of its effects could be undone",
             ));
         }
         let client = downcast(self.session);
@@ -144,36 +236,55 @@ impl<'r, 'k> Running<'r, 'k> {
     }
 
     fn allows_all_commands(&self) -> bool {
-        self.server
-            .scripts
-            .allows_all_commands
-            .load(std::sync::atomic::Ordering::Relaxed)
+        self.server.scripts.allows_all_commands.load(Ordering::Relaxed)
     }
 
-    /// Whether the locks that are held are enough for a command. Names its key to the data, so that it is hashed once.
+    /// Whether the locks that are held are enough for a command, and what it does can be taken back. Names its key to the
+    /// data, so that it is hashed once.
     fn is_covered(&mut self, command: &Command, args: &Args<'_>) -> bool {
-        let spec = command.spec;
+        let (spec, flags) = (command.spec, command.spec.flags);
         if let Some(at) = command.single_key {
             let key = args.at(at as usize);
             let shard = self.data.space().shard_of(key);
             self.data.focus(key, shard, hash_bytes(key));
-            return self.exclusive || (self.data.held().covers(shard) && !spec.is_exclusive(args));
+            return self.exclusive
+                || (self.data.held().covers(shard)
+                    && !spec.is_exclusive(args)
+                    && (!flags.has(Flags::WRITE) || self.keeps_undo(self.data.undo_cost_bytes(key))));
         }
         self.data.unfocus();
         if self.exclusive {
             return true;
         }
-        if spec.is_exclusive(args) || spec.walks_shards() {
+        if spec.is_exclusive(args) || spec.walks_shards() || dispatch::outlives_rollback(flags) {
             return false;
         }
         if spec.keys.is_empty() && spec.keys_of.is_none() {
-            return is_harmless(spec.flags);
+            // Published messages wait for the end while what was done can be undone.
+            return flags.has(Flags::FAST) && (!flags.has(Flags::PUBSUB) || self.keeps_undo(0));
         }
-        let positions = spec.key_positions(args).unwrap_or_default();
-        positions.iter().all(|&at| {
-            let shard = self.data.space().shard_of(args.at(at as usize));
-            self.data.held().covers(shard)
-        })
+        let mut cost_bytes = 0;
+        for at in spec.key_positions(args).unwrap_or_default() {
+            let key = args.at(at as usize);
+            let shard = self.data.space().shard_of(key);
+            if !self.data.held().covers(shard) {
+                return false;
+            }
+            cost_bytes += self.data.undo_cost_bytes(key);
+        }
+        !flags.has(Flags::WRITE) || self.keeps_undo(cost_bytes)
+    }
+
+    /// Begins to keep what it takes to undo, unless a command would make that too dear.
+    fn keeps_undo(&mut self, cost_bytes: usize) -> bool {
+        if cost_bytes > UNDO_BYTES_MAX {
+            return false;
+        }
+        if !self.undoes {
+            self.data.begin_undo();
+            self.undoes = true;
+        }
+        true
     }
 
     fn execute(&mut self, command: Command, args: Args<'_>, reply: &mut Reply) {
@@ -185,7 +296,8 @@ impl<'r, 'k> Running<'r, 'k> {
                 .monitors
                 .feed_called(self.server, command.spec, db, &args);
         }
-        let began = Instant::now();
+        let measured = self.measures_each || !command.spec.flags.has(Flags::FAST);
+        let began = measured.then(Instant::now);
         let mut context = Context {
             spec: command.spec,
             args,
@@ -201,7 +313,7 @@ impl<'r, 'k> Running<'r, 'k> {
             block: None,
         };
         let result = (command.spec.handler)(&mut context);
-        let elapsed_ns = began.elapsed().as_nanos() as u64;
+        let elapsed_ns = began.map(|began| self.elapsed_ns(began));
         let failed = result.is_err();
         if let Err(error) = result {
             reply.truncate(0);
@@ -209,7 +321,12 @@ impl<'r, 'k> Running<'r, 'k> {
             self.server.stats.error(error.code());
         }
         self.data.effects.end_command(db, dirty, &args);
-        self.wrote |= self.data.effects.dirty > dirty;
+        if self.data.effects.dirty > dirty {
+            self.wrote = true;
+            if let Some(run) = &self.long_run {
+                run.note_write();
+            }
+        }
         let client = downcast(self.session);
         client.tracking.script_read |= client.tracking.is_on() && tracking::reads(command.spec);
         self.calls.push(Call {
@@ -217,8 +334,36 @@ impl<'r, 'k> Running<'r, 'k> {
             elapsed_ns,
             failed,
         });
-        let info = &downcast(self.session).info;
-        dispatch::note_slow(self.server, self.settings, info, &args, command, elapsed_ns);
+        if self.calls.len() >= CALLS_MAX {
+            self.count_calls();
+        }
+        if let Some(elapsed_ns) = elapsed_ns {
+            let info = &downcast(self.session).info;
+            dispatch::note_slow(self.server, self.settings, info, &args, command, elapsed_ns);
+        }
+    }
+
+    fn elapsed_ns(&mut self, began: Instant) -> u64 {
+        self.last_call = Instant::now();
+        let elapsed_ns = (self.last_call - began).as_nanos() as u64;
+        self.measured_ns += elapsed_ns;
+        elapsed_ns
+    }
+
+    fn patience(&self) -> &'r Patience {
+        self.server.space.gate().patience()
+    }
+
+    /// The script as others see it, shown to them from now on.
+    fn long_run(&mut self) -> Arc<LongRun> {
+        let run = self.long_run.get_or_insert_with(|| {
+            let (runs, request) = (&self.server.scripts.long_runs, self.request.to_owned());
+            runs.add(Kind::Script, self.script.name(), request, self.began)
+        });
+        if self.wrote {
+            run.note_write();
+        }
+        run.clone()
     }
 
     fn refuse(&mut self, command: Option<&Command>, error: &ErrorReply, reply: &mut Reply) {
@@ -229,11 +374,6 @@ impl<'r, 'k> Running<'r, 'k> {
         }
         reply.error_bytes(error.text());
     }
-}
-
-/// Commands without keys that do nothing outside of the script, so that nobody notices when they run twice.
-fn is_harmless(flags: Flags) -> bool {
-    flags.has(Flags::FAST) && !flags.has(Flags::PUBSUB) && !flags.has(Flags::MAY_REPLICATE)
 }
 
 /// Whether the user that a script runs for may call a command on its keys. A denial is entered in the log.
@@ -256,7 +396,7 @@ fn user_may_call(client: &Client, command: &Command, args: &Args<'_>) -> Result<
 
 impl Host for Running<'_, '_> {
     fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Abort> {
-        let Ok(command) = self.server.registry.resolve(&args) else {
+        let Some(command) = self.resolve(&args) else {
             let unknown = ErrorReply::fixed("ERR Unknown Redis command called from script");
             self.refuse(None, &unknown, reply);
             return Ok(());
@@ -265,10 +405,13 @@ impl Host for Running<'_, '_> {
             self.refuse(Some(&command), &error, reply);
             return Ok(());
         }
-        if !self.is_covered(&command, &args) || (!self.exclusive && command.spec.flags.has(Flags::WRITE)) {
+        if !self.is_covered(&command, &args) {
             return Err(Abort::Restart);
         }
         self.execute(command, args, reply);
+        if self.look_at <= self.last_call {
+            return self.tick();
+        }
         Ok(())
     }
 
@@ -287,7 +430,23 @@ impl Host for Running<'_, '_> {
     }
 
     fn tick(&mut self) -> Result<(), Abort> {
-        let _ = self.script;
+        let now = Instant::now();
+        if now < self.look_at {
+            return Ok(());
+        }
+        self.look_at = now + LOOK_AGAIN;
+        if self.server.stopping.load(Ordering::Acquire) {
+            return Err(Abort::Killed("ERR the server is shutting down".into()));
+        }
+        let run = self.long_run();
+        if run.is_killed() {
+            return Err(Abort::Killed(
+                "ERR Script killed by user with SCRIPT KILL.".into(),
+            ));
+        }
+        if run.is_busy(self.server.settings().busy_reply_threshold, self.patience()) {
+            crate::core_loop::attend();
+        }
         Ok(())
     }
 }

@@ -66,7 +66,11 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
     let prepared = client.script.prepared.take();
     let prepared = prepared.or_else(|| prepare(&server.scripts, context.spec, &context.args));
     if server.monitors.any() {
-        // Before the commands that it calls.
+        // What they are shown cannot be taken back, so the script must not have to run again.
+        if !context.data.held().is_lazy() {
+            downcast(context.session).script.needs_gate = true;
+            return Ok(());
+        }
         server
             .monitors
             .feed_script(&server, context.data.db, &client.info, &context.args);
@@ -93,16 +97,16 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
             name: script.name(),
             limits,
         };
+        let (interpreter, known) = local.parts(deprecated_api)?;
         let (mut running, reply) = Running::begin(
             context,
+            known,
             &server,
             &script,
             read_only_command || says_read_only,
             flags.is_some_and(|flags| flags.has(ScriptFlags::ALLOW_OOM)),
         );
-        let outcome = local
-            .interpreter(deprecated_api)?
-            .run(&invocation, &mut running, reply);
+        let outcome = interpreter.run(&invocation, &mut running, reply);
         running.end(outcome == Outcome::Restart);
         local.tell_memory(&server.scripts);
         Ok::<_, ErrorReply>(outcome)

@@ -1,5 +1,6 @@
 //! What a core loop has for scripts: its interpreter, made when the first script comes, and the functions compiled in it.
 
+use super::call::Known;
 use super::store::{Script, Scripts, Sha};
 use flashdb_command::error::ErrorReply;
 use flashdb_script::{Function, Interpreter, Limits};
@@ -23,6 +24,7 @@ pub struct Local {
     epoch: u64,
     interpreter: Option<Interpreter>,
     compiled: HashMap<Sha, Compiled, foldhash::fast::FixedState>,
+    known: Known,
     /// Memory of the interpreter that was told of.
     told_bytes: usize,
 }
@@ -91,6 +93,16 @@ impl Local {
             self.interpreter = Some(made);
         }
         Ok(self.interpreter.as_mut().expect("made above if there was none"))
+    }
+
+    /// The interpreter, and what is known of the commands that scripts call.
+    ///
+    /// # Errors
+    /// As [`Local::interpreter`].
+    pub fn parts(&mut self, deprecated_api: bool) -> Result<(&mut Interpreter, &mut Known), ErrorReply> {
+        self.interpreter(deprecated_api)?;
+        let interpreter = self.interpreter.as_mut().expect("made above if there was none");
+        Ok((interpreter, &mut self.known))
     }
 
     fn forget_stale(&mut self, scripts: &Scripts) {

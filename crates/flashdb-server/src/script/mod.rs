@@ -5,6 +5,7 @@
 //! more, it is run again from its start under the exclusive gate, and from then on begins there
 //! ([design note](../../../../docs/design/0005-scripting.md)).
 
+pub mod busy;
 mod call;
 mod eval;
 mod local;

@@ -1,6 +1,7 @@
 //! The scripts that the server keeps, by the SHA1 of their text. Core loops keep compiled copies and look here only for
 //! what they do not know; an epoch tells them when everything was forgotten.
 
+use super::busy::LongRuns;
 use flashdb_command::Flags;
 use flashdb_command::error::ErrorReply;
 use flashdb_script::{ScriptFlags, Shebang, ShebangError};
@@ -165,6 +166,8 @@ pub struct Scripts {
     epoch: AtomicU64,
     evicted: AtomicU64,
     interpreters_bytes: AtomicUsize,
+    /// Scripts that have run for a while.
+    pub long_runs: LongRuns,
     /// Commands that scripts may not call are allowed (DEBUG SET-DISABLE-DENY-SCRIPTS).
     pub allows_all_commands: AtomicBool,
 }

@@ -28,7 +28,7 @@ struct Level {
     /// In the order of the changes.
     steps: Vec<Step>,
     /// Steps of keys, by database and hash; emptied when databases are flushed or swapped.
-    known: HashMap<(u16, u64), SmallVec<[u32; 1]>>,
+    known: HashMap<(u16, u64), SmallVec<[u32; 1]>, foldhash::fast::FixedState>,
     told: Vec<Told>,
 }
 
@@ -128,7 +128,7 @@ impl Access<'_> {
             unsettled: self.unsettled,
             effects: self.effects.mark(),
             steps: Vec::new(),
-            known: HashMap::new(),
+            known: HashMap::default(),
             told: Vec::new(),
         };
         match &mut self.undo {
