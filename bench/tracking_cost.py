@@ -3,7 +3,7 @@
 
 usage: tracking_cost.py [--rounds N] [--seconds S] [--reads N] [--bcast] NAME=COMMAND...    ({port} and {dir} in COMMAND are replaced)
 
-A writer overwrites random keys of 1 M, 32-byte values, pipeline 16, as fast as answers come, while 100 connections of RESP3
+A writer overwrites random keys of 50,000, 32-byte values, pipeline 16, as fast as answers come, while 100 connections of RESP3
 together read N random keys a second, one at a time, and take what they are told. Rounds with tracking and without alternate in one
 server. CPU is user and system time of all threads of the process, by /proc/PID/stat, over the number of SETs; the reads are the
 same in both, so the difference is what tracking costs: remembering reads, finding readers, telling them. Reports medians. With
@@ -20,7 +20,7 @@ import time
 from measured_server import Connection, Server, encode
 
 CONNECTIONS = 100
-KEYS = 1_000_000
+KEYS = 50_000
 PIPELINE = 16
 
 
