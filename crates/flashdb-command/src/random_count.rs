@@ -3,6 +3,7 @@
 //! ask for more than there is, so its reply needs a bound of its own.
 
 use crate::args;
+use crate::context::Mode;
 use crate::error::{self, ErrorReply};
 use flashdb_base::prng::Prng;
 use flashdb_config::Settings;
@@ -55,25 +56,54 @@ impl RandomCount {
 /// The shortest element of a reply: `$0`, and two line ends.
 const ELEMENT_BYTES_MIN: u64 = 6;
 
-/// Calls `draw` `count` times to write an element each, and stops where the reply outgrows any that data
-/// could justify: `proto-max-bulk-len`.
+/// How far the reply to repeated draws may grow.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyBound {
+    /// Bytes that no data could justify: `proto-max-bulk-len`.
+    refused_above: u64,
+    /// Bytes of output above which any client is disconnected, if every class of clients has such a limit.
+    disconnected_above: Option<u64>,
+}
+
+impl ReplyBound {
+    /// The bound for a command that runs so. What a script gets is no output: it has to be whole.
+    pub fn of(settings: &Settings, mode: Mode) -> Self {
+        let limits = &settings.client_output_buffer_limit;
+        let (normal, pubsub) = (limits.normal.hard_bytes, limits.pubsub.hard_bytes);
+        ReplyBound {
+            refused_above: settings.proto_max_bulk_len,
+            disconnected_above: (normal > 0 && pubsub > 0 && !mode.in_script).then(|| normal.max(pubsub)),
+        }
+    }
+}
+
+/// Calls `draw` `count` times to write an element each. Stops where the reply is so long that the client is disconnected
+/// for it, as `client-output-buffer-limit` says: whoever sends replies sees to that.
 ///
 /// # Errors
-/// `ERR value is out of range` once the reply is too large.
+/// `ERR value is out of range` where the reply outgrows any that data could justify.
 pub fn repeat(
     count: usize,
     reply: &mut Reply,
-    settings: &Settings,
+    bound: ReplyBound,
     mut draw: impl FnMut(&mut Reply),
 ) -> Result<(), ErrorReply> {
+    let begin = reply.len() as u64;
+    let stop_at = bound
+        .disconnected_above
+        .filter(|bytes| *bytes < bound.refused_above);
     // A count that must end above the bound does so before the work, not after.
-    if (count as u64).saturating_mul(ELEMENT_BYTES_MIN) > settings.proto_max_bulk_len {
+    let is_too_much = (count as u64).saturating_mul(ELEMENT_BYTES_MIN) > bound.refused_above;
+    if is_too_much && stop_at.is_none() {
         return Err(error::OUT_OF_RANGE);
     }
-    let end = (reply.len() as u64).saturating_add(settings.proto_max_bulk_len);
     for _ in 0..count {
         draw(reply);
-        if reply.len() as u64 > end {
+        let written = reply.len() as u64 - begin;
+        if stop_at.is_some_and(|bytes| written > bytes) {
+            return Ok(());
+        }
+        if written > bound.refused_above {
             return Err(error::OUT_OF_RANGE);
         }
     }

@@ -4,6 +4,7 @@
 use crate::error::ErrorReply;
 use crate::spec::CommandSpec;
 use flashdb_resp::Args;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A row with its number, which indexes statistics.
@@ -19,7 +20,9 @@ pub struct Command {
 
 /// The command table.
 pub struct Registry {
-    by_name: HashMap<&'static str, Command, foldhash::fast::FixedState>,
+    by_name: HashMap<Cow<'static, str>, Command, foldhash::fast::FixedState>,
+    /// Some commands go by other names than their rows say.
+    renamed: bool,
     subcommands: HashMap<(u32, &'static str), Command>,
     all: Vec<Command>,
 }
@@ -32,6 +35,7 @@ impl Registry {
     pub fn new(groups: &[&'static [&'static CommandSpec]]) -> Self {
         let mut registry = Registry {
             by_name: HashMap::default(),
+            renamed: false,
             subcommands: HashMap::new(),
             all: Vec::new(),
         };
@@ -40,7 +44,7 @@ impl Registry {
         specs.sort_by_key(|spec| spec.name);
         for spec in specs {
             let command = registry.number(spec);
-            let twice = registry.by_name.insert(spec.name, command);
+            let twice = registry.by_name.insert(spec.name.into(), command);
             assert!(twice.is_none(), "two rows are called {}", spec.name);
             for sub in spec.subcommands {
                 let numbered = registry.number(sub);
@@ -59,6 +63,36 @@ impl Registry {
         };
         self.all.push(command);
         command
+    }
+
+    /// Gives a command another name, or none if `to` is empty (`rename-command`): requests, scripts and COMMAND find it
+    /// under that one only. Its row, the log and the statistics keep the old one.
+    ///
+    /// # Errors
+    /// Redis's texts: there is no such command, or the new name is taken or cannot be one.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let command = self.find(from).ok_or("No such command in rename-command")?;
+        let lower = to.to_ascii_lowercase();
+        let to = std::str::from_utf8(&lower)
+            .ok()
+            .filter(|name| name.len() <= NAME_BYTES_MAX)
+            .ok_or("A command's name has to be text of at most 64 bytes")?;
+        let from = from.to_ascii_lowercase();
+        if from != lower && self.by_name.contains_key(to) {
+            return Err("Target command name already exists");
+        }
+        self.renamed = true;
+        self.by_name.retain(|name, _| name.as_bytes() != from);
+        if !to.is_empty() {
+            self.by_name.insert(to.to_owned().into(), command);
+        }
+        Ok(())
+    }
+
+    /// Whether a row's own name may not be what its command goes by.
+    #[inline]
+    pub fn is_renamed(&self) -> bool {
+        self.renamed
     }
 
     /// The command called `name`, in any case; containers unresolved.

@@ -9,7 +9,7 @@ use crate::stats::LoopStats;
 use flashdb_base::clock;
 use flashdb_base::prng::Prng;
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
-use flashdb_config::{ConfigStore, ConfigView, Settings, logging};
+use flashdb_config::{ConfigStore, ConfigView, LaunchError, Settings, logging};
 use flashdb_io::mailbox::Mailbox;
 use flashdb_io::{affinity, net};
 use flashdb_persistence::PersistenceError;
@@ -34,6 +34,8 @@ pub enum StartError {
     Listen(String, io::Error),
     /// Threads, pollers or signals could not be set up.
     System(&'static str, io::Error),
+    /// A line of the configuration cannot be carried out.
+    Config(LaunchError),
     /// The users could not be set up.
     Acl(SetupError),
     /// The log could not be opened.
@@ -58,6 +60,7 @@ impl fmt::Display for StartError {
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(what, error) => write!(f, "{what}: {error}"),
+            StartError::Config(error) => write!(f, "{error}"),
             StartError::Acl(error) => write!(f, "{error}"),
             StartError::Log(error) => write!(f, "{error}"),
             StartError::Data(error) => write!(f, "{error}"),
@@ -132,7 +135,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     signals.close();
     end_durability(&server, checkpoints);
     remove_files(&settings);
-    tracing::info!("FlashDB has ended");
+    tracing::info!("FlashDB is now ready to exit, bye bye...");
     Ok(())
 }
 
@@ -171,7 +174,12 @@ fn build(
 ) -> Result<(Arc<Server>, Vec<Poll>, flashdb_store::Collector), StartError> {
     let settings = config.settings();
     let count = settings.io_threads.max(1) as usize;
-    let registry = crate::command_registry();
+    let mut registry = crate::command_registry();
+    for line in config.renames() {
+        registry
+            .rename(&line.from, &line.to)
+            .map_err(|reason| StartError::Config(LaunchError::at(&line.location, &line.line, reason)))?;
+    }
     let acl = Acl::at_start(&registry, &config).map_err(StartError::Acl)?;
     let (mut pollers, mut loops) = (Vec::new(), Vec::new());
     for _ in 0..count {
@@ -197,6 +205,7 @@ fn build(
         loops,
         clients: Mutex::default(),
         clients_count: 0.into(),
+        clients_bytes: 0.into(),
         client_ids: 1.into(),
         pubsub: Default::default(),
         feed: Default::default(),
@@ -219,6 +228,8 @@ fn build(
         aborting_saves: false.into(),
         save_failed: false.into(),
         active_expire: true.into(),
+        ends_on_signal: 0.into(),
+        cron_paused: false.into(),
         saves_at_end: false.into(),
         stopping: false.into(),
         port: (settings.port as usize).into(),
@@ -447,6 +458,19 @@ fn end_durability(server: &Arc<Server>, checkpoints: Option<JoinHandle<()>>) {
     }
 }
 
+/// Ends the server as the settings say for the signal that came, if one came. Looked at from time to time, so that
+/// SHUTDOWN ABORT can take it back.
+pub fn end_on_signal(server: &Server, settings: &Settings) {
+    let options = match server.ends_on_signal.load(Ordering::Acquire) {
+        0 => return,
+        signal_hook::consts::SIGINT => &settings.shutdown_on_sigint,
+        _ => &settings.shutdown_on_sigterm,
+    };
+    let saves = options.save || (!options.nosave && !settings.save.is_empty());
+    server.saves_at_end.store(saves, Ordering::Release);
+    server.stop();
+}
+
 fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, StartError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
@@ -456,15 +480,12 @@ fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, S
         for signal in signals.forever() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             tracing::info!(signal = name, "ending on a signal");
-            let settings = server.settings();
-            let options = if signal == SIGINT {
-                &settings.shutdown_on_sigint
-            } else {
-                &settings.shutdown_on_sigterm
-            };
-            let saves = options.save || (!options.nosave && !settings.save.is_empty());
-            server.saves_at_end.store(saves, Ordering::Release);
-            server.stop();
+            let already = server.ends_on_signal.swap(signal, Ordering::AcqRel) != 0;
+            if already && signal == SIGINT {
+                // What was acknowledged is as safe as in a crash.
+                tracing::warn!("a second SIGINT: exiting now");
+                std::process::exit(1);
+            }
         }
     })?;
     Ok(handle)

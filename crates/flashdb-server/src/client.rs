@@ -327,9 +327,22 @@ impl Client {
         (self.logged_in, self.authenticated) = (users.is_open(), users.is_open());
     }
 
+    /// Notes how much memory the client takes.
+    #[inline]
+    pub fn count_memory(&self, bytes: usize) {
+        let before = self.info.total_bytes.load(Ordering::Relaxed);
+        if bytes != before {
+            self.info.total_bytes.store(bytes, Ordering::Relaxed);
+            // The sum may wrap around on the way, but not in the end.
+            let sum = &self.server.clients_bytes;
+            sum.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
+
     /// Takes the client out of everything that knows it.
     pub fn leave(&mut self, turn: &mut Turn<'_, '_>) {
         let server = self.server.clone();
+        self.count_memory(0);
         self.info.killed.store(true, Ordering::Release);
         server.clients.lock().remove(&self.info.id);
         if let Some(ticket) = self.ticket.take()
@@ -359,8 +372,11 @@ impl Client {
 
     /// Ends client-side caching.
     pub fn stop_tracking(&mut self) {
-        if let Some(tracker) = std::mem::take(&mut self.tracking).tracker {
-            self.server.tracking.remove(&self.server, &tracker);
+        let tracking = std::mem::take(&mut self.tracking);
+        if tracking.is_on() {
+            self.server
+                .tracking
+                .remove(&self.server, self.info.id, &tracking.prefixes);
         }
     }
 
@@ -378,27 +394,40 @@ impl Client {
     }
 }
 
-/// Drops the clients that take the most memory while all together take more than
-/// `maxmemory-clients`.
+/// Drops the clients that take the most memory while all together take more than `maxmemory-clients`. They are gone for
+/// everybody at once; their loops close the connections.
+#[inline]
 pub fn evict_over_limit(server: &Server, settings: &Settings) {
     let limit = settings.maxmemory_clients.bytes(settings.maxmemory);
-    if limit == 0 {
-        return;
+    if limit > 0 && server.clients_bytes.load(Ordering::Relaxed) as u64 > limit {
+        evict_largest(server, limit);
     }
-    let mut clients: Vec<Arc<ClientInfo>> = server.clients.lock().values().cloned().collect();
+}
+
+#[cold]
+fn evict_largest(server: &Server, limit: u64) {
+    let mut clients = server.clients.lock();
     let mut total: u64 = clients
-        .iter()
+        .values()
         .map(|client| client.total_bytes.load(Ordering::Relaxed) as u64)
         .sum();
-    clients.retain(|client| client.flags.load(Ordering::Relaxed) & flags::NO_EVICT == 0);
-    clients.sort_by_key(|client| std::cmp::Reverse(client.total_bytes.load(Ordering::Relaxed)));
-    for client in clients {
+    let may_go = |client: &&Arc<ClientInfo>| client.flags.load(Ordering::Relaxed) & flags::NO_EVICT == 0;
+    let mut largest: Vec<Arc<ClientInfo>> = clients.values().filter(may_go).cloned().collect();
+    largest.sort_by_key(|client| std::cmp::Reverse(client.total_bytes.load(Ordering::Relaxed)));
+    for client in largest {
         if total <= limit {
             break;
         }
-        total -= client.total_bytes.load(Ordering::Relaxed) as u64;
-        tracing::warn!(client = client.id, "evicting client over maxmemory-clients");
+        let bytes = client.total_bytes.load(Ordering::Relaxed);
+        total = total.saturating_sub(bytes as u64);
+        tracing::warn!(
+            client = client.id,
+            bytes,
+            "evicting a client: all together are over maxmemory-clients"
+        );
         server.stats.evicted_clients.fetch_add(1, Ordering::Relaxed);
+        clients.remove(&client.id);
+        client.killed.store(true, Ordering::Release);
         server.post(client.loop_id, Message::Kill { client: client.id });
     }
 }

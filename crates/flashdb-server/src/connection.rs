@@ -161,6 +161,7 @@ impl Connection {
                 .map(|(_, key)| key.len() + 64)
                 .sum::<usize>()
             + (self.client.subscriptions()) * 64
+            + self.client.tracking.memory_bytes()
     }
 
     /// Reads what has come and runs it. `scratch` is the loop's read buffer of [`READ_BYTES`].
@@ -643,6 +644,18 @@ impl Connection {
         over
     }
 
+    /// Whether the output is above the hard limit of the client's class.
+    pub fn over_hard_limit(&self, turn: &Turn<'_, '_>) -> bool {
+        let limit = output_limit::limit_of(&turn.settings.client_output_buffer_limit, &self.client);
+        let bytes = self.output_bytes() as u64;
+        let over = output_limit::is_over_hard(limit, bytes)
+            || (!self.client.authenticated && bytes > output_limit::STRANGER_BYTES);
+        if over {
+            output_limit::note_disconnection(turn.server, &self.client, bytes);
+        }
+        over
+    }
+
     /// What it has done, for the decision to drop it.
     pub fn activity(&self) -> Activity {
         let (client, info) = (&self.client, &self.client.info);
@@ -711,6 +724,13 @@ impl Connection {
         );
     }
 
+    /// Writes what others may see of requests that are not complete or wait.
+    pub fn publish_input(&self) {
+        if !self.inbox.is_empty() {
+            self.publish_buffers();
+        }
+    }
+
     /// Writes what others may see of the buffers, after sending.
     pub fn publish_buffers(&self) {
         let info = &self.client.info;
@@ -720,7 +740,7 @@ impl Connection {
         info.output_bytes.store(self.output_bytes(), Ordering::Relaxed);
         info.output_capacity_bytes
             .store(self.reply.capacity(), Ordering::Relaxed);
-        info.total_bytes.store(self.memory_bytes(), Ordering::Relaxed);
+        self.client.count_memory(self.memory_bytes());
         if self.wants_write {
             info.flags.fetch_or(flags::WRITING, Ordering::Relaxed);
         }

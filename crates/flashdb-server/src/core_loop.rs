@@ -453,6 +453,8 @@ impl CoreLoop {
         {
             self.timers.add(deadline_ms, Timer::Blocked(ticket.id));
         }
+        // What others see of the memory of a client that sends a large request follows it, part by part.
+        connection.publish_input();
         if connection.paused {
             let now_ms = turn.data.now_ms;
             // Without CLIENT PAUSE the client is held back because the disk cannot keep up.
@@ -493,6 +495,11 @@ impl CoreLoop {
                 connection.fail_unsent();
             }
             connection.queued_for_output = false;
+            // Before anything of it is sent: a client over the hard limit gets none of the replies that brought it there.
+            if connection.over_hard_limit(turn) {
+                self.drop_connection(turn, slot);
+                continue;
+            }
             connection.publish_info(turn.data.now_ms);
             let alive = connection.wants_write || connection.flush(turn);
             if connection.wants_write != connection.watches_write {
@@ -521,6 +528,7 @@ impl CoreLoop {
         if self.output.is_empty() {
             self.output = slots;
         }
+        crate::client::evict_over_limit(turn.server, turn.settings);
     }
 
     /// Has the writer woken if replies wait for it, or if others may soon. Once a turn, so that one sync serves
@@ -710,6 +718,9 @@ impl CoreLoop {
                 Timer::Cron => {
                     self.timers.add(now_ms + CRON_MS, Timer::Cron);
                     self.expire(turn);
+                    if self.id == 0 && !turn.server.cron_paused.load(Ordering::Relaxed) {
+                        crate::bootstrap::end_on_signal(turn.server, turn.settings);
+                    }
                     if self.id == 0 {
                         crate::stats::sample_rates(turn.server, now_ms);
                         let used = self.lend(|| {
@@ -724,7 +735,7 @@ impl CoreLoop {
                         turn.leave();
                     }
                     self.give_back_at_rest(turn);
-                    if tracking::is_over_bound(turn) {
+                    if tracking::is_over_bound(turn) && !turn.server.cron_paused.load(Ordering::Relaxed) {
                         self.lend(|| tracking::keep_bound(turn, true));
                         turn.leave();
                     }
@@ -859,9 +870,6 @@ impl CoreLoop {
             } else if activity.idle_ms(now_ms) > 2 * SWEEP_MS {
                 connection.shrink();
             }
-        }
-        if self.id == 0 {
-            crate::client::evict_over_limit(turn.server, turn.settings);
         }
     }
 }

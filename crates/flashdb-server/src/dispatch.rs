@@ -849,7 +849,9 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
 #[inline]
 pub fn resolve_plain(server: &Server, client: &Client, args: &Args<'_>) -> Option<Command> {
     let name = args.at(0);
+    let registry: &registry::Registry = &server.registry;
     if let Some(last) = client.last_command
+        && !registry.is_renamed()
         && last.spec.container.is_empty()
         && last.spec.subcommands.is_empty()
         && last.spec.name.len() == name.len()
@@ -857,7 +859,6 @@ pub fn resolve_plain(server: &Server, client: &Client, args: &Args<'_>) -> Optio
     {
         return Some(last);
     }
-    let registry: &registry::Registry = &server.registry;
     registry
         .find(name)
         .filter(|command| command.spec.subcommands.is_empty())

@@ -14,6 +14,9 @@ static OF_STRANGERS: OutputBufferLimit = OutputBufferLimit {
     soft_seconds: 0,
 };
 
+/// Output that a client which has not authenticated may let pile up: about what Redis lets it.
+pub const STRANGER_BYTES: u64 = 17 * 1024;
+
 /// The limit of the client's class, as it is now.
 pub fn limit_of<'l>(limits: &'l OutputBufferLimits, client: &Client) -> &'l OutputBufferLimit {
     if !client.authenticated {

@@ -23,7 +23,7 @@ use flashdb_io::mailbox::Mailbox;
 use flashdb_store::Keyspace;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// One core loop as others see it.
@@ -54,6 +54,8 @@ pub struct Server {
     pub clients: Mutex<BTreeMap<u64, Arc<ClientInfo>>>,
     /// Number of connected clients, for the limit.
     pub clients_count: AtomicUsize,
+    /// Memory of all clients.
+    pub clients_bytes: AtomicUsize,
     /// Next client id.
     pub client_ids: AtomicU64,
     /// Channels and their subscribers.
@@ -98,6 +100,10 @@ pub struct Server {
     pub save_failed: AtomicBool,
     /// Whether keys are looked for that have expired (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: AtomicBool,
+    /// Signal on which the server is about to end; 0 for none.
+    pub ends_on_signal: AtomicI32,
+    /// Whether what is done from time to time rests (DEBUG PAUSE-CRON).
+    pub cron_paused: AtomicBool,
     /// Whether all data is written to the RDB file once the core loops have ended.
     pub saves_at_end: AtomicBool,
     /// Set once the server is to end.

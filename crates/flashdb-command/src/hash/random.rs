@@ -4,7 +4,7 @@ use super::{READ, now_ms};
 use crate::args;
 use crate::context::{CommandResult, Context};
 use crate::error;
-use crate::random_count::{self, RandomCount};
+use crate::random_count::{self, RandomCount, ReplyBound};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_resp::Reply;
 use flashdb_types::hash::{Field, Hash};
@@ -59,6 +59,7 @@ fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
         count = count.paired()?;
     }
     let now_ms = now_ms(context);
+    let bound = ReplyBound::of(context.settings, context.mode);
     let mut prng = random_count::prng(context.data);
     let reply = &mut *context.reply;
     let hash = context.data.read::<Hash>(words.at(1))?;
@@ -77,14 +78,14 @@ fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
             // Fields that have expired would cost a draw many tries, so the live ones are listed once.
             let fields: Vec<Field<'_>> = hash.iter().filter(|field| field.is_live(now_ms)).collect();
             header(reply, count, with_values);
-            random_count::repeat(count, reply, context.settings, |reply| {
+            random_count::repeat(count, reply, bound, |reply| {
                 let index = prng.below(fields.len() as u64) as usize;
                 write(reply, fields[index], with_values);
             })
         }
         RandomCount::Repeated(count) => {
             header(reply, count, with_values);
-            random_count::repeat(count, reply, context.settings, |reply| {
+            random_count::repeat(count, reply, bound, |reply| {
                 let field = hash.random(now_ms, &mut prng);
                 write(reply, field.expect("the hash has live fields"), with_values);
             })

@@ -3,7 +3,7 @@
 use super::READ;
 use crate::context::{CommandResult, Context};
 use crate::error;
-use crate::random_count::{self, RandomCount};
+use crate::random_count::{self, RandomCount, ReplyBound};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::number::NumberBuffer;
 use flashdb_types::set::Set;
@@ -45,6 +45,7 @@ fn one(context: &mut Context<'_, '_>) -> CommandResult {
 
 fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
     let count = RandomCount::parse(context.args.at(2))?;
+    let bound = ReplyBound::of(context.settings, context.mode);
     let mut prng = random_count::prng(context.data);
     let reply = &mut *context.reply;
     let Some(set) = context.data.read::<Set>(context.args.at(1))? else {
@@ -62,7 +63,7 @@ fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
         }
         RandomCount::Repeated(count) => {
             reply.array(count);
-            random_count::repeat(count, reply, context.settings, |reply| {
+            random_count::repeat(count, reply, bound, |reply| {
                 let member = set.random(&mut prng).expect("a set is never empty");
                 reply.bulk(member.as_bytes(&mut digits));
             })

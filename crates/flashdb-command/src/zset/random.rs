@@ -4,7 +4,7 @@ use super::{KEY_READ, Pairs, WITH_SCORES};
 use crate::args;
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
-use crate::random_count::{self, RandomCount};
+use crate::random_count::{self, RandomCount, ReplyBound};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::prng::Prng;
 use flashdb_types::zset::ZSet;
@@ -37,6 +37,7 @@ fn zrandmember(context: &mut Context<'_, '_>) -> CommandResult {
     let Some((count, with_scores)) = options(context)? else {
         return one(context);
     };
+    let bound = ReplyBound::of(context.settings, context.mode);
     let mut prng = random_count::prng(context.data);
     let zset = context.data.read::<ZSet>(context.args.at(1))?;
     let reply = &mut *context.reply;
@@ -56,7 +57,7 @@ fn zrandmember(context: &mut Context<'_, '_>) -> CommandResult {
         }
         RandomCount::Repeated(count) => {
             pairs.begin(reply, count);
-            random_count::repeat(count, reply, context.settings, |reply| {
+            random_count::repeat(count, reply, bound, |reply| {
                 if let Some((member, score)) = zset.get(prng.below(zset.len() as u64) as usize) {
                     pairs.write(reply, member, score);
                 }

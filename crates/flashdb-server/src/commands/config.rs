@@ -134,6 +134,9 @@ fn set(context: &mut Context<'_, '_>) -> CommandResult {
         let used = memory::measure(&server, context.data);
         server.memory.note(used.total_bytes(), context.now_ms());
     }
+    if changed.iter().any(|row| row.name == "maxmemory-clients") {
+        crate::client::evict_over_limit(&server, &server.settings());
+    }
     // What the rest of this turn publishes follows the new classes already.
     context.data.effects.published = server.settings().notify_keyspace_events;
     context.reply.ok();

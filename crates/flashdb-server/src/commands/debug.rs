@@ -314,7 +314,9 @@ fn set_disable_deny_scripts(context: &mut Context<'_, '_>) -> CommandResult {
 
 fn pause_cron(context: &mut Context<'_, '_>) -> CommandResult {
     let on = !switch(context);
-    client(context).server.active_expire.store(on, Ordering::Relaxed);
+    let server = &client(context).server;
+    server.active_expire.store(on, Ordering::Relaxed);
+    server.cron_paused.store(!on, Ordering::Relaxed);
     context.reply.ok();
     Ok(())
 }

@@ -108,7 +108,12 @@ fn shutdown(context: &mut Context<'_, '_>) -> CommandResult {
         return Err(error::SYNTAX);
     }
     if abort {
-        return Err(ErrorReply::fixed("ERR No shutdown in progress."));
+        if client(context).server.ends_on_signal.swap(0, Ordering::AcqRel) == 0 {
+            return Err(ErrorReply::fixed("ERR No shutdown in progress."));
+        }
+        tracing::warn!("Shutdown manually aborted");
+        context.reply.ok();
+        return Ok(());
     }
     let saves = save || (!no_save && !context.settings.save.is_empty());
     let client = client(context);

@@ -19,7 +19,7 @@ use crate::client::ClientInfo;
 use crate::server::Server;
 use broadcast::Prefixes;
 use parking_lot::RwLock;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -47,8 +47,6 @@ pub struct Tracker {
     pub mode: Mode,
     /// Not of its own changes.
     pub no_loop: bool,
-    /// Of keys with these prefixes (`Broadcast`).
-    pub prefixes: Vec<Box<[u8]>>,
     /// The client that was to get its notices has gone.
     broken: AtomicBool,
 }
@@ -60,14 +58,12 @@ impl Tracker {
         redirect: Option<Arc<ClientInfo>>,
         mode: Mode,
         no_loop: bool,
-        prefixes: Vec<Box<[u8]>>,
     ) -> Self {
         Tracker {
             client,
             redirect,
             mode,
             no_loop,
-            prefixes,
             broken: AtomicBool::new(false),
         }
     }
@@ -88,11 +84,14 @@ impl Tracker {
     }
 }
 
+/// Tracking clients by id.
+type Trackers = HashMap<u64, Arc<Tracker>>;
+
 /// All tracking clients.
 #[derive(Default)]
 pub struct Tracking {
     count: AtomicUsize,
-    trackers: RwLock<HashMap<u64, Arc<Tracker>>>,
+    trackers: RwLock<Trackers>,
     prefixes: RwLock<Prefixes>,
 }
 
@@ -112,27 +111,32 @@ impl Tracking {
         self.trackers.read().get(&client).cloned()
     }
 
-    /// Adds a tracker, in place of the client's earlier one. From the return on no change is missed.
-    pub fn add(&self, server: &Server, tracker: &Arc<Tracker>) {
+    /// Adds a tracker, in place of the client's earlier one, and prefixes that it had not yet. From the return on no change
+    /// is missed.
+    pub fn add(&self, server: &Server, tracker: &Arc<Tracker>, added: &[Box<[u8]>]) {
+        let id = tracker.client.id;
         let mut trackers = self.trackers.write();
-        let earlier = trackers.insert(tracker.client.id, tracker.clone());
+        trackers.insert(id, tracker.clone());
         self.count.store(trackers.len(), Ordering::Relaxed);
         drop(trackers);
-        self.change_prefixes(server, |prefixes| {
-            if let Some(earlier) = &earlier {
-                prefixes.remove(earlier);
-            }
-            prefixes.add(tracker);
-        });
+        if !added.is_empty() {
+            self.change_prefixes(server, |prefixes| {
+                added.iter().for_each(|one| prefixes.add(one, id))
+            });
+        }
     }
 
-    /// Takes a tracker out. What its client has read stays in the table until it changes or the table is full.
-    pub fn remove(&self, server: &Server, tracker: &Tracker) {
+    /// Takes a client out, with its prefixes. What it has read stays in the table until it changes or the table is full.
+    pub fn remove(&self, server: &Server, client: u64, prefixes: &BTreeSet<Box<[u8]>>) {
         let mut trackers = self.trackers.write();
-        trackers.remove(&tracker.client.id);
+        trackers.remove(&client);
         self.count.store(trackers.len(), Ordering::Relaxed);
         drop(trackers);
-        self.change_prefixes(server, |prefixes| prefixes.remove(tracker));
+        if !prefixes.is_empty() {
+            self.change_prefixes(server, |all| {
+                prefixes.iter().for_each(|one| all.remove(one, client))
+            });
+        }
     }
 
     fn change_prefixes(&self, server: &Server, change: impl FnOnce(&mut Prefixes)) {

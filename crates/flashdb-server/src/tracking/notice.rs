@@ -124,7 +124,7 @@ impl Tracking {
                 }
             }
         }
-        prefixes.notices(changes, &mut out);
+        prefixes.notices(changes, &self.trackers.read(), &mut out);
         out
     }
 

@@ -6,6 +6,7 @@ use flashdb_command::registry::Command;
 use flashdb_command::{CommandSpec, Flags};
 use flashdb_resp::Args;
 use flashdb_store::Access;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// See the module's head.
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub struct OwnTracking {
     /// How the client tracks; `None` if it does not.
     pub tracker: Option<Arc<Tracker>>,
+    /// Beginnings of the keys it is told of, none the beginning of another.
+    pub prefixes: BTreeSet<Box<[u8]>>,
     /// CLIENT CACHING was said for the next command.
     pub caching: bool,
     /// A command that the running script called has read something.
@@ -26,6 +29,19 @@ impl OwnTracking {
     #[inline]
     pub fn is_on(&self) -> bool {
         self.tracker.is_some()
+    }
+
+    /// Memory of it, about.
+    pub fn memory_bytes(&self) -> usize {
+        /// A prefix has a node here and an entry in the table of all prefixes.
+        const PREFIX_BYTES: usize = 120;
+        let prefixes: usize = self.prefixes.iter().map(|one| 2 * one.len() + PREFIX_BYTES).sum();
+        let reads: usize = self
+            .reads
+            .iter()
+            .map(|key| key.len() + size_of::<Box<[u8]>>())
+            .sum();
+        prefixes + reads
     }
 
     /// Whether the keys that the next command reads are remembered.

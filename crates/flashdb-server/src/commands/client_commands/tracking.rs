@@ -9,6 +9,8 @@ use flashdb_command::args::is;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{CommandResult, Context};
 use flashdb_resp::Args;
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// What CLIENT TRACKING asks for.
@@ -117,41 +119,59 @@ impl Options {
 fn start(client: &mut Client, options: Options) -> CommandResult {
     let current = client.tracking.tracker.as_ref();
     let mode = options.mode(current.map(|tracker| tracker.mode))?;
-    let mut prefixes = current.map_or_else(Vec::new, |tracker| tracker.prefixes.clone());
-    if mode == Mode::Broadcast {
-        add_prefixes(&mut prefixes, options.prefixes)?;
-    }
+    let added = if mode == Mode::Broadcast {
+        add_prefixes(&mut client.tracking.prefixes, options.prefixes)?
+    } else {
+        Vec::new()
+    };
     let tracker = Arc::new(Tracker::new(
         client.info.clone(),
         options.redirect,
         mode,
         options.no_loop,
-        prefixes,
     ));
-    client.server.tracking.add(&client.server, &tracker);
+    client.server.tracking.add(&client.server, &tracker, &added);
     client.tracking.tracker = Some(tracker);
     Ok(())
 }
 
-/// Adds prefixes of which none may be the beginning of another; without any all keys are meant.
-fn add_prefixes(prefixes: &mut Vec<Box<[u8]>>, added: Vec<Box<[u8]>>) -> CommandResult {
-    for (index, prefix) in added.iter().enumerate() {
-        let overlaps = |other: &[u8]| prefix.starts_with(other) || other.starts_with(prefix);
-        if let Some(other) = prefixes.iter().find(|other| overlaps(other)) {
+/// Adds prefixes of which none may be the beginning of another; without any all keys are meant. Returns those that were
+/// not there. O(log N) for each: of sorted prefixes, those that overlap stand side by side.
+fn add_prefixes(
+    prefixes: &mut BTreeSet<Box<[u8]>>,
+    mut added: Vec<Box<[u8]>>,
+) -> Result<Vec<Box<[u8]>>, ErrorReply> {
+    let mut provided = BTreeSet::new();
+    for prefix in &added {
+        if let Some(other) = overlapping(prefixes, prefix) {
             return Err(overlap(prefix, "an existing prefix", other));
         }
-        if let Some(other) = added[index + 1..].iter().find(|other| overlaps(other)) {
-            return Err(overlap(prefix, "another provided prefix", other));
+        if let Some(other) = overlapping(&provided, prefix) {
+            // The earlier one is named first.
+            return Err(overlap(other, "another provided prefix", prefix));
         }
+        provided.insert(prefix.clone());
     }
-    if added.is_empty() {
-        let all: Box<[u8]> = Box::default();
-        if !prefixes.contains(&all) {
-            prefixes.push(all);
-        }
+    if added.is_empty() && !prefixes.contains(&[][..]) {
+        added.push(Box::default());
     }
-    prefixes.extend(added);
-    Ok(())
+    prefixes.extend(added.iter().cloned());
+    Ok(added)
+}
+
+/// One of `prefixes`, of which none begins with another, that begins with `prefix` or that `prefix` begins with.
+fn overlapping<'p>(prefixes: &'p BTreeSet<Box<[u8]>>, prefix: &[u8]) -> Option<&'p [u8]> {
+    let from = (Bound::Included(prefix), Bound::Unbounded);
+    let to = (Bound::Unbounded, Bound::Included(prefix));
+    let after = prefixes
+        .range::<[u8], _>(from)
+        .next()
+        .filter(|one| one.starts_with(prefix));
+    let before = || {
+        let one = prefixes.range::<[u8], _>(to).next_back();
+        one.filter(|one| prefix.starts_with(one))
+    };
+    after.or_else(before).map(|one| &**one)
 }
 
 fn overlap(prefix: &[u8], what: &str, other: &[u8]) -> ErrorReply {
@@ -209,7 +229,6 @@ pub(super) fn info(context: &mut Context<'_, '_>) -> CommandResult {
         client.tracking.caching,
     );
     let mut flags = Vec::new();
-    let mut prefixes: &[Box<[u8]>] = &[];
     match &tracker {
         None => flags.push("off"),
         Some(tracker) => {
@@ -231,9 +250,9 @@ pub(super) fn info(context: &mut Context<'_, '_>) -> CommandResult {
             if tracker.is_broken() {
                 flags.push("broken_redirect");
             }
-            prefixes = &tracker.prefixes;
         }
     }
+    let prefixes = client.tracking.prefixes.clone();
     let reply = &mut *context.reply;
     reply.map(3);
     reply.bulk_str("flags");
@@ -245,4 +264,39 @@ pub(super) fn info(context: &mut Context<'_, '_>) -> CommandResult {
     reply.array(prefixes.len());
     prefixes.iter().for_each(|prefix| reply.bulk(prefix));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_may_not_overlap() {
+        let mut all = BTreeSet::new();
+        let mut add = |words: &[&str]| {
+            let added = words.iter().map(|word| word.as_bytes().into()).collect();
+            add_prefixes(&mut all, added)
+                .map(|added| added.len())
+                .map_err(|error| String::from_utf8_lossy(error.text()).into_owned())
+        };
+        let rest = "Prefixes for a single client must not overlap.";
+        let refused = |first: &str, what: &str, second: &str| {
+            Err(format!(
+                "ERR Prefix '{first}' overlaps with {what} '{second}'. {rest}"
+            ))
+        };
+        assert_eq!(add(&["FOO", "BAR"]), Ok(2));
+        assert_eq!(add(&["FO"]), refused("FO", "an existing prefix", "FOO"));
+        assert_eq!(add(&["x", "BARB"]), refused("BARB", "an existing prefix", "BAR"));
+        assert_eq!(add(&["y", "yz"]), refused("y", "another provided prefix", "yz"));
+        assert_eq!(add(&["yz", "y"]), refused("yz", "another provided prefix", "y"));
+        assert_eq!(add(&["y", "y"]), refused("y", "another provided prefix", "y"));
+        assert_eq!(
+            add(&["FOA", "FOP", "FOOO"]),
+            refused("FOOO", "an existing prefix", "FOO")
+        );
+        assert_eq!(add(&["FOA", "FOP"]), Ok(2));
+        assert_eq!(add(&[]), Ok(1));
+        assert_eq!(add(&[]), Ok(0));
+    }
 }
