@@ -12,7 +12,13 @@ use std::path::{Path, PathBuf};
 /// Crates by layer: each may use only crates of the layers before its own.
 const LAYERS: &[&[&str]] = &[
     &["flashdb-base"],
-    &["flashdb-resp", "flashdb-io", "flashdb-table", "flashdb-disk"],
+    &[
+        "flashdb-resp",
+        "flashdb-io",
+        "flashdb-table",
+        "flashdb-disk",
+        "flashdb-benchmark",
+    ],
     &["flashdb-types", "flashdb-log", "flashdb-snapshot"],
     &["flashdb-rdb", "flashdb-store", "flashdb-script"],
     &["flashdb-config", "flashdb-command"],
