@@ -2,47 +2,51 @@
 //! results are signed.
 
 use super::stack::{self, Buffer, Failure, Outcome, Stack, native};
+use std::cell::Cell;
 
 /// Makes the table of functions.
 pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
     stack::table(lua, |stack| {
         stack.push_table();
         let table = stack.len();
-        stack.push_state(Buffer::default());
+        stack.push_kept::<(), Buffer>(());
         for (name, entry) in [
             ("tobit", native!(to_bit)),
             ("bnot", native!(not)),
             (
                 "band",
-                native!(|stack, _: &mut Buffer| fold(stack, |left, right| left & right)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| fold(stack, |left, right| left & right)),
             ),
             (
                 "bor",
-                native!(|stack, _: &mut Buffer| fold(stack, |left, right| left | right)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| fold(stack, |left, right| left | right)),
             ),
             (
                 "bxor",
-                native!(|stack, _: &mut Buffer| fold(stack, |left, right| left ^ right)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| fold(stack, |left, right| left ^ right)),
             ),
             (
                 "lshift",
-                native!(|stack, _: &mut Buffer| shift(stack, |word, by| word << by)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, |word, by| word << by)),
             ),
             (
                 "rshift",
-                native!(|stack, _: &mut Buffer| shift(stack, |word, by| word >> by)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, |word, by| word >> by)),
             ),
             (
                 "arshift",
-                native!(|stack, _: &mut Buffer| shift(stack, |word, by| ((word as i32) >> by) as u32)),
+                native!(
+                    |stack, _: &Cell<()>, _: &mut Buffer| shift(stack, |word, by| ((word as i32) >> by)
+                        as u32)
+                ),
             ),
             (
                 "rol",
-                native!(|stack, _: &mut Buffer| shift(stack, u32::rotate_left)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, u32::rotate_left)),
             ),
             (
                 "ror",
-                native!(|stack, _: &mut Buffer| shift(stack, u32::rotate_right)),
+                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, u32::rotate_right)),
             ),
             ("bswap", native!(swap)),
             ("tohex", native!(to_hex)),
@@ -65,15 +69,15 @@ fn answer(stack: Stack, word: u32) -> Outcome {
     Ok(1)
 }
 
-fn to_bit(stack: Stack, _: &mut Buffer) -> Outcome {
+fn to_bit(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
     answer(stack, word(stack, 1)?)
 }
 
-fn not(stack: Stack, _: &mut Buffer) -> Outcome {
+fn not(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
     answer(stack, !word(stack, 1)?)
 }
 
-fn swap(stack: Stack, _: &mut Buffer) -> Outcome {
+fn swap(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
     answer(stack, word(stack, 1)?.swap_bytes())
 }
 
@@ -93,7 +97,7 @@ fn shift(stack: Stack, moved: fn(u32, u32) -> u32) -> Outcome {
 }
 
 /// Digits in hexadecimal, eight unless a count is given; a negative count asks for capitals.
-fn to_hex(stack: Stack, _: &mut Buffer) -> Outcome {
+fn to_hex(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
     let value = word(stack, 1)?;
     let count = if stack.len() < 2 {
         8

@@ -197,3 +197,35 @@ fn numbers_are_written_and_read_as_in_c() {
         assert!(same, "{value:e}, {digits} digits, {hexadecimal}");
     }
 }
+
+/// A finalizer runs in the middle of another call of the same library.
+#[test]
+fn libraries_may_be_called_by_finalizers() {
+    const SCRIPT: &str = "
+        local runs = 0
+        local function arm()
+            getmetatable(newproxy(true)).__gc = function()
+                runs = runs + 1
+                assert(cjson.encode({'inner', {a = 1}}) == '[\"inner\",{\"a\":1}]')
+                assert(cjson.decode('[\"in\\\\tner\"]')[1] == 'in\\tner')
+                assert(cmsgpack.unpack(cmsgpack.pack({'x', {'y'}}))[2][1] == 'y')
+                arm()
+            end
+        end
+        arm()
+        local text = string.rep('outer\\n', 200)
+        local encoded = cjson.encode({text, {text}, text})
+        local packed = cmsgpack.pack({text, {text}, text})
+        for i = 1, 5000 do
+            local value = cjson.decode(encoded)
+            assert(value[1] == text and value[2][1] == text and value[3] == text)
+            assert(cjson.encode(value) == encoded)
+            local value = cmsgpack.unpack(packed)
+            assert(value[1] == text and value[2][1] == text and value[3] == text)
+            assert(cmsgpack.pack(value) == packed)
+        end
+        return runs";
+    let lua = interpreter();
+    let runs: u32 = lua.load(SCRIPT).eval().expect("results");
+    assert!(runs > 5, "{runs}");
+}

@@ -1,7 +1,8 @@
 //! `cmsgpack`: values in MessagePack, as Redis's lua-cmsgpack 0.4.0 has it: the format before it had binary
 //! and extension types, tables with the keys 1 to N as arrays, nothing deeper than 16 tables.
 
-use super::stack::{self, Buffer, Failure, Kind, Outcome, Reset, Stack, native};
+use super::stack::{self, Buffer, Failure, Kind, Outcome, Stack, Work, native};
+use std::cell::Cell;
 
 /// Tables inside of so many others are packed as nil.
 const NESTING_MAX: usize = 16;
@@ -11,8 +12,8 @@ pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
     stack::table(lua, |stack| {
         stack.push_table();
         let table = stack.len();
-        stack.push_state(Buffer::default());
-        stack.push_state(Levels::default());
+        stack.push_kept::<(), Buffer>(());
+        stack.push_kept::<(), Levels>(());
         stack.set_function(table, table + 1, "pack", native!(pack));
         stack.set_function(table, table + 2, "unpack", native!(unpack));
         stack.set_function(table, table + 2, "unpack_one", native!(unpack_one));
@@ -25,7 +26,7 @@ pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
     })
 }
 
-fn pack(stack: Stack, packed: &mut Buffer) -> Outcome {
+fn pack(stack: Stack, _: &Cell<()>, packed: &mut Buffer) -> Outcome {
     let arguments = stack.len();
     if arguments == 0 {
         return Err(Failure::argument(
@@ -44,7 +45,7 @@ fn pack(stack: Stack, packed: &mut Buffer) -> Outcome {
         pack_top(stack, packed, 0)?;
         stack.pop(1);
     }
-    stack.push_bytes(&packed.0);
+    stack.push_buffer(&packed.0)?;
     Ok(1)
 }
 
@@ -175,24 +176,24 @@ struct Level {
     has_key: bool,
 }
 
-impl Reset for Levels {
+impl Work for Levels {
     fn reset(&mut self) {
         self.0.clear();
     }
 }
 
-fn unpack(stack: Stack, levels: &mut Levels) -> Outcome {
+fn unpack(stack: Stack, _: &Cell<()>, levels: &mut Levels) -> Outcome {
     let input = stack.string_argument(1)?;
     unpack_from(stack, levels, input, 0, 0)
 }
 
-fn unpack_one(stack: Stack, levels: &mut Levels) -> Outcome {
+fn unpack_one(stack: Stack, _: &Cell<()>, levels: &mut Levels) -> Outcome {
     let offset = stack.integer_argument_or(2, 0)?;
     let input = stack.string_argument(1)?;
     unpack_from(stack, levels, input, 1, offset)
 }
 
-fn unpack_limit(stack: Stack, levels: &mut Levels) -> Outcome {
+fn unpack_limit(stack: Stack, _: &Cell<()>, levels: &mut Levels) -> Outcome {
     let limit = stack.integer_argument(2)?;
     let offset = stack.integer_argument_or(3, 0)?;
     let input = stack.string_argument(1)?;

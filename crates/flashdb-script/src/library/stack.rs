@@ -6,14 +6,19 @@
 //! a script could bring about with a long argument list.
 //!
 //! An error of Lua (out of memory among them) leaves by a long jump, which runs no destructors. So a function
-//! owns nothing in its frames: its buffers live in a state that is a userdata of the interpreter, handed
-//! in by reference, and failures carry their text inline.
+//! owns nothing in its frames: its buffers live in a userdata of the interpreter, handed in by reference, and
+//! failures carry their text inline.
+//!
+//! A finalizer of the script may run whenever Lua allocates, and call the library that is at work. Each call
+//! in progress therefore has buffers of its own; those of calls that ended by a jump are found by where on the
+//! thread's stack they were, and used again.
 //!
 //! Methods of [`Stack`] trust their caller with indexes and room as Lua's C interface does; they are for
 //! this folder only, whose tests run all of them.
 
 use mlua::ffi::{self, lua_State};
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int};
 use std::fmt::{self, Write};
 
 /// Bytes that a result may reach: those of the longest string that Redis keeps; fewer in tests.
@@ -40,6 +45,8 @@ enum Place {
     Nowhere,
     /// The text says what is wrong with this argument.
     Argument(c_int),
+    /// The error is on top of the stack already.
+    OnTop,
 }
 
 impl Failure {
@@ -348,51 +355,124 @@ impl Stack {
         self.set_pair(-3);
     }
 
-    /// Pushes the state that native functions made by [`Stack::set_function`] work with.
-    pub(super) fn push_state<S: Reset>(self, state: S) {
-        const { assert!(align_of::<S>() <= 8) };
+    /// Pushes bytes that are in a buffer of the call. A large one is given back before lack of memory is told.
+    pub(super) fn push_buffer(self, bytes: &[u8]) -> Result<(), Failure> {
+        if bytes.len() <= KEPT_BYTES_MAX {
+            self.push_bytes(bytes);
+            return Ok(());
+        }
+        let mut pointer: *const [u8] = bytes;
+        // SAFETY: the second upvalue is `push_protected`; callers have made room for function and argument. The
+        // pointer is used within the call only.
+        let status = unsafe {
+            ffi::lua_pushvalue(self.0, ffi::lua_upvalueindex(2));
+            ffi::lua_pushlightuserdata(self.0, (&raw mut pointer).cast());
+            ffi::lua_pcall(self.0, 1, 1, 0)
+        };
+        if status == ffi::LUA_OK {
+            return Ok(());
+        }
+        Err(Failure {
+            place: Place::OnTop,
+            text: Text::new(format_args!("")),
+        })
+    }
+
+    /// Pushes what native functions made by [`Stack::set_function`] keep between calls.
+    pub(super) fn push_kept<C: Copy + 'static, W: Work>(self, settings: C) {
+        const { assert!(align_of::<Kept<C, W>>() <= 8) };
+        let kept = Kept::<C, W> {
+            settings: Cell::new(settings),
+            places: Vec::new(),
+        };
         // SAFETY: Lua aligns userdata to 8 bytes; the value is written before anything can read it, and the
-        // metatable that drops it is set after it is whole. Only closures made here can reach it.
+        // metatable that drops it is set after it is whole. Only closures made here can reach it. Should memory
+        // fail before, nothing is lost: an empty vector owns none.
         unsafe {
             ffi::lua_createtable(self.0, 0, 1);
             self.push_bytes(b"__gc");
-            ffi::lua_pushcclosure(self.0, drop_state::<S>, 0);
+            ffi::lua_pushcclosure(self.0, drop_kept::<C, W>, 0);
             ffi::lua_rawset(self.0, -3);
-            let place = ffi::lua_newuserdata(self.0, size_of::<S>()).cast::<S>();
-            place.write(state);
+            let place = ffi::lua_newuserdata(self.0, size_of::<Kept<C, W>>()).cast::<Kept<C, W>>();
+            place.write(kept);
             ffi::lua_insert(self.0, -2);
             ffi::lua_setmetatable(self.0, -2);
         }
     }
 
-    /// Gives the table at `table` a function that works with the state at `state`. `entry` comes from
-    /// [`native!`] with a function for that very type of state.
-    pub(super) fn set_function(self, table: c_int, state: c_int, name: &str, entry: mlua::lua_CFunction) {
+    /// Gives the table at `table` a function that works with what is kept at `kept`. `entry` comes from
+    /// [`native!`] with a function for those very types.
+    pub(super) fn set_function(self, table: c_int, kept: c_int, name: &str, entry: mlua::lua_CFunction) {
         self.push_bytes(name.as_bytes());
-        self.push_copy(state);
-        // SAFETY: the state is the one upvalue; callers name a table.
+        self.push_copy(kept);
+        // SAFETY: the two upvalues are those that [`enter`] and [`Stack::push_buffer`] expect; callers name a
+        // table.
         unsafe {
-            ffi::lua_pushcclosure(self.0, entry, 1);
+            ffi::lua_pushcclosure(self.0, push_protected, 0);
+            ffi::lua_pushcclosure(self.0, entry, 2);
             ffi::lua_rawset(self.0, table);
         }
     }
+}
+
+/// Pushes the bytes that a pointer leads to.
+unsafe extern "C-unwind" fn push_protected(state: *mut lua_State) -> c_int {
+    // SAFETY: called by `push_buffer`, on whose frame the pointer is.
+    unsafe {
+        let bytes = &**ffi::lua_touserdata(state, 1).cast::<*const [u8]>();
+        ffi::lua_pushlstring_(state, bytes.as_ptr().cast(), bytes.len());
+    }
+    1
 }
 
 fn type_failure(index: c_int, expected: &str, kind: Kind) -> Failure {
     Failure::argument(index, format_args!("{expected} expected, got {}", kind.name()))
 }
 
-/// What native functions keep between calls.
-pub(super) trait Reset {
-    /// Gives back what a call has made large.
+/// Working memory of a call.
+pub(super) trait Work: Default + 'static {
+    /// Empties it, and gives back what a call has made large.
     fn reset(&mut self);
+}
+
+/// What the functions of a library keep between calls.
+struct Kept<C, W> {
+    settings: Cell<C>,
+    /// Boxed, since a call goes on using its own while a nested one adds another.
+    #[expect(clippy::vec_box, reason = "calls hold on to their places")]
+    places: Vec<Box<WorkPlace<W>>>,
+}
+
+struct WorkPlace<W> {
+    /// Where on the thread's stack the call is that uses it; 0 for none.
+    frame: usize,
+    work: W,
+}
+
+impl<C, W: Work> Kept<C, W> {
+    /// Working memory that no call in progress uses. The stack grows downwards: a call above `frame` is further
+    /// out and may go on, one below has ended, if by a jump.
+    fn free_place(&mut self, frame: usize) -> &mut WorkPlace<W> {
+        let found = self.places.iter().position(|place| place.frame <= frame);
+        let at = found.unwrap_or_else(|| {
+            self.places.push(Box::new(WorkPlace {
+                frame: 0,
+                work: W::default(),
+            }));
+            self.places.len() - 1
+        });
+        let place = &mut self.places[at];
+        place.frame = frame;
+        place.work.reset();
+        place
+    }
 }
 
 /// A buffer for results, empty at the start of each call.
 #[derive(Default)]
 pub(super) struct Buffer(pub(super) Vec<u8>);
 
-impl Reset for Buffer {
+impl Work for Buffer {
     fn reset(&mut self) {
         self.0.clear();
         if self.0.capacity() > KEPT_BYTES_MAX {
@@ -412,7 +492,7 @@ impl Buffer {
     }
 }
 
-/// Makes the entry that Lua calls from a `fn(Stack, &mut State) -> Outcome`.
+/// Makes the entry that Lua calls from a `fn(Stack, &Cell<Settings>, &mut Work) -> Outcome`.
 macro_rules! native {
     ($function:expr) => {{
         unsafe extern "C-unwind" fn entry(state: *mut mlua::lua_State) -> std::ffi::c_int {
@@ -427,15 +507,24 @@ pub(super) use native;
 /// Runs a native function within a call by Lua.
 ///
 /// # Safety
-/// Only for the running call of a closure made by [`Stack::set_function`] with a state of type `S`.
-pub(super) unsafe fn enter<S: Reset>(state: *mut lua_State, function: fn(Stack, &mut S) -> Outcome) -> c_int {
-    // SAFETY: the first upvalue is the state; nothing that runs during the call enters this library again, as
-    // all access to tables is raw and scripts have no finalizers.
-    let kept = unsafe { &mut *ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<S>() };
-    // Before as well as after: a long jump may have ended the last call.
-    kept.reset();
-    let outcome = function(Stack(state), kept);
-    kept.reset();
+/// Only for the running call of a closure made by [`Stack::set_function`] with what [`Stack::push_kept`] pushed for
+/// these types.
+pub(super) unsafe fn enter<C: Copy + 'static, W: Work>(
+    state: *mut lua_State,
+    function: fn(Stack, &Cell<C>, &mut W) -> Outcome,
+) -> c_int {
+    let marker = 0_u8;
+    let frame = (&raw const marker).addr();
+    // SAFETY: the first upvalue is of this type. The list of places is borrowed for a moment only; the place itself is
+    // in a box that no other call is given before this one ends.
+    let (settings, place) = unsafe {
+        let kept = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Kept<C, W>>();
+        let place: *mut WorkPlace<W> = (*kept).free_place(frame);
+        (&(*kept).settings, &mut *place)
+    };
+    let outcome = function(Stack(state), settings, &mut place.work);
+    place.work.reset();
+    place.frame = 0;
     match outcome {
         Ok(results) => results,
         // SAFETY: nothing in this frame needs a destructor.
@@ -450,11 +539,14 @@ unsafe fn raise(state: *mut lua_State, failure: &Failure) -> c_int {
     // SAFETY: the text ends in a zero byte; 20 slots are free at the start of a call, and the failed function
     // is asked to leave its values behind, so drop them for room first.
     unsafe {
+        if let Place::OnTop = failure.place {
+            ffi::lua_error(state);
+        }
         ffi::lua_settop(state, 0);
         match failure.place {
             Place::Argument(index) => ffi::luaL_argerror(state, index, failure.text.as_c()),
             Place::Caller => ffi::luaL_error(state, PLAIN.as_ptr(), failure.text.as_c()),
-            Place::Nowhere => {
+            Place::Nowhere | Place::OnTop => {
                 ffi::lua_pushlstring_(state, failure.text.as_c(), failure.text.len.into());
                 ffi::lua_error(state)
             }
@@ -462,9 +554,9 @@ unsafe fn raise(state: *mut lua_State, failure: &Failure) -> c_int {
     }
 }
 
-unsafe extern "C-unwind" fn drop_state<S>(state: *mut lua_State) -> c_int {
-    // SAFETY: Lua calls a finalizer once, with the userdata that `push_state` has filled.
-    unsafe { std::ptr::drop_in_place(ffi::lua_touserdata(state, 1).cast::<S>()) };
+unsafe extern "C-unwind" fn drop_kept<C, W>(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls a finalizer once, with the userdata that `push_kept` has filled.
+    unsafe { std::ptr::drop_in_place(ffi::lua_touserdata(state, 1).cast::<Kept<C, W>>()) };
     0
 }
 
@@ -474,7 +566,6 @@ pub(super) fn table(lua: &mlua::Lua, fill: fn(Stack)) -> mlua::Result<mlua::Tabl
     // SAFETY: `fill` keeps to the stack's rules and leaves one value more than it found.
     unsafe {
         lua.exec_raw::<mlua::Table>((), |state| {
-            let _: *mut c_void = state.cast();
             if ffi::lua_checkstack(state, 20) != 0 {
                 fill(Stack(state));
             } else {

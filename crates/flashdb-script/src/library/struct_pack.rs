@@ -2,6 +2,7 @@
 //! limits that Redis put on sizes. `struct` is a word of Rust, hence the file's name.
 
 use super::stack::{self, Buffer, Failure, Outcome, Stack, native};
+use std::cell::Cell;
 
 /// Bytes of the largest integer.
 const INTEGER_BYTES_MAX: usize = 32;
@@ -14,7 +15,7 @@ pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
     stack::table(lua, |stack| {
         stack.push_table();
         let table = stack.len();
-        stack.push_state(Buffer::default());
+        stack.push_kept::<(), Buffer>(());
         stack.set_function(table, table + 1, "pack", native!(pack));
         stack.set_function(table, table + 1, "unpack", native!(unpack));
         stack.set_function(table, table + 1, "size", native!(size));
@@ -124,7 +125,7 @@ impl Format<'_> {
     }
 }
 
-fn pack(stack: Stack, made: &mut Buffer) -> Outcome {
+fn pack(stack: Stack, _: &Cell<()>, made: &mut Buffer) -> Outcome {
     let mut format = Format::new(stack.string_argument(1)?);
     // Behind the arguments stands a nil, so that a missing one is told as nil.
     stack.reserve_or(2, "too many arguments")?;
@@ -169,7 +170,7 @@ fn pack(stack: Stack, made: &mut Buffer) -> Outcome {
             option => format.control(option)?,
         }
     }
-    stack.push_bytes(&made.0);
+    stack.push_buffer(&made.0)?;
     Ok(1)
 }
 
@@ -208,7 +209,7 @@ fn append_ordered<const N: usize>(made: &mut Buffer, mut little_endian: [u8; N],
     made.0.extend_from_slice(&little_endian);
 }
 
-fn unpack(stack: Stack, _: &mut Buffer) -> Outcome {
+fn unpack(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
     let mut format = Format::new(stack.string_argument(1)?);
     let data = stack.string_argument(2)?;
     let start = stack.integer_argument_or(3, 1)?;
@@ -313,7 +314,7 @@ fn ordered<const N: usize>(bytes: &[u8], big_endian: bool) -> [u8; N] {
     ordered
 }
 
-fn size(stack: Stack, _: &mut Buffer) -> Outcome {
+fn size(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
     let mut format = Format::new(stack.string_argument(1)?);
     let mut position = 0_usize;
     while let Some(item) = format.next()? {

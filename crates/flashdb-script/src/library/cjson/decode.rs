@@ -2,7 +2,8 @@
 //! on Lua's stack with a level each in the codec, so depth costs no stack of the thread.
 
 use super::super::stack::{Failure, Outcome, Stack};
-use super::{Codec, number};
+use super::{Codec, Settings, number};
+use std::cell::Cell;
 
 /// A table that is being filled: it lies on the stack, an object's current key above it.
 pub(super) enum Level {
@@ -12,7 +13,8 @@ pub(super) enum Level {
 }
 
 /// `cjson.decode`.
-pub(super) fn decode(stack: Stack, codec: &mut Codec) -> Outcome {
+pub(super) fn decode(stack: Stack, kept: &Cell<Settings>, codec: &mut Codec) -> Outcome {
+    codec.settings = kept.get();
     if stack.len() != 1 {
         return Err(Failure::argument(1, format_args!("expected 1 argument")));
     }
@@ -25,7 +27,7 @@ pub(super) fn decode(stack: Stack, codec: &mut Codec) -> Outcome {
     let mut scanner = Scanner {
         text,
         position: 0,
-        invalid_numbers: codec.decode_invalid,
+        invalid_numbers: codec.settings.decode_invalid,
     };
     begin_value(stack, codec, &mut scanner)?;
     while !codec.decode_levels.is_empty() {
@@ -84,7 +86,7 @@ fn begin_value(stack: Stack, codec: &mut Codec, scanner: &mut Scanner<'_>) -> Re
     loop {
         match found.token {
             Token::Text(bytes) => stack.push_bytes(bytes),
-            Token::Unescaped => stack.push_bytes(&codec.text.0),
+            Token::Unescaped => stack.push_buffer(&codec.text.0)?,
             Token::Number(value) => stack.push_number(value),
             Token::Boolean(value) => stack.push_boolean(value),
             Token::Null => stack.push_null(),
@@ -115,7 +117,7 @@ fn begin_value(stack: Stack, codec: &mut Codec, scanner: &mut Scanner<'_>) -> Re
 /// Pushes the table that begins, if there may be one more inside of the others.
 fn descend(stack: Stack, codec: &Codec, scanner: &Scanner<'_>) -> Result<(), Failure> {
     let depth = codec.decode_levels.len() as i32 + 1;
-    if depth > codec.decode_depth_max || !stack.reserve(3) {
+    if depth > codec.settings.decode_depth_max || !stack.reserve(4) {
         return Err(Failure::new(format_args!(
             "Found too many nested data structures ({depth}) at character {}",
             scanner.position
@@ -134,7 +136,7 @@ fn take_key(
 ) -> Result<(), Failure> {
     match found.token {
         Token::Text(bytes) => stack.push_bytes(bytes),
-        Token::Unescaped => stack.push_bytes(&codec.text.0),
+        Token::Unescaped => stack.push_buffer(&codec.text.0)?,
         _ => return Err(unexpected("object key string", found)),
     }
     let colon = scanner.next(&mut codec.text.0);

@@ -2,7 +2,8 @@
 //! costs no stack of the thread.
 
 use super::super::stack::{Failure, Kind, Outcome, Stack};
-use super::{Codec, InvalidNumbers, number};
+use super::{Codec, InvalidNumbers, Settings, number};
+use std::cell::Cell;
 
 /// A table that is being written: it lies on the stack, an object's current key above it.
 pub(super) enum Level {
@@ -11,7 +12,8 @@ pub(super) enum Level {
 }
 
 /// `cjson.encode`.
-pub(super) fn encode(stack: Stack, codec: &mut Codec) -> Outcome {
+pub(super) fn encode(stack: Stack, kept: &Cell<Settings>, codec: &mut Codec) -> Outcome {
+    codec.settings = kept.get();
     if stack.len() != 1 {
         return Err(Failure::argument(1, format_args!("expected 1 argument")));
     }
@@ -19,7 +21,7 @@ pub(super) fn encode(stack: Stack, codec: &mut Codec) -> Outcome {
     while !codec.encode_levels.is_empty() {
         advance(stack, codec)?;
     }
-    stack.push_bytes(&codec.text.0);
+    stack.push_buffer(&codec.text.0)?;
     Ok(1)
 }
 
@@ -85,7 +87,7 @@ fn refusal(kind: Kind, reason: &str) -> Failure {
 
 fn enter_table(stack: Stack, codec: &mut Codec) -> Result<(), Failure> {
     let depth = codec.encode_levels.len() as i32 + 1;
-    if depth > codec.encode_depth_max || !stack.reserve(3) {
+    if depth > codec.settings.encode_depth_max || !stack.reserve(3) {
         return Err(Failure::new(format_args!(
             "Cannot serialise, excessive nesting ({depth})"
         )));
@@ -122,11 +124,11 @@ fn array_len(stack: Stack, codec: &Codec) -> Result<Option<i32>, Failure> {
         largest = largest.max(key as i32);
         items += 1;
     }
-    if codec.sparse_ratio > 0
-        && i64::from(largest) > items * i64::from(codec.sparse_ratio)
-        && largest > codec.sparse_safe
+    if codec.settings.sparse_ratio > 0
+        && i64::from(largest) > items * i64::from(codec.settings.sparse_ratio)
+        && largest > codec.settings.sparse_safe
     {
-        if !codec.sparse_convert {
+        if !codec.settings.sparse_convert {
             return Err(refusal(Kind::Table, "excessively sparse array"));
         }
         return Ok(None);
@@ -152,7 +154,7 @@ fn append_key(stack: Stack, codec: &mut Codec) -> Result<(), Failure> {
 
 fn append_number(value: f64, codec: &mut Codec) -> Result<(), Failure> {
     if !value.is_finite() {
-        match codec.encode_invalid {
+        match codec.settings.encode_invalid {
             InvalidNumbers::Refused => return Err(refusal(Kind::Number, "must not be NaN or Inf")),
             InvalidNumbers::Null => return codec.text.append(b"null"),
             InvalidNumbers::Written if value.is_nan() => return codec.text.append(b"nan"),
@@ -160,7 +162,7 @@ fn append_number(value: f64, codec: &mut Codec) -> Result<(), Failure> {
         }
     }
     let mut written = number::Written::default();
-    number::write(value, codec.number_digits, &mut written);
+    number::write(value, codec.settings.number_digits, &mut written);
     codec.text.append(written.as_bytes())
 }
 

@@ -6,7 +6,8 @@ mod decode;
 mod encode;
 mod number;
 
-use super::stack::{self, Buffer, Failure, Kind, Outcome, Reset, Stack, native};
+use super::stack::{self, Buffer, Failure, Kind, Outcome, Stack, Work, native};
+use std::cell::Cell;
 
 /// Makes the table of functions.
 pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
@@ -17,7 +18,7 @@ pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
 fn push_library(stack: Stack) {
     stack.push_table();
     let table = stack.len();
-    stack.push_state(Codec::default());
+    stack.push_kept::<Settings, Codec>(Settings::default());
     for (name, entry) in [
         ("encode", native!(encode::encode)),
         ("decode", native!(decode::decode)),
@@ -40,8 +41,9 @@ fn push_library(stack: Stack) {
     stack.set_text_field("_VERSION", "2.1.0");
 }
 
-/// Settings and working memory of one library table.
-struct Codec {
+/// Settings of one library table.
+#[derive(Clone, Copy)]
+struct Settings {
     sparse_convert: bool,
     sparse_ratio: i32,
     sparse_safe: i32,
@@ -51,9 +53,6 @@ struct Codec {
     keep_buffer: bool,
     encode_invalid: InvalidNumbers,
     decode_invalid: bool,
-    text: Buffer,
-    encode_levels: Vec<encode::Level>,
-    decode_levels: Vec<decode::Level>,
 }
 
 /// What becomes of numbers that JSON does not know.
@@ -64,9 +63,9 @@ enum InvalidNumbers {
     Null,
 }
 
-impl Default for Codec {
-    fn default() -> Codec {
-        Codec {
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
             sparse_convert: false,
             sparse_ratio: 2,
             sparse_safe: 10,
@@ -76,14 +75,20 @@ impl Default for Codec {
             keep_buffer: true,
             encode_invalid: InvalidNumbers::Refused,
             decode_invalid: true,
-            text: Buffer::default(),
-            encode_levels: Vec::new(),
-            decode_levels: Vec::new(),
         }
     }
 }
 
-impl Reset for Codec {
+/// One conversion: the settings that hold for it, and its memory.
+#[derive(Default)]
+struct Codec {
+    settings: Settings,
+    text: Buffer,
+    encode_levels: Vec<encode::Level>,
+    decode_levels: Vec<decode::Level>,
+}
+
+impl Work for Codec {
     fn reset(&mut self) {
         self.text.reset();
         self.encode_levels.clear();
@@ -91,7 +96,7 @@ impl Reset for Codec {
     }
 }
 
-fn new(stack: Stack, _: &mut Codec) -> Outcome {
+fn new(stack: Stack, _: &Cell<Settings>, _: &mut Codec) -> Outcome {
     stack.reserve_or(20, "no room for another cjson")?;
     push_library(stack);
     Ok(1)
@@ -151,56 +156,78 @@ fn switch_setting(stack: Stack, index: i32, setting: &mut bool) -> Outcome {
     Ok(1)
 }
 
-fn encode_sparse_array(stack: Stack, codec: &mut Codec) -> Outcome {
-    settle_arguments(stack, 3)?;
-    switch_setting(stack, 1, &mut codec.sparse_convert)?;
-    number_setting(stack, 2, &mut codec.sparse_ratio, (0, i32::MAX))?;
-    number_setting(stack, 3, &mut codec.sparse_safe, (0, i32::MAX))?;
-    Ok(3)
-}
-
-fn encode_max_depth(stack: Stack, codec: &mut Codec) -> Outcome {
-    settle_arguments(stack, 1)?;
-    number_setting(stack, 1, &mut codec.encode_depth_max, (1, i32::MAX))
-}
-
-fn decode_max_depth(stack: Stack, codec: &mut Codec) -> Outcome {
-    settle_arguments(stack, 1)?;
-    number_setting(stack, 1, &mut codec.decode_depth_max, (1, i32::MAX))
-}
-
-fn encode_number_precision(stack: Stack, codec: &mut Codec) -> Outcome {
-    settle_arguments(stack, 1)?;
-    let mut digits = codec.number_digits as i32;
-    let outcome = number_setting(stack, 1, &mut digits, (1, 14));
-    codec.number_digits = digits as usize;
+/// Has `change` change the settings, which hold even if it fails halfway, as in lua-cjson.
+fn with_settings(kept: &Cell<Settings>, change: impl FnOnce(&mut Settings) -> Outcome) -> Outcome {
+    let mut settings = kept.get();
+    let outcome = change(&mut settings);
+    kept.set(settings);
     outcome
 }
 
+fn encode_sparse_array(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
+    settle_arguments(stack, 3)?;
+    with_settings(kept, |settings| {
+        switch_setting(stack, 1, &mut settings.sparse_convert)?;
+        number_setting(stack, 2, &mut settings.sparse_ratio, (0, i32::MAX))?;
+        number_setting(stack, 3, &mut settings.sparse_safe, (0, i32::MAX))?;
+        Ok(3)
+    })
+}
+
+fn encode_max_depth(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
+    settle_arguments(stack, 1)?;
+    with_settings(kept, |settings| {
+        number_setting(stack, 1, &mut settings.encode_depth_max, (1, i32::MAX))
+    })
+}
+
+fn decode_max_depth(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
+    settle_arguments(stack, 1)?;
+    with_settings(kept, |settings| {
+        number_setting(stack, 1, &mut settings.decode_depth_max, (1, i32::MAX))
+    })
+}
+
+fn encode_number_precision(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
+    settle_arguments(stack, 1)?;
+    with_settings(kept, |settings| {
+        let mut digits = settings.number_digits as i32;
+        let outcome = number_setting(stack, 1, &mut digits, (1, 14));
+        settings.number_digits = digits as usize;
+        outcome
+    })
+}
+
 /// Remembered and without effect: buffers are kept as long as they are small.
-fn encode_keep_buffer(stack: Stack, codec: &mut Codec) -> Outcome {
+fn encode_keep_buffer(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
     settle_arguments(stack, 1)?;
-    switch_setting(stack, 1, &mut codec.keep_buffer)
+    with_settings(kept, |settings| {
+        switch_setting(stack, 1, &mut settings.keep_buffer)
+    })
 }
 
-fn encode_invalid_numbers(stack: Stack, codec: &mut Codec) -> Outcome {
+fn encode_invalid_numbers(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
     settle_arguments(stack, 1)?;
-    if let Some(place) = choice(stack, 1, &["off", "on", "null"])? {
-        codec.encode_invalid = [
-            InvalidNumbers::Refused,
-            InvalidNumbers::Written,
-            InvalidNumbers::Null,
-        ][place];
-    }
-    match codec.encode_invalid {
-        InvalidNumbers::Refused => stack.push_boolean(false),
-        InvalidNumbers::Written => stack.push_boolean(true),
-        InvalidNumbers::Null => stack.push_bytes(b"null"),
-    }
-    Ok(1)
+    with_settings(kept, |settings| {
+        if let Some(place) = choice(stack, 1, &["off", "on", "null"])? {
+            settings.encode_invalid = [
+                InvalidNumbers::Refused,
+                InvalidNumbers::Written,
+                InvalidNumbers::Null,
+            ][place];
+        }
+        match settings.encode_invalid {
+            InvalidNumbers::Refused => stack.push_boolean(false),
+            InvalidNumbers::Written => stack.push_boolean(true),
+            InvalidNumbers::Null => stack.push_bytes(b"null"),
+        }
+        Ok(1)
+    })
 }
 
-fn decode_invalid_numbers(stack: Stack, codec: &mut Codec) -> Outcome {
+fn decode_invalid_numbers(stack: Stack, kept: &Cell<Settings>, _: &mut Codec) -> Outcome {
     settle_arguments(stack, 1)?;
-    switch_setting(stack, 1, &mut codec.decode_invalid)
+    with_settings(kept, |settings| {
+        switch_setting(stack, 1, &mut settings.decode_invalid)
+    })
 }
