@@ -10,7 +10,7 @@ use flashdb_config::Settings;
 use flashdb_log::Lsn;
 use flashdb_rdb::{RdbValue, ValueType, decode_value};
 use flashdb_snapshot::{BlockBuffer, Chain, ChainReader, EntryRef, SnapshotError, WorkItem};
-use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage};
+use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, libraries};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -75,6 +75,13 @@ pub fn load_chain(
     }
     if progress.stop.load(Ordering::Relaxed) {
         return Err(PersistenceError::Stopped);
+    }
+    if let Some(block) = reader.functions()? {
+        let mut added = libraries::decode(&block).map_err(|error| PersistenceError::Entry {
+            path: chain.newest().path.clone(),
+            reason: error.to_string(),
+        })?;
+        space.libraries().change(|sources| sources.append(&mut added));
     }
     Ok(chain.lsn())
 }

@@ -4,6 +4,7 @@ use flashdb_base::version::REDIS_VERSION;
 use flashdb_command::rdb_convert;
 use flashdb_config::Settings;
 use flashdb_rdb::{EncodeLimits, FileItem, FileReader, FileVersion, FileWriter};
+use flashdb_store::libraries::LibraryHead;
 use flashdb_store::{Access, Entry, Expiry, Value, ValueRef};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -41,7 +42,7 @@ pub struct Written {
     pub left_out: LeftOut,
 }
 
-/// Writes all databases as an RDB file. `data` holds all shards. Hash fields whose time has come are left out.
+/// Writes all databases and function libraries as an RDB file. `data` holds all shards. Hash fields whose time has come are left out.
 ///
 /// # Errors
 /// Those of the writer.
@@ -62,6 +63,9 @@ pub fn write<W: Write>(
     };
     file.aux(b"redis-ver", REDIS_VERSION.as_bytes())?;
     file.aux(b"redis-bits", b"64")?;
+    for source in data.space().libraries().sources().1.values() {
+        file.function(source)?;
+    }
     let now_ms = data.now_ms;
     let mut written = Written::default();
     for db in 0..data.space().databases_count() as u16 {
@@ -138,7 +142,7 @@ pub enum LoadError {
     Damaged(String),
     /// It names a database that there is not.
     NoSuchDatabase(u64),
-    /// A key was there already.
+    /// A key or a function library was there already.
     Duplicate,
 }
 
@@ -150,7 +154,7 @@ impl fmt::Display for LoadError {
             LoadError::NoSuchDatabase(db) => {
                 write!(f, "the data has a database {db}, beyond `databases`")
             }
-            LoadError::Duplicate => f.write_str("a key of the RDB file exists already"),
+            LoadError::Duplicate => f.write_str("a key or a library of the RDB file exists already"),
         }
     }
 }
@@ -203,12 +207,23 @@ pub(crate) fn load_item(
         FileItem::SelectDb(db) => data.db = database(data, db)?,
         FileItem::Entry(entry) => load_entry(data, settings, entry, replace, loaded)?,
         FileItem::Skipped(skipped) => loaded.left_out.note(|| skipped.to_string()),
-        FileItem::Function(_) => loaded
-            .left_out
-            .note(|| "function library left out: FlashDB has no functions".into()),
+        FileItem::Function(source) => load_library(data, source, replace)?,
         FileItem::Aux { .. } | FileItem::ResizeDb { .. } | FileItem::End { .. } => {}
     }
     Ok(())
+}
+
+/// Keeps the source; those who run it find out what it defines.
+fn load_library(data: &Access<'_>, source: Vec<u8>, replace: bool) -> Result<(), LoadError> {
+    let head = LibraryHead::parse(&source)
+        .map_err(|error| LoadError::Damaged(format!("a function library: {error}")))?;
+    data.space().libraries().change(|sources| {
+        if !replace && sources.contains_key(&*head.name) {
+            return Err(LoadError::Duplicate);
+        }
+        sources.insert(head.name.into(), source.into());
+        Ok(())
+    })
 }
 
 /// A database's number, if there is one.

@@ -11,6 +11,7 @@ use crate::{DataFolder, PersistenceError};
 use flashdb_config::{Recover, Settings};
 use flashdb_log::{Frame, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, repair, scan};
 use flashdb_snapshot::{Candidate, Catalog, Chain, SnapshotInfo, load_order};
+use flashdb_store::libraries::Sources;
 use flashdb_store::{Keyspace, Usage};
 use std::cell::RefCell;
 use std::ops::{ControlFlow, Range};
@@ -176,7 +177,7 @@ fn is_too_new(chain: &Chain, to: Option<Point>) -> bool {
     }
 }
 
-/// Empties all databases, telling watchers and nobody else. The caller is not inside the gate.
+/// Empties all databases and removes all function libraries, telling watchers and nobody else. The caller is not inside the gate.
 pub fn empty(space: &Keyspace) {
     let _closed = space.gate().close();
     let policy = flashdb_store::Policy {
@@ -189,6 +190,7 @@ pub fn empty(space: &Keyspace) {
     for db in 0..space.databases_count() as u16 {
         data.flush_database(db, false);
     }
+    space.libraries().change(Sources::clear);
     data.effects.discard();
 }
 

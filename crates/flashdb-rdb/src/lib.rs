@@ -15,6 +15,7 @@ mod dump;
 mod encode;
 mod error;
 mod file;
+mod functions;
 mod input;
 mod length;
 mod lzf;
@@ -31,6 +32,7 @@ pub use encode::{
 };
 pub use error::{FileError, RdbError};
 pub use file::{Access, Entry, FileItem, FileReader, FileWriter, Flavor, NeedsVersion, Skipped};
+pub use functions::{FunctionsError, decode_functions, dump_functions};
 pub use types::{FileVersion, ValueType};
 pub use value::{
     HashField, PendingEntry, RdbValue, StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamMeta,

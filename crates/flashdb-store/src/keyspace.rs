@@ -3,6 +3,7 @@
 
 use crate::entry::Entry;
 use crate::gate::Gate;
+use crate::libraries::Libraries;
 use crate::shard::Shard;
 use crate::snapshot::SnapshotJob;
 use crate::tracked::{TrackedKeys, TrackedTotals};
@@ -38,6 +39,7 @@ pub struct Keyspace {
     databases: usize,
     gate: Gate,
     log: Arc<Log>,
+    libraries: Libraries,
     garbage: Mutex<Sender<Garbage>>,
     garbage_pending: AtomicUsize,
     garbage_freed: AtomicUsize,
@@ -69,6 +71,7 @@ impl Keyspace {
             databases,
             gate: Gate::new(loops),
             log: Arc::default(),
+            libraries: Libraries::default(),
             garbage: Mutex::new(sender),
             garbage_pending: AtomicUsize::new(0),
             garbage_freed: AtomicUsize::new(0),
@@ -110,6 +113,11 @@ impl Keyspace {
     /// The log, which effects are appended to whenever locks are released.
     pub fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// The function libraries, which belong to no database.
+    pub fn libraries(&self) -> &Libraries {
+        &self.libraries
     }
 
     pub(crate) fn lock_shard(&self, shard: u16) -> MutexGuard<'_, Shard> {

@@ -12,6 +12,7 @@ mod evict;
 mod expiry;
 mod gate;
 mod keyspace;
+pub mod libraries;
 mod scan;
 mod shard;
 mod snapshot;
@@ -34,6 +35,7 @@ pub use evict::{Eviction, Victim};
 pub use expiry::ExpiryPass;
 pub use gate::{Gate, GatePass, Patience};
 pub use keyspace::{Collector, Held, Keyspace, ShardSet};
+pub use libraries::Libraries;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{
     Coverage, Mode, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,

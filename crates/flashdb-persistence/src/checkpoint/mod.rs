@@ -14,6 +14,7 @@ use flashdb_log::Lsn;
 use flashdb_snapshot::{
     Base, BlockBuilder, Compression, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotWriter,
 };
+use flashdb_store::libraries::{Sources, encode};
 use flashdb_store::{Keyspace, Mode, Progress, SnapshotJob, SnapshotSink, SnapshotWalk, WalkBudget};
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub struct Checkpoint {
     failure: Option<PersistenceError>,
     walked: bool,
     keys_total: u64,
+    /// Function libraries, as of the cut; `None` once they are written.
+    libraries: Option<Arc<Sources>>,
 }
 
 /// What a step led to.
@@ -132,6 +135,7 @@ impl Checkpoint {
             failure: None,
             walked: false,
             keys_total,
+            libraries: Some(space.libraries().sources().1),
         })
     }
 
@@ -144,6 +148,9 @@ impl Checkpoint {
                 Ok(writer) => self.writer = Some(writer),
                 Err(error) => self.give_up(error.into()),
             }
+        }
+        if let Some(libraries) = self.libraries.take().filter(|sources| !sources.is_empty()) {
+            self.write(BlockBuilder::functions(&encode(&libraries)));
         }
         let progress = if self.walked {
             Progress::Done

@@ -1,5 +1,6 @@
 //! What a record runs and which shards it touches. Only the rows of data commands are known here: none of them needs a
-//! client or a server, so they run during recovery as they do for clients.
+//! client or a server, so they run during recovery as they do for clients. Changes of function libraries are executed by
+//! `libraries`.
 
 use super::error::Reason;
 use flashdb_base::args::{Args, Span};
@@ -32,6 +33,8 @@ pub(super) enum Action {
     Direct,
     /// The handler of a row runs.
     Handler(&'static CommandSpec),
+    /// Function libraries are changed.
+    Libraries,
 }
 
 /// Which shards a record touches.
@@ -74,6 +77,9 @@ impl Commands {
         if FOR_FOLLOWERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             return Ok(Action::Nothing);
         }
+        if name.eq_ignore_ascii_case(b"FUNCTION") {
+            return Ok(Action::Libraries);
+        }
         let command = self.registry.resolve(&args).map_err(|_| Reason::UnknownCommand)?;
         if !command.spec.accepts(args.len()) {
             return Err(Reason::UnknownCommand);
@@ -92,6 +98,7 @@ impl Commands {
     ) -> Result<Shards, Reason> {
         let spec = match action {
             Action::Handler(spec) if record.kind == Kind::Command => spec,
+            Action::Libraries => return Ok(Shards::All),
             // All other kinds have one key.
             _ => return Ok(Shards::One(space.shard_of(record.key))),
         };

@@ -3,6 +3,7 @@
 
 use super::commands::{Action, WordBuffer};
 use super::error::Reason;
+use super::libraries;
 use super::{Place, ReplayError, Setup};
 use flashdb_command::{CommandSpec, Context, Mode, Session};
 use flashdb_config::Settings;
@@ -57,6 +58,10 @@ impl<'k> Executor<'k> {
             }
             Action::Direct => self.change(record, at),
             Action::Handler(spec) => self.handle(record, spec, at),
+            Action::Libraries => self
+                .words
+                .request(record)
+                .and_then(|args| libraries::change(self.setup.space.libraries(), &args)),
         };
         done.map_err(|reason| ReplayError {
             place,
@@ -151,6 +156,7 @@ impl<'k> Executor<'k> {
 pub(super) fn name_of(record: &Record<'_>, action: Action) -> String {
     match (action, record.kind.name()) {
         (Action::Handler(spec), _) => spec.full_name(),
+        (Action::Libraries, _) => "function".to_owned(),
         (_, Some(name)) => name.to_ascii_lowercase(),
         _ => String::new(),
     }

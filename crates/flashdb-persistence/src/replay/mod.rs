@@ -4,12 +4,13 @@
 //! before it; whatever depends on time or chance was decided when the effect was logged.
 //!
 //! Reading order: `commands` (what a record runs, and which keys it touches), `executor` (one record, its shards locked),
-//! `groups` (frames become records), `serial` (frame by frame), `parallel` (by several threads), `requests` (append-only files).
+//! `libraries` (sources of functions), `groups` (frames become records), `serial` (frame by frame), `parallel` (by several threads), `requests` (append-only files).
 
 mod commands;
 mod error;
 mod executor;
 mod groups;
+mod libraries;
 mod parallel;
 mod requests;
 mod serial;

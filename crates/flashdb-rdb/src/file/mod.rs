@@ -23,11 +23,11 @@ pub use item::{Entry, FileItem, Skipped};
 pub use reader::FileReader;
 pub use writer::{FileWriter, NeedsVersion};
 
-mod opcode {
+pub(crate) mod opcode {
     pub(super) const HASH_TEMPLATE: u8 = 242;
     pub(super) const SLOT_IMPORT_OR_KEY_METADATA: u8 = 243;
     pub(super) const SLOT_INFO: u8 = 244;
-    pub(super) const FUNCTION_2: u8 = 245;
+    pub(crate) const FUNCTION_2: u8 = 245;
     pub(super) const FUNCTION_PRE_GA: u8 = 246;
     pub(super) const MODULE_AUX: u8 = 247;
     pub(super) const IDLE: u8 = 248;
