@@ -27,9 +27,25 @@ pub fn starts_with_ignore_case(text: &[u8], prefix: &[u8]) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
+/// Whether `text` consists of ASCII letters, digits and underscores, one at least.
+pub fn is_word(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words() {
+        assert!(is_word(b"a_B9") && is_word(b"_"));
+        for text in [&b""[..], b"a b", b"a-b", b"a\0", "ä".as_bytes()] {
+            assert!(!is_word(text));
+        }
+    }
 
     #[test]
     fn folds_letters_only() {

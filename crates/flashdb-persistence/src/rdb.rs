@@ -217,13 +217,12 @@ pub(crate) fn load_item(
 fn load_library(data: &Access<'_>, source: Vec<u8>, replace: bool) -> Result<(), LoadError> {
     let head = LibraryHead::parse(&source)
         .map_err(|error| LoadError::Damaged(format!("a function library: {error}")))?;
-    data.space().libraries().change(|sources| {
-        if !replace && sources.contains_key(&*head.name) {
-            return Err(LoadError::Duplicate);
-        }
-        sources.insert(head.name.into(), source.into());
-        Ok(())
-    })
+    let libraries = data.space().libraries();
+    if !replace && libraries.sources().1.contains_key(&*head.name) {
+        return Err(LoadError::Duplicate);
+    }
+    libraries.change(|sources| sources.insert(head.name.into(), source.into()));
+    Ok(())
 }
 
 /// A database's number, if there is one.

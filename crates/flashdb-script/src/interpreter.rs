@@ -3,6 +3,7 @@
 
 use crate::host::{Abort, Host};
 use crate::raw;
+use crate::shebang::ScriptFlags;
 use flashdb_resp::{Args, Reply};
 use mlua::Lua;
 
@@ -31,7 +32,7 @@ pub struct Invocation<'a> {
     pub keys_count: usize,
     /// Whether keys and arguments are the globals KEYS and ARGV, or two arguments of the function.
     pub as_globals: bool,
-    /// What errors call the script.
+    /// What errors call the script; empty for errors without it.
     pub name: &'a str,
     /// Bounds.
     pub limits: Limits,
@@ -51,6 +52,35 @@ pub enum Outcome {
     },
     /// The host wants it to run again.
     Restart,
+}
+
+/// A function that a library has registered.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its name: letters, digits and underscores.
+    pub name: String,
+    /// What the library says of it.
+    pub description: Option<Vec<u8>>,
+    /// What it may do.
+    pub flags: ScriptFlags,
+    /// The function itself.
+    pub function: Function,
+}
+
+/// Why a library was not loaded.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// Lua's words on what is wrong with the code.
+    Compile(Vec<u8>),
+    /// It failed with this error, the code first.
+    Run(Vec<u8>),
+    /// It has registered nothing.
+    Empty,
+}
+
+fn failed(words: &[u8]) -> Vec<u8> {
+    [b"ERR ", words].concat()
 }
 
 /// A Lua interpreter in which scripts run.
@@ -79,6 +109,67 @@ impl Interpreter {
     pub fn compile(&mut self, code: &[u8], chunk: &str, limits: Limits) -> Result<Function, Vec<u8>> {
         self.limit_memory(limits);
         raw::compile(&mut self.engine, code, chunk).map(Function)
+    }
+
+    /// Runs the code of a library, which errors will call `@user_function`, for what it registers.
+    ///
+    /// # Errors
+    /// When it does not compile, fails, or registers nothing; then nothing of it is left.
+    pub fn load_library(
+        &mut self,
+        code: &[u8],
+        limits: Limits,
+        host: &mut dyn Host,
+    ) -> Result<Vec<Registered>, LibraryError> {
+        let code = self
+            .compile(code, "@user_function", limits)
+            .map_err(LibraryError::Compile)?;
+        let loaded = self.run_library(code, limits, host);
+        self.forget(code);
+        let entries = loaded?;
+        if entries.is_empty() {
+            return Err(LibraryError::Empty);
+        }
+        let registered = entries.into_iter().map(|entry| Registered {
+            name: String::from_utf8_lossy(&entry.name).into_owned(),
+            description: entry.description,
+            flags: entry.flags,
+            function: Function(entry.function),
+        });
+        Ok(registered.collect())
+    }
+
+    fn run_library(
+        &mut self,
+        code: Function,
+        limits: Limits,
+        host: &mut dyn Host,
+    ) -> Result<Vec<raw::Entry>, LibraryError> {
+        let world =
+            raw::begin(&mut self.engine, code.0).map_err(|words| LibraryError::Run(failed(&words)))?;
+        let invocation = Invocation {
+            function: code,
+            request: Args::new(&[], &[]),
+            first_key: 0,
+            keys_count: 0,
+            as_globals: false,
+            name: "",
+            limits,
+        };
+        let outcome = self.run(&invocation, host, &mut Reply::default());
+        let entries =
+            raw::finish(&mut self.engine, world).map_err(|words| LibraryError::Run(failed(&words)))?;
+        match outcome {
+            Outcome::Answered => Ok(entries),
+            Outcome::Failed { text, .. } => {
+                raw::forget_all(&mut self.engine, &entries);
+                Err(LibraryError::Run(text))
+            }
+            Outcome::Restart => {
+                raw::forget_all(&mut self.engine, &entries);
+                Err(LibraryError::Run(failed(b"the library was interrupted")))
+            }
+        }
     }
 
     /// Forgets a function.

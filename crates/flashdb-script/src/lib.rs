@@ -9,9 +9,11 @@
 mod host;
 mod interpreter;
 pub mod library;
+#[cfg(test)]
+mod library_load_test;
 mod raw;
 mod shebang;
 
 pub use host::{Abort, Host, LogLevel};
-pub use interpreter::{Function, Interpreter, Invocation, Limits, Outcome};
+pub use interpreter::{Function, Interpreter, Invocation, LibraryError, Limits, Outcome, Registered};
 pub use shebang::{ScriptFlags, Shebang, ShebangError};

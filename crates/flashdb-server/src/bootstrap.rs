@@ -211,6 +211,7 @@ fn build(
         feed: Default::default(),
         memory: Default::default(),
         scripts: Default::default(),
+        functions: Default::default(),
         tickets: Default::default(),
         monitors: Default::default(),
         tracking: Default::default(),

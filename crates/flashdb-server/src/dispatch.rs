@@ -126,7 +126,7 @@ pub fn execute(
         Err(error) => return refuse(turn, client, reply, None, error),
     };
     if command.spec.flags.has(Flags::RUNS_SCRIPT) {
-        client.script.prepared = script::prepare(&turn.server.scripts, command.spec, &args);
+        client.script.prepared = script::prepare(turn.server, command.spec, &args);
     }
     let gate = gates(turn, client, &command, &args);
     tell_own(turn, client, reply);

@@ -57,6 +57,18 @@ pub fn encode_all(data: &mut Access<'_>, settings: &Settings) -> io::Result<Vec<
     rdb::write(data, settings, FileVersion::V11, Vec::new()).map(|(bytes, _)| bytes)
 }
 
+/// Writes the RDB file, in place of the one that is there once it is whole. It is not made durable: the log and snapshots
+/// are what a start loads.
+///
+/// # Errors
+/// Those of the disk.
+pub fn save(settings: &Settings, encoded: &[u8]) -> io::Result<()> {
+    let path = settings.dir.join(&settings.dbfilename);
+    let temporary = path.with_extension("rdb.tmp");
+    std::fs::write(&temporary, encoded)?;
+    std::fs::rename(&temporary, &path)
+}
+
 /// The RDB file as it is on disk; `None` when there is none.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::script::Scripts;
+use crate::script::functions::Functions;
 use crate::slowlog::SlowLog;
 use crate::stats::{LoopStats, Stats};
 use crate::tracking::Tracking;
@@ -66,6 +67,8 @@ pub struct Server {
     pub memory: MemorySample,
     /// Scripts that were run or loaded.
     pub scripts: Scripts,
+    /// What the function libraries define.
+    pub functions: Functions,
     /// Blocked clients.
     pub tickets: Tickets,
     /// Clients that see every command.

@@ -80,6 +80,8 @@ pub struct Access<'k> {
     last: Option<(*const u8, usize, Place)>,
     unsettled: bool,
     waits: bool,
+    /// The open effects tell of function libraries.
+    libraries_changed: bool,
     seen: Lsn,
     /// What it takes to undo what was done since [`Access::begin_undo`].
     undo: Option<Box<undo::Undo>>,
@@ -102,6 +104,7 @@ impl<'k> Access<'k> {
             last: None,
             unsettled: false,
             waits: false,
+            libraries_changed: false,
             seen: 0,
             undo: None,
         }
@@ -205,9 +208,26 @@ impl<'k> Access<'k> {
             if self.waits {
                 self.held.note_written(last);
             }
+            if std::mem::take(&mut self.libraries_changed) {
+                self.space.libraries().note_written(last);
+                self.saw_libraries();
+            }
         }
         if self.waits {
             self.seen = self.seen.max(self.held.last_written());
+        }
+    }
+
+    /// Counts a change of the function libraries, which no shard knows of. The gate is closed.
+    pub fn changed_libraries(&mut self) {
+        self.libraries_changed = true;
+        self.changed_aside(1);
+    }
+
+    /// Notes that a reply shows something of the function libraries.
+    pub fn saw_libraries(&mut self) {
+        if self.waits {
+            self.seen = self.seen.max(self.space.libraries().last_written());
         }
     }
 

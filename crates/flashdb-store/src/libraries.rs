@@ -3,42 +3,56 @@
 //!
 //! Changes are made under the closed gate, like those of all data at once; the cut of a snapshot is, too.
 
+use flashdb_base::ascii::is_word;
 use flashdb_base::split_args::split_args;
+use flashdb_log::Lsn;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sources by the name of their library.
 pub type Sources = BTreeMap<Box<[u8]>, Arc<[u8]>>;
 
 /// See the module's head.
 #[derive(Debug, Default)]
-pub struct Libraries(RwLock<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    version: u64,
-    sources: Arc<Sources>,
+pub struct Libraries {
+    sources: RwLock<Arc<Sources>>,
+    version: AtomicU64,
+    /// LSN of the newest frame that tells of them.
+    last_written: AtomicU64,
 }
 
 impl Libraries {
-    /// All sources, and their version: it changes with every change.
+    /// All sources, and their version.
     pub fn sources(&self) -> (u64, Arc<Sources>) {
-        let state = self.0.read();
-        (state.version, state.sources.clone())
+        let sources = self.sources.read();
+        (self.version(), sources.clone())
     }
 
-    /// The version of the sources.
+    /// The version of the sources: it grows with every change. 0 before the first.
+    #[inline]
     pub fn version(&self) -> u64 {
-        self.0.read().version
+        self.version.load(Ordering::Acquire)
     }
 
-    /// Changes the sources; readers see all of it or nothing. O(libraries).
-    pub fn change<R>(&self, change: impl FnOnce(&mut Sources) -> R) -> R {
-        let mut state = self.0.write();
-        state.version += 1;
-        change(Arc::make_mut(&mut state.sources))
+    /// LSN of the newest frame that tells of the libraries.
+    pub(crate) fn last_written(&self) -> Lsn {
+        self.last_written.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_written(&self, last: Lsn) {
+        self.last_written.store(last, Ordering::Release);
+    }
+
+    /// Changes the sources; readers see all of it or nothing. What `change` returns, and the version that there is now.
+    /// O(libraries).
+    pub fn change<R>(&self, change: impl FnOnce(&mut Sources) -> R) -> (R, u64) {
+        let mut sources = self.sources.write();
+        let outcome = change(Arc::make_mut(&mut sources));
+        let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+        (outcome, version)
     }
 }
 
@@ -95,14 +109,6 @@ impl std::error::Error for HeadError {}
 /// What Redis says of a bad name, be it that of a library or of a function.
 pub const BAD_NAME: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 
-/// Whether a library or a function may have this name.
-pub fn is_library_name(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
 impl LibraryHead {
     /// Reads the first line of a source.
     ///
@@ -131,7 +137,7 @@ impl LibraryHead {
             }
         }
         let name = name.ok_or(HeadError::NoName)?;
-        if !is_library_name(&name) {
+        if !is_word(&name) {
             return Err(HeadError::BadName);
         }
         Ok(LibraryHead {

@@ -1,8 +1,6 @@
 //! Records that change function libraries. Only sources are kept here: whether a source defines what it should was found out
-//! before it was logged, and running it once more takes an interpreter.
-//!
-//! The log of FlashDB holds `FUNCTION LOAD REPLACE`, `FUNCTION DELETE` and `FUNCTION FLUSH`; append-only files of Redis also
-//! hold the other forms.
+//! before it was logged, and running it once more takes an interpreter. So what is there already is replaced, whatever the
+//! request said about that: it did succeed.
 
 use super::error::Reason;
 use flashdb_base::args::Args;
@@ -17,7 +15,9 @@ pub(super) fn change(libraries: &Libraries, args: &Args<'_>) -> Result<(), Reaso
             .is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
     };
     match args.len() {
-        2 | 3 if is(1, "FLUSH") => libraries.change(Sources::clear),
+        2 | 3 if is(1, "FLUSH") => {
+            libraries.change(Sources::clear);
+        }
         3 if is(1, "DELETE") => {
             libraries.change(|sources| sources.remove(args.at(2)));
         }

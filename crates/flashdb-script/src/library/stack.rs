@@ -439,7 +439,6 @@ pub(super) trait Work: Default + 'static {
 struct Kept<C, W> {
     settings: Cell<C>,
     /// Boxed, since a call goes on using its own while a nested one adds another.
-    #[expect(clippy::vec_box, reason = "calls hold on to their places")]
     places: Vec<Box<WorkPlace<W>>>,
 }
 

@@ -5,6 +5,7 @@
 mod answer;
 mod api;
 mod call;
+mod library;
 mod pattern;
 mod random;
 mod reply;
@@ -21,6 +22,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
+pub(crate) use library::{Entry, begin, finish, forget_all};
 pub(crate) use run::{compile, forget, run};
 pub(crate) use sandbox::open;
 
@@ -50,6 +52,8 @@ pub(crate) struct Engine {
     /// When the time was last looked at.
     looked_at: Option<Instant>,
     random: random::Random,
+    /// What the library that is being loaded has registered; `None` at other times.
+    registering: Option<Vec<library::Entry>>,
     /// References into the registry.
     refs: Refs,
 }
@@ -58,6 +62,7 @@ pub(crate) struct Engine {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Refs {
     globals: c_int,
+    library_api: c_int,
     trampoline: c_int,
     handler: c_int,
 }

@@ -163,16 +163,22 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_in
         let invocation = run.invocation;
         let arguments_at = invocation.first_key + invocation.keys_count;
         let arguments_count = invocation.request.len() - arguments_at;
-        if invocation.as_globals {
-            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, globals);
-            ffi::lua_pushstring_(state, c"KEYS".as_ptr());
-            push_words(state, invocation, invocation.first_key, invocation.keys_count);
+        // Functions get them as arguments, and nothing of those of the script that ran before.
+        let as_globals = invocation.as_globals;
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, globals);
+        for (name, first, count) in [
+            (c"KEYS", invocation.first_key, invocation.keys_count),
+            (c"ARGV", arguments_at, arguments_count),
+        ] {
+            ffi::lua_pushstring_(state, name.as_ptr());
+            if as_globals {
+                push_words(state, invocation, first, count);
+            } else {
+                ffi::lua_pushnil(state);
+            }
             ffi::lua_rawset(state, -3);
-            ffi::lua_pushstring_(state, c"ARGV".as_ptr());
-            push_words(state, invocation, arguments_at, arguments_count);
-            ffi::lua_rawset(state, -3);
-            ffi::lua_settop(state, -2);
         }
+        ffi::lua_settop(state, -2);
         ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, invocation.function.0);
         let mut given = 0;
         if !invocation.as_globals {
@@ -243,6 +249,9 @@ unsafe fn failure_of(state: *mut lua_State, name: &str) -> Failure {
         let text = bytes_at(state, at + 1).unwrap_or(b"ERR unknown error");
         let text = text.strip_prefix(b"-").unwrap_or(text);
         let mut text = text[..text.len().min(ERROR_BYTES_MAX)].to_vec();
+        if name.is_empty() {
+            return Failure { text, counted };
+        }
         text.extend_from_slice(b" script: ");
         text.extend_from_slice(name.as_bytes());
         if let Some(source) = bytes_at(state, at + 2) {

@@ -3,9 +3,8 @@
 //! Stock Lua knows no read-only tables; a sealed table here is an empty one with a metatable, and the few functions that
 //! pass metatables by (`rawset`, `table.insert`, …) are replaced by such as look first.
 
-use super::{Engine, Refs, api, pattern, push_bytes, random, run};
+use super::{Engine, Refs, api, library, pattern, push_bytes, random, run};
 use crate::interpreter::Limits;
-use crate::library;
 use flashdb_resp::{Protocol, Reply};
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use mlua::{LightUserData, Lua, Table, Value};
@@ -104,7 +103,27 @@ pub(crate) fn open(lua: &Lua, deprecated_api: bool) -> mlua::Result<Box<Engine>>
     let seen = seal(lua, &real, Some(&locked))?;
     real.raw_set("_G", &seen)?;
     lua.set_globals(seen)?;
-    engine(lua, real)
+    engine(lua, real, library_api(lua, &locked)?)
+}
+
+/// What a library finds while it is loaded: `redis` with a few fields.
+fn library_api(lua: &Lua, locked: &Table) -> mlua::Result<Table> {
+    let missing = lua.create_table()?;
+    missing.raw_set("__index", c_function(lua, missing_global)?)?;
+    let redis = redis_table(lua)?;
+    let offered = lua.create_table()?;
+    for pair in redis.pairs::<mlua::String, Value>() {
+        let (name, value) = pair?;
+        if name.to_str().is_ok_and(|name| library::is_offered(&name)) {
+            offered.raw_set(name, value)?;
+        }
+    }
+    offered.raw_set("register_function", c_function(lua, library::register_function)?)?;
+    offered.set_metatable(Some(missing.clone()))?;
+    let api = lua.create_table()?;
+    api.raw_set("redis", seal(lua, &offered, Some(locked))?)?;
+    api.set_metatable(Some(missing))?;
+    Ok(api)
 }
 
 fn fill_libraries(lua: &Lua, plain: &Table, real: &Table, locked: &Table) -> mlua::Result<()> {
@@ -126,7 +145,7 @@ fn fill_libraries(lua: &Lua, plain: &Table, real: &Table, locked: &Table) -> mlu
     let string: Table = plain.raw_get("string")?;
     pattern::guard(lua, &string)?;
     put("string", &string)?;
-    for (name, open) in library::ALL {
+    for (name, open) in crate::library::ALL {
         put(name, &open(lua)?)?;
     }
     // Strings have a metatable in common, by which `("x"):upper()` works.
@@ -175,11 +194,40 @@ fn seal(lua: &Lua, real: &Table, shown: Option<&Table>) -> mlua::Result<Table> {
     Ok(sealed)
 }
 
-fn engine(lua: &Lua, globals: Table) -> mlua::Result<Box<Engine>> {
-    let (mut refs, mut main) = (Refs::default(), ptr::null_mut());
-    // SAFETY: runs protected, with the table as the only value on the stack.
+/// Has the metatable below the top answer from the table on top, which is removed.
+///
+/// # Safety
+/// Called by a C function of `state`, whose frames may be left by a jump; there is room for two values.
+pub(super) unsafe fn answer_from(state: *mut lua_State) {
+    // SAFETY: the caller's.
     unsafe {
-        lua.exec_raw::<()>(globals, |state| {
+        ffi::lua_pushlightuserdata(state, mark());
+        ffi::lua_pushvalue(state, -2);
+        ffi::lua_rawset(state, -4);
+        ffi::lua_setfield(state, -2, c"__index".as_ptr());
+    }
+}
+
+/// Has the metatable on top refuse changes, and show nothing of itself.
+///
+/// # Safety
+/// As [`answer_from`].
+pub(super) unsafe fn refuse_changes(state: *mut lua_State) {
+    // SAFETY: the caller's.
+    unsafe {
+        ffi::lua_pushcclosure(state, refuse_change, 0);
+        ffi::lua_setfield(state, -2, c"__newindex".as_ptr());
+        ffi::lua_pushboolean(state, 0);
+        ffi::lua_setfield(state, -2, c"__metatable".as_ptr());
+    }
+}
+
+fn engine(lua: &Lua, globals: Table, library_api: Table) -> mlua::Result<Box<Engine>> {
+    let (mut refs, mut main) = (Refs::default(), ptr::null_mut());
+    // SAFETY: runs protected, with the tables as the only values on the stack.
+    unsafe {
+        lua.exec_raw::<()>((globals, library_api), |state| {
+            refs.library_api = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             refs.globals = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             ffi::lua_pushcclosure(state, run::trampoline, 0);
             refs.trampoline = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
@@ -204,6 +252,7 @@ fn engine(lua: &Lua, globals: Table) -> mlua::Result<Box<Engine>> {
         limits,
         looked_at: None,
         random: random::Random::seeded(flashdb_base::prng::entropy_u64() as u32),
+        registering: None,
         refs,
     }))
 }

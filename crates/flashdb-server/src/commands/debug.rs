@@ -14,6 +14,7 @@ use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::generic::encoding_name;
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, rdb_convert};
 use flashdb_rdb::EncodeLimits;
+use flashdb_store::libraries::Sources;
 use flashdb_store::{Entry, Expiry, StrRef, ValueRef, idle_seconds};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -167,7 +168,7 @@ static SUBCOMMANDS: &[Sub] = &[
         2,
         5,
         "[MERGE] [NOFLUSH] [NOSAVE]",
-        "Encodes all data as an RDB file and loads it again.",
+        "Saves all data as an RDB file and loads it again.",
         reload,
     ),
     Sub(
@@ -440,10 +441,16 @@ fn reload(context: &mut Context<'_, '_>) -> CommandResult {
     } else {
         None
     };
+    // As in Redis, a later NOSAVE finds it.
+    if let Some(encoded) = encoded.as_deref().filter(|_| is(context.args.at(1), "RELOAD")) {
+        rdb_file::save(settings, encoded)
+            .map_err(|error| ErrorReply::new(format!("ERR cannot save the RDB file: {error}")))?;
+    }
     if flush {
         for db in 0..context.data.space().databases_count() as u16 {
             context.data.flush_database(db, false);
         }
+        context.data.space().libraries().change(Sources::clear);
     }
     // Keys whose time has come stay until their removal, which is an effect.
     context.data.replaying = true;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 mod digest;
+mod function_commands;
 pub mod info;
 pub mod latency_commands;
 pub mod memory_commands;

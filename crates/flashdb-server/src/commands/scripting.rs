@@ -1,10 +1,9 @@
-//! The rows of scripts and functions. Scripts run in `script/`; of functions there is what clients and tools probe for,
-//! and a library list that is empty.
+//! The rows of scripts, and of calls to functions. They run in `script/`.
 
 use super::client;
 use crate::script::{self, busy::Kind};
 use flashdb_command::args;
-use flashdb_command::error::{self, ErrorReply};
+use flashdb_command::error::ErrorReply;
 use flashdb_command::help;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
@@ -17,7 +16,7 @@ pub static COMMANDS: &[&CommandSpec] = &[
     &EVAL_RO,
     &FCALL,
     &FCALL_RO,
-    &FUNCTION,
+    &super::function_commands::FUNCTION,
     &SCRIPT,
 ];
 
@@ -83,17 +82,6 @@ const fn runner(
     }
 }
 
-/// A row for functions, which do not run here yet.
-const fn caller(name: &'static str, summary: &'static str, read_only: bool) -> CommandSpec {
-    let row = runner(name, summary, "7.0.0", read_only, FUNCTION_ARGS);
-    CommandSpec {
-        flags: row.flags.without(Flags::RUNS_SCRIPT),
-        reply: "An error: functions do not run in this version.",
-        handler: refuse,
-        ..row
-    }
-}
-
 static EVAL: CommandSpec = runner("eval", "Runs a Lua script.", "2.6.0", false, SCRIPT_ARGS);
 static EVAL_RO: CommandSpec = runner(
     "eval_ro",
@@ -110,23 +98,14 @@ static EVALSHA_RO: CommandSpec = runner(
     true,
     SHA_ARGS,
 );
-static FCALL: CommandSpec = caller("fcall", "Calls a function.", false);
-static FCALL_RO: CommandSpec = caller("fcall_ro", "Calls a function that only reads.", true);
-
-fn refuse(context: &mut Context<'_, '_>) -> CommandResult {
-    let keys = args::integer(context.args.at(2))?;
-    if keys < 0 {
-        return Err(ErrorReply::fixed("ERR Number of keys can't be negative"));
-    }
-    if keys as usize > context.args.len() - 3 {
-        return Err(ErrorReply::fixed(
-            "ERR Number of keys can't be greater than number of args",
-        ));
-    }
-    Err(ErrorReply::fixed(
-        "ERR scripts and functions do not run in this version of FlashDB",
-    ))
-}
+static FCALL: CommandSpec = runner("fcall", "Calls a function.", "7.0.0", false, FUNCTION_ARGS);
+static FCALL_RO: CommandSpec = runner(
+    "fcall_ro",
+    "Calls a function that only reads.",
+    "7.0.0",
+    true,
+    FUNCTION_ARGS,
+);
 
 static SCRIPT: CommandSpec = CommandSpec {
     name: "script",
@@ -297,119 +276,6 @@ fn flush(context: &mut Context<'_, '_>) -> CommandResult {
         ));
     }
     client(context).server.scripts.clear();
-    context.reply.ok();
-    Ok(())
-}
-
-static FUNCTION: CommandSpec = CommandSpec {
-    name: "function",
-    summary: "Keeps libraries of functions.",
-    since: "7.0.0",
-    group: Group::Scripting,
-    complexity: "depends on the subcommand",
-    arity: -2,
-    subcommands: &[
-        &CommandSpec {
-            name: "flush",
-            container: "function",
-            summary: "Removes all libraries.",
-            since: "7.0.0",
-            group: Group::Scripting,
-            complexity: "O(N) for N functions",
-            arity: -2,
-            flags: Flags::NO_SCRIPT.and(Flags::WRITE),
-            args: &[
-                Arg::one_of("mode", &[Arg::word("async", "ASYNC"), Arg::word("sync", "SYNC")]).optional(),
-            ],
-            reply: "OK: there are none in this version.",
-            handler: function_flush,
-            ..CommandSpec::EMPTY
-        },
-        &CommandSpec {
-            name: "help",
-            container: "function",
-            summary: "Lists the subcommands.",
-            since: "7.0.0",
-            group: Group::Scripting,
-            arity: 2,
-            flags: Flags::LOADING.and(Flags::STALE),
-            reply: "Lines of text.",
-            handler: |context| help::reply(context, &FUNCTION),
-            ..CommandSpec::EMPTY
-        },
-        &CommandSpec {
-            name: "kill",
-            container: "function",
-            summary: "Stops what is running.",
-            since: "7.0.0",
-            group: Group::Scripting,
-            arity: 2,
-            flags: Flags::NO_SCRIPT.and(Flags::ALLOW_BUSY),
-            tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
-            reply: "An error: nothing runs.",
-            handler: |_| Err(ErrorReply::fixed("NOTBUSY No scripts in execution right now.")),
-            ..CommandSpec::EMPTY
-        },
-        &CommandSpec {
-            name: "list",
-            container: "function",
-            summary: "Lists the libraries.",
-            since: "7.0.0",
-            group: Group::Scripting,
-            complexity: "O(N) for N functions",
-            arity: -2,
-            flags: Flags::NO_SCRIPT,
-            args: &[
-                Arg::string("library-name-pattern")
-                    .with_token("LIBRARYNAME")
-                    .optional(),
-                Arg::word("withcode", "WITHCODE").optional(),
-            ],
-            reply: "An empty list: there are no libraries in this version.",
-            handler: |context| {
-                context.reply.array(0);
-                Ok(())
-            },
-            ..CommandSpec::EMPTY
-        },
-        &CommandSpec {
-            name: "load",
-            container: "function",
-            summary: "Adds a library.",
-            since: "7.0.0",
-            group: Group::Scripting,
-            complexity: "O(1)",
-            arity: -3,
-            flags: Flags::NO_SCRIPT.and(Flags::WRITE).and(Flags::DENY_OOM),
-            args: &[
-                Arg::word("replace", "REPLACE").optional(),
-                Arg::string("function-code"),
-            ],
-            reply: "An error: functions do not run in this version.",
-            handler: |_| {
-                Err(ErrorReply::fixed(
-                    "ERR scripts and functions do not run in this version of FlashDB",
-                ))
-            },
-            ..CommandSpec::EMPTY
-        },
-    ],
-    ..CommandSpec::EMPTY
-};
-
-fn function_flush(context: &mut Context<'_, '_>) -> CommandResult {
-    let mode_known = context
-        .args
-        .get(2)
-        .is_none_or(|mode| args::is(mode, "async") || args::is(mode, "sync"));
-    if context.args.len() > 3 {
-        return Err(error::wrong_arity("function|flush"));
-    }
-    if !mode_known {
-        return Err(ErrorReply::fixed(
-            "ERR FUNCTION FLUSH only supports SYNC|ASYNC option",
-        ));
-    }
     context.reply.ok();
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! The start: recovery while the core loops answer `-LOADING`, then the log.
 
 use super::{Durability, Wish, checkpoints};
+use crate::core_loop::Message;
+use crate::dispatch::Turn;
+use crate::script::functions;
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_config::Settings;
@@ -110,6 +113,12 @@ pub fn recover(
             .map_err(StartupError::Log)?;
     }
     durability.apply_settings(server, settings);
+    if !server.space.libraries().sources().1.is_empty() {
+        // Now rather than at the first call, so that what cannot be loaded is in the log from the beginning.
+        let of_loop = server.clone();
+        let look = move |_: &mut Turn<'_, '_>| drop(functions::current(&of_loop));
+        server.post(0, Message::Run(Box::new(look)));
+    }
     Ok(())
 }
 

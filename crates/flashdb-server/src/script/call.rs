@@ -3,7 +3,7 @@
 //! the log, statistics) is told at the end, since the script may have to run again.
 
 use super::Script;
-use super::busy::{Kind, LongRun};
+use super::busy::LongRun;
 use crate::acl::{self, Lack, Surroundings};
 use crate::client::Client;
 use crate::commands::downcast;
@@ -358,7 +358,7 @@ impl<'r, 'k> Running<'r, 'k> {
     fn long_run(&mut self) -> Arc<LongRun> {
         let run = self.long_run.get_or_insert_with(|| {
             let (runs, request) = (&self.server.scripts.long_runs, self.request.to_owned());
-            runs.add(Kind::Script, self.script.name(), request, self.began)
+            runs.add(self.script.kind(), self.script.name(), request, self.began)
         });
         if self.wrote {
             run.note_write();
@@ -451,7 +451,8 @@ impl Host for Running<'_, '_> {
     }
 }
 
-fn write_line(level: LogLevel, text: &[u8]) {
+/// Writes a line of `redis.log`.
+pub(super) fn write_line(level: LogLevel, text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     match level {
         LogLevel::Debug => tracing::debug!(target: "script", "{text}"),

@@ -19,6 +19,8 @@ pub enum Source {
     Text,
     /// By the SHA1 of it.
     Sha,
+    /// It is a function, called by its name.
+    Function,
 }
 
 impl Source {
@@ -26,13 +28,14 @@ impl Source {
     pub fn of(spec: &CommandSpec) -> Self {
         match spec.args.first() {
             Some(first) if first.name == "sha1" => Source::Sha,
+            Some(first) if first.name == "function" => Source::Function,
             _ => Source::Text,
         }
     }
 }
 
 /// Bounds on scripts, by the settings.
-fn limits(settings: &Settings) -> Limits {
+pub(super) fn limits(settings: &Settings) -> Limits {
     Limits {
         memory_bytes: settings.lua_memory_limit,
         message_bytes: settings.proto_max_bulk_len as usize,
@@ -44,7 +47,10 @@ fn limits(settings: &Settings) -> Limits {
 /// # Errors
 /// When it is none, or there are fewer words.
 pub fn keys_count(context: &Context<'_, '_>) -> Result<usize, ErrorReply> {
-    let keys = args::integer(context.args.at(2))?;
+    let keys = args::integer(context.args.at(2)).map_err(|error| match Source::of(context.spec) {
+        Source::Function => ErrorReply::fixed("ERR Bad number of keys provided"),
+        Source::Text | Source::Sha => error,
+    })?;
     let keys =
         usize::try_from(keys).map_err(|_| ErrorReply::fixed("ERR Number of keys can't be negative"))?;
     if keys > context.args.len() - 3 {
@@ -55,16 +61,23 @@ pub fn keys_count(context: &Context<'_, '_>) -> Result<usize, ErrorReply> {
     Ok(keys)
 }
 
-/// EVAL, EVALSHA, EVAL_RO, EVALSHA_RO.
+/// EVAL, EVALSHA, FCALL and their kin that only reads.
 ///
 /// # Errors
 /// Those of the script, and of requests that name none.
 pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
-    let keys_count = keys_count(context)?;
+    if context.mode.in_script {
+        // Reached only where all commands are allowed for a test.
+        return Err(ErrorReply::fixed("ERR a script cannot run another one"));
+    }
+    let calls_function = Source::of(context.spec) == Source::Function;
+    if !calls_function {
+        keys_count(context)?;
+    }
     let client = downcast(context.session);
     let server = client.server.clone();
     let prepared = client.script.prepared.take();
-    let prepared = prepared.or_else(|| prepare(&server.scripts, context.spec, &context.args));
+    let prepared = prepared.or_else(|| prepare(&server, context.spec, &context.args));
     if server.monitors.any() {
         // What they are shown cannot be taken back, so the script must not have to run again.
         if !context.data.held().is_lazy() {
@@ -75,7 +88,11 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
             .monitors
             .feed_script(&server, context.data.db, &client.info, &context.args);
     }
+    if calls_function {
+        context.data.saw_libraries();
+    }
     let script = script_of(context, &server, prepared)?;
+    let keys_count = keys_count(context)?;
     let read_only_command = context.spec.flags.has(Flags::READONLY);
     let flags = script.flags;
     let says_read_only = flags.is_some_and(|flags| flags.has(ScriptFlags::NO_WRITES));
@@ -93,7 +110,7 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
             request: context.args,
             first_key: 3,
             keys_count,
-            as_globals: true,
+            as_globals: !calls_function,
             name: script.name(),
             limits,
         };
@@ -129,6 +146,7 @@ fn script_of(
         (Some(Prepared { sha, .. }), Source::Text) => {
             keep(server, context.settings, sha, context.args.at(1), false)
         }
+        (_, Source::Function) => Err(ErrorReply::fixed("ERR Function not found")),
         _ => Err(NO_SCRIPT),
     }
 }

@@ -1,9 +1,11 @@
-//! What a core loop has for scripts: its interpreter, made when the first script comes, and the functions compiled in it.
+//! What a core loop has for scripts: its interpreter, made when the first script comes, the functions compiled in it, and the
+//! libraries loaded into it.
 
 use super::call::Known;
-use super::store::{Script, Scripts, Sha};
+use super::library::{LibraryCode, Loading, RELOAD_TIME_MAX, refusal};
+use super::store::{FunctionOf, Script, Scripts, Sha};
 use flashdb_command::error::ErrorReply;
-use flashdb_script::{Function, Interpreter, Limits};
+use flashdb_script::{Function, Host, Interpreter, Limits, Registered};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub struct Local {
     interpreter: Option<Interpreter>,
     compiled: HashMap<Sha, Compiled, foldhash::fast::FixedState>,
     known: Known,
+    /// Function libraries by the number of their code.
+    libraries: HashMap<u64, Loaded, foldhash::fast::FixedState>,
     /// Memory of the interpreter that was told of.
     told_bytes: usize,
 }
@@ -32,6 +36,12 @@ pub struct Local {
 struct Compiled {
     script: Arc<Script>,
     function: Function,
+}
+
+/// A library in the interpreter. Once nobody else has its code, it is not called any more.
+struct Loaded {
+    code: Arc<LibraryCode>,
+    functions: Vec<(Box<str>, Function)>,
 }
 
 /// A script that this thread has compiled.
@@ -43,6 +53,11 @@ pub fn find(scripts: &Scripts, sha: &Sha) -> Option<Arc<Script>> {
         }
         local.compiled.get(sha).map(|compiled| compiled.script.clone())
     })
+}
+
+/// Whether what this thread has is lent already: a script runs, or a library is being loaded.
+pub fn is_lent() -> bool {
+    LOCAL.with(|local| local.try_borrow_mut().is_err())
 }
 
 /// Lends what this thread has. Not to be nested: a script runs no other one.
@@ -62,6 +77,9 @@ impl Local {
         deprecated_api: bool,
         limits: Limits,
     ) -> Result<Function, ErrorReply> {
+        if let Some(function) = &script.function {
+            return self.function_of_library(scripts, function, deprecated_api, limits);
+        }
         self.forget_stale(scripts);
         if let Some(compiled) = self.compiled.get(&script.sha) {
             return Ok(compiled.function);
@@ -78,6 +96,69 @@ impl Local {
         self.compiled.insert(script.sha, Compiled { script, function });
         self.tell_memory(scripts);
         Ok(function)
+    }
+
+    fn function_of_library(
+        &mut self,
+        scripts: &Scripts,
+        function: &FunctionOf,
+        deprecated_api: bool,
+        limits: Limits,
+    ) -> Result<Function, ErrorReply> {
+        self.forget_stale(scripts);
+        let code = &function.library;
+        if !self.libraries.contains_key(&code.id) {
+            let mut host = Loading::for_at_most(RELOAD_TIME_MAX);
+            self.load_library(scripts, code, deprecated_api, limits, &mut host)?;
+        }
+        self.libraries
+            .get(&code.id)
+            .and_then(|loaded| loaded.functions.iter().find(|(name, _)| *name == function.name))
+            .map(|(_, function)| *function)
+            .ok_or(ErrorReply::fixed("ERR Function not found"))
+    }
+
+    /// Loads a library, for what it registers.
+    ///
+    /// # Errors
+    /// Redis's words on why that failed.
+    pub fn load_library(
+        &mut self,
+        scripts: &Scripts,
+        code: &Arc<LibraryCode>,
+        deprecated_api: bool,
+        limits: Limits,
+        host: &mut dyn Host,
+    ) -> Result<Vec<Registered>, ErrorReply> {
+        self.forget_stale(scripts);
+        self.forget_stale_libraries();
+        let registered = self
+            .interpreter(deprecated_api)?
+            .load_library(code.code(), limits, host)
+            .map_err(|error| refusal(&error))?;
+        let functions = registered
+            .iter()
+            .map(|function| (function.name.as_str().into(), function.function))
+            .collect();
+        let code = code.clone();
+        self.libraries.insert(code.id, Loaded { code, functions });
+        self.tell_memory(scripts);
+        Ok(registered)
+    }
+
+    fn forget_stale_libraries(&mut self) {
+        let Some(interpreter) = &mut self.interpreter else {
+            return;
+        };
+        self.libraries.retain(|_, loaded| {
+            let is_known = Arc::strong_count(&loaded.code) > 1;
+            if !is_known {
+                for (_, function) in &loaded.functions {
+                    interpreter.forget(*function);
+                }
+            }
+            is_known
+        });
     }
 
     /// The interpreter.

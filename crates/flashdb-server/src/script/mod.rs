@@ -8,12 +8,15 @@
 pub mod busy;
 mod call;
 mod eval;
+pub mod functions;
+pub mod library;
 mod local;
 mod store;
 
 pub use eval::{Source, evaluate, load};
 pub use store::{NO_SCRIPT, Script, Scripts, Sha, effective_flags, sha_from_hex, sha_of};
 
+use crate::server::Server;
 use flashdb_resp::Args;
 use std::sync::Arc;
 
@@ -39,13 +42,21 @@ pub struct Prepared {
     pub script: Option<Arc<Script>>,
 }
 
-/// Looks up the script of EVAL or EVALSHA; `None` for a request that names none.
-pub fn prepare(scripts: &Scripts, spec: &flashdb_command::CommandSpec, args: &Args<'_>) -> Option<Prepared> {
+/// Looks up the script of EVAL or EVALSHA, or the function of FCALL; `None` for a request that names none.
+pub fn prepare(server: &Server, spec: &flashdb_command::CommandSpec, args: &Args<'_>) -> Option<Prepared> {
     let word = args.get(1)?;
     let sha = match Source::of(spec) {
         Source::Text => sha_of(word),
         Source::Sha => sha_from_hex(word)?,
+        Source::Function => {
+            let script = functions::current(server).function(word)?.clone();
+            return Some(Prepared {
+                sha: script.sha,
+                script: Some(script),
+            });
+        }
     };
+    let scripts = &server.scripts;
     let script = local::find(scripts, &sha).or_else(|| scripts.get(&sha));
     Some(Prepared { sha, script })
 }

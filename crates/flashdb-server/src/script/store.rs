@@ -1,7 +1,8 @@
 //! The scripts that the server keeps, by the SHA1 of their text. Core loops keep compiled copies and look here only for
 //! what they do not know; an epoch tells them when everything was forgotten.
 
-use super::busy::LongRuns;
+use super::busy::{Kind, LongRuns};
+use super::library::LibraryCode;
 use flashdb_command::Flags;
 use flashdb_command::error::ErrorReply;
 use flashdb_script::{ScriptFlags, Shebang, ShebangError};
@@ -20,9 +21,9 @@ const EVALUATED_MAX: usize = 500;
 /// The script that was asked for by name is not kept.
 pub const NO_SCRIPT: ErrorReply = ErrorReply::fixed("NOSCRIPT No matching script. Please use EVAL.");
 
-/// A script.
+/// A script, or a function of a library.
 pub struct Script {
-    /// Its name.
+    /// Its name; zeros for a function.
     pub sha: Sha,
     /// Its text.
     pub text: Box<[u8]>,
@@ -34,6 +35,16 @@ pub struct Script {
     pub exclusive: AtomicBool,
     /// It was kept for good by SCRIPT LOAD.
     loaded: AtomicBool,
+    /// What it is a function of, if it is none of EVAL's.
+    pub function: Option<FunctionOf>,
+}
+
+/// A function's place.
+pub struct FunctionOf {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its library.
+    pub library: Arc<LibraryCode>,
 }
 
 impl Script {
@@ -63,7 +74,22 @@ impl Script {
             code_at,
             exclusive: AtomicBool::new(false),
             loaded: AtomicBool::new(false),
+            function: None,
         })
+    }
+
+    /// A function of a library.
+    pub fn of_function(name: &str, library: Arc<LibraryCode>, flags: ScriptFlags) -> Self {
+        let name = name.into();
+        Script {
+            sha: [0; 40],
+            text: Box::default(),
+            flags: Some(flags),
+            code_at: 0,
+            exclusive: AtomicBool::new(false),
+            loaded: AtomicBool::new(false),
+            function: Some(FunctionOf { name, library }),
+        }
     }
 
     /// What is compiled.
@@ -73,7 +99,18 @@ impl Script {
 
     /// Its name as text.
     pub fn name(&self) -> &str {
+        if let Some(function) = &self.function {
+            return &function.name;
+        }
         std::str::from_utf8(&self.sha).unwrap_or_default()
+    }
+
+    /// Which KILL ends it.
+    pub fn kind(&self) -> Kind {
+        match self.function {
+            Some(_) => Kind::Function,
+            None => Kind::Script,
+        }
     }
 
     fn memory_bytes(&self) -> usize {

@@ -3,6 +3,7 @@
 use super::{Facts, Lines};
 use crate::client::flags;
 use crate::process::{self, Who};
+use crate::script;
 use flashdb_base::clock;
 use flashdb_base::version::{ALLOCATOR, FLASHDB_VERSION, GIT_SHA, REDIS_VERSION};
 use flashdb_config::Choice;
@@ -126,14 +127,15 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("used_memory_vm_eval", interpreters);
     lines.field("used_memory_scripts_eval", script_bytes);
     lines.field("number_of_cached_scripts", scripts);
-    lines.constants(&[
-        ("number_of_functions", "0"),
-        ("number_of_libraries", "0"),
-        ("used_memory_vm_functions", "0"),
-    ]);
+    let functions = script::functions::current(server);
+    let (libraries_count, functions_count) = functions.counts();
+    lines.field("number_of_functions", functions_count);
+    lines.field("number_of_libraries", libraries_count);
+    // Functions and scripts share the interpreters.
+    lines.field("used_memory_vm_functions", 0);
     lines.bytes("used_memory_vm_total", interpreters);
-    lines.field("used_memory_functions", 0);
-    lines.bytes("used_memory_scripts", script_bytes);
+    lines.field("used_memory_functions", functions.source_bytes());
+    lines.bytes("used_memory_scripts", script_bytes + functions.source_bytes());
     lines.bytes("maxmemory", settings.maxmemory as usize);
     lines.field("maxmemory_policy", settings.maxmemory_policy.name());
     lines.field("allocator_frag_ratio", format!("{ratio:.2}"));
