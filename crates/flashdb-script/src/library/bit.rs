@@ -1,59 +1,32 @@
 //! `bit`: operations on 32-bit words, as the BitOp library defines them. Numbers are taken modulo 2^32,
 //! results are signed.
 
-use super::stack::{self, Buffer, Failure, Outcome, Stack, native};
-use std::cell::Cell;
+use super::stack::{self, Failure, Outcome, Stack, plain};
 
 /// Makes the table of functions.
 pub fn open(lua: &mlua::Lua) -> mlua::Result<mlua::Table> {
     stack::table(lua, |stack| {
         stack.push_table();
         let table = stack.len();
-        stack.push_kept::<(), Buffer>(());
         for (name, entry) in [
-            ("tobit", native!(to_bit)),
-            ("bnot", native!(not)),
-            (
-                "band",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| fold(stack, |left, right| left & right)),
-            ),
-            (
-                "bor",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| fold(stack, |left, right| left | right)),
-            ),
-            (
-                "bxor",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| fold(stack, |left, right| left ^ right)),
-            ),
-            (
-                "lshift",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, |word, by| word << by)),
-            ),
-            (
-                "rshift",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, |word, by| word >> by)),
-            ),
+            ("tobit", plain!(to_bit)),
+            ("bnot", plain!(not)),
+            ("band", plain!(|stack| fold(stack, |left, right| left & right))),
+            ("bor", plain!(|stack| fold(stack, |left, right| left | right))),
+            ("bxor", plain!(|stack| fold(stack, |left, right| left ^ right))),
+            ("lshift", plain!(|stack| shift(stack, |word, by| word << by))),
+            ("rshift", plain!(|stack| shift(stack, |word, by| word >> by))),
             (
                 "arshift",
-                native!(
-                    |stack, _: &Cell<()>, _: &mut Buffer| shift(stack, |word, by| ((word as i32) >> by)
-                        as u32)
-                ),
+                plain!(|stack| shift(stack, |word, by| ((word as i32) >> by) as u32)),
             ),
-            (
-                "rol",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, u32::rotate_left)),
-            ),
-            (
-                "ror",
-                native!(|stack, _: &Cell<()>, _: &mut Buffer| shift(stack, u32::rotate_right)),
-            ),
-            ("bswap", native!(swap)),
-            ("tohex", native!(to_hex)),
+            ("rol", plain!(|stack| shift(stack, u32::rotate_left))),
+            ("ror", plain!(|stack| shift(stack, u32::rotate_right))),
+            ("bswap", plain!(swap)),
+            ("tohex", plain!(to_hex)),
         ] {
-            stack.set_function(table, table + 1, name, entry);
+            stack.set_plain_function(table, name, entry);
         }
-        stack.set_len(table);
     })
 }
 
@@ -69,15 +42,15 @@ fn answer(stack: Stack, word: u32) -> Outcome {
     Ok(1)
 }
 
-fn to_bit(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
+fn to_bit(stack: Stack) -> Outcome {
     answer(stack, word(stack, 1)?)
 }
 
-fn not(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
+fn not(stack: Stack) -> Outcome {
     answer(stack, !word(stack, 1)?)
 }
 
-fn swap(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
+fn swap(stack: Stack) -> Outcome {
     answer(stack, word(stack, 1)?.swap_bytes())
 }
 
@@ -97,7 +70,7 @@ fn shift(stack: Stack, moved: fn(u32, u32) -> u32) -> Outcome {
 }
 
 /// Digits in hexadecimal, eight unless a count is given; a negative count asks for capitals.
-fn to_hex(stack: Stack, _: &Cell<()>, _: &mut Buffer) -> Outcome {
+fn to_hex(stack: Stack) -> Outcome {
     let value = word(stack, 1)?;
     let count = if stack.len() < 2 {
         8

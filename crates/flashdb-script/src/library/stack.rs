@@ -243,11 +243,12 @@ impl Stack {
 
     /// The number given as an argument; strings that read as one count.
     pub(super) fn number_argument(self, index: c_int) -> Result<f64, Failure> {
-        match self.kind(index) {
-            Kind::Number => Ok(self.number(index)),
-            Kind::String if self.is_number(index) => Ok(self.number(index)),
-            kind => Err(type_failure(index, "number", kind)),
+        let number = self.number(index);
+        // What is no number reads as 0.
+        if number == 0.0 && !self.is_number(index) {
+            return Err(type_failure(index, "number", self.kind(index)));
         }
+        Ok(number)
     }
 
     /// The integer given as an argument: fractions are cut off.
@@ -415,6 +416,18 @@ impl Stack {
     }
 }
 
+impl Stack {
+    /// Gives the table at `table` a function that needs no memory. `entry` comes from [`plain!`].
+    pub(super) fn set_plain_function(self, table: c_int, name: &str, entry: mlua::lua_CFunction) {
+        self.push_bytes(name.as_bytes());
+        // SAFETY: callers name a table.
+        unsafe {
+            ffi::lua_pushcclosure(self.0, entry, 0);
+            ffi::lua_rawset(self.0, table);
+        }
+    }
+}
+
 /// Pushes the bytes that a pointer leads to.
 unsafe extern "C-unwind" fn push_protected(state: *mut lua_State) -> c_int {
     // SAFETY: called by `push_buffer`, on whose frame the pointer is.
@@ -502,6 +515,30 @@ macro_rules! native {
     }};
 }
 pub(super) use native;
+
+/// Makes the entry that Lua calls from a `fn(Stack) -> Outcome`.
+macro_rules! plain {
+    ($function:expr) => {{
+        unsafe extern "C-unwind" fn entry(state: *mut mlua::lua_State) -> std::ffi::c_int {
+            // SAFETY: called by Lua alone.
+            unsafe { $crate::library::stack::enter_plain(state, $function) }
+        }
+        entry as mlua::lua_CFunction
+    }};
+}
+pub(super) use plain;
+
+/// Runs a function that needs no memory within a call by Lua.
+///
+/// # Safety
+/// Only for the running call.
+pub(super) unsafe fn enter_plain(state: *mut lua_State, function: fn(Stack) -> Outcome) -> c_int {
+    match function(Stack(state)) {
+        Ok(results) => results,
+        // SAFETY: nothing in this frame needs a destructor.
+        Err(failure) => unsafe { raise(state, &failure) },
+    }
+}
 
 /// Runs a native function within a call by Lua.
 ///
