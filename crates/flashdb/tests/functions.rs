@@ -210,6 +210,41 @@ fn a_refused_change_changes_nothing() {
     assert_eq!(client.ask("FCALL f1 0"), Value::Int(1));
 }
 
+/// Where a test allows scripts all commands, they still do not run or load each other.
+#[test]
+fn scripts_stay_apart() {
+    let folder = Folder::new();
+    let server = serve(&folder);
+    let mut client = server.connect();
+    load(
+        &mut client,
+        &library("one", "f1", "return redis.call(unpack(args))"),
+    );
+    client.ask("DEBUG SET-DISABLE-DENY-SCRIPTS 1");
+    let source = library("two", "f2", "return 2");
+    let requests: [&[&str]; 5] = [
+        &["EVAL", "return 1", "0"],
+        &["FCALL", "f1", "0", "PING"],
+        &["SCRIPT", "LOAD", "return 1"],
+        &["FUNCTION", "LOAD", &source],
+        &["FUNCTION", "LOAD", "REPLACE", &source],
+    ];
+    for request in requests {
+        let words = [&["FCALL", "f1", "0"], request].concat();
+        let answer = ask(&mut client, &words).text();
+        assert!(
+            answer.starts_with("ERR a script cannot run or load another one"),
+            "{request:?}: {answer}"
+        );
+    }
+    assert_eq!(
+        client.ask("FCALL f1 0 FUNCTION FLUSH"),
+        Value::Simple("OK".into())
+    );
+    assert!(names(&mut client).is_empty());
+    assert_eq!(client.ask("FCALL f1 0 PING").text(), "ERR Function not found");
+}
+
 #[test]
 fn a_transaction_changes_libraries_as_one() {
     let folder = Folder::new();

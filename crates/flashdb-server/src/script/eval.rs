@@ -66,10 +66,6 @@ pub fn keys_count(context: &Context<'_, '_>) -> Result<usize, ErrorReply> {
 /// # Errors
 /// Those of the script, and of requests that name none.
 pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
-    if context.mode.in_script {
-        // Reached only where all commands are allowed for a test.
-        return Err(ErrorReply::fixed("ERR a script cannot run another one"));
-    }
     let calls_function = Source::of(context.spec) == Source::Function;
     if !calls_function {
         keys_count(context)?;

@@ -60,9 +60,16 @@ pub fn is_lent() -> bool {
     LOCAL.with(|local| local.try_borrow_mut().is_err())
 }
 
-/// Lends what this thread has. Not to be nested: a script runs no other one.
-pub fn with<R>(work: impl FnOnce(&mut Local) -> R) -> R {
-    LOCAL.with(|local| work(&mut local.borrow_mut()))
+/// Lends what this thread has.
+///
+/// # Errors
+/// Those of the work; and from within a script, which gets as far as that only where a test allows it all commands.
+pub fn with<R>(work: impl FnOnce(&mut Local) -> Result<R, ErrorReply>) -> Result<R, ErrorReply> {
+    const LENT: ErrorReply = ErrorReply::fixed("ERR a script cannot run or load another one");
+    LOCAL.with(|local| match local.try_borrow_mut() {
+        Ok(mut local) => work(&mut local),
+        Err(_) => Err(LENT),
+    })
 }
 
 impl Local {
