@@ -814,7 +814,13 @@ impl CoreLoop {
         }
         turn.data.db = db;
         let stats = &server.loops[self.id].stats;
-        stats.expire_time_ns.add((clock::monotonic_us() - began) * 1000);
+        let took_us = clock::monotonic_us() - began;
+        stats.expire_time_ns.add(took_us * 1000);
+        let threshold_ms = turn.settings.latency_monitor_threshold;
+        if threshold_ms > 0 && took_us / 1000 >= threshold_ms {
+            let now_s = turn.data.now_ms / 1000;
+            server.latency.add("expire-cycle", now_s, took_us / 1000);
+        }
         if out_of_time && removed > 0 {
             stats.expire_time_caps.add(1);
             self.expire_again = true;
