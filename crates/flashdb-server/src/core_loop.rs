@@ -482,7 +482,7 @@ impl CoreLoop {
         for slot in slots.drain(..) {
             let Some(Some(connection)) = self.connections.get_mut(slot) else {
                 if self.attending {
-                    // It may be out only for now.
+                    // It may be out while it runs a request.
                     self.output.push(slot);
                 }
                 continue;
