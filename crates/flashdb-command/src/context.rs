@@ -19,6 +19,10 @@ pub trait Session: Any {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     /// Unique id of the client.
     fn client_id(&self) -> u64;
+    /// Bytes of output above which the client is disconnected at once; 0 for any amount.
+    fn output_bytes_max(&self, _settings: &Settings) -> u64 {
+        0
+    }
     /// Whether the client's user may run the request `args` and read every key there is with it, asked by commands
     /// that reach keys which their row cannot name (SORT with BY or GET).
     fn may_read_any_key(&self, _args: &Args<'_>) -> bool {

@@ -3,10 +3,9 @@
 //! ask for more than there is, so its reply needs a bound of its own.
 
 use crate::args;
-use crate::context::Mode;
+use crate::context::Context;
 use crate::error::{self, ErrorReply};
 use flashdb_base::prng::Prng;
-use flashdb_config::Settings;
 use flashdb_resp::Reply;
 use flashdb_store::Access;
 
@@ -61,18 +60,17 @@ const ELEMENT_BYTES_MIN: u64 = 6;
 pub struct ReplyBound {
     /// Bytes that no data could justify: `proto-max-bulk-len`.
     refused_above: u64,
-    /// Bytes of output above which any client is disconnected, if every class of clients has such a limit.
+    /// Bytes of output above which the client is disconnected.
     disconnected_above: Option<u64>,
 }
 
 impl ReplyBound {
-    /// The bound for a command that runs so. What a script gets is no output: it has to be whole.
-    pub fn of(settings: &Settings, mode: Mode) -> Self {
-        let limits = &settings.client_output_buffer_limit;
-        let (normal, pubsub) = (limits.normal.hard_bytes, limits.pubsub.hard_bytes);
+    /// The bound of a running command. What a script gets is no output: it has to be whole.
+    pub fn of(context: &Context<'_, '_>) -> Self {
+        let output_bytes_max = context.session.output_bytes_max(context.settings);
         ReplyBound {
-            refused_above: settings.proto_max_bulk_len,
-            disconnected_above: (normal > 0 && pubsub > 0 && !mode.in_script).then(|| normal.max(pubsub)),
+            refused_above: context.settings.proto_max_bulk_len,
+            disconnected_above: (output_bytes_max > 0 && !context.mode.in_script).then_some(output_bytes_max),
         }
     }
 }

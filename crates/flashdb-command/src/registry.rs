@@ -180,3 +180,46 @@ fn unknown_subcommand(container: &CommandSpec, word: &[u8]) -> ErrorReply {
     text.extend_from_slice(format!("'. Try {} HELP.", container.name.to_ascii_uppercase()).as_bytes());
     ErrorReply::from_bytes(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_get_other_names() {
+        let mut registry = Registry::new(&crate::families());
+        assert!(!registry.is_renamed());
+        assert_eq!(registry.rename(b"FLUSHALL", b""), Ok(()));
+        assert_eq!(registry.rename(b"get", b"Fetch"), Ok(()));
+        assert!(registry.is_renamed());
+        let name = |word: &str| registry.find(word.as_bytes()).map(|command| command.spec.name);
+        assert_eq!(
+            [
+                name("flushall"),
+                name("get"),
+                name("fetch"),
+                name("FETCH"),
+                name("set")
+            ],
+            [None, None, Some("get"), Some("get"), Some("set")]
+        );
+    }
+
+    #[test]
+    fn names_that_cannot_be_given() {
+        let mut registry = Registry::new(&crate::families());
+        assert_eq!(
+            registry.rename(b"nonsense", b"x"),
+            Err("No such command in rename-command")
+        );
+        assert_eq!(
+            registry.rename(b"get", b"SET"),
+            Err("Target command name already exists")
+        );
+        assert!(registry.rename(b"get", &[0xff]).is_err());
+        assert!(registry.rename(b"get", &[b'x'; NAME_BYTES_MAX + 1]).is_err());
+        assert!(registry.find(b"get").is_some(), "a refused name changes nothing");
+        assert_eq!(registry.rename(b"get", b"GET"), Ok(()));
+        assert!(registry.find(b"get").is_some());
+    }
+}

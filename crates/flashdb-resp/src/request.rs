@@ -125,6 +125,16 @@ impl RequestParser {
         }
     }
 
+    /// Where in the buffer the large value begins that is being received, 0 if none is: what is before has been read.
+    pub fn large_value_start(&self) -> usize {
+        /// As large as Redis takes a value for that it receives in a buffer of its own.
+        const LARGE_BYTES: usize = 32 * 1024;
+        match self.bulk_len {
+            Some(len) if len >= LARGE_BYTES => self.offset,
+            _ => 0,
+        }
+    }
+
     /// Whether a request has begun but is not complete.
     pub fn is_mid_request(&self) -> bool {
         self.words_missing.is_some()

@@ -87,9 +87,6 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         pid = std::process::id(),
         "FlashDB is starting"
     );
-    if settings.always_show_logo {
-        show_banner(&settings);
-    }
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -112,6 +109,9 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     // The freeing thread ends with the process: the channel's sender lives as long as the server.
     drop(freeing);
     let loops = start_loops(&server, &config, &settings, pollers, listeners)?;
+    if settings.always_show_logo {
+        show_banner(&settings);
+    }
     write_pid_file(&settings);
     let signals = watch_signals(server.clone())?;
     let checkpoints = load(&server, &settings);
@@ -149,7 +149,8 @@ pub fn check_users(config: &ConfigStore) -> Result<(), StartError> {
         .map_err(StartError::Acl)
 }
 
-/// What `always-show-logo` asks for: the facts that Redis's logo has beside it, in its words, which scripts look for.
+/// What `always-show-logo` asks for: the facts that Redis's logo has beside it, in its words, which scripts look for. Shown
+/// once connections are accepted: whoever has seen the process id may connect.
 fn show_banner(settings: &Settings) {
     tracing::info!("FlashDB {FLASHDB_VERSION}, compatible with Redis {REDIS_VERSION}");
     tracing::info!("Running in standalone mode");
@@ -230,6 +231,7 @@ fn build(
         save_failed: false.into(),
         active_expire: true.into(),
         ends_on_signal: 0.into(),
+        is_ending: false.into(),
         cron_paused: false.into(),
         saves_at_end: false.into(),
         stopping: false.into(),
@@ -457,19 +459,6 @@ fn end_durability(server: &Arc<Server>, checkpoints: Option<JoinHandle<()>>) {
     if let Err(error) = durability.stop_writer() {
         tracing::error!(%error, "the log could not be ended in good order");
     }
-}
-
-/// Ends the server as the settings say for the signal that came, if one came. Looked at from time to time, so that
-/// SHUTDOWN ABORT can take it back.
-pub fn end_on_signal(server: &Server, settings: &Settings) {
-    let options = match server.ends_on_signal.load(Ordering::Acquire) {
-        0 => return,
-        signal_hook::consts::SIGINT => &settings.shutdown_on_sigint,
-        _ => &settings.shutdown_on_sigterm,
-    };
-    let saves = options.save || (!options.nosave && !settings.save.is_empty());
-    server.saves_at_end.store(saves, Ordering::Release);
-    server.stop();
 }
 
 fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, StartError> {

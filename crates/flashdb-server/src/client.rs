@@ -223,6 +223,10 @@ impl Session for Client {
         self.info.id
     }
 
+    fn output_bytes_max(&self, settings: &Settings) -> u64 {
+        crate::output_limit::limit_of(&settings.client_output_buffer_limit, self).hard_bytes
+    }
+
     fn may_read_any_key(&self, args: &Args<'_>) -> bool {
         let permissions = &self.user.permissions;
         permissions.are_unrestricted()

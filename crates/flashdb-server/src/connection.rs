@@ -648,8 +648,7 @@ impl Connection {
     pub fn over_hard_limit(&self, turn: &Turn<'_, '_>) -> bool {
         let limit = output_limit::limit_of(&turn.settings.client_output_buffer_limit, &self.client);
         let bytes = self.output_bytes() as u64;
-        let over = output_limit::is_over_hard(limit, bytes)
-            || (!self.client.authenticated && bytes > output_limit::STRANGER_BYTES);
+        let over = output_limit::is_over_hard(limit, bytes);
         if over {
             output_limit::note_disconnection(turn.server, &self.client, bytes);
         }
@@ -734,7 +733,9 @@ impl Connection {
     /// Writes what others may see of the buffers, after sending.
     pub fn publish_buffers(&self) {
         let info = &self.client.info;
-        info.query_bytes.store(self.input_bytes(), Ordering::Relaxed);
+        // As Redis shows it: of a large value being received only the value.
+        let received = self.input_bytes().saturating_sub(self.parser.large_value_start());
+        info.query_bytes.store(received, Ordering::Relaxed);
         info.query_free_bytes
             .store(self.inbox.capacity() - self.inbox.len(), Ordering::Relaxed);
         info.output_bytes.store(self.output_bytes(), Ordering::Relaxed);

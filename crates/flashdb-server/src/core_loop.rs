@@ -719,7 +719,7 @@ impl CoreLoop {
                     self.timers.add(now_ms + CRON_MS, Timer::Cron);
                     self.expire(turn);
                     if self.id == 0 && !turn.server.cron_paused.load(Ordering::Relaxed) {
-                        crate::bootstrap::end_on_signal(turn.server, turn.settings);
+                        crate::ending::on_signal(&self.server, turn.settings);
                     }
                     if self.id == 0 {
                         crate::stats::sample_rates(turn.server, now_ms);

@@ -14,6 +14,7 @@ mod connection;
 mod core_loop;
 mod dispatch;
 pub mod durability;
+mod ending;
 mod eviction;
 mod feed;
 mod idle;

@@ -1,21 +1,19 @@
 //! `client-output-buffer-limit`: when a client that does not take its output is disconnected. At once
 //! at the hard limit, and when the output stayed at the soft limit or above it for longer than its time. The
-//! limit is looked at when output was sent, once a second, and after each command of an EXEC.
+//! limit is looked at before and after output is sent, once a second, and after each command of an EXEC.
 
 use crate::client::Client;
 use crate::server::Server;
 use flashdb_config::{OutputBufferLimit, OutputBufferLimits};
 use std::sync::atomic::Ordering;
 
-/// What a client that has not logged in may leave unread: error replies only, and few of them.
+/// What a client that has not logged in may leave unread: error replies only, and few of them. About as much as with
+/// Redis, which counts 1 KiB beyond a buffer of 16.
 static OF_STRANGERS: OutputBufferLimit = OutputBufferLimit {
-    hard_bytes: 1024,
+    hard_bytes: 17 * 1024,
     soft_bytes: 0,
     soft_seconds: 0,
 };
-
-/// Output that a client which has not authenticated may let pile up: about what Redis lets it.
-pub const STRANGER_BYTES: u64 = 17 * 1024;
 
 /// The limit of the client's class, as it is now.
 pub fn limit_of<'l>(limits: &'l OutputBufferLimits, client: &Client) -> &'l OutputBufferLimit {

@@ -105,6 +105,8 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// Signal on which the server is about to end; 0 for none.
     pub ends_on_signal: AtomicI32,
+    /// Whether it saves its data in order to end.
+    pub is_ending: AtomicBool,
     /// Whether what is done from time to time rests (DEBUG PAUSE-CRON).
     pub cron_paused: AtomicBool,
     /// Whether all data is written to the RDB file once the core loops have ended.

@@ -131,3 +131,57 @@ fn a_damaged_rdb_file_is_refused() {
     assert!(!output.status.success() && text.contains("dump.rdb"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
 }
+
+#[test]
+fn a_signal_can_be_taken_back() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    assert!(client.ask("SHUTDOWN ABORT").text().starts_with("ERR No shutdown"));
+    assert_eq!(client.ask("DEBUG PAUSE-CRON 1").text(), "OK");
+    signal(&server, "-TERM");
+    while client.ask("SHUTDOWN ABORT").text() != "OK" {
+        std::thread::yield_now();
+    }
+    assert_eq!(client.ask("DEBUG PAUSE-CRON 0").text(), "OK");
+    assert_eq!(client.ask("PING").text(), "PONG");
+}
+
+#[test]
+fn a_second_sigint_ends_at_once() {
+    let mut server = Server::start(&["--enable-debug-command", "yes"]);
+    assert_eq!(server.connect().ask("DEBUG PAUSE-CRON 1").text(), "OK");
+    signal(&server, "-INT");
+    // Two signals that are waiting are one: the first must have been seen.
+    server.await_end_by(|server| signal(server, "-INT"));
+}
+
+#[test]
+fn a_server_that_cannot_save_does_not_end() {
+    let points = [&NO_LOG[..], &POINTS, &["--stop-writes-on-bgsave-error", "no"]].concat();
+    let folder = Folder::new("cannot-save");
+    let mut server = folder.start(&points);
+    let mut client = server.connect();
+    client.ask("SET k v");
+    let place = folder.0.join("snapshots");
+    std::fs::write(&place, b"in the way").expect("no folder is there before the first snapshot");
+    for words in ["SHUTDOWN", "SHUTDOWN SAVE"] {
+        let refused = client.ask(words).text();
+        assert!(refused.starts_with("ERR Errors trying to SHUTDOWN"), "{refused}");
+        assert_eq!(client.ask("GET k").text(), "v");
+    }
+    std::fs::remove_file(&place).expect("the file goes");
+    client.request(&["SHUTDOWN"]);
+    server.await_end();
+    assert!(has_key(&folder.start(&points)));
+}
+
+#[test]
+fn a_server_that_cannot_save_ends_when_it_must() {
+    let points = [&NO_LOG[..], &POINTS].concat();
+    let folder = Folder::new("must-end");
+    let mut server = folder.start(&points);
+    server.connect().ask("SET k v");
+    std::fs::write(folder.0.join("snapshots"), b"in the way").expect("no folder is there yet");
+    shutdown(&server, &["FORCE"]);
+    server.await_end();
+}

@@ -59,7 +59,7 @@ fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
         count = count.paired()?;
     }
     let now_ms = now_ms(context);
-    let bound = ReplyBound::of(context.settings, context.mode);
+    let bound = ReplyBound::of(context);
     let mut prng = random_count::prng(context.data);
     let reply = &mut *context.reply;
     let hash = context.data.read::<Hash>(words.at(1))?;

@@ -45,7 +45,7 @@ fn one(context: &mut Context<'_, '_>) -> CommandResult {
 
 fn with_count(context: &mut Context<'_, '_>) -> CommandResult {
     let count = RandomCount::parse(context.args.at(2))?;
-    let bound = ReplyBound::of(context.settings, context.mode);
+    let bound = ReplyBound::of(context);
     let mut prng = random_count::prng(context.data);
     let reply = &mut *context.reply;
     let Some(set) = context.data.read::<Set>(context.args.at(1))? else {

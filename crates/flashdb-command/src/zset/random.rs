@@ -37,7 +37,7 @@ fn zrandmember(context: &mut Context<'_, '_>) -> CommandResult {
     let Some((count, with_scores)) = options(context)? else {
         return one(context);
     };
-    let bound = ReplyBound::of(context.settings, context.mode);
+    let bound = ReplyBound::of(context);
     let mut prng = random_count::prng(context.data);
     let zset = context.data.read::<ZSet>(context.args.at(1))?;
     let reply = &mut *context.reply;

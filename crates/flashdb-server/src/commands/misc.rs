@@ -1,6 +1,8 @@
 //! TIME, LOLWUT, MONITOR, SHUTDOWN.
 
 use super::client;
+use crate::ending::{self, Ending};
+use crate::later::Later;
 use flashdb_base::clock;
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
 use flashdb_command::args::{self, Cursor};
@@ -90,25 +92,27 @@ static SHUTDOWN: CommandSpec = CommandSpec {
 
 fn shutdown(context: &mut Context<'_, '_>) -> CommandResult {
     let mut cursor = Cursor::new(context.args, 1);
-    let (mut no_save, mut save, mut abort, mut others) = (false, false, false, false);
+    let (mut no_save, mut save, mut abort, mut now, mut force) = (false, false, false, false, false);
     while cursor.remaining() > 0 {
         if cursor.take("NOSAVE") {
             no_save = true;
         } else if cursor.take("SAVE") {
             save = true;
-        } else if cursor.take("NOW") || cursor.take("FORCE") {
-            others = true;
+        } else if cursor.take("NOW") {
+            now = true;
+        } else if cursor.take("FORCE") {
+            force = true;
         } else if cursor.take("ABORT") {
             abort = true;
         } else {
             return Err(error::SYNTAX);
         }
     }
-    if (abort && (no_save || save || others)) || (no_save && save) {
+    if (abort && (no_save || save || now || force)) || (no_save && save) {
         return Err(error::SYNTAX);
     }
     if abort {
-        if client(context).server.ends_on_signal.swap(0, Ordering::AcqRel) == 0 {
+        if !ending::abort(&client(context).server) {
             return Err(ErrorReply::fixed("ERR No shutdown in progress."));
         }
         tracing::warn!("Shutdown manually aborted");
@@ -116,10 +120,18 @@ fn shutdown(context: &mut Context<'_, '_>) -> CommandResult {
         return Ok(());
     }
     let saves = save || (!no_save && !context.settings.save.is_empty());
-    let client = client(context);
-    client.closing = true;
-    client.server.saves_at_end.store(saves, Ordering::Release);
-    client.server.stop();
+    let server = client(context).server.clone();
+    if server.is_ending.swap(true, Ordering::AcqRel) {
+        return Err(ErrorReply::fixed("ERR A shutdown is in progress already."));
+    }
+    // The connection ends with the server. An answer there is only when the server goes on.
+    let later = Later::begin(context);
+    let ending = Ending { saves, force };
+    ending::begin(&server, ending, move |server| {
+        later.answer_apart(server, |_| {
+            Err(ErrorReply::fixed("ERR Errors trying to SHUTDOWN. Check logs."))
+        });
+    });
     Ok(())
 }
 

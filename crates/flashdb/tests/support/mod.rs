@@ -113,6 +113,15 @@ impl Server {
         self.child.wait().expect("a child can be waited for");
     }
 
+    /// Does something again and again until the process has ended.
+    pub fn await_end_by(&mut self, act: impl Fn(&Self)) {
+        let end = Instant::now() + REPLY_LIMIT;
+        while self.child.try_wait().expect("a child can be asked").is_none() {
+            assert!(Instant::now() < end, "the server does not end");
+            act(self);
+        }
+    }
+
     /// The server's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -1,0 +1,88 @@
+//! How the server comes to its end, on a signal or by SHUTDOWN. Where no log keeps the data and it is to be saved, it is saved
+//! first, while clients are served: should that fail the server goes on, and nothing is lost that was not lost before. What
+//! changes between that and the end of the core loops is saved behind it.
+
+use crate::durability::checkpoints::{self, Wish};
+use crate::server::Server;
+use flashdb_config::Settings;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// All data is saved, unless the log keeps it.
+    pub saves: bool,
+    /// Also when saving fails.
+    pub force: bool,
+}
+
+/// Ends the server. `refused` is called, on another thread, when it goes on because the data cannot be saved.
+pub fn begin(server: &Arc<Server>, ending: Ending, refused: impl FnOnce(&Arc<Server>) + Send + 'static) {
+    server.saves_at_end.store(ending.saves, Ordering::Release);
+    let Some(durability) = server.durability.get() else {
+        return server.stop();
+    };
+    let log = server.space.log();
+    let logged = log.is_enabled() && !log.has_failed() && !durability.is_enabling();
+    if !ending.saves || logged || server.is_loading() {
+        return server.stop();
+    }
+    // What is being saved now would not have all data.
+    server.aborting_saves.store(true, Ordering::Release);
+    durability.checkpoints.order(Box::new(move |server, durability| {
+        server.aborting_saves.store(false, Ordering::Release);
+        let is_wanted = || server.is_ending.load(Ordering::Acquire);
+        if !is_wanted() {
+            return refused(server);
+        }
+        let wish = Wish::labelled(String::new(), false);
+        let saved = checkpoints::take_now(server, durability, &server.settings(), wish);
+        server.aborting_saves.store(false, Ordering::Release);
+        match saved {
+            _ if !is_wanted() => return refused(server),
+            Ok(_) => {}
+            Err(error) if ending.force => {
+                tracing::warn!(%error, "Error trying to save the DB, exiting anyway as asked for");
+            }
+            Err(error) => {
+                tracing::error!(%error, "Error trying to save the DB, can't exit");
+                server.ends_on_signal.store(0, Ordering::Release);
+                server.is_ending.store(false, Ordering::Release);
+                return refused(server);
+            }
+        }
+        server.stop();
+    }));
+}
+
+/// Ends the server as the settings say for the signal that came, if one came. Looked at from time to time, so that
+/// SHUTDOWN ABORT can take it back.
+pub fn on_signal(server: &Arc<Server>, settings: &Settings) {
+    let options = match server.ends_on_signal.load(Ordering::Acquire) {
+        0 => return,
+        signal_hook::consts::SIGINT => &settings.shutdown_on_sigint,
+        _ => &settings.shutdown_on_sigterm,
+    };
+    if server.is_ending.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let ending = Ending {
+        saves: options.save || (!options.nosave && !settings.save.is_empty()),
+        force: options.force,
+    };
+    begin(server, ending, |_| {});
+}
+
+/// Takes back an end that has not come yet; false when there is none.
+pub fn abort(server: &Server) -> bool {
+    if server.stopping.load(Ordering::Acquire) {
+        return false;
+    }
+    let waits_for_cron = server.ends_on_signal.swap(0, Ordering::AcqRel) != 0;
+    let waits_for_save = server.is_ending.swap(false, Ordering::AcqRel);
+    if waits_for_save {
+        server.aborting_saves.store(true, Ordering::Release);
+    }
+    waits_for_cron || waits_for_save
+}
