@@ -85,6 +85,8 @@ pub struct Access<'k> {
     seen: Lsn,
     /// What it takes to undo what was done since [`Access::begin_undo`].
     undo: Option<Box<undo::Undo>>,
+    /// Memory of the last one.
+    spare_undo: Option<Box<undo::Undo>>,
 }
 
 impl<'k> Access<'k> {
@@ -107,6 +109,7 @@ impl<'k> Access<'k> {
             libraries_changed: false,
             seen: 0,
             undo: None,
+            spare_undo: None,
         }
     }
 

@@ -4,11 +4,13 @@ use super::call::Running;
 use super::{NO_SCRIPT, Prepared, Script, local, prepare};
 use crate::commands::downcast;
 use crate::server::Server;
+use flashdb_base::hash::hash_bytes;
 use flashdb_command::args;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::{CommandResult, CommandSpec, Context, Flags};
 use flashdb_config::Settings;
 use flashdb_script::{Invocation, Limits, Outcome, ScriptFlags};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -97,6 +99,9 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
             "ERR Can not execute a script with write flag using *_ro command.",
         ));
     }
+    if keys_count > 1 {
+        prefetch(context, keys_count);
+    }
     let limits = limits(context.settings);
     let deprecated_api = context.settings.lua_enable_deprecated_api;
     let outcome = local::with(|local| {
@@ -125,6 +130,26 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
         Ok::<_, ErrorReply>(outcome)
     })?;
     conclude(context, &script, outcome)
+}
+
+/// Keys whose way to the core is made beforehand.
+const PREFETCHED_MAX: usize = 16;
+
+/// Brings the declared keys towards the core together; one by one, as the script touches them, each would be waited for.
+fn prefetch(context: &mut Context<'_, '_>, keys_count: usize) {
+    let data = &mut *context.data;
+    let keys = (3..3 + keys_count.min(PREFETCHED_MAX)).map(|at| context.args.at(at));
+    let places: SmallVec<[(u16, u64); PREFETCHED_MAX]> = keys
+        .map(|key| (data.space().shard_of(key), hash_bytes(key)))
+        .collect();
+    for &(shard, hash) in &places {
+        // Under the gate the shard is locked by being touched.
+        data.held().shard_mut(shard);
+        data.prefetch_bucket(shard, hash);
+    }
+    for &(shard, hash) in &places {
+        data.prefetch_entry(shard, hash);
+    }
 }
 
 fn script_of(

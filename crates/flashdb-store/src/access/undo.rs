@@ -17,9 +17,17 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// The levels begun and not ended, outermost first; never empty.
+#[derive(Default)]
 pub(super) struct Undo {
     levels: Vec<Level>,
+    /// An emptied level, whose memory the next one takes over: a script is over in a microsecond.
+    spare: Option<Level>,
 }
+
+/// Steps of a level up to which a search is quicker than an index.
+const SEARCHED_MAX: usize = 16;
+/// Steps of a level whose memory is kept.
+const SPARE_STEPS_MAX: usize = 64;
 
 struct Level {
     db: u16,
@@ -27,8 +35,11 @@ struct Level {
     effects: Mark,
     /// In the order of the changes.
     steps: Vec<Step>,
-    /// Steps of keys, by database and hash; emptied when databases are flushed or swapped.
+    /// Steps of keys, by database and hash, once they are too many to be searched; emptied when databases are flushed or
+    /// swapped.
     known: HashMap<(u16, u64), SmallVec<[u32; 1]>, foldhash::fast::FixedState>,
+    /// Steps before this one say nothing of keys as they are now.
+    known_from: usize,
     told: Vec<Told>,
 }
 
@@ -83,19 +94,33 @@ impl Step {
 impl Level {
     /// Whether the key's whole state is known, or at least its expiry.
     fn knows(&self, db: u16, hash: u64, key: &[u8], only_expiry: bool) -> bool {
+        let is_of_key =
+            |step: &Step| step.key() == Some((db, hash, key)) && (only_expiry || !step.is_expiry());
+        if self.known.is_empty() {
+            return self.steps[self.known_from..].iter().any(is_of_key);
+        }
         let steps = self.known.get(&(db, hash)).into_iter().flatten();
-        steps
-            .map(|&at| &self.steps[at as usize])
-            .any(|step| step.key().is_some_and(|(_, _, of)| of == key) && (only_expiry || !step.is_expiry()))
+        steps.map(|&at| &self.steps[at as usize]).any(is_of_key)
     }
 
     fn push(&mut self, step: Step) {
-        let at = self.steps.len() as u32;
-        match step.key() {
-            Some((db, hash, _)) => self.known.entry((db, hash)).or_default().push(at),
-            None => self.known.clear(),
-        }
+        let is_of_key = step.key().is_some();
         self.steps.push(step);
+        let count = self.steps.len();
+        if !is_of_key {
+            self.known.clear();
+            self.known_from = count;
+        } else if !self.known.is_empty() {
+            self.index(count - 1);
+        } else if count - self.known_from > SEARCHED_MAX {
+            (self.known_from..count).for_each(|at| self.index(at));
+        }
+    }
+
+    fn index(&mut self, at: usize) {
+        if let Some((db, hash, _)) = self.steps[at].key() {
+            self.known.entry((db, hash)).or_default().push(at as u32);
+        }
     }
 }
 
@@ -123,18 +148,21 @@ impl Access<'_> {
     /// The first change of a key costs a copy of its value if it is made in place or moves the value to another key,
     /// O(bytes); see [`Access::undo_cost_bytes`].
     pub fn begin_undo(&mut self) {
-        let level = Level {
+        let mut undo = (self.undo.take())
+            .or_else(|| self.spare_undo.take())
+            .unwrap_or_default();
+        let spare = undo.spare.take();
+        let (steps, told) = spare.map_or_else(Default::default, |level| (level.steps, level.told));
+        undo.levels.push(Level {
             db: self.db,
             unsettled: self.unsettled,
             effects: self.effects.mark(),
-            steps: Vec::new(),
+            steps,
             known: HashMap::default(),
-            told: Vec::new(),
-        };
-        match &mut self.undo {
-            Some(undo) => undo.levels.push(level),
-            None => self.undo = Some(Box::new(Undo { levels: vec![level] })),
-        }
+            known_from: 0,
+            told,
+        });
+        self.undo = Some(undo);
     }
 
     /// Whether changes can be undone now.
@@ -146,24 +174,26 @@ impl Access<'_> {
     /// selected database are as they were, and no watcher is told. That keys were looked up stays known (their last use, hits
     /// and misses). O(keys changed).
     pub fn roll_back(&mut self) {
-        let level = self.end_level();
-        for step in level.steps.into_iter().rev() {
+        let mut level = self.end_level();
+        while let Some(step) = level.steps.pop() {
             self.take_back(step);
         }
+        level.told.clear();
         self.effects.return_to(&level.effects);
         self.unsettled = level.unsettled;
         self.db = level.db;
         self.last = None;
+        self.spare_level(level);
     }
 
     /// Ends the innermost level and keeps what was done; an outer level can still undo it. O(keys changed); what was kept of
     /// large values is freed off the loop.
     pub fn end_undo(&mut self) {
-        let level = self.end_level();
+        let mut level = self.end_level();
         let Some(undo) = &mut self.undo else {
-            level.told.into_iter().for_each(|told| self.tell_now(&told));
-            level.steps.into_iter().for_each(|step| self.drop_image(step));
-            return;
+            level.told.drain(..).for_each(|told| self.tell_now(&told));
+            level.steps.drain(..).for_each(|step| self.drop_image(step));
+            return self.spare_level(level);
         };
         let outer = undo.level();
         outer.told.extend(level.told);
@@ -200,10 +230,22 @@ impl Access<'_> {
     fn end_level(&mut self) -> Level {
         let mut undo = self.undo.take().expect("a level was begun");
         let level = undo.levels.pop().expect("there is a level or no `Undo`");
-        if !undo.levels.is_empty() {
+        if undo.levels.is_empty() {
+            self.spare_undo = Some(undo);
+        } else {
             self.undo = Some(undo);
         }
         level
+    }
+
+    /// Keeps the memory of an emptied level for the next.
+    fn spare_level(&mut self, level: Level) {
+        if level.steps.capacity() <= SPARE_STEPS_MAX
+            && level.told.capacity() <= SPARE_STEPS_MAX
+            && let Some(undo) = self.undo.as_mut().or(self.spare_undo.as_mut())
+        {
+            undo.spare = Some(level);
+        }
     }
 
     // ---- before a change -----------------------------------------------------------------------
