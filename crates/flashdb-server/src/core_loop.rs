@@ -443,6 +443,10 @@ impl CoreLoop {
             return;
         };
         connection.wait_for(turn.data.take_seen());
+        // At once, so that nobody whose request runs after this sees the client any more.
+        if connection.over_hard_limit(turn) {
+            return self.drop_connection(turn, slot);
+        }
         match next {
             Next::Wait if !connection.has_more_to_read() => {}
             Next::Wait | Next::Again => go_on(&mut self.again, connection, slot),

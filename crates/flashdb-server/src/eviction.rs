@@ -68,13 +68,14 @@ pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
     let request = OwnedArgs::from_words([b"evict".as_slice()]);
     // A random shard each time, but from a barren one to the next, so that the search for the last key ends.
     let mut shard = turn.data.prng.below(shards) as u16;
-    let mut barren = 0;
-    while is_over_limit(turn) && barren < shards && clock::monotonic_us() < deadline_us {
+    let (mut barren, mut found) = (0, false);
+    // A look at every shard takes less than the slice; so that it leads to something, the first key is looked for to the end.
+    while is_over_limit(turn) && barren < shards && (!found || clock::monotonic_us() < deadline_us) {
         turn.enter();
         turn.data.hold(|space| space.lock_one(shard));
         match turn.data.evict_one(shard, &eviction) {
             Some(bytes) => {
-                barren = 0;
+                (barren, found) = (0, true);
                 shard = turn.data.prng.below(shards) as u16;
                 turn.server.memory.freed(bytes);
                 turn.server.loops[turn.lane].stats.evicted_keys.add(1);

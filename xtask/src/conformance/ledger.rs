@@ -42,10 +42,10 @@ impl Side {
 
     /// The units that run with one core loop.
     pub fn one_loop_units(self) -> Result<OneLoopUnits> {
-        match self {
-            Side::External => one_loop_units(),
-            Side::Internal => Ok(OneLoopUnits::new()),
-        }
+        read_one_loop_units(match self {
+            Side::External => "one-loop-units.txt",
+            Side::Internal => "internal-one-loop-units.txt",
+        })
     }
 }
 
@@ -131,9 +131,8 @@ impl KnownFailures {
 /// Units that run against a server with one core loop, with the reason.
 pub type OneLoopUnits = BTreeMap<String, String>;
 
-/// Reads `conformance/one-loop-units.txt`.
-fn one_loop_units() -> Result<OneLoopUnits> {
-    let path = process::root().join("conformance/one-loop-units.txt");
+fn read_one_loop_units(name: &str) -> Result<OneLoopUnits> {
+    let path = process::root().join("conformance").join(name);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     parse_one_loop_units(&text).with_context(|| path.display().to_string())
 }

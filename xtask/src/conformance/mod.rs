@@ -168,7 +168,7 @@ fn execute(options: Options) -> Result<Counts> {
     };
     let one_loop = side.one_loop_units()?;
     if let Some(unit) = one_loop.keys().find(|unit| !expected.contains_key(*unit)) {
-        bail!("conformance/one-loop-units.txt names a unit that is not there: {unit}");
+        bail!("the list of units with one core loop names one that is not there: {unit}");
     }
     let run = Run {
         options,
