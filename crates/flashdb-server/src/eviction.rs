@@ -20,7 +20,8 @@ const LOOK_AGAIN_MS: i64 = 100;
 #[inline]
 pub fn is_over_limit(turn: &Turn<'_, '_>) -> bool {
     let limit = turn.settings.maxmemory;
-    limit > 0 && turn.server.memory.used_bytes() as u64 > limit
+    // While a script runs its locks are held on this thread: nothing can be done about it then.
+    limit > 0 && !turn.attending && turn.server.memory.used_bytes() as u64 > limit
 }
 
 fn policy(settings: &Settings) -> Option<Eviction> {

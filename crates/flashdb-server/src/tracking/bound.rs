@@ -13,7 +13,8 @@ const SLICE_US: u64 = 500;
 #[inline]
 pub fn is_over_bound(turn: &Turn<'_, '_>) -> bool {
     let limit = turn.settings.tracking_table_max_keys;
-    limit > 0 && turn.server.space.tracked().keys() as u64 > limit
+    // While a script runs its locks are held on this thread: nothing can be done about it then.
+    limit > 0 && !turn.attending && turn.server.space.tracked().keys() as u64 > limit
 }
 
 /// Forgets keys while there are too many, a few or (`thorough`) for a slice of time. Holds no locks before and after.
