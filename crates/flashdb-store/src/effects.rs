@@ -102,6 +102,7 @@ pub(crate) struct Mark {
     messages: usize,
     log: EffectMark,
     explicit: bool,
+    replaced: bool,
     dirty: u64,
     expired: u64,
     evicted: u64,
@@ -160,6 +161,7 @@ impl Effects {
             messages: self.messages.len(),
             log: self.log.mark(),
             explicit: self.explicit,
+            replaced: self.replaced,
             dirty: self.dirty,
             expired: self.expired,
             evicted: self.evicted,
@@ -173,6 +175,7 @@ impl Effects {
         self.messages.truncate(mark.messages);
         self.log.return_to(&mark.log);
         self.explicit = mark.explicit;
+        self.replaced = mark.replaced;
         self.dirty = mark.dirty;
         self.expired = mark.expired;
         self.evicted = mark.evicted;

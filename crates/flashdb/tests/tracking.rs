@@ -106,6 +106,24 @@ fn everything_is_told_at_once() {
 }
 
 #[test]
+fn what_was_undone_is_not_told() {
+    let server = Server::start(&LOOPS);
+    let mut reader = tracking(&server, "");
+    let mut writer = server.connect();
+    writer.ask("SET key 1");
+    reader.ask("GET key");
+    for words in ["FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "DEL key"] {
+        for line in ["MULTI ATOMIC", words, "SET text x", "INCR text"] {
+            writer.ask(line);
+        }
+        assert!(writer.ask("EXEC").text().starts_with("EXECABORT"), "{words}");
+    }
+    assert_told_no_more(&mut reader);
+    writer.ask("SET key 2");
+    assert_eq!(invalidated(&reader.read()), Some(vec!["key".into()]));
+}
+
+#[test]
 fn a_restored_snapshot_empties_all_caches() {
     let server = Server::start(&LOOPS);
     let mut reader = tracking(&server, "");

@@ -187,7 +187,7 @@ pub(super) fn caching(context: &mut Context<'_, '_>) -> CommandResult {
     let word = context.arg(2);
     let tracking = &mut client(context).tracking;
     let mode = tracking.tracker.as_ref().map(|tracker| tracker.mode);
-    if !matches!(mode, Some(Mode::OptIn | Mode::OptOut)) {
+    if mode.is_none() {
         return Err(ErrorReply::fixed(
             "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
         ));
