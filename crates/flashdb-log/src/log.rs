@@ -59,6 +59,7 @@ struct State {
     /// The writer is not to sleep: something else than frames waits for it.
     kicked: bool,
     stopping: bool,
+    sealed: bool,
 }
 
 /// See the module's head.
@@ -102,6 +103,7 @@ impl Log {
                 writer_sleeps: false,
                 kicked: false,
                 stopping: false,
+                sealed: false,
             }),
             work: Condvar::new(),
             enabled: false.into(),
@@ -137,6 +139,10 @@ impl Log {
     pub fn append(&self, effects: &mut EffectBuffer) -> Lsn {
         let mut state = self.state.lock();
         let first = state.next;
+        if state.sealed {
+            effects.clear();
+            return first;
+        }
         state.next = effects.number(first);
         let last = state.next - 1;
         let bytes = effects.bytes();
@@ -359,6 +365,12 @@ impl Log {
         let _state = self.state.lock();
         self.failed.store(false, Ordering::Release);
         self.healing.store(false, Ordering::Relaxed);
+    }
+
+    /// From now on nothing is appended, and no reply to what would have been gets durable: the server is about to end, and
+    /// what happens until then must not last. What was appended before does.
+    pub fn seal(&self) {
+        self.state.lock().sealed = true;
     }
 
     /// Ends the writer once everything is written.

@@ -234,6 +234,7 @@ fn build(
         is_ending: false.into(),
         cron_paused: false.into(),
         saves_at_end: false.into(),
+        ends_scripts: false.into(),
         stopping: false.into(),
         port: (settings.port as usize).into(),
     };

@@ -111,6 +111,8 @@ pub struct Server {
     pub cron_paused: AtomicBool,
     /// Whether all data is written to the RDB file once the core loops have ended.
     pub saves_at_end: AtomicBool,
+    /// Whether the server ends at once, also in the middle of a script that has written (SHUTDOWN NOSAVE).
+    pub ends_scripts: AtomicBool,
     /// Set once the server is to end.
     pub stopping: AtomicBool,
     /// TCP port in use.

@@ -587,6 +587,32 @@ fn logging_in_and_out() {
 }
 
 #[test]
+fn what_a_script_is_refused_is_logged_once() {
+    let server = Server::start(&["--io-threads", "2"]);
+    let mut admin = server.connect();
+    set_user(&mut admin, "app", "on nopass ~a* +@all");
+    let mut client = connect_as(&server, "app");
+    // The key that is not declared makes the script run again.
+    let script = "redis.pcall('GET', 'b') redis.pcall('INCR', KEYS[1], 1, 2) redis.call('LPUSH', KEYS[1], 1) \
+                  redis.pcall('INCR', KEYS[1]) return redis.call('SET', 'a2', 1)";
+    client.request(&["EVAL", script, "1", "a1"]);
+    assert_eq!(client.read(), ok());
+    let log = admin.ask("ACL LOG");
+    assert_eq!(log.items().len(), 1);
+    assert_eq!(log.items()[0].field("count"), Some(&Value::Int(1)));
+    assert_eq!(server.info("acl_access_denied_key"), 1);
+    let stats = admin.ask("INFO errorstats").text();
+    assert!(stats.contains("errorstat_WRONGTYPE:count=1"), "{stats}");
+    assert!(stats.contains("errorstat_ERR:count=2"), "{stats}");
+    let stats = admin.ask("INFO commandstats").text();
+    let get = stats.lines().find(|line| line.starts_with("cmdstat_get:"));
+    assert!(
+        get.is_some_and(|line| line.contains("rejected_calls=1,")),
+        "{get:?}"
+    );
+}
+
+#[test]
 fn refusals_are_logged_and_counted() {
     let server = Server::start(&[]);
     let mut admin = server.connect();

@@ -185,3 +185,74 @@ fn a_server_that_cannot_save_ends_when_it_must() {
     shutdown(&server, &["FORCE"]);
     server.await_end();
 }
+
+// ---- in the middle of scripts -----------------------------------------------------------------------
+
+/// Appends to a list before and after working for a while.
+const TWO_STEPS: &str = "redis.call('RPUSH', KEYS[1], 'first') local began = os.clock() \
+                         while os.clock() - began < tonumber(ARGV[1]) do end \
+                         return redis.call('RPUSH', KEYS[1], 'second')";
+
+const DURABLE: [&str; 4] = ["--appendfsync", "always", "--busy-reply-threshold", "20"];
+
+fn begin_two_steps(server: &Server, key: &str, seconds: &str) -> support::Raw {
+    let mut client = server.connect();
+    client.request(&["EVAL", TWO_STEPS, "1", key, seconds]);
+    client
+}
+
+fn await_busy(client: &mut support::Raw) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !matches!(client.ask("PING"), Value::Error(text) if text.starts_with("BUSY")) {
+        assert!(std::time::Instant::now() < end, "never busy");
+    }
+}
+
+#[test]
+fn nothing_of_a_script_lasts_that_was_ended_half_way() {
+    for loops in ["1", "2"] {
+        let folder = Folder::new(&format!("half-{loops}"));
+        let args = [&DURABLE[..], &["--io-threads", loops]].concat();
+        let mut server = folder.start(&args);
+        assert_eq!(server.connect().ask("RPUSH before x"), Value::Int(1));
+        let mut other = server.connect();
+        let mut script = begin_two_steps(&server, "k", "1000");
+        await_busy(&mut other);
+        for how in ["SHUTDOWN", "SHUTDOWN SAVE", "SHUTDOWN NOW", "SHUTDOWN FORCE"] {
+            let reply = other.ask(how);
+            assert!(
+                matches!(&reply, Value::Error(text) if text.starts_with("BUSY")),
+                "{how}: {reply:?}"
+            );
+        }
+        shutdown(&server, &["NOSAVE"]);
+        server.await_end();
+        assert!(script.is_closed());
+        let next = folder.start(&args);
+        let mut next = next.connect();
+        assert_eq!(next.ask("LLEN k"), Value::Int(0), "{loops} loops");
+        assert_eq!(next.ask("LLEN before"), Value::Int(1), "{loops} loops");
+    }
+}
+
+#[test]
+fn a_signal_waits_for_scripts_that_have_written() {
+    let folder = Folder::new("whole");
+    let args = [&DURABLE[..], &["--io-threads", "2"]].concat();
+    let mut server = folder.start(&args);
+    // Whichever loop they are on, some run on each.
+    let scripts: Vec<_> = (0..6)
+        .map(|number| begin_two_steps(&server, &format!("k{number}"), "0.3"))
+        .collect();
+    await_busy(&mut server.connect());
+    signal(&server, "-TERM");
+    server.await_end();
+    drop(scripts);
+    let next = folder.start(&args);
+    let mut client = next.connect();
+    let lengths: Vec<_> = (0..6)
+        .map(|number| client.ask(&format!("LLEN k{number}")))
+        .collect();
+    assert!(!lengths.contains(&Value::Int(1)), "half a script: {lengths:?}");
+    assert!(lengths.contains(&Value::Int(2)), "no script at all: {lengths:?}");
+}

@@ -294,8 +294,8 @@ impl Acl {
     }
 }
 
-/// Whether `user`, as whom `client` runs, may run the request. A denial is entered in the log. Scripts ask by this
-/// for the commands they call (with [`Surroundings::Lua`]), and by [`check`] where nothing is to be logged.
+/// Whether `user`, as whom `client` runs, may run the request. A denial is entered in the log. Scripts ask by [`check`],
+/// and log later: they may have to run again.
 ///
 /// # Errors
 /// What the user lacks.

@@ -85,7 +85,7 @@ static SHUTDOWN: CommandSpec = CommandSpec {
         Arg::word("abort", "ABORT").optional().since("7.0.0"),
     ],
     history: &[("7.0.0", "Takes NOW, FORCE and ABORT.")],
-    reply: "Nothing: the connection is closed; an error when saving fails.",
+    reply: "Nothing: the connection is closed; an error when saving fails, or a script runs for too long and NOSAVE is not said.",
     handler: shutdown,
     ..CommandSpec::EMPTY
 };
@@ -121,9 +121,14 @@ fn shutdown(context: &mut Context<'_, '_>) -> CommandResult {
     }
     let saves = save || (!no_save && !context.settings.save.is_empty());
     let server = client(context).server.clone();
+    if !no_save && server.space.gate().patience().is_tried() {
+        // The script would have to be ended half way, and what it did so far be saved.
+        return Err(server.scripts.long_runs.busy_reply());
+    }
     if server.is_ending.swap(true, Ordering::AcqRel) {
         return Err(ErrorReply::fixed("ERR A shutdown is in progress already."));
     }
+    server.ends_scripts.store(no_save, Ordering::Release);
     // The connection ends with the server. An answer there is only when the server goes on.
     let later = Later::begin(context);
     let ending = Ending { saves, force };

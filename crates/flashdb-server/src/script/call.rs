@@ -78,7 +78,26 @@ pub struct Running<'r, 'k> {
     measures_each: bool,
     /// Time of the calls that were measured alone.
     measured_ns: u64,
+    refusals: Vec<Refusal>,
     lines: Vec<(LogLevel, Vec<u8>)>,
+}
+
+/// A call that was refused or failed, for the statistics and the log of what users may not do.
+struct Refusal {
+    command: Option<Command>,
+    error: ErrorReply,
+    /// What the user lacks, and what it lacks it for.
+    denied: Option<(Lack, Vec<u8>)>,
+}
+
+impl From<ErrorReply> for Refusal {
+    fn from(error: ErrorReply) -> Self {
+        Refusal {
+            command: None,
+            error,
+            denied: None,
+        }
+    }
 }
 
 /// A command that was called, for the statistics.
@@ -128,6 +147,7 @@ impl<'r, 'k> Running<'r, 'k> {
             calls: SmallVec::new(),
             measures_each: dispatch::measures_each(context.settings),
             measured_ns: 0,
+            refusals: Vec::new(),
             lines: Vec::new(),
         };
         (running, &mut *context.reply)
@@ -151,6 +171,7 @@ impl<'r, 'k> Running<'r, 'k> {
             return;
         }
         self.count_calls();
+        self.tell_refusals();
         for (level, text) in self.lines {
             write_line(level, &text);
         }
@@ -178,6 +199,29 @@ impl<'r, 'k> Running<'r, 'k> {
         }
     }
 
+    /// Enters the refusals so far into the statistics and the log of users.
+    fn tell_refusals(&mut self) {
+        let client = downcast(self.session);
+        let stats = &self.server.loops[client.info.loop_id].stats;
+        for refusal in self.refusals.drain(..) {
+            self.server.stats.error(refusal.error.code());
+            if let Some(command) = &refusal.command {
+                stats.of(command).rejected.add(1);
+            }
+            if let Some((lack, object)) = refusal.denied {
+                let (reason, username) = (lack.into(), client.user.name.to_vec());
+                self.server.acl.note(
+                    self.server,
+                    &client.info,
+                    reason,
+                    Surroundings::Lua,
+                    object,
+                    username,
+                );
+            }
+        }
+    }
+
     /// The command that is called, known from before if it was called by the same word.
     fn resolve(&mut self, args: &Args<'_>) -> Option<Command> {
         let name = args.at(0);
@@ -195,22 +239,20 @@ impl<'r, 'k> Running<'r, 'k> {
     }
 
     /// What keeps a script from calling a command.
-    fn check(&mut self, command: &Command, args: &Args<'_>) -> Result<(), ErrorReply> {
+    fn check(&mut self, command: &Command, args: &Args<'_>) -> Result<(), Refusal> {
         let (spec, flags) = (command.spec, command.spec.flags);
         if flags.has(Flags::NO_SCRIPT) && !self.allows_all_commands() {
-            return Err(ErrorReply::fixed(
-                "ERR This Redis command is not allowed from script",
-            ));
+            return Err(ErrorReply::fixed("ERR This Redis command is not allowed from script").into());
         }
         if !spec.accepts(args.len()) {
-            return Err(ErrorReply::fixed(
-                "ERR Wrong number of args calling Redis command from script",
-            ));
+            return Err(
+                ErrorReply::fixed("ERR Wrong number of args calling Redis command from script").into(),
+            );
         }
         if self.rolls_back && dispatch::outlives_rollback(flags) {
             return Err(ErrorReply::fixed(
                 "ERR Command not allowed inside a rollback transaction: not all of its effects could be undone",
-            ));
+            ).into());
         }
         let client = downcast(self.session);
         if flags.has(Flags::NEEDS_DEBUG) {
@@ -218,16 +260,16 @@ impl<'r, 'k> Running<'r, 'k> {
         }
         user_may_call(client, command, args)?;
         if self.read_only && (flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE)) {
-            return Err(ErrorReply::fixed(
-                "ERR Write commands are not allowed from read-only scripts.",
-            ));
+            return Err(
+                ErrorReply::fixed("ERR Write commands are not allowed from read-only scripts.").into(),
+            );
         }
         // What has written once may go on, whatever has come between.
         if self.wrote {
             return Ok(());
         }
         if flags.has(Flags::DENY_OOM) && self.out_of_memory && !self.allows_oom {
-            return Err(dispatch::OUT_OF_MEMORY);
+            return Err(dispatch::OUT_OF_MEMORY.into());
         }
         if flags.has(Flags::WRITE) {
             dispatch::check_writable(self.server, self.settings)?;
@@ -318,7 +360,7 @@ impl<'r, 'k> Running<'r, 'k> {
         if let Err(error) = result {
             reply.truncate(0);
             reply.error_bytes(error.text());
-            self.server.stats.error(error.code());
+            self.note_refusal(error.into());
         }
         self.data.effects.end_command(db, dirty, &args);
         if self.data.effects.dirty > dirty {
@@ -350,6 +392,19 @@ impl<'r, 'k> Running<'r, 'k> {
         elapsed_ns
     }
 
+    /// Whether the script may be ended half way because the server ends. One that is part of something greater, or has
+    /// written, is waited for, as half of it must not last; by SHUTDOWN NOSAVE it is ended, and nothing of it lasts.
+    fn may_end(&self) -> bool {
+        if !self.wrote && !self.in_exec {
+            return true;
+        }
+        let at_once = self.server.ends_scripts.load(Ordering::Acquire);
+        if at_once {
+            self.server.space.log().seal();
+        }
+        at_once
+    }
+
     fn patience(&self) -> &'r Patience {
         self.server.space.gate().patience()
     }
@@ -366,23 +421,27 @@ impl<'r, 'k> Running<'r, 'k> {
         run.clone()
     }
 
-    fn refuse(&mut self, command: Option<&Command>, error: &ErrorReply, reply: &mut Reply) {
-        self.server.stats.error(error.code());
-        if let Some(command) = command {
-            let loop_id = downcast(self.session).info.loop_id;
-            self.server.loops[loop_id].stats.of(command).rejected.add(1);
+    fn refuse(&mut self, command: Option<Command>, refusal: Refusal, reply: &mut Reply) {
+        reply.error_bytes(refusal.error.text());
+        self.note_refusal(Refusal { command, ..refusal });
+    }
+
+    fn note_refusal(&mut self, refusal: Refusal) {
+        self.refusals.push(refusal);
+        if self.exclusive || self.refusals.len() >= CALLS_MAX {
+            self.tell_refusals();
         }
-        reply.error_bytes(error.text());
     }
 }
 
-/// Whether the user that a script runs for may call a command on its keys. A denial is entered in the log.
+/// Whether the user that a script runs for may call a command on its keys.
 ///
 /// # Errors
-/// Why not, in Redis's words for scripts.
-fn user_may_call(client: &Client, command: &Command, args: &Args<'_>) -> Result<(), ErrorReply> {
-    acl::permit(&client.server, &client.info, &client.user, (command, args), Surroundings::Lua).map_err(|denied| {
-        ErrorReply::fixed(match denied.lack {
+/// Why not, in Redis's words for scripts, and what is to be entered in the log.
+fn user_may_call(client: &Client, command: &Command, args: &Args<'_>) -> Result<(), Refusal> {
+    acl::check(&client.user, command, args).map_err(|denied| Refusal {
+        command: None,
+        error: ErrorReply::fixed(match denied.lack {
             Lack::Command => "ERR The user executing the script can't run this command or subcommand",
             Lack::Key => {
                 "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"
@@ -390,7 +449,8 @@ fn user_may_call(client: &Client, command: &Command, args: &Args<'_>) -> Result<
             Lack::Channel => {
                 "ERR The user executing the script can't publish to the channel mentioned in the command"
             }
-        })
+        }),
+        denied: Some((denied.lack, denied.object(command, args))),
     })
 }
 
@@ -398,11 +458,11 @@ impl Host for Running<'_, '_> {
     fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Abort> {
         let Some(command) = self.resolve(&args) else {
             let unknown = ErrorReply::fixed("ERR Unknown Redis command called from script");
-            self.refuse(None, &unknown, reply);
+            self.refuse(None, unknown.into(), reply);
             return Ok(());
         };
-        if let Err(error) = self.check(&command, &args) {
-            self.refuse(Some(&command), &error, reply);
+        if let Err(refusal) = self.check(&command, &args) {
+            self.refuse(Some(command), refusal, reply);
             return Ok(());
         }
         if !self.is_covered(&command, &args) {
@@ -435,7 +495,7 @@ impl Host for Running<'_, '_> {
             return Ok(());
         }
         self.look_at = now + LOOK_AGAIN;
-        if self.server.stopping.load(Ordering::Acquire) {
+        if self.server.stopping.load(Ordering::Acquire) && self.may_end() {
             return Err(Abort::Killed("ERR the server is shutting down".into()));
         }
         let run = self.long_run();
