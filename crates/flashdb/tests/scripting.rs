@@ -177,6 +177,28 @@ fn endless_scripts_are_killed() {
     }
 }
 
+/// What a long script publishes to its own client comes, behind the reply.
+#[test]
+fn a_long_script_misses_none_of_its_own_messages() {
+    let server = Server::start(&LOOPS);
+    let (mut runner, mut client) = (server.connect(), server.connect());
+    client.ask("CONFIG SET busy-reply-threshold 10");
+    runner.ask("HELLO 3");
+    runner.ask("SUBSCRIBE channel");
+    // Having touched an undeclared key it runs under the gate, where messages do not wait for its end.
+    request_script(
+        &mut runner,
+        "redis.call('incr', 'undeclared') redis.call('publish', 'channel', 'message') \
+         local begun = os.clock() while os.clock() - begun < 0.3 do end return 'done'",
+        &[],
+    );
+    await_reply(&mut client, "PING", is_busy);
+    let replies = [runner.read(), runner.read()];
+    assert!(replies.iter().any(|reply| reply.text() == "done"), "{replies:?}");
+    let is_message = |reply: &Value| matches!(reply, Value::Array(parts) if parts.len() == 3);
+    assert!(replies.iter().any(is_message), "{replies:?}");
+}
+
 #[test]
 fn a_script_that_wrote_is_ended_only_with_the_server() {
     let mut server = Server::start(&LOOPS);

@@ -146,12 +146,19 @@ impl CoreLoop {
         }
     }
 
+    /// Whether the client's connection is out of the table because its request is being run.
+    fn is_out(&self, client: u64) -> bool {
+        let slot = self.by_id.get(&client);
+        slot.is_some_and(|&slot| matches!(self.connections.get(slot), Some(None)))
+    }
+
     /// Messages that need no data; the others wait.
     fn run_messages_meanwhile(&mut self, turn: &Turn<'_, '_>) {
         for message in self.server.clone().loops[self.id].mailbox.take(Vec::new()) {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
-                Message::Deliver { client, bytes } => self.deliver(client, &bytes),
+                // The one whose request is being run gets its messages behind the reply.
+                Message::Deliver { client, bytes } if !self.is_out(client) => self.deliver(client, &bytes),
                 Message::Stop => self.stop = true,
                 later => self.postponed.push(later),
             }
