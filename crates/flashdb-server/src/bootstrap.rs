@@ -139,14 +139,26 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Whether the users and roles that `config` declares, or the file it names, are in order. Reads that file.
+/// Whether the commands that `config` renames, and the users and roles that it declares, or the file it names, are in order. Reads
+/// that file.
 ///
 /// # Errors
 /// What is wrong with them.
 pub fn check_users(config: &ConfigStore) -> Result<(), StartError> {
-    Acl::at_start(&crate::command_registry(), config)
+    Acl::at_start(&commands_of(config)?, config)
         .map(drop)
         .map_err(StartError::Acl)
+}
+
+/// All commands, by the names that the configuration gives them.
+fn commands_of(config: &ConfigStore) -> Result<flashdb_command::Registry, StartError> {
+    let mut registry = crate::command_registry();
+    for line in config.renames() {
+        registry
+            .rename(&line.from, &line.to)
+            .map_err(|reason| StartError::Config(LaunchError::at(&line.location, &line.line, reason)))?;
+    }
+    Ok(registry)
 }
 
 /// What `always-show-logo` asks for: the facts that Redis's logo has beside it, in its words, which scripts look for. Shown
@@ -175,12 +187,7 @@ fn build(
 ) -> Result<(Arc<Server>, Vec<Poll>, flashdb_store::Collector), StartError> {
     let settings = config.settings();
     let count = settings.io_threads.max(1) as usize;
-    let mut registry = crate::command_registry();
-    for line in config.renames() {
-        registry
-            .rename(&line.from, &line.to)
-            .map_err(|reason| StartError::Config(LaunchError::at(&line.location, &line.line, reason)))?;
-    }
+    let registry = commands_of(&config)?;
     let acl = Acl::at_start(&registry, &config).map_err(StartError::Acl)?;
     let (mut pollers, mut loops) = (Vec::new(), Vec::new());
     for _ in 0..count {

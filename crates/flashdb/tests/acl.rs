@@ -449,6 +449,8 @@ fn wrong_users_keep_the_server_from_starting() {
         ),
         (&["--user", "foo", "(+get"], "Unmatched parenthesis"),
         (&["--role", "foo", ">s3cret"], "Error in role declaration 'foo'"),
+        (&["--rename-command", "nosuch", "x"], "No such command"),
+        (&["--rename-command", "get", "set"], "already exists"),
         (
             &["--aclfile", &file],
             "users.acl:2: Error in applying operation '(redacted)'",

@@ -146,6 +146,7 @@ static SCRIPT: CommandSpec = CommandSpec {
             flags: Flags::NO_SCRIPT,
             args: &[Arg::string("sha1").multiple()],
             reply: "1 or 0 for each name.",
+            tips: &["request_policy:all_shards", "response_policy:agg_logical_and"],
             handler: exists,
             ..CommandSpec::EMPTY
         },
@@ -164,6 +165,7 @@ static SCRIPT: CommandSpec = CommandSpec {
                     .since("6.2.0"),
             ],
             reply: "OK.",
+            tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             handler: flush,
             ..CommandSpec::EMPTY
         },
@@ -207,6 +209,7 @@ static SCRIPT: CommandSpec = CommandSpec {
             flags: Flags::NO_SCRIPT.and(Flags::STALE),
             args: &[Arg::string("script")],
             reply: "Its SHA1 in hexadecimal digits.",
+            tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             handler: |context| {
                 let (text, settings) = (context.args.at(2), context.settings);
                 let script = script::load(&client(context).server, settings, text)?;
