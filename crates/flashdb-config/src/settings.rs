@@ -360,8 +360,8 @@ settings! {
     rdb_save_incremental_fsync: bool = "rdb-save-incremental-fsync", YesNo(true), [INERT];
     /// Microseconds of delay per key written, for tests.
     rdb_key_save_delay: i32 = "rdb-key-save-delay", Number::plain(i32::MIN, i32::MAX, 0), [HIDDEN, NO_EFFECT_YET];
-    /// Microseconds of delay per key loaded, for tests.
-    key_load_delay: i32 = "key-load-delay", Number::plain(i32::MIN, i32::MAX, 0), [HIDDEN, NO_EFFECT_YET];
+    /// Microseconds of delay per key loaded from a snapshot, for tests.
+    key_load_delay: i32 = "key-load-delay", Number::plain(i32::MIN, i32::MAX, 0), [HIDDEN];
     /// Bytes loaded between two looks at the clients.
     loading_process_events_interval_bytes: u32 = "loading-process-events-interval-bytes", Number::plain(1024, INT_MAX, 2 << 20), [HIDDEN, INERT];
     /// Leaves out syncs while the log is rewritten.

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// How far a load has come, for those who look on.
 #[derive(Debug, Default)]
@@ -147,6 +148,9 @@ impl<'k> Loader<'k> {
         });
         data.release();
         drop(pass);
+        if let Ok(delay_us @ 1..) = u64::try_from(settings.key_load_delay) {
+            std::thread::sleep(Duration::from_micros(delay_us * keys));
+        }
         progress.keys.fetch_add(keys, Ordering::Relaxed);
         progress
             .bytes_done
