@@ -138,8 +138,8 @@ settings! {
     hz: u32 = "hz", Number::plain(0, INT_MAX, 10).kept_within(1, 500);
     /// Goes to the background after the start.
     daemonize: bool = "daemonize", YesNo(false), [IMMUTABLE, NO_EFFECT_YET];
-    /// Who is told when the server is ready.
-    supervised: Supervised = "supervised", OneOf::new(Supervised::No), [IMMUTABLE, NO_EFFECT_YET];
+    /// Who is told when the server is ready: systemd, if it started the server. Upstart is not told.
+    supervised: Supervised = "supervised", OneOf::new(Supervised::No), [IMMUTABLE];
     /// File that holds the process id while running; empty for none.
     pidfile: String = "pidfile", Text::new(""), [IMMUTABLE];
     /// Shows the address in the process title.

@@ -6,6 +6,7 @@ use crate::core_loop::{CoreLoop, WAKER};
 use crate::durability::{self, Durability, StartupError, Wish, checkpoints};
 use crate::server::{LoopHandle, Server};
 use crate::stats::LoopStats;
+use crate::supervisor;
 use flashdb_base::clock;
 use flashdb_base::prng::Prng;
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
@@ -127,11 +128,13 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
         dir = %settings.dir.display(),
         "Ready to accept connections"
     );
+    supervisor::tell(&settings, supervisor::News::Ready);
     for thread in loops {
         if thread.join().is_err() {
             tracing::error!("a core loop ended by a fault");
         }
     }
+    supervisor::tell(&settings, supervisor::News::Stopping);
     signals.close();
     end_durability(&server, checkpoints);
     remove_files(&settings);

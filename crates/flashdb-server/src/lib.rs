@@ -31,6 +31,7 @@ mod script;
 mod server;
 mod slowlog;
 mod stats;
+mod supervisor;
 mod tracking;
 
 pub use bootstrap::{StartError, check_users, run};

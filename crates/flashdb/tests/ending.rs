@@ -256,3 +256,38 @@ fn a_signal_waits_for_scripts_that_have_written() {
     assert!(!lengths.contains(&Value::Int(1)), "half a script: {lengths:?}");
     assert!(lengths.contains(&Value::Int(2)), "no script at all: {lengths:?}");
 }
+
+// ---- under a supervisor -----------------------------------------------------------------------------
+
+#[test]
+fn systemd_is_told_of_the_start_and_the_end() {
+    let folder = Folder::new("supervised");
+    let socket = folder.0.join("notify");
+    let told = std::os::unix::net::UnixDatagram::bind(&socket).expect("a free path");
+    told.set_read_timeout(Some(std::time::Duration::from_secs(20)))
+        .expect("a timeout");
+    let next = || {
+        let mut bytes = [0; 256];
+        let len = told.recv(&mut bytes).expect("a word");
+        String::from_utf8_lossy(&bytes[..len]).into_owned()
+    };
+    for supervised in ["systemd", "auto", "no"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flashdb"));
+        command.env("NOTIFY_SOCKET", &socket);
+        let mut server = Server::start_with(command, &["--supervised", supervised]);
+        let info = server.connect().ask("INFO server").text();
+        if supervised == "no" {
+            assert!(info.contains("process_supervised:no\r"), "{info}");
+        } else {
+            assert!(next().starts_with("READY=1\n"));
+            assert!(info.contains("process_supervised:systemd\r"), "{info}");
+        }
+        signal(&server, "-TERM");
+        server.await_end();
+        if supervised != "no" {
+            assert!(next().starts_with("STOPPING=1\n"));
+        }
+    }
+    told.set_nonblocking(true).expect("it is a socket");
+    assert!(told.recv(&mut [0; 8]).is_err(), "nobody else was to be told");
+}

@@ -32,7 +32,7 @@ pub(super) fn server(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("atomicvar_api", "rust-std");
     lines.field("gcc_version", "0.0.0");
     lines.field("process_id", std::process::id());
-    lines.field("process_supervised", "no");
+    lines.field("process_supervised", crate::supervisor::name(settings));
     lines.field("run_id", &server.run_id);
     lines.field("tcp_port", server.port.load(Ordering::Relaxed));
     lines.field("server_time_usec", clock::unix_us());
