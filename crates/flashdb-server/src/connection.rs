@@ -624,6 +624,7 @@ impl Connection {
         self.wants_write = false;
         let buffer = self.reply.buffer_mut();
         if buffer.capacity() > OUTPUT_KEPT_BYTES {
+            turn.server.memory.let_go(buffer.capacity());
             *buffer = Vec::new();
         } else {
             buffer.clear();

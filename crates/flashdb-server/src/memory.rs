@@ -105,6 +105,14 @@ impl MemorySample {
         }
     }
 
+    /// Notes that what no measurement may have seen was freed, so that it is given back: a large answer that came and went.
+    pub fn let_go(&self, bytes: usize) {
+        if bytes > GIVE_BACK_BYTES {
+            let high_bytes = self.used_bytes.load(Ordering::Relaxed) + bytes;
+            self.high_bytes.fetch_max(high_bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Whether so much was freed since the last time this was true that it is to be given back.
     pub fn has_sunk(&self, used_bytes: usize) -> bool {
         let high_bytes = self.high_bytes.load(Ordering::Relaxed);

@@ -421,6 +421,21 @@ fn the_sandbox_stays_closed() {
     assert!(client.info("used_memory_lua") < 8 << 20);
 }
 
+#[test]
+fn memory_of_an_answer_that_was_too_large_is_given_back() {
+    let server = Server::start(&["--io-threads", "2", "--proto-max-bulk-len", "128mb"]);
+    let mut client = server.connect();
+    let before_bytes = server.resident_bytes();
+    let script = "local part, all = ('x'):rep(2^20), {} for i = 1, 200 do all[i] = part end return all";
+    assert_error(&eval(&mut client, script), "larger than proto-max-bulk-len");
+    assert!(server.resident_peak_bytes() > before_bytes + 100 * MIB);
+    let end = Instant::now() + Duration::from_secs(20);
+    while server.resident_bytes() > before_bytes + 40 * MIB {
+        assert!(Instant::now() < end, "still {} MB", server.resident_bytes() / MIB);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 // ---- the cache ------------------------------------------------------------------------------------
 
 #[test]
