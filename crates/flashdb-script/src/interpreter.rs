@@ -87,17 +87,7 @@ fn failed(words: &[u8]) -> Vec<u8> {
 pub struct Interpreter {
     lua: Lua,
     engine: Box<raw::Engine>,
-    /// Whether the collector goes by the size of what scripts keep.
-    is_large: bool,
 }
-
-/// How far memory grows, in percent of what was in use, before the collector looks through all of it again. What a fresh
-/// interpreter holds is a few hundred KB that never become garbage: looked through at every doubling, they cost short
-/// scripts more than their own garbage.
-const PAUSE_OF_SMALL: i32 = 1000;
-/// Lua's own, for interpreters of more than [`SMALL_BYTES`].
-const PAUSE_OF_LARGE: i32 = 200;
-const SMALL_BYTES: usize = 8 << 20;
 
 impl Interpreter {
     /// An interpreter with everything that scripts may use. Takes about a millisecond.
@@ -109,12 +99,7 @@ impl Interpreter {
         let libraries = mlua::StdLib::STRING | mlua::StdLib::TABLE | mlua::StdLib::MATH;
         let lua = Lua::new_with(libraries, options)?;
         let engine = raw::open(&lua, deprecated_api)?;
-        lua.gc_inc(PAUSE_OF_SMALL, 0, 0);
-        Ok(Interpreter {
-            lua,
-            engine,
-            is_large: false,
-        })
+        Ok(Interpreter { lua, engine })
     }
 
     /// Compiles `code`, which errors will call `chunk` (`@user_script`).
@@ -228,12 +213,6 @@ impl Interpreter {
 
     /// Lua fails at the limit without having looked for garbage: what one script left must not fail the next.
     fn collect_at_need(&mut self) {
-        let is_large = self.lua.used_memory() > SMALL_BYTES;
-        if is_large != self.is_large {
-            self.is_large = is_large;
-            let pause = if is_large { PAUSE_OF_LARGE } else { PAUSE_OF_SMALL };
-            self.lua.gc_inc(pause, 0, 0);
-        }
         let limit = self.engine.memory_limit;
         if limit == 0 || self.lua.used_memory() <= limit / 2 {
             return;
