@@ -208,6 +208,16 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether it has this subscription.
+    pub fn is_subscribed(&self, kind: Kind, name: &[u8]) -> bool {
+        let names = match kind {
+            Kind::Channel => &self.channels,
+            Kind::Pattern => &self.patterns,
+            Kind::Shard => &self.shard_channels,
+        };
+        names.contains(name)
+    }
+
     /// Whether the client is subscribed to anything.
     pub fn subscriptions(&self) -> usize {
         self.channels.len() + self.patterns.len() + self.shard_channels.len()

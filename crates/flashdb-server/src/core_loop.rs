@@ -9,6 +9,7 @@ use crate::blocking;
 use crate::client::{Client, ClientInfo};
 use crate::connection::{Connection, Next, READ_BYTES};
 use crate::dispatch::Turn;
+use crate::pubsub::{Kind, Subscription};
 use crate::server::Server;
 use crate::tracking::{self, Notice};
 use flashdb_base::clock;
@@ -60,6 +61,8 @@ pub enum Message {
         client: u64,
         /// Encoded bytes.
         bytes: Arc<[u8]>,
+        /// By which subscription, if by one.
+        subscription: Option<Subscription>,
     },
     /// Tell clients that their caches are stale.
     Tell(Vec<Notice>),
@@ -582,7 +585,11 @@ impl CoreLoop {
         for message in postponed.into_iter().chain(posted) {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
-                Message::Deliver { client, bytes } => self.deliver(client, &bytes),
+                Message::Deliver {
+                    client,
+                    bytes,
+                    subscription,
+                } => self.deliver(client, &bytes, subscription.as_deref()),
                 Message::Tell(notices) => notices
                     .into_iter()
                     .for_each(|notice| self.tell(turn.server, notice)),
@@ -620,11 +627,14 @@ impl CoreLoop {
         }
     }
 
-    fn deliver(&mut self, client: u64, bytes: &[u8]) {
+    fn deliver(&mut self, client: u64, bytes: &[u8], subscription: Option<&(Kind, Vec<u8>)>) {
         let Some(&slot) = self.by_id.get(&client) else {
             return;
         };
         if let Some(Some(connection)) = self.connections.get_mut(slot) {
+            if subscription.is_some_and(|(kind, name)| !connection.client.is_subscribed(*kind, name)) {
+                return;
+            }
             connection.reply().raw(bytes);
         }
         self.queue_output(slot);

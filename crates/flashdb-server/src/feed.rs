@@ -87,7 +87,7 @@ impl Feed {
         state.offset += encoded.len() as u64;
         let bytes: Arc<[u8]> = encoded.into_bytes().into();
         for follower in &state.followers {
-            server.deliver(follower, bytes.clone());
+            server.deliver(follower, bytes.clone(), None);
         }
         Ok(())
     }

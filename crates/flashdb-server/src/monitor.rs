@@ -81,7 +81,7 @@ impl Monitors {
         line.extend_from_slice(b"\r\n");
         let line: Arc<[u8]> = line.into();
         for client in self.clients.lock().iter() {
-            server.deliver(client, line.clone());
+            server.deliver(client, line.clone(), None);
         }
     }
 }

@@ -46,6 +46,10 @@ impl Channels {
     }
 }
 
+/// By what a client gets a message. It may have ended by the time at which the message comes to the client's loop, and
+/// after the confirmation of that no client expects a message.
+pub type Subscription = Arc<(Kind, Vec<u8>)>;
+
 impl PubSub {
     /// Adds a subscription; the client keeps the list of its own.
     pub fn subscribe(&self, kind: Kind, name: &[u8], client: &Arc<ClientInfo>) {
@@ -74,11 +78,17 @@ impl PubSub {
         let channels = self.0.read();
         let mut receivers = 0;
         if let Some(subscribers) = channels.channels.get(channel) {
-            receivers += send(server, subscribers, &[b"message", channel, message]);
+            receivers += send(
+                server,
+                subscribers,
+                (Kind::Channel, channel),
+                &[b"message", channel, message],
+            );
         }
         for (pattern, subscribers) in &channels.patterns {
             if glob::matches(pattern, channel) {
-                receivers += send(server, subscribers, &[b"pmessage", pattern, channel, message]);
+                let parts: &[&[u8]] = &[b"pmessage", pattern, channel, message];
+                receivers += send(server, subscribers, (Kind::Pattern, pattern), parts);
             }
         }
         receivers
@@ -89,7 +99,12 @@ impl PubSub {
         let channels = self.0.read();
         let subscribers = channels.shard_channels.get(channel);
         subscribers.map_or(0, |subscribers| {
-            send(server, subscribers, &[b"smessage", channel, message])
+            send(
+                server,
+                subscribers,
+                (Kind::Shard, channel),
+                &[b"smessage", channel, message],
+            )
         })
     }
 
@@ -182,7 +197,13 @@ fn receivers_of(subscribers: &[Arc<ClientInfo>]) -> impl Iterator<Item = &Arc<Cl
     subscribers.iter().filter(is_open)
 }
 
-fn send(server: &Server, subscribers: &[Arc<ClientInfo>], parts: &[&[u8]]) -> usize {
+fn send(
+    server: &Server,
+    subscribers: &[Arc<ClientInfo>],
+    (kind, name): (Kind, &[u8]),
+    parts: &[&[u8]],
+) -> usize {
+    let mut subscription: Option<Subscription> = None;
     let mut encoded: [Option<Arc<[u8]>>; 2] = [None, None];
     let mut receivers = 0;
     for subscriber in receivers_of(subscribers) {
@@ -196,7 +217,8 @@ fn send(server: &Server, subscribers: &[Arc<ClientInfo>], parts: &[&[u8]]) -> us
             }
             reply.into_bytes().into()
         });
-        server.deliver(subscriber, bytes.clone());
+        let subscription = subscription.get_or_insert_with(|| Arc::new((kind, name.to_vec())));
+        server.deliver(subscriber, bytes.clone(), Some(subscription.clone()));
     }
     receivers
 }

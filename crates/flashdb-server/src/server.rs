@@ -11,7 +11,7 @@ use crate::latency::LatencyMonitor;
 use crate::memory::MemorySample;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
-use crate::pubsub::PubSub;
+use crate::pubsub::{PubSub, Subscription};
 use crate::script::Scripts;
 use crate::script::functions::Functions;
 use crate::slowlog::SlowLog;
@@ -137,13 +137,14 @@ impl Server {
         }
     }
 
-    /// Sends bytes to a client, wherever it is connected.
-    pub fn deliver(&self, client: &ClientInfo, bytes: Arc<[u8]>) {
+    /// Sends bytes to a client, wherever it is connected; those of a subscription only if it still has that.
+    pub fn deliver(&self, client: &ClientInfo, bytes: Arc<[u8]>, subscription: Option<Subscription>) {
         self.post(
             client.loop_id,
             Message::Deliver {
                 client: client.id,
                 bytes,
+                subscription,
             },
         );
     }

@@ -219,6 +219,39 @@ fn every_subscriber_gets_every_message_in_order() {
     });
 }
 
+/// A message under way to a loop must not come behind the confirmation that its subscription has ended: clients take it
+/// for the reply to their next command.
+#[test]
+fn no_message_comes_after_the_end_of_its_subscription() {
+    const ROUNDS: usize = 300;
+    let server = Server::start(&LOOPS);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut client = server.connect();
+                while !done.load(Ordering::Relaxed) {
+                    client.ask("PUBLISH channel message");
+                }
+            });
+        }
+        // On whatever loops they are, at least one publisher is on another.
+        for mut client in [server.connect(), server.connect()] {
+            for round in 0..ROUNDS {
+                let (begin, end, name) = match round % 2 {
+                    0 => ("SUBSCRIBE", "UNSUBSCRIBE", "channel"),
+                    _ => ("PSUBSCRIBE", "PUNSUBSCRIBE", "chan*"),
+                };
+                client.ask(&format!("{begin} {name}"));
+                client.request(&[end, name]);
+                while client.read().items()[0].text() != end.to_lowercase() {}
+                assert_eq!(client.ask("PING"), Value::Simple("PONG".into()), "round {round}");
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 #[test]
 fn clients_killed_across_loops_are_gone() {
     let server = Server::start(&LOOPS);

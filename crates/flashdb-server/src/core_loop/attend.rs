@@ -158,7 +158,11 @@ impl CoreLoop {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
                 // The one whose request is being run gets its messages behind the reply.
-                Message::Deliver { client, bytes } if !self.is_out(client) => self.deliver(client, &bytes),
+                Message::Deliver {
+                    client,
+                    bytes,
+                    subscription,
+                } if !self.is_out(client) => self.deliver(client, &bytes, subscription.as_deref()),
                 Message::Stop => self.stop = true,
                 later => self.postponed.push(later),
             }
