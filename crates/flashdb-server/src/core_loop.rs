@@ -98,6 +98,10 @@ pub enum Message {
     Stop,
 }
 
+/// Times at rest at which free memory is given back after much was freed: what other threads free reaches a loop's heap
+/// a little later.
+const GIVE_BACK_ROUNDS: u8 = 4;
+
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Cron,
@@ -130,7 +134,7 @@ pub struct CoreLoop {
     /// Keys were found due when a slice of active expiry ended: the next turn goes on.
     expire_again: bool,
     /// Free memory is to be returned to the system once the loop rests.
-    give_back_at_rest: bool,
+    give_back_rounds: u8,
     /// Commands executed at the last look.
     commands_before: u64,
     next_loop: usize,
@@ -167,7 +171,7 @@ impl CoreLoop {
             batch: Batch::default(),
             expire_shard: id as u16,
             expire_again: false,
-            give_back_at_rest: false,
+            give_back_rounds: 0,
             commands_before: 0,
             next_loop: 0,
             attending: false,
@@ -607,7 +611,7 @@ impl CoreLoop {
                 }
                 Message::AclChanged => self.follow_acl(),
                 Message::Run(work) => self.lend(|| work(turn)),
-                Message::GiveBack => self.give_back_at_rest = true,
+                Message::GiveBack => self.give_back_rounds = GIVE_BACK_ROUNDS,
                 Message::Unpause => self.unpause(turn),
                 Message::Listen(listeners) => self.replace_listeners(listeners),
                 Message::Stop => self.stop = true,
@@ -778,8 +782,10 @@ impl CoreLoop {
     fn give_back_at_rest(&mut self, turn: &Turn<'_, '_>) {
         let commands = turn.server.loops[self.id].stats.commands.get();
         let at_rest = commands == std::mem::replace(&mut self.commands_before, commands);
-        if self.give_back_at_rest && at_rest && !self.expire_again {
-            self.give_back_at_rest = false;
+        // What another thread has yet to free would stay.
+        let freed = turn.server.space.lazyfree_pending() == 0;
+        if self.give_back_rounds > 0 && at_rest && freed && !self.expire_again {
+            self.give_back_rounds -= 1;
             crate::memory::give_back_here();
         }
     }
