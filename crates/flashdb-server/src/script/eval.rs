@@ -144,8 +144,10 @@ fn prefetch(context: &mut Context<'_, '_>, keys_count: usize) {
         .collect();
     for &(shard, hash) in &places {
         // Under the gate the shard is locked by being touched.
-        data.held().shard_mut(shard);
-        data.prefetch_bucket(shard, hash);
+        if data.held().covers(shard) {
+            data.held().shard_mut(shard);
+            data.prefetch_bucket(shard, hash);
+        }
     }
     for &(shard, hash) in &places {
         data.prefetch_entry(shard, hash);
