@@ -133,7 +133,7 @@ pub struct CoreLoop {
     expire_shard: u16,
     /// Keys were found due when a slice of active expiry ended: the next turn goes on.
     expire_again: bool,
-    /// Free memory is to be returned to the system once the loop rests.
+    /// How often free memory is still to be returned to the system when the loop rests.
     give_back_rounds: u8,
     /// Commands executed at the last look.
     commands_before: u64,
