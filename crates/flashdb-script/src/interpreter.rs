@@ -399,6 +399,33 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_that_goes_back_for_ever_can_be_ended() {
+        let mut bench = Bench::new();
+        for script in [
+            "return string.find(('a'):rep(9000), 'a*a*a*a*a*b')",
+            "return ('a'):rep(9000):match('.-.-.-.-b')",
+            "return (('a'):rep(9000):gsub('a*a*a*a*a*b', ''))",
+            "for _ in ('a'):rep(9000):gmatch('a*a*a*a*a*b') do end",
+            "return ('a'):rep(9e4):find(('[' .. ('b'):rep(9000) .. ']'):rep(20, '*'))",
+            "return ('('):rep(5e6):find('%b()')",
+            "return pcall(string.find, ('a'):rep(9000), 'a*a*a*a*a*b')",
+        ] {
+            bench.host.ticks_left = Some(20);
+            let got = bench.run(script, "", Protocol::Resp2);
+            assert!(got.starts_with("!ERR enough"), "{script}: {got}");
+        }
+        bench.host.ticks_left = None;
+        assert_eq!(
+            bench.run("return {('k:12'):match('(%a):(%d+)')}", "", Protocol::Resp2),
+            "*2 $1 k $2 12 "
+        );
+        // Lua's own search for plain text takes time by the product of the lengths.
+        let script =
+            "local long = ('a'):rep(4e6) return {long:find(('a'):rep(2e6) .. 'b', 1, true) or 'none'}";
+        assert_eq!(bench.run(script, "", Protocol::Resp2), "*1 $4 none ");
+    }
+
+    #[test]
     fn arguments_and_calls() {
         let mut bench = Bench::new();
         assert_eq!(

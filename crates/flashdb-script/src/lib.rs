@@ -11,6 +11,7 @@ mod interpreter;
 pub mod library;
 #[cfg(test)]
 mod library_load_test;
+mod matching;
 mod raw;
 mod shebang;
 

@@ -363,7 +363,7 @@ unsafe fn next_span(engine: *mut Engine, count: c_int) -> c_int {
 ///
 /// # Safety
 /// The engine is the running one.
-unsafe fn goes_on(engine: *mut Engine) -> bool {
+pub(super) unsafe fn goes_on(engine: *mut Engine) -> bool {
     // SAFETY: the host is valid for the run; it does not know the engine.
     unsafe {
         let Some(mut host) = (*engine).host else {

@@ -143,7 +143,7 @@ fn fill_libraries(lua: &Lua, plain: &Table, real: &Table, locked: &Table) -> mlu
     put("table", &table)?;
     put("coroutine", &plain.raw_get("coroutine")?)?;
     let string: Table = plain.raw_get("string")?;
-    pattern::guard(lua, &string)?;
+    pattern::replace(lua, &string)?;
     put("string", &string)?;
     for (name, open) in crate::library::ALL {
         put(name, &open(lua)?)?;
