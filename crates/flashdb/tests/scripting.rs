@@ -151,6 +151,7 @@ const ENDLESS: &[&str] = &[
     "local t = setmetatable({}, {__index = function(t, k) return t[k + 1] end}) while true do pcall(function() return t[1] end) end",
     "while true do load(function() return ' ' end) end",
     "local f f = function(...) return f(1, ...) end f()",
+    "return ('a'):rep(20000):find('a*a*a*a*a*b')",
 ];
 
 #[test]
