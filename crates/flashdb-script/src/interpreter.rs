@@ -425,6 +425,47 @@ mod tests {
         assert_eq!(bench.run(script, "", Protocol::Resp2), "*1 $4 none ");
     }
 
+    /// The tables of keys and arguments are used again, the globals read without a detour: no script may notice.
+    #[test]
+    fn nothing_stays_of_the_script_before() {
+        let mut bench = Bench::new();
+        let look = "local out = {#KEYS, #ARGV, KEYS[1], ARGV[1], tostring(KEYS[2]), tostring(getmetatable(ARGV))} \
+            for k in pairs(KEYS) do out[#out + 1] = tostring(k) end for k in pairs(ARGV) do out[#out + 1] = tostring(k) end \
+            return out";
+        let clean = bench.run(look, "a", Protocol::Resp2);
+        assert_eq!(clean, "*8 :1 :1 $3 key $1 a $3 nil $3 nil $1 1 $1 1 ");
+        for trace in [
+            "KEYS[2] = 'x' return 1",
+            "KEYS.field = 'x' ARGV.field = 'y' return 1",
+            "KEYS[1] = nil ARGV[1] = nil return 1",
+            "setmetatable(ARGV, {__index = function() return 'x' end}) return 1",
+            "for i = 1, 100 do ARGV[i] = i end return 1",
+            "ARGV[-1] = 1 KEYS[1.5] = 2 return 1",
+            "for k in pairs(KEYS) do KEYS[k] = nil end return 1",
+        ] {
+            assert_eq!(bench.run(trace, "b", Protocol::Resp2), ":1 ", "{trace}");
+            assert_eq!(bench.run(look, "a", Protocol::Resp2), clean, "after {trace}");
+        }
+        for refused in [
+            "KEYS = {}",
+            "redis = nil",
+            "redis.call = nil",
+            "a = 1",
+            "_G.a = 1",
+            "_G.redis = 1",
+            "rawset(_G, 'redis', 1)",
+            "setmetatable(_G, {})",
+            "loadstring('redis = 1')()",
+            "local f = function() string = nil end f()",
+            "string.find = nil",
+        ] {
+            let got = bench.run(refused, "", Protocol::Resp2);
+            assert!(got.contains("readonly table"), "{refused}: {got}");
+        }
+        let got = bench.run("return nothing", "", Protocol::Resp2);
+        assert!(got.contains("nonexistent global variable 'nothing'"), "{got}");
+    }
+
     #[test]
     fn arguments_and_calls() {
         let mut bench = Bench::new();

@@ -6,6 +6,7 @@
 //! Lua), then `raw/`, where Lua's own interface is used because a call through mlua's typed one costs several
 //! times as much as the command that is called.
 
+mod bytecode;
 mod host;
 mod interpreter;
 pub mod library;

@@ -155,9 +155,12 @@ impl Gate {
 
     /// As [`Gate::close`]; gives up when somebody holds locks for long and it would have to wait.
     pub fn try_close(&self) -> Option<GatePass<'_>> {
-        let lanes = self.lanes.iter().map(|lane| self.patience.try_lock(&lane.0));
+        let mut lanes = smallvec::SmallVec::with_capacity(self.lanes.len());
+        for lane in &self.lanes {
+            lanes.push(self.patience.try_lock(&lane.0)?);
+        }
         Some(GatePass {
-            lanes: lanes.collect::<Option<_>>()?,
+            lanes,
             exclusive: true,
         })
     }

@@ -161,11 +161,12 @@ impl Keyspace {
         shards.sort_unstable();
         shards.dedup();
         let patience = self.gate.patience();
-        let guards = shards
-            .iter()
-            .map(|&id| Some((id, patience.try_lock(&self.shards[id as usize].0)?)));
+        let mut guards = SmallVec::with_capacity(shards.len());
+        for &id in &shards {
+            guards.push((id, patience.try_lock(&self.shards[id as usize].0)?));
+        }
         Some(Held {
-            guards: guards.collect::<Option<_>>()?,
+            guards,
             space: self,
             lazy: false,
             passed: 0,
@@ -200,7 +201,8 @@ impl Keyspace {
     pub fn lock_as_touched(&self) -> Held<'_> {
         Held {
             space: self,
-            guards: SmallVec::new(),
+            // Usually a script, of a few keys.
+            guards: SmallVec::with_capacity(4),
             lazy: true,
             passed: 0,
         }

@@ -20,6 +20,24 @@ struct Mimalloc;
 /// What every block is aligned to, whatever its size: `MI_MAX_ALIGN_SIZE` of the build, or more.
 const BLOCK_ALIGN: usize = 8;
 
+/// What interpreters of scripts ask for with every block. Blocks of a multiple of it have it as well, nearly always, and
+/// that can be looked at: `mi_malloc_aligned` costs three times as much, which was a tenth of a script's time.
+const SCRIPT_ALIGN: usize = 16;
+
+/// A block that is aligned to [`SCRIPT_ALIGN`].
+#[inline]
+fn alloc_for_scripts(size: usize) -> *mut u8 {
+    // SAFETY: calls without preconditions; the first block is freed only where it is not returned.
+    unsafe {
+        let block = mi::mi_malloc(size.next_multiple_of(SCRIPT_ALIGN)).cast::<u8>();
+        if block.addr().is_multiple_of(SCRIPT_ALIGN) {
+            return block;
+        }
+        mi::mi_free(block.cast::<c_void>());
+        mi::mi_malloc_aligned(size, SCRIPT_ALIGN).cast()
+    }
+}
+
 // SAFETY: mimalloc's functions keep the contract of `GlobalAlloc`: they return null or a block of the size asked
 // for that stays valid until it is freed, on any thread. Blocks are aligned to BLOCK_ALIGN without asking.
 unsafe impl GlobalAlloc for Mimalloc {
@@ -27,9 +45,10 @@ unsafe impl GlobalAlloc for Mimalloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: calls without preconditions; a `Layout`'s alignment is a power of two.
         unsafe {
-            match layout.align() <= BLOCK_ALIGN {
-                true => mi::mi_malloc(layout.size()).cast(),
-                false => mi::mi_malloc_aligned(layout.size(), layout.align()).cast(),
+            match layout.align() {
+                ..=BLOCK_ALIGN => mi::mi_malloc(layout.size()).cast(),
+                SCRIPT_ALIGN => alloc_for_scripts(layout.size()),
+                align => mi::mi_malloc_aligned(layout.size(), align).cast(),
             }
         }
     }

@@ -97,16 +97,15 @@ pub(super) unsafe fn take_words(state: *mut lua_State, engine: *mut Engine) -> R
         spans.clear();
         for index in 1..=count {
             let start = words.len();
-            match ffi::lua_type(state, index) {
-                ffi::LUA_TSTRING => {
-                    let word = bytes_at(state, index).unwrap_or_default();
-                    if start + word.len() > limits.message_bytes {
-                        return Err(b"ERR the request is too large");
-                    }
-                    words.extend_from_slice(word);
+            if let Some(word) = bytes_at(state, index) {
+                if start + word.len() > limits.message_bytes {
+                    return Err(b"ERR the request is too large");
                 }
-                ffi::LUA_TNUMBER => write_number(words, ffi::lua_tonumber(state, index)),
-                _ => return Err(b"ERR Lua redis lib command arguments must be strings or integers"),
+                words.extend_from_slice(word);
+            } else if ffi::lua_type(state, index) == ffi::LUA_TNUMBER {
+                write_number(words, ffi::lua_tonumber(state, index));
+            } else {
+                return Err(b"ERR Lua redis lib command arguments must be strings or integers");
             }
             spans.push(Span {
                 start: start as u32,

@@ -56,12 +56,19 @@ pub(crate) struct Engine {
     registering: Option<Vec<library::Entry>>,
     /// References into the registry.
     refs: Refs,
+    /// Words that KEYS and ARGV were given for the last script.
+    last_counts: [usize; 2],
 }
 
 /// Registry references of what every run needs.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Refs {
     globals: c_int,
+    /// The same, or none where scripts can get hold of their environment.
+    open_globals: c_int,
+    /// The names KEYS and ARGV.
+    keys: c_int,
+    arguments: c_int,
     library_api: c_int,
     trampoline: c_int,
     handler: c_int,

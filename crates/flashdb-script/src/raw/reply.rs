@@ -16,14 +16,14 @@ pub(super) unsafe fn push(state: *mut lua_State, encoded: &[u8]) {
     }
 }
 
-/// Pushes the value that begins at `at`; where it ends.
+/// Pushes the value that begins at `at`; where it ends. Takes no more than three places on the stack, one of them for
+/// good; what holds other values asks for theirs ([`make_room`]).
 ///
 /// # Safety
-/// As [`push`].
+/// As [`push`]; there is room for three values.
 unsafe fn push_value(state: *mut lua_State, encoded: &[u8], at: usize) -> usize {
     // SAFETY: the caller's.
     unsafe {
-        ffi::luaL_checkstack(state, 4, c"reply of a command is nested too deep".as_ptr());
         let (line, next) = line_at(encoded, at + 1);
         match encoded.get(at) {
             Some(b'$') => return push_bulk(state, encoded, line, next),
@@ -43,6 +43,15 @@ unsafe fn push_value(state: *mut lua_State, encoded: &[u8], at: usize) -> usize 
         }
         next
     }
+}
+
+/// Makes room for a table, a key, and what pushing a value takes.
+///
+/// # Safety
+/// As [`push`].
+unsafe fn make_room(state: *mut lua_State) {
+    // SAFETY: the caller's.
+    unsafe { ffi::luaL_checkstack(state, 6, c"reply of a command is nested too deep".as_ptr()) };
 }
 
 /// The line from `at` on without its end, and where the next one begins.
@@ -86,6 +95,7 @@ unsafe fn push_array(state: *mut lua_State, encoded: &[u8], line: &[u8], next: u
             ffi::lua_pushboolean(state, 0);
             return next;
         }
+        make_room(state);
         ffi::lua_createtable(state, count, 0);
         let mut at = next;
         for index in 1..=count {
@@ -103,6 +113,7 @@ unsafe fn push_array(state: *mut lua_State, encoded: &[u8], line: &[u8], next: u
 unsafe fn push_map(state: *mut lua_State, encoded: &[u8], line: &[u8], next: usize) -> usize {
     // SAFETY: the caller's.
     unsafe {
+        make_room(state);
         let pairs = integer(line).max(0);
         ffi::lua_createtable(state, 0, 1);
         ffi::lua_createtable(state, 0, c_int::try_from(pairs).unwrap_or(0));
@@ -124,6 +135,7 @@ unsafe fn push_map(state: *mut lua_State, encoded: &[u8], line: &[u8], next: usi
 unsafe fn push_set(state: *mut lua_State, encoded: &[u8], line: &[u8], next: usize) -> usize {
     // SAFETY: the caller's.
     unsafe {
+        make_room(state);
         let count = integer(line).max(0);
         ffi::lua_createtable(state, 0, 1);
         ffi::lua_createtable(state, 0, c_int::try_from(count).unwrap_or(0));

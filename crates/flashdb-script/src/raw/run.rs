@@ -2,6 +2,7 @@
 
 use super::answer::{self, Answer};
 use super::{CURRENT, Engine, Failure, bytes_at, push_bytes, push_error, push_field, raise_abort, sandbox};
+use crate::bytecode;
 use crate::host::{Abort, Host};
 use crate::interpreter::Invocation;
 use flashdb_resp::{Protocol, Reply};
@@ -26,6 +27,9 @@ const ERROR_BYTES_MAX: usize = 4096;
 struct Compilation<'a> {
     code: &'a [u8],
     chunk: CString,
+    /// Registry reference of the globals for code that sets none; `LUA_NOREF` where all code gets the table that takes nothing.
+    open_globals: c_int,
+    dump: Vec<u8>,
     function: c_int,
     error: Vec<u8>,
 }
@@ -38,6 +42,8 @@ pub(crate) fn compile(engine: &mut Engine, code: &[u8], chunk: &str) -> Result<c
     let mut compilation = Compilation {
         code,
         chunk: CString::new(chunk).unwrap_or_default(),
+        open_globals: engine.refs.open_globals,
+        dump: Vec::new(),
         function: ffi::LUA_NOREF,
         error: Vec::new(),
     };
@@ -72,12 +78,45 @@ unsafe extern "C-unwind" fn compile_protected(state: *mut lua_State) -> c_int {
             compilation.chunk.as_ptr(),
         );
         if status == ffi::LUA_OK {
+            if compilation.open_globals != ffi::LUA_NOREF {
+                open_world(state, compilation);
+            }
             compilation.function = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
         } else {
             compilation.error = bytes_at(state, -1).unwrap_or(b"unknown error").to_vec();
         }
         0
     }
+}
+
+/// Has the function on top read the globals without a detour, if it cannot set them.
+///
+/// # Safety
+/// Called by [`compile_protected`]; there is room for a value.
+unsafe fn open_world(state: *mut lua_State, compilation: &mut Compilation<'_>) {
+    // SAFETY: the caller's; the writer gets the bytes while this function waits.
+    unsafe {
+        let dump: *mut Vec<u8> = &mut compilation.dump;
+        let status = ffi::lua_dump_(state, write_dump, dump.cast::<c_void>());
+        if status == 0 && !bytecode::sets_globals(&compilation.dump) {
+            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, compilation.open_globals);
+            ffi::lua_setfenv(state, -2);
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn write_dump(
+    _state: *mut lua_State,
+    bytes: *const c_void,
+    len: usize,
+    dump: *mut c_void,
+) -> c_int {
+    // SAFETY: called by `lua_dump` with the bytes, and the vector that it was given.
+    unsafe {
+        let dump = &mut *dump.cast::<Vec<u8>>();
+        dump.extend_from_slice(std::slice::from_raw_parts(bytes.cast::<u8>(), len));
+    }
+    0
 }
 
 /// Gives a function back to the collector.
@@ -157,21 +196,24 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_in
     // SAFETY: called by [`run`], whose frame holds the run and is not left by a jump.
     unsafe {
         let run = &mut *ffi::lua_touserdata(state, 1).cast::<Run<'_, '_>>();
-        let Refs { globals, handler } = refs(run.engine);
+        let refs = (*run.engine).refs;
         ffi::lua_settop(state, 0);
-        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, handler);
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, refs.handler);
         let invocation = run.invocation;
         let arguments_at = invocation.first_key + invocation.keys_count;
         let arguments_count = invocation.request.len() - arguments_at;
         // Functions get them as arguments, and nothing of those of the script that ran before.
-        let as_globals = invocation.as_globals;
-        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, globals);
-        for (name, first, count) in [
-            (c"KEYS", invocation.first_key, invocation.keys_count),
-            (c"ARGV", arguments_at, arguments_count),
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, refs.globals);
+        for (at, name, first, count) in [
+            (0, refs.keys, invocation.first_key, invocation.keys_count),
+            (1, refs.arguments, arguments_at, arguments_count),
         ] {
-            ffi::lua_pushstring_(state, name.as_ptr());
-            if as_globals {
+            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, name);
+            if invocation.as_globals {
+                let last = &mut (&mut (*run.engine).last_counts)[at];
+                if refill_words(state, invocation, first, count, last) {
+                    continue;
+                }
                 push_words(state, invocation, first, count);
             } else {
                 ffi::lua_pushnil(state);
@@ -196,19 +238,55 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_in
     }
 }
 
-struct Refs {
-    globals: c_int,
-    handler: c_int,
-}
+/// Words that a table kept for the next script may have.
+const KEPT_WORDS_MAX: usize = 16;
 
+/// Puts words of the request into the table that the last script had under the name on top of the stack, below which are the
+/// globals: making a table for each script, and clearing it away, takes as long as three calls of fast commands. True, and
+/// the name is taken off, if the table is as one just made would be; scripts may have put anything into it.
+///
 /// # Safety
-/// The engine is the running one.
-unsafe fn refs(engine: *mut Engine) -> Refs {
-    // SAFETY: the caller's.
-    let refs = unsafe { (*engine).refs };
-    Refs {
-        globals: refs.globals,
-        handler: refs.handler,
+/// As [`push_words`]. `last` is how many words the table was given.
+unsafe fn refill_words(
+    state: *mut lua_State,
+    invocation: &Invocation<'_>,
+    first: usize,
+    count: usize,
+    last: &mut usize,
+) -> bool {
+    let before = std::mem::replace(last, count);
+    if count.max(before) > KEPT_WORDS_MAX {
+        return false;
+    }
+    // SAFETY: the caller's; a table is on top while it is filled, and the word before the end is in it when it is asked for
+    // what follows.
+    unsafe {
+        let name = ffi::lua_gettop(state);
+        ffi::lua_pushvalue(state, name);
+        ffi::lua_rawget_(state, name - 1);
+        let usable = ffi::lua_type(state, -1) == ffi::LUA_TTABLE && ffi::lua_getmetatable(state, -1) == 0;
+        if !usable {
+            ffi::lua_settop(state, name);
+            return false;
+        }
+        for index in 0..count {
+            push_bytes(state, invocation.request.at(first + index));
+            ffi::lua_rawseti_(state, -2, index as c_int + 1);
+        }
+        for index in count..before {
+            ffi::lua_pushnil(state);
+            ffi::lua_rawseti_(state, -2, index as c_int + 1);
+        }
+        match count {
+            0 => ffi::lua_pushnil(state),
+            _ => ffi::lua_pushnumber(state, count as f64),
+        }
+        if ffi::lua_next(state, -2) != 0 {
+            ffi::lua_settop(state, name);
+            return false;
+        }
+        ffi::lua_settop(state, name - 1);
+        true
     }
 }
 

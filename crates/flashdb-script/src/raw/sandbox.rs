@@ -103,7 +103,7 @@ pub(crate) fn open(lua: &Lua, deprecated_api: bool) -> mlua::Result<Box<Engine>>
     let seen = seal(lua, &real, Some(&locked))?;
     real.raw_set("_G", &seen)?;
     lua.set_globals(seen)?;
-    engine(lua, real, library_api(lua, &locked)?)
+    engine(lua, real, library_api(lua, &locked)?, deprecated_api)
 }
 
 /// What a library finds while it is loaded: `redis` with a few fields.
@@ -222,13 +222,23 @@ pub(super) unsafe fn refuse_changes(state: *mut lua_State) {
     }
 }
 
-fn engine(lua: &Lua, globals: Table, library_api: Table) -> mlua::Result<Box<Engine>> {
+fn engine(lua: &Lua, globals: Table, library_api: Table, deprecated_api: bool) -> mlua::Result<Box<Engine>> {
     let (mut refs, mut main) = (Refs::default(), ptr::null_mut());
     // SAFETY: runs protected, with the tables as the only values on the stack.
     unsafe {
         lua.exec_raw::<()>((globals, library_api), |state| {
             refs.library_api = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             refs.globals = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            // By `getfenv` a script could change what it has for its globals.
+            refs.open_globals = if deprecated_api {
+                ffi::LUA_NOREF
+            } else {
+                refs.globals
+            };
+            ffi::lua_pushstring_(state, c"KEYS".as_ptr());
+            refs.keys = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            ffi::lua_pushstring_(state, c"ARGV".as_ptr());
+            refs.arguments = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             ffi::lua_pushcclosure(state, run::trampoline, 0);
             refs.trampoline = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             ffi::lua_pushcclosure(state, run::handler, 0);
@@ -254,6 +264,7 @@ fn engine(lua: &Lua, globals: Table, library_api: Table) -> mlua::Result<Box<Eng
         random: random::Random::seeded(flashdb_base::prng::entropy_u64() as u32),
         registering: None,
         refs,
+        last_counts: [0; 2],
     }))
 }
 
