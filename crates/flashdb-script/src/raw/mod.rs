@@ -64,8 +64,10 @@ pub(crate) struct Engine {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Refs {
     globals: c_int,
-    /// The same, or none where scripts can get hold of their environment.
-    open_globals: c_int,
+    /// The same with libraries that could be changed.
+    direct_globals: c_int,
+    /// Whether code gets one of these two if it cannot change it: not where scripts can get hold of their environment.
+    opens: bool,
     /// The names KEYS and ARGV.
     keys: c_int,
     arguments: c_int,

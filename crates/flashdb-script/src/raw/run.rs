@@ -2,7 +2,7 @@
 
 use super::answer::{self, Answer};
 use super::{CURRENT, Engine, Failure, bytes_at, push_bytes, push_error, push_field, raise_abort, sandbox};
-use crate::bytecode;
+use crate::bytecode::{self, Globals};
 use crate::host::{Abort, Host};
 use crate::interpreter::Invocation;
 use flashdb_resp::{Protocol, Reply};
@@ -27,8 +27,7 @@ const ERROR_BYTES_MAX: usize = 4096;
 struct Compilation<'a> {
     code: &'a [u8],
     chunk: CString,
-    /// Registry reference of the globals for code that sets none; `LUA_NOREF` where all code gets the table that takes nothing.
-    open_globals: c_int,
+    refs: super::Refs,
     dump: Vec<u8>,
     function: c_int,
     error: Vec<u8>,
@@ -42,7 +41,7 @@ pub(crate) fn compile(engine: &mut Engine, code: &[u8], chunk: &str) -> Result<c
     let mut compilation = Compilation {
         code,
         chunk: CString::new(chunk).unwrap_or_default(),
-        open_globals: engine.refs.open_globals,
+        refs: engine.refs,
         dump: Vec::new(),
         function: ffi::LUA_NOREF,
         error: Vec::new(),
@@ -78,7 +77,7 @@ unsafe extern "C-unwind" fn compile_protected(state: *mut lua_State) -> c_int {
             compilation.chunk.as_ptr(),
         );
         if status == ffi::LUA_OK {
-            if compilation.open_globals != ffi::LUA_NOREF {
+            if compilation.refs.opens {
                 open_world(state, compilation);
             }
             compilation.function = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
@@ -89,7 +88,7 @@ unsafe extern "C-unwind" fn compile_protected(state: *mut lua_State) -> c_int {
     }
 }
 
-/// Has the function on top read the globals without a detour, if it cannot set them.
+/// Has the function on top read globals and libraries without a detour, if it cannot change them.
 ///
 /// # Safety
 /// Called by [`compile_protected`]; there is room for a value.
@@ -98,10 +97,16 @@ unsafe fn open_world(state: *mut lua_State, compilation: &mut Compilation<'_>) {
     unsafe {
         let dump: *mut Vec<u8> = &mut compilation.dump;
         let status = ffi::lua_dump_(state, write_dump, dump.cast::<c_void>());
-        if status == 0 && !bytecode::sets_globals(&compilation.dump) {
-            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, compilation.open_globals);
-            ffi::lua_setfenv(state, -2);
+        if status != 0 {
+            return;
         }
+        let globals = match bytecode::globals_for(&compilation.dump, sandbox::is_library) {
+            Globals::Sealed => return,
+            Globals::Open => compilation.refs.globals,
+            Globals::Direct => compilation.refs.direct_globals,
+        };
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, globals);
+        ffi::lua_setfenv(state, -2);
     }
 }
 
@@ -218,7 +223,7 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_in
             } else {
                 ffi::lua_pushnil(state);
             }
-            ffi::lua_rawset(state, -3);
+            set_in_both(state, refs.direct_globals);
         }
         ffi::lua_settop(state, -2);
         ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, invocation.function.0);
@@ -235,6 +240,22 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut lua_State) -> c_in
             run.failure = Some(failure_of(state, invocation.name));
         }
         0
+    }
+}
+
+/// Sets the name and value on top in the globals below them, and in the other table of globals.
+///
+/// # Safety
+/// As [`push_words`]; there is room for three values.
+unsafe fn set_in_both(state: *mut lua_State, other: c_int) {
+    // SAFETY: the caller's.
+    unsafe {
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, other);
+        ffi::lua_pushvalue(state, -3);
+        ffi::lua_pushvalue(state, -3);
+        ffi::lua_rawset(state, -3);
+        ffi::lua_settop(state, -2);
+        ffi::lua_rawset(state, -3);
     }
 }
 

@@ -103,7 +103,46 @@ pub(crate) fn open(lua: &Lua, deprecated_api: bool) -> mlua::Result<Box<Engine>>
     let seen = seal(lua, &real, Some(&locked))?;
     real.raw_set("_G", &seen)?;
     lua.set_globals(seen)?;
-    engine(lua, real, library_api(lua, &locked)?, deprecated_api)
+    let direct = direct_globals(lua, &real)?;
+    engine(lua, direct, real, library_api(lua, &locked)?, deprecated_api)
+}
+
+/// Names of libraries, which are tables that take nothing.
+const LIBRARIES: &[&str] = &[
+    "bit",
+    "cjson",
+    "cmsgpack",
+    "coroutine",
+    "math",
+    "os",
+    "redis",
+    "server",
+    "string",
+    "struct",
+    "table",
+];
+
+/// Whether a global is a library.
+pub(super) fn is_library(name: &[u8]) -> bool {
+    LIBRARIES.iter().any(|library| library.as_bytes() == name)
+}
+
+/// The globals with the libraries as they are behind what takes nothing.
+fn direct_globals(lua: &Lua, real: &Table) -> mlua::Result<Table> {
+    let direct = lua.create_table()?;
+    for pair in real.pairs::<Value, Value>() {
+        let (name, value) = pair?;
+        direct.raw_set(name, value)?;
+    }
+    for name in LIBRARIES {
+        let sealed: Table = real.raw_get(*name)?;
+        let meta = sealed
+            .metatable()
+            .ok_or(mlua::Error::runtime("a library is not sealed"))?;
+        direct.raw_set(*name, meta.raw_get::<Table>("__index")?)?;
+    }
+    direct.set_metatable(real.metatable())?;
+    Ok(direct)
 }
 
 /// What a library finds while it is loaded: `redis` with a few fields.
@@ -222,19 +261,22 @@ pub(super) unsafe fn refuse_changes(state: *mut lua_State) {
     }
 }
 
-fn engine(lua: &Lua, globals: Table, library_api: Table, deprecated_api: bool) -> mlua::Result<Box<Engine>> {
+fn engine(
+    lua: &Lua,
+    direct: Table,
+    globals: Table,
+    library_api: Table,
+    deprecated_api: bool,
+) -> mlua::Result<Box<Engine>> {
     let (mut refs, mut main) = (Refs::default(), ptr::null_mut());
     // SAFETY: runs protected, with the tables as the only values on the stack.
     unsafe {
-        lua.exec_raw::<()>((globals, library_api), |state| {
+        lua.exec_raw::<()>((direct, globals, library_api), |state| {
             refs.library_api = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             refs.globals = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            refs.direct_globals = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             // By `getfenv` a script could change what it has for its globals.
-            refs.open_globals = if deprecated_api {
-                ffi::LUA_NOREF
-            } else {
-                refs.globals
-            };
+            refs.opens = !deprecated_api;
             ffi::lua_pushstring_(state, c"KEYS".as_ptr());
             refs.keys = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
             ffi::lua_pushstring_(state, c"ARGV".as_ptr());

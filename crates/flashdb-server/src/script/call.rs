@@ -36,6 +36,14 @@ const CALLS_MAX: usize = 1000;
 /// Lines of the log that one script may have waiting.
 const LOG_LINES_MAX: usize = 1000;
 
+/// Word of the request that is the first declared key.
+pub const FIRST_KEY: usize = 3;
+/// Declared keys that are looked up beforehand.
+pub const PLACES_MAX: usize = 8;
+
+/// Shard and hash of the first declared keys.
+pub type Places = SmallVec<[(u16, u64); PLACES_MAX]>;
+
 /// Places for commands by the words that they are called by.
 const KNOWN_MAX: usize = 32;
 
@@ -71,6 +79,8 @@ pub struct Running<'r, 'k> {
     last_call: Instant,
     long_run: Option<Arc<LongRun>>,
     request: Args<'r>,
+    /// Where its first keys are.
+    places: Places,
     /// Commands by the words that they were called by.
     known: &'r mut Known,
     calls: SmallVec<[Call; 8]>,
@@ -112,6 +122,7 @@ impl<'r, 'k> Running<'r, 'k> {
     /// A script about to run for `context`, and the reply that its answer goes to.
     pub fn begin<'a>(
         context: &'r mut Context<'a, 'k>,
+        places: Places,
         known: &'r mut Known,
         server: &'r Server,
         script: &'r Script,
@@ -143,6 +154,7 @@ impl<'r, 'k> Running<'r, 'k> {
             last_call: began,
             long_run: None,
             request: context.args,
+            places,
             known,
             calls: SmallVec::new(),
             measures_each: dispatch::measures_each(context.settings),
@@ -287,8 +299,8 @@ impl<'r, 'k> Running<'r, 'k> {
         let (spec, flags) = (command.spec, command.spec.flags);
         if let Some(at) = command.single_key {
             let key = args.at(at as usize);
-            let shard = self.data.space().shard_of(key);
-            self.data.focus(key, shard, hash_bytes(key));
+            let (shard, hash) = self.place_of(key);
+            self.data.focus(key, shard, hash);
             return self.exclusive
                 || (self.data.held().covers(shard)
                     && !spec.is_exclusive(args)
@@ -315,6 +327,16 @@ impl<'r, 'k> Running<'r, 'k> {
             cost_bytes += self.data.undo_cost_bytes(key);
         }
         !flags.has(Flags::WRITE) || self.keeps_undo(cost_bytes)
+    }
+
+    /// Shard and hash of a key.
+    fn place_of(&self, key: &[u8]) -> (u16, u64) {
+        let declared = self.places.iter().enumerate();
+        let known = declared.filter(|(at, _)| self.request.at(FIRST_KEY + at) == key);
+        known
+            .map(|(_, &place)| place)
+            .next()
+            .unwrap_or_else(|| (self.data.space().shard_of(key), hash_bytes(key)))
     }
 
     /// Begins to keep what it takes to undo, unless a command would make that too dear.

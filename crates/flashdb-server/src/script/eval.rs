@@ -1,6 +1,6 @@
 //! EVAL and its kin: finds the script, runs it, answers.
 
-use super::call::Running;
+use super::call::{FIRST_KEY, PLACES_MAX, Places, Running};
 use super::{NO_SCRIPT, Prepared, Script, local, prepare};
 use crate::commands::downcast;
 use crate::server::Server;
@@ -10,7 +10,6 @@ use flashdb_command::error::ErrorReply;
 use flashdb_command::{CommandResult, CommandSpec, Context, Flags};
 use flashdb_config::Settings;
 use flashdb_script::{Invocation, Limits, Outcome, ScriptFlags};
-use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -99,9 +98,8 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
             "ERR Can not execute a script with write flag using *_ro command.",
         ));
     }
-    if keys_count > 1 {
-        prefetch(context, keys_count);
-    }
+    let places = places_of_keys(context, keys_count);
+    prefetch(context, &places);
     let limits = limits(context.settings);
     let deprecated_api = context.settings.lua_enable_deprecated_api;
     let outcome = local::with(|local| {
@@ -109,7 +107,7 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
         let invocation = Invocation {
             function,
             request: context.args,
-            first_key: 3,
+            first_key: FIRST_KEY,
             keys_count,
             as_globals: !calls_function,
             name: script.name(),
@@ -118,6 +116,7 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
         let (interpreter, known) = local.parts(deprecated_api)?;
         let (mut running, reply) = Running::begin(
             context,
+            places,
             known,
             &server,
             &script,
@@ -132,24 +131,27 @@ pub fn evaluate(context: &mut Context<'_, '_>) -> CommandResult {
     conclude(context, &script, outcome)
 }
 
-/// Keys whose way to the core is made beforehand.
-const PREFETCHED_MAX: usize = 16;
+/// Where the first declared keys are: looked up once, though the script names them again in each command.
+fn places_of_keys(context: &Context<'_, '_>, keys_count: usize) -> Places {
+    let keys = (FIRST_KEY..FIRST_KEY + keys_count.min(PLACES_MAX)).map(|at| context.args.at(at));
+    let space = context.data.space();
+    keys.map(|key| (space.shard_of(key), hash_bytes(key))).collect()
+}
 
 /// Brings the declared keys towards the core together; one by one, as the script touches them, each would be waited for.
-fn prefetch(context: &mut Context<'_, '_>, keys_count: usize) {
+fn prefetch(context: &mut Context<'_, '_>, places: &Places) {
     let data = &mut *context.data;
-    let keys = (3..3 + keys_count.min(PREFETCHED_MAX)).map(|at| context.args.at(at));
-    let places: SmallVec<[(u16, u64); PREFETCHED_MAX]> = keys
-        .map(|key| (data.space().shard_of(key), hash_bytes(key)))
-        .collect();
-    for &(shard, hash) in &places {
+    if places.len() < 2 {
+        return;
+    }
+    for &(shard, hash) in places {
         // Under the gate the shard is locked by being touched.
         if data.held().covers(shard) {
             data.held().shard_mut(shard);
             data.prefetch_bucket(shard, hash);
         }
     }
-    for &(shard, hash) in &places {
+    for &(shard, hash) in places {
         data.prefetch_entry(shard, hash);
     }
 }
