@@ -12,7 +12,7 @@ use crate::segment::Segment;
 use crate::table::Table;
 
 /// Number of prefixes; the end of the range of all.
-const PREFIXES: u32 = 1 << PREFIX_BITS;
+pub(crate) const PREFIXES: u32 = 1 << PREFIX_BITS;
 
 /// A part of the space of hashes: those whose prefix and position (24 and 16 bits of the hash) lie in two ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]

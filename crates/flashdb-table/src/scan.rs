@@ -9,11 +9,8 @@
 //!  cursor: | 0 ... | position, 16 bits | prefix, 24 bits |      0 is both the start and the end
 //! ```
 
-use core::ops::Range;
-
 use crate::hash::{POSITIONS, PREFIX_BITS, bucket_of_position, first_position, position, prefix};
 use crate::regions::prefixes_of;
-use crate::segment::Segment;
 use crate::table::Table;
 
 /// Positions in a row, unless the table is a single segment: about one bucket of a full-sized one.
@@ -26,7 +23,7 @@ fn row_of(position: u32) -> u32 {
 }
 
 /// The first position after the row of `position`.
-pub(crate) fn row_end(position: u32) -> u32 {
+fn row_end(position: u32) -> u32 {
     (row_of(position) + 1) * ROW
 }
 
@@ -43,19 +40,6 @@ impl<T> Table<T> {
     /// Entries present during the whole scan are visited exactly once; others at most once for each time they are
     /// inserted. Cursors use at most 40 bits; a made-up one skips entries and does no harm. A step may visit nothing.
     pub fn scan(&self, cursor: u64, hasher: impl Fn(&T) -> u64, mut visit: impl FnMut(&T)) -> u64 {
-        self.scan_buckets(cursor, &hasher, &|_| (), |_, _, _| true, |value| visit(value))
-    }
-
-    /// As [`Table::scan`], without a look at buckets that are not `wanted`: told by segment, number and the segment's
-    /// prefixes. `warm` gets most entries of a bucket before the first is visited.
-    pub(crate) fn scan_buckets(
-        &self,
-        cursor: u64,
-        hasher: &impl Fn(&T) -> u64,
-        warm: &impl Fn(&T),
-        wanted: impl Fn(Segment<T>, usize, &Range<u32>) -> bool,
-        mut visit: impl FnMut(&T),
-    ) -> u64 {
         let (start, prefix_start) = (cursor >> PREFIX_BITS, (cursor & PREFIX_MASK) as u32);
         if start >= u64::from(POSITIONS) || self.is_empty() {
             return 0;
@@ -75,14 +59,11 @@ impl<T> Table<T> {
         };
         let prefixes = prefixes_of(segment, prefix_start);
         for bucket in first..=bucket_of_position(end - 1, buckets) {
-            if !wanted(segment, bucket, &prefixes) {
-                continue;
-            }
             // As a rule a step is one bucket, whole: nothing has to be hashed to know that an entry is in it.
             let is_whole = start <= first_position(bucket, buckets)
                 && first_position(bucket + 1, buckets) <= end
                 && prefix_start <= prefixes.start;
-            segment.for_each_of_home(bucket, hasher, warm, &mut |value| {
+            segment.for_each_of_home(bucket, &hasher, &|_| (), &mut |value| {
                 let is_inside = |hash| (start..end).contains(&position(hash)) && prefix(hash) >= prefix_start;
                 if is_whole || is_inside(hasher(value)) {
                     visit(value);

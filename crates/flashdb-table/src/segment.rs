@@ -565,6 +565,14 @@ fn stash_layout<T>(buckets: usize) -> Layout {
     Layout::array::<Bucket<T>>(buckets).expect("a stash is smaller than the address space")
 }
 
+/// Calls `warm` with most entries whose home is bucket `index`, which is to be visited soon.
+pub(crate) fn warm_bucket<T>(segment: Segment<T>, index: usize, warm: &impl Fn(&T)) {
+    let bucket = segment.bucket(index);
+    visit_slots(bucket, bucket.occupied() & !bucket.displaced(), &mut |value| {
+        warm(value)
+    });
+}
+
 /// Calls `visit` with the values of `occupied` slots.
 pub(crate) fn visit_slots<'a, T: 'a>(bucket: BucketPtr<T>, mut occupied: u32, visit: &mut impl FnMut(&'a T)) {
     while occupied != 0 {

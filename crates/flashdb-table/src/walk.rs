@@ -6,15 +6,18 @@
 //! [`Table::before_change`], which hands out what is left of each bucket that is about to change for the first time in
 //! this epoch. The two together give every entry of the cut once, as it was then.
 //!
+//! A walk goes from segment to segment and in each from bucket to bucket, so that every bucket is visited once and as a
+//! whole. SCAN's order, which a cursor of 40 bits can remember, would do for it too; but its rows lie across the buckets of
+//! all segments but the largest, so that each entry was met more than twice and hashed each time.
+//!
 //! Operations on the whole table (`clear`, `drain`, `retain`) are not announced: a snapshot takes the table before them.
 
 use core::ops::Range;
 
 use crate::epoch::bits;
-use crate::hash::{POSITIONS, PREFIX_BITS, first_position, prefix};
-use crate::regions::{Regions, prefixes_of};
-use crate::scan::{row_end, scan_passed};
-use crate::segment::Segment;
+use crate::hash::{POSITIONS, PREFIX_BITS, bucket_of_position, first_position, position, prefix};
+use crate::regions::{PREFIXES, Regions, prefixes_of};
+use crate::segment::{Segment, warm_bucket};
 use crate::table::Table;
 
 /// What is about to happen to an entry, for [`Table::before_change`].
@@ -29,20 +32,22 @@ pub enum Change {
 }
 
 /// The part of the space of hashes that a walk has not passed.
+///
+/// Passed are all prefixes before `band`, and of those in it the positions before `position`. The band is the segment that
+/// is being walked, or was when the walk came to it: it may have been split or merged since.
 #[derive(Clone, Debug, Default)]
 pub struct Remainder {
-    cursor: u64,
+    band: Range<u32>,
+    position: u32,
     regions: Option<Regions>,
 }
 
 impl Remainder {
-    /// A walk's cursor once it has passed everything.
-    const END: u64 = (POSITIONS as u64) << PREFIX_BITS;
-
     /// All of a table.
     pub const fn everything() -> Self {
         Self {
-            cursor: 0,
+            band: 0..0,
+            position: 0,
             regions: None,
         }
     }
@@ -50,21 +55,22 @@ impl Remainder {
     /// What is in these regions.
     pub fn of(regions: Regions) -> Self {
         Self {
-            cursor: 0,
             regions: Some(regions),
+            ..Self::everything()
         }
     }
 
     /// Whether entries with this hash are still to come.
     pub fn contains(&self, hash: u64) -> bool {
-        !scan_passed(self.cursor, hash) && self.regions.as_ref().is_none_or(|of| of.contains(hash))
+        let at = prefix(hash);
+        let passed = at < self.band.start || (at < self.band.end && position(hash) < self.position);
+        !passed && self.regions.as_ref().is_none_or(|of| of.contains(hash))
     }
 
     /// Whether entries of the rectangle may still be to come.
     fn meets(&self, prefixes: &Range<u32>, positions: &Range<u32>) -> bool {
-        let (start, prefix_start) = cursor_parts(self.cursor);
-        let passed = positions.end <= start
-            || (prefixes.end <= prefix_start && positions.end <= row_end(start.min(POSITIONS - 1)));
+        let passed = prefixes.end <= self.band.start
+            || (prefixes.end <= self.band.end && positions.end <= self.position);
         !passed
             && self
                 .regions
@@ -74,10 +80,24 @@ impl Remainder {
 
     /// Whether all of the rectangle is still to come. May say no where it is.
     fn covers(&self, prefixes: &Range<u32>, positions: &Range<u32>) -> bool {
-        let (start, prefix_start) = cursor_parts(self.cursor);
         self.regions.is_none()
-            && start <= positions.start
-            && (prefix_start <= prefixes.start || row_end(start) <= positions.start)
+            && prefixes.start >= self.band.start
+            && (prefixes.start >= self.band.end || positions.start >= self.position)
+    }
+
+    /// Passes the rest of everything.
+    fn pass_all(&mut self) {
+        self.band = PREFIXES..PREFIXES;
+        self.position = 0;
+    }
+
+    /// Passes what the band has before this position; at the end of it goes on to what follows.
+    fn pass_to(&mut self, position: u32) {
+        self.position = position;
+        if position == POSITIONS {
+            self.band = self.band.end..self.band.end;
+            self.position = 0;
+        }
     }
 
     fn meets_bucket<T>(&self, segment: Segment<T>, bucket: usize, prefixes: &Range<u32>) -> bool {
@@ -88,13 +108,6 @@ impl Remainder {
 fn positions_of<T>(segment: Segment<T>, bucket: usize) -> Range<u32> {
     let buckets = segment.buckets();
     first_position(bucket, buckets)..first_position(bucket + 1, buckets)
-}
-
-fn cursor_parts(cursor: u64) -> (u32, u32) {
-    (
-        (cursor >> PREFIX_BITS) as u32,
-        (cursor & ((1 << PREFIX_BITS) - 1)) as u32,
-    )
 }
 
 impl<T> Table<T> {
@@ -108,23 +121,67 @@ impl<T> Table<T> {
         warm: impl Fn(&T),
         mut visit: impl FnMut(&T),
     ) -> bool {
-        let regions = remainder.regions.as_ref();
-        let next = self.scan_buckets(
-            remainder.cursor,
-            &hasher,
-            &warm,
-            |segment, bucket, prefixes| {
-                segment.header().changed_in(self.epoch) & 1 << bucket == 0
-                    && (regions.is_none() || remainder.meets_bucket(segment, bucket, prefixes))
-            },
-            |value| {
-                if regions.is_none_or(|of| of.contains(hasher(value))) {
+        if self.is_empty() {
+            remainder.pass_all();
+        }
+        if remainder.band.start == PREFIXES {
+            return false;
+        }
+        let segment = self.segment_of_prefix(remainder.band.start);
+        if remainder.position == 0 {
+            remainder.band.end = prefixes_of(segment, remainder.band.start).end;
+        }
+        let bucket = bucket_of_position(remainder.position, segment.buckets());
+        let end = first_position(bucket + 1, segment.buckets());
+        let mut at = remainder.band.start;
+        // One segment, unless it was split since the walk came to it.
+        while at < remainder.band.end {
+            let segment = self.segment_of_prefix(at);
+            let prefixes = prefixes_of(segment, at);
+            self.visit_rest(segment, &prefixes, remainder, end, (&hasher, &warm), &mut visit);
+            at = prefixes.end;
+        }
+        if end < POSITIONS {
+            // What the next step visits is under way until then.
+            warm_bucket(segment, bucket + 1, &warm);
+        }
+        remainder.pass_to(end);
+        remainder.band.start < PREFIXES
+    }
+
+    fn segment_of_prefix(&self, prefix: u32) -> Segment<T> {
+        let depth = u32::from(self.directory.depth());
+        self.directory.get((prefix >> (PREFIX_BITS - depth)) as usize)
+    }
+
+    /// Visits what the segment has of the band of `remainder`, up to position `end`.
+    fn visit_rest(
+        &self,
+        segment: Segment<T>,
+        prefixes: &Range<u32>,
+        remainder: &Remainder,
+        end: u32,
+        (hasher, warm): (&impl Fn(&T) -> u64, &impl Fn(&T)),
+        visit: &mut impl FnMut(&T),
+    ) {
+        let (band, start, buckets) = (&remainder.band, remainder.position, segment.buckets());
+        let changed = segment.header().changed_in(self.epoch);
+        for bucket in bucket_of_position(start, buckets)..=bucket_of_position(end - 1, buckets) {
+            if changed & 1 << bucket != 0 || !remainder.meets_bucket(segment, bucket, prefixes) {
+                continue;
+            }
+            // As a rule: nothing has to be hashed to know that an entry is to be visited.
+            let positions = positions_of(segment, bucket);
+            let is_whole =
+                remainder.covers(prefixes, &positions) && prefixes.end <= band.end && positions.end <= end;
+            segment.for_each_of_home(bucket, hasher, warm, &mut |value| {
+                let is_rest =
+                    |hash| remainder.contains(hash) && prefix(hash) < band.end && position(hash) < end;
+                if is_whole || is_rest(hasher(value)) {
                     visit(value);
                 }
-            },
-        );
-        remainder.cursor = if next == 0 { Remainder::END } else { next };
-        next != 0
+            });
+        }
     }
 
     /// To be called right before the change of an entry with this hash: calls `capture` with what `remainder` holds of the
