@@ -334,7 +334,8 @@ settings! {
     snapshot_chain_max: u32 = "snapshot-chain-max", Number::plain(1, 1000, 8);
     /// How snapshots are compressed.
     snapshot_compression: SnapshotCompression = "snapshot-compression", OneOf::new(SnapshotCompression::Lz4);
-    /// Memory for the old state of what changes while a snapshot is taken, before clients that write are held back.
+    /// Memory for the old state of what changes while a snapshot is taken, before clients that write are held back. A
+    /// thirty-second of the data's memory, but not less than 4 MiB, if that is less.
     snapshot_memory_limit: u64 = "snapshot-memory-limit", Number::memory(1 << 20, LONG_MAX, 32 << 20);
     /// What the start does about damage in the log.
     recover: Recover = "recover", OneOf::new(Recover::Stop), [AT_START];

@@ -16,7 +16,7 @@ use crate::{SnapshotError, SnapshotId};
 pub(crate) const BLOCK_HEADER_LEN: usize = 32;
 const CRC_AT: usize = BLOCK_HEADER_LEN - 4;
 /// A block with more than one item has at most so many bytes of content.
-const RAW_TARGET: usize = 256 << 10;
+pub const BLOCK_CONTENT_MAX: usize = 256 << 10;
 /// What a reader accepts of it; leaves room for another target.
 pub(crate) const RAW_LEN_MAX: u64 = 1 << 20;
 
@@ -97,6 +97,7 @@ pub struct BlockBuilder {
     kind: BlockKind,
     shard: u16,
     raw: Vec<u8>,
+    content_max: usize,
     items: u32,
     last_db: u16,
     db_max: u16,
@@ -108,6 +109,7 @@ impl BlockBuilder {
             kind,
             shard,
             raw: Vec::new(),
+            content_max: BLOCK_CONTENT_MAX,
             items: 0,
             last_db: 0,
             db_max: 0,
@@ -117,6 +119,13 @@ impl BlockBuilder {
     /// For entries of this shard.
     pub fn entries(shard: u16) -> Self {
         Self::new(BlockKind::Entries, shard)
+    }
+
+    /// The same for a block of at most `bytes` of content, unless it is a single entry; no more than
+    /// [`BLOCK_CONTENT_MAX`]. Takes just that much memory, with the first entry.
+    pub fn with_content_max(self, bytes: usize) -> Self {
+        let content_max = bytes.min(BLOCK_CONTENT_MAX);
+        Self { content_max, ..self }
     }
 
     /// Becomes a block for entries of this shard; it was sealed, or never filled. Its memory stays.
@@ -149,7 +158,11 @@ impl BlockBuilder {
     #[inline]
     pub fn push_entry(&mut self, entry: &EntryRef<'_>) -> bool {
         assert!(self.kind == BlockKind::Entries, "a block of entries");
-        if self.items > 0 && self.raw.len() + entry.len_max() > RAW_TARGET {
+        let len_max = entry.len_max();
+        if self.items == 0 {
+            // Exactly: buffers that double would take up to twice what their blocks hold, and be copied on the way.
+            self.raw.reserve_exact(len_max.max(self.content_max));
+        } else if self.raw.len() + len_max > self.content_max {
             return false;
         }
         entry.put(self.last_db, &mut self.raw);
@@ -186,12 +199,17 @@ impl BlockBuilder {
 
     fn room_for_small(&self) -> bool {
         const REGION_LEN_MAX: usize = 5 * 5;
-        self.raw.len() + REGION_LEN_MAX <= RAW_TARGET
+        self.raw.len() + REGION_LEN_MAX <= self.content_max
     }
 
     /// Bytes of content.
     pub fn len(&self) -> usize {
         self.raw.len()
+    }
+
+    /// Memory that it holds for content, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.raw.capacity()
     }
 
     /// Whether nothing was pushed since the last sealing.
@@ -215,7 +233,16 @@ impl BlockBuilder {
 
     /// Compresses and checksums what was pushed, and empties the builder. No I/O.
     pub fn seal(&mut self, sealer: &mut Sealer) -> Result<SealedBlock, SnapshotError> {
-        let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN + self.raw.len() / 2);
+        self.seal_into(Vec::new(), sealer)
+    }
+
+    /// The same in memory that is there already, whose content is lost.
+    pub(crate) fn seal_into(
+        &mut self,
+        mut bytes: Vec<u8>,
+        sealer: &mut Sealer,
+    ) -> Result<SealedBlock, SnapshotError> {
+        bytes.clear();
         bytes.resize(BLOCK_HEADER_LEN, 0);
         let codec = sealer
             .compress(&self.raw, &mut bytes)
@@ -241,7 +268,7 @@ impl BlockBuilder {
 
     fn clear(&mut self) {
         // The buffer that one enormous entry needed is not for keeps.
-        if self.raw.capacity() > 4 * RAW_TARGET {
+        if self.raw.capacity() > self.content_max {
             self.raw = Vec::new();
         }
         self.raw.clear();

@@ -32,7 +32,7 @@ mod test_disk;
 #[cfg(test)]
 mod test_world;
 
-pub use block::{BlockBuilder, BlockKind, NO_SHARD, SealedBlock};
+pub use block::{BLOCK_CONTENT_MAX, BlockBuilder, BlockKind, NO_SHARD, SealedBlock};
 pub use catalog::{BrokenFile, Catalog, Dependents};
 pub use chain::{Candidate, Chain, ChainReader, Rejection, WorkItem, can_build_on, load_order};
 pub use codec::{BlockBuffer, Compression, Sealer};

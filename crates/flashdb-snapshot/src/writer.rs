@@ -1,8 +1,9 @@
 //! Writing a snapshot: into a temporary file, synced, renamed, the folder synced. A snapshot has its final name only when
 //! all of it is durable; what a crash leaves behind is a temporary file, which [`crate::Catalog::remove_stale`] removes.
 //!
-//! The writer puts sealed blocks one behind the other. It syncs every 32 MiB, so that the last sync does not have to wait
-//! for the whole file, and other syncs on the same disk not for it. After an error nothing is tried again.
+//! The writer puts sealed blocks one behind the other, several small ones with one write. It syncs every 32 MiB, so that
+//! the last sync does not have to wait for the whole file, and other syncs on the same disk not for it. After an error
+//! nothing is tried again.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -19,6 +20,8 @@ use crate::{FOLDER, SnapshotError, SnapshotInfo, SnapshotMeta};
 /// Ending of the name of a file that is being written.
 pub(crate) const TEMPORARY: &str = ".tmp";
 const SYNC_EVERY_BYTES: u64 = 32 << 20;
+/// So much is written at a time, or one larger block.
+const WRITE_BYTES: usize = 256 << 10;
 
 /// A snapshot that is being written. Dropped unfinished, it removes its temporary file.
 pub struct SnapshotWriter {
@@ -27,7 +30,12 @@ pub struct SnapshotWriter {
     meta: SnapshotMeta,
     /// `None` once it was closed.
     file: Option<Box<dyn DiskFile>>,
-    offset: u64,
+    /// Bytes written to the file.
+    written: u64,
+    /// What comes behind them, and is not written yet.
+    unwritten: Vec<u8>,
+    /// Memory for the next block that is sealed.
+    spare: Vec<u8>,
     synced: u64,
     blocks: Vec<BlockInfo>,
     totals: Totals,
@@ -52,7 +60,9 @@ impl SnapshotWriter {
             folder,
             meta,
             file: Some(file),
-            offset: 0,
+            written: 0,
+            unwritten: Vec::new(),
+            spare: Vec::new(),
             synced: 0,
             blocks: Vec::new(),
             totals: Totals::default(),
@@ -69,9 +79,9 @@ impl SnapshotWriter {
         &self.meta
     }
 
-    /// Bytes written.
+    /// Bytes of the file so far.
     pub fn len(&self) -> u64 {
-        self.offset
+        self.written + self.unwritten.len() as u64
     }
 
     /// Never: it has a head.
@@ -84,23 +94,31 @@ impl SnapshotWriter {
         if builder.is_empty() {
             return Ok(());
         }
-        let block = builder.seal(&mut self.sealer)?;
-        self.write(block)
+        let mut block = builder.seal_into(std::mem::take(&mut self.spare), &mut self.sealer)?;
+        self.write_block(&mut block)?;
+        if block.bytes.capacity() <= 2 * WRITE_BYTES {
+            self.spare = block.bytes;
+        }
+        Ok(())
     }
 
     /// Writes a block behind the others.
     pub fn write(&mut self, mut block: SealedBlock) -> Result<(), SnapshotError> {
-        self.check_fit(&block)?;
-        let header = block.header.encode(&self.meta.id, self.offset);
+        self.write_block(&mut block)
+    }
+
+    fn write_block(&mut self, block: &mut SealedBlock) -> Result<(), SnapshotError> {
+        self.check_fit(block)?;
+        let header = block.header.encode(&self.meta.id, self.len());
         block.bytes[..BLOCK_HEADER_LEN].copy_from_slice(&header);
         let info = BlockInfo {
-            offset: self.offset,
+            offset: self.len(),
             header: block.header,
         };
         self.put(&block.bytes)?;
         self.blocks.push(info);
         self.totals.add(&info.header);
-        if self.offset - self.synced >= SYNC_EVERY_BYTES {
+        if self.written - self.synced >= SYNC_EVERY_BYTES {
             self.sync()?;
         }
         Ok(())
@@ -127,7 +145,7 @@ impl SnapshotWriter {
     /// Completes the file, makes it durable and gives it its name. After an error nobody may rely on it; it has no name then,
     /// unless a power cut brings back the one that could not be made durable.
     pub fn finish(mut self) -> Result<SnapshotInfo, SnapshotError> {
-        let end = footer::encode(&self.meta.id, self.offset, &self.blocks, &self.totals);
+        let end = footer::encode(&self.meta.id, self.len(), &self.blocks, &self.totals);
         self.put(&end)?;
         self.sync()?;
         let from = self.temporary();
@@ -144,7 +162,7 @@ impl SnapshotWriter {
         Ok(SnapshotInfo {
             path,
             meta: self.meta.clone(),
-            file_bytes: self.offset,
+            file_bytes: self.len(),
             totals: self.totals,
         })
     }
@@ -163,31 +181,54 @@ impl SnapshotWriter {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        if self.unwritten.len() + bytes.len() > WRITE_BYTES {
+            self.write_out()?;
+        }
+        if bytes.len() >= WRITE_BYTES {
+            return self.write_through(bytes);
+        }
+        self.usable(&self.temporary())?;
+        self.unwritten.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes what waits.
+    fn write_out(&mut self) -> Result<(), SnapshotError> {
+        let mut waiting = std::mem::take(&mut self.unwritten);
+        self.write_through(&waiting)?;
+        waiting.clear();
+        self.unwritten = waiting;
+        Ok(())
+    }
+
+    /// Writes behind what is written; nothing waits.
+    fn write_through(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         let path = self.temporary();
         let file = self.usable(&path)?;
         file.1
             .write_at(bytes, file.0)
             .map_err(SnapshotError::io(&path, "write"))
             .inspect_err(|_| self.failed = true)?;
-        self.offset += bytes.len() as u64;
+        self.written += bytes.len() as u64;
         Ok(())
     }
 
     fn sync(&mut self) -> Result<(), SnapshotError> {
+        self.write_out()?;
         let path = self.temporary();
         let file = self.usable(&path)?;
         file.1
             .sync_data()
             .map_err(SnapshotError::io(&path, "sync"))
             .inspect_err(|_| self.failed = true)?;
-        self.synced = self.offset;
+        self.synced = self.written;
         Ok(())
     }
 
     /// Where to go on, unless an earlier step failed: what a failed sync left behind is unknown.
     fn usable(&mut self, path: &Path) -> Result<(u64, &mut Box<dyn DiskFile>), SnapshotError> {
         match &mut self.file {
-            Some(file) if !self.failed => Ok((self.offset, file)),
+            Some(file) if !self.failed => Ok((self.written, file)),
             _ => Err(SnapshotError::Io {
                 path: path.to_path_buf(),
                 action: "go on writing",
@@ -210,7 +251,7 @@ impl fmt::Debug for SnapshotWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SnapshotWriter")
             .field("meta", &self.meta)
-            .field("offset", &self.offset)
+            .field("len", &self.len())
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }

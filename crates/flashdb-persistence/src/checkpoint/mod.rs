@@ -24,6 +24,12 @@ const BUDGET: WalkBudget = WalkBudget {
     bytes: 64 << 10,
 };
 
+/// The old state of what changes takes at most one part in so many of the data's memory: with buffers of the log and of the
+/// allocator beside it, that keeps a snapshot's memory below a twentieth.
+const MEMORY_SHARE: usize = 32;
+/// But what little data there is may take so much.
+const MEMORY_MIN_BYTES: usize = 4 << 20;
+
 /// What a checkpoint is to be.
 #[derive(Clone, Debug)]
 pub struct CheckpointOptions {
@@ -35,7 +41,7 @@ pub struct CheckpointOptions {
     pub since: Option<(Base, u64)>,
     /// Record changes from now on, for an incremental one.
     pub track: bool,
-    /// Clients that write are held back while more than so much waits to be written.
+    /// Clients that write are held back while more than so much waits to be written, or a lesser share of the data.
     pub memory_limit_bytes: usize,
     /// How blocks are compressed.
     pub compression: Compression,
@@ -94,9 +100,11 @@ impl Checkpoint {
         now_ms: i64,
     ) -> Result<Checkpoint, PersistenceError> {
         let limits = rdb_convert::encode_limits(settings);
+        let (keys_total, data_bytes) = size(space);
+        let limit_bytes = (data_bytes / MEMORY_SHARE).max(MEMORY_MIN_BYTES);
         let sink = Arc::new(CheckpointSink::new(
             space.shards_count(),
-            options.memory_limit_bytes,
+            limit_bytes.min(options.memory_limit_bytes),
             limits,
         ));
         let mode = options
@@ -106,12 +114,6 @@ impl Checkpoint {
         let job = space
             .begin_snapshot(mode, options.track, sink.clone())
             .map_err(|_| PersistenceError::Busy)?;
-        let mut keys_total = 0;
-        space.lock_as_touched().for_each_shard(|_, shard| {
-            for db in 0..space.databases_count() as u16 {
-                keys_total += shard.database(db).len() as u64;
-            }
-        });
         let meta = SnapshotMeta {
             id: SnapshotId(random_id()),
             lsn,
@@ -150,36 +152,38 @@ impl Checkpoint {
             }
         }
         if let Some(libraries) = self.libraries.take().filter(|sources| !sources.is_empty()) {
-            self.write(BlockBuilder::functions(&encode(&libraries)));
+            self.write(&mut BlockBuilder::functions(&encode(&libraries)));
         }
-        let progress = if self.walked {
-            Progress::Done
-        } else {
-            self.walk.step(space, BUDGET)
-        };
-        self.walked = progress == Progress::Done;
+        // Writing comes before walking: clients may be waiting for it.
         let next = if self.walked {
             self.sink.take_rest()
         } else {
             self.sink.take()
         };
-        let wrote = next.is_some();
-        if let Some(block) = next {
-            self.write(block);
+        if let Some(mut block) = next {
+            let memory_bytes = block.memory_bytes();
+            self.write(&mut block);
+            self.sink.give_back(block, memory_bytes);
+            return Step::More;
         }
-        match progress {
-            Progress::Done if !wrote => Step::Done,
-            Progress::Waiting if !wrote => Step::Waiting,
-            _ => Step::More,
+        if self.walked {
+            return Step::Done;
+        }
+        match self.walk.step(space, BUDGET) {
+            Progress::More => Step::More,
+            Progress::Waiting => Step::Waiting,
+            Progress::Done => {
+                self.walked = true;
+                Step::More
+            }
         }
     }
 
-    fn write(&mut self, mut block: BlockBuilder) {
+    fn write(&mut self, block: &mut BlockBuilder) {
         let Some(writer) = &mut self.writer else { return };
-        if let Err(error) = writer.append(&mut block) {
+        if let Err(error) = writer.append(block) {
             self.give_up(error.into());
         }
-        self.sink.give_back(block);
     }
 
     /// Gives the snapshot up. Steps have to go on until all is done, so that the keyspace is free for the next one.
@@ -224,6 +228,19 @@ impl Checkpoint {
     pub fn keys_total(&self) -> u64 {
         self.keys_total
     }
+}
+
+/// Keys, and bytes of memory that all data takes. The caller has the gate closed.
+fn size(space: &Keyspace) -> (u64, usize) {
+    let (mut keys, mut bytes) = (0, 0);
+    space.lock_as_touched().for_each_shard(|_, shard| {
+        for db in 0..space.databases_count() as u16 {
+            let database = shard.database(db);
+            keys += database.len() as u64;
+            bytes += database.memory_bytes();
+        }
+    });
+    (keys, bytes)
 }
 
 fn random_id() -> [u8; 16] {

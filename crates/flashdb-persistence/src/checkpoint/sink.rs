@@ -1,29 +1,26 @@
 //! Where the entries of a snapshot go: encoded, into one block in the making per shard. Core loops that are about to change
 //! an entry and the walker call it under the shard's lock; full blocks wait for the thread that writes them.
 //!
-//! What waits is counted. Above half of the bound the writing thread takes unfinished blocks, too, largest first; above
-//! the bound clients that write are held back ([`SnapshotSink::is_congested`]). So the memory that a snapshot takes is
-//! bounded, whatever the clients do, but for one entry that is larger than the bound.
+//! The memory of all blocks is counted, filled or not: clients that overwrite everything have a block in the making in
+//! every shard. So blocks are small enough that all of those take half of the bound. Above half of it the writing thread
+//! takes unfinished blocks, too; above the bound clients that write are held back ([`SnapshotSink::is_congested`]), until
+//! three quarters are left. So the memory that a snapshot takes is bounded, whatever the clients do, but for one entry
+//! that is larger than the bound.
 
 use flashdb_command::rdb_convert;
 use flashdb_rdb::EncodeLimits;
-use flashdb_snapshot::{BlockBuilder, EntryRef, Region};
+use flashdb_snapshot::{BLOCK_CONTENT_MAX, BlockBuilder, EntryRef, Region};
 use flashdb_store::{Coverage, Entry, SnapshotSink};
 use parking_lot::Mutex;
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Memory kept by a thread for encoding values.
 const SCRATCH_KEPT_BYTES: usize = 64 << 10;
-/// Unfinished blocks smaller than this are not worth a block of their own before the end.
-const EARLY_BLOCK_BYTES: usize = COUNTED_BYTES;
-/// What is captured is counted by so much: a counter that every entry moves would travel between the cores all the time.
-const COUNTED_BYTES: usize = 4 << 10;
+/// Smallest bound of a block, whatever the memory: a page.
+const BLOCK_BYTES_MIN: usize = 4 << 10;
 /// Hash fields whose time has come are in the state until their removal, so nothing is left out.
 const NOTHING_IS_DUE_MS: i64 = 0;
-/// Blocks kept for reuse: growing each anew to its 256 KiB copied all that it held twice.
-const SPARE_BLOCKS_MAX: usize = 16;
-
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -32,11 +29,20 @@ thread_local! {
 pub struct CheckpointSink {
     builders: Box<[Mutex<BlockBuilder>]>,
     full: Mutex<Vec<BlockBuilder>>,
-    /// Written blocks whose memory the next ones take over.
+    /// Written blocks whose memory the next ones take over before any is allocated: with those in use it is no more than
+    /// was in use at some time.
     spare: Mutex<Vec<BlockBuilder>>,
+    /// Most content of a block with several entries.
+    block_bytes: usize,
+    /// Where to look next for an unfinished block.
+    next_early: AtomicUsize,
+    /// Memory of all blocks but the spare ones.
     pending_bytes: AtomicUsize,
     pending_bytes_peak: AtomicUsize,
     limit_bytes: usize,
+    congested: AtomicBool,
+    /// A congestion has ended, and those who wait were not told.
+    relieved: AtomicBool,
     entries: AtomicU64,
     limits: EncodeLimits,
 }
@@ -44,15 +50,21 @@ pub struct CheckpointSink {
 impl CheckpointSink {
     /// A sink for `shards` shards that holds clients back above `limit_bytes`.
     pub fn new(shards: usize, limit_bytes: usize, limits: EncodeLimits) -> Self {
+        let share = limit_bytes / 2 / shards.max(1);
+        let block_bytes = (share - share % BLOCK_BYTES_MIN).clamp(BLOCK_BYTES_MIN, BLOCK_CONTENT_MAX);
         CheckpointSink {
-            builders: (0..shards)
-                .map(|shard| Mutex::new(BlockBuilder::entries(shard as u16)))
+            builders: (0..shards as u16)
+                .map(|shard| Mutex::new(BlockBuilder::entries(shard).with_content_max(block_bytes)))
                 .collect(),
             full: Mutex::default(),
             spare: Mutex::default(),
+            block_bytes,
+            next_early: 0.into(),
             pending_bytes: 0.into(),
             pending_bytes_peak: 0.into(),
             limit_bytes,
+            congested: false.into(),
+            relieved: false.into(),
             entries: 0.into(),
             // Blocks are compressed as a whole.
             limits: EncodeLimits {
@@ -67,22 +79,22 @@ impl CheckpointSink {
         self.entries.load(Ordering::Relaxed)
     }
 
-    /// Bytes captured and not written yet, less up to 4 KiB for each shard.
+    /// Memory of the blocks that hold, or are to hold, what was captured and is not written yet.
     pub fn pending_bytes(&self) -> usize {
         self.pending_bytes.load(Ordering::Relaxed)
     }
 
-    /// The most bytes that ever waited.
+    /// The most that it ever was.
     pub fn pending_bytes_peak(&self) -> usize {
         self.pending_bytes_peak.load(Ordering::Relaxed)
     }
 
-    /// A block to be written: a full one, or the largest unfinished one while much waits.
+    /// A block to be written: a full one, or an unfinished one while much waits.
     pub fn take(&self) -> Option<BlockBuilder> {
         let full = self.full.lock().pop();
         full.or_else(|| {
             (self.pending_bytes() > self.limit_bytes / 2)
-                .then(|| self.take_largest())
+                .then(|| self.take_early())
                 .flatten()
         })
         .inspect(|block| self.note_taken(block))
@@ -102,71 +114,83 @@ impl CheckpointSink {
     }
 
     fn note_taken(&self, block: &BlockBuilder) {
-        self.pending_bytes
-            .fetch_sub(counted(block.len()), Ordering::Relaxed);
         self.entries.fetch_add(block.entries_count(), Ordering::Relaxed);
     }
 
-    fn take_largest(&self) -> Option<BlockBuilder> {
-        let sizes = self.builders.iter().map(|builder| builder.lock().len());
-        let (shard, len) = sizes.enumerate().max_by_key(|(_, len)| *len)?;
-        if len < EARLY_BLOCK_BYTES {
-            return None;
-        }
-        let mut builder = self.builders[shard].lock();
-        (!builder.is_empty()).then(|| self.renew(&mut builder))
+    /// The next block that is half full: smaller ones are not worth a block of their own, unless clients wait.
+    fn take_early(&self) -> Option<BlockBuilder> {
+        let least = if self.is_congested() {
+            1
+        } else {
+            self.block_bytes / 2
+        };
+        let count = self.builders.len();
+        let start = self.next_early.load(Ordering::Relaxed);
+        (0..count).find_map(|step| {
+            let at = (start + step) % count;
+            let mut builder = self.builders[at].lock();
+            (builder.len() >= least).then(|| {
+                self.next_early.store(at + 1, Ordering::Relaxed);
+                self.renew(&mut builder)
+            })
+        })
     }
 
     fn count(&self, bytes: usize) {
         let pending = self.pending_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if pending > self.pending_bytes_peak.load(Ordering::Relaxed) {
-            self.pending_bytes_peak.fetch_max(pending, Ordering::Relaxed);
+        self.pending_bytes_peak.fetch_max(pending, Ordering::Relaxed);
+        if pending > self.limit_bytes {
+            self.congested.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Takes a block back whose content was written.
-    pub fn give_back(&self, block: BlockBuilder) {
-        let mut spare = self.spare.lock();
-        if spare.len() < SPARE_BLOCKS_MAX && block.is_empty() {
-            spare.push(block);
+    /// Takes a block back that was taken when it held so much memory, and was written or given up.
+    pub fn give_back(&self, block: BlockBuilder, memory_bytes: usize) {
+        let pending = self.pending_bytes.fetch_sub(memory_bytes, Ordering::Relaxed) - memory_bytes;
+        // What one large entry took is not for keeps.
+        if block.is_empty() && block.memory_bytes() == self.block_bytes {
+            self.spare.lock().push(block);
+        }
+        if pending <= self.resume_bytes() && self.congested.load(Ordering::Relaxed) {
+            self.congested.store(false, Ordering::Relaxed);
+            self.relieved.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Takes the content out of `builder`, which begins anew.
+    /// Whether clients that were held back can go on; said once.
+    pub fn take_relief(&self) -> bool {
+        self.relieved.load(Ordering::Relaxed) && self.relieved.swap(false, Ordering::Relaxed)
+    }
+
+    /// Clients that were held back go on below this: at the bound itself, each block written would let some go on and all
+    /// be held back again at once.
+    fn resume_bytes(&self) -> usize {
+        self.limit_bytes / 4 * 3
+    }
+
+    /// Takes the content out of `builder`, which begins anew, without memory.
     fn renew(&self, builder: &mut BlockBuilder) -> BlockBuilder {
-        let shard = builder.shard();
-        let mut fresh = match self.spare.lock().pop() {
-            Some(mut spare) => {
-                spare.begin_entries(shard);
-                spare
-            }
-            None => BlockBuilder::entries(shard),
-        };
-        std::mem::swap(builder, &mut fresh);
-        fresh
+        let fresh = BlockBuilder::entries(builder.shard()).with_content_max(self.block_bytes);
+        std::mem::replace(builder, fresh)
     }
 
     fn push(&self, shard: u16, entry: &EntryRef<'_>) {
         let mut builder = self.builders[usize::from(shard)].lock();
-        let mut before = counted(builder.len());
-        if !builder.push_entry(entry) {
+        if builder.memory_bytes() > 0 && builder.push_entry(entry) {
+            return;
+        }
+        if !builder.is_empty() {
             let full = self.renew(&mut builder);
             self.full.lock().push(full);
-            before = 0;
-            let fits = builder.push_entry(entry);
-            assert!(fits, "an empty block has room for any entry");
         }
-        let after = counted(builder.len());
-        drop(builder);
-        if after > before {
-            self.count(after - before);
+        if let Some(mut spare) = self.spare.lock().pop() {
+            spare.begin_entries(shard);
+            *builder = spare;
         }
+        let fits = builder.push_entry(entry);
+        assert!(fits, "an empty block has room for any entry");
+        self.count(builder.memory_bytes());
     }
-}
-
-/// What counts of a block of this length.
-fn counted(len: usize) -> usize {
-    len - len % COUNTED_BYTES
 }
 
 impl SnapshotSink for CheckpointSink {
@@ -193,11 +217,12 @@ impl SnapshotSink for CheckpointSink {
     }
 
     fn cover(&self, shard: u16, db: u16, coverage: Coverage<'_>) {
-        let mut block = BlockBuilder::regions(shard);
+        let fresh = || BlockBuilder::regions(shard).with_content_max(self.block_bytes);
+        let mut block = fresh();
         let mut push = |region: Region| {
             if !block.push_region(db, &region) {
-                let full = std::mem::replace(&mut block, BlockBuilder::regions(shard));
-                self.count(counted(full.len()));
+                let full = std::mem::replace(&mut block, fresh());
+                self.count(full.memory_bytes());
                 self.full.lock().push(full);
                 let fits = block.push_region(db, &region);
                 assert!(fits, "an empty block has room for a region");
@@ -213,12 +238,78 @@ impl SnapshotSink for CheckpointSink {
             }),
         }
         if !block.is_empty() {
-            self.count(counted(block.len()));
+            self.count(block.memory_bytes());
             self.full.lock().push(block);
         }
     }
 
     fn is_congested(&self) -> bool {
-        self.pending_bytes() > self.limit_bytes
+        self.congested.load(Ordering::Relaxed) && self.pending_bytes() > self.resume_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flashdb_snapshot::{Compression, Sealer};
+
+    const LIMIT_BYTES: usize = 4 << 20;
+    const SHARDS: u16 = 256;
+
+    fn capture(sink: &CheckpointSink, number: u64, value_len: usize) {
+        let key = format!("key:{number:012}");
+        let entry = Entry::new_string(key.as_bytes(), &vec![b'v'; value_len], None);
+        sink.capture((number % u64::from(SHARDS)) as u16, 0, &entry);
+    }
+
+    fn write(sink: &CheckpointSink, sealer: &mut Sealer, mut block: BlockBuilder) {
+        let memory_bytes = block.memory_bytes();
+        block.seal(sealer).unwrap();
+        sink.give_back(block, memory_bytes);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_clients_go_on_when_a_quarter_is_free() {
+        let sink = CheckpointSink::new(usize::from(SHARDS), LIMIT_BYTES, EncodeLimits::default());
+        let mut sealer = Sealer::new(Compression::Lz4).unwrap();
+        let mut captured = 0;
+        for _ in 0..5 {
+            while !sink.is_congested() {
+                capture(&sink, captured, 32);
+                captured += 1;
+            }
+            assert!(sink.pending_bytes() <= LIMIT_BYTES + BLOCK_CONTENT_MAX);
+            assert!(!sink.take_relief());
+            while sink.is_congested() {
+                let block = sink.take().expect("what is congested has something to write");
+                write(&sink, &mut sealer, block);
+            }
+            assert!(sink.pending_bytes() <= LIMIT_BYTES / 4 * 3);
+            assert!(sink.take_relief() && !sink.take_relief());
+            let spare: usize = sink.spare.lock().iter().map(BlockBuilder::memory_bytes).sum();
+            assert!(spare + sink.pending_bytes() <= LIMIT_BYTES + BLOCK_CONTENT_MAX);
+        }
+        while let Some(block) = sink.take_rest() {
+            write(&sink, &mut sealer, block);
+        }
+        assert_eq!((sink.entries(), sink.pending_bytes()), (captured, 0));
+    }
+
+    #[test]
+    fn the_memory_of_a_large_entry_is_counted_and_not_kept() {
+        let sink = CheckpointSink::new(usize::from(SHARDS), LIMIT_BYTES, EncodeLimits::default());
+        let mut sealer = Sealer::new(Compression::None).unwrap();
+        for number in 0..3 {
+            capture(&sink, number, 2 * LIMIT_BYTES);
+            capture(&sink, number, 10);
+            assert!(sink.is_congested() && sink.pending_bytes() > 2 * LIMIT_BYTES);
+            while let Some(block) = sink.take_rest() {
+                write(&sink, &mut sealer, block);
+            }
+            assert!(!sink.is_congested() && sink.pending_bytes() == 0);
+        }
+        let spare = sink.spare.lock();
+        assert!(spare.iter().all(|block| block.memory_bytes() == sink.block_bytes));
+        assert_eq!(sink.entries(), 6);
     }
 }

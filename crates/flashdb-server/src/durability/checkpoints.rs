@@ -5,6 +5,7 @@
 //! After each, older snapshots go by `snapshot-retention`, and segments that it covers are removed or archived.
 
 use super::Durability;
+use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_config::{Settings, SnapshotCompression};
@@ -437,6 +438,9 @@ fn take(
             Step::More => {}
             Step::Waiting => std::thread::sleep(WAITING),
             Step::Done => break,
+        }
+        if checkpoint.sink().take_relief() {
+            server.post_all(|| Message::Unpause);
         }
         if server.is_aborting_saves() {
             checkpoint.give_up(PersistenceError::Stopped);
