@@ -39,8 +39,8 @@ class Server:
                 connection = Connection(self.port)
                 if connection.ask("PING") == b"PONG":
                     return self
-            except (OSError, EOFError):
-                pass
+            except (OSError, EOFError, ErrorReply):
+                pass  # It does not listen yet, or says that it is loading.
             if self.process.poll() is not None or time.monotonic() > end:
                 self.log.seek(0)
                 text = self.log.read()[-1000:]
@@ -91,6 +91,10 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class ErrorReply(SystemExit):
+    """A server's error; ends the script unless it was expected."""
+
+
 class Connection:
     """A blocking RESP2 connection; replies of the simple kinds and bulk strings only."""
 
@@ -107,7 +111,7 @@ class Connection:
         line = self.line()
         kind, text = line[:1], line[1:]
         if kind == b"-":
-            raise SystemExit(f"error reply: {text.decode()}")
+            raise ErrorReply(f"error reply: {text.decode()}")
         if kind != b"$":
             return text
         length = int(text)
@@ -141,7 +145,7 @@ class Connection:
                 while pending:
                     line = self.line()
                     if line.startswith(b"-"):
-                        raise SystemExit(f"error reply: {line.decode()}")
+                        raise ErrorReply(f"error reply: {line.decode()}")
                     pending -= 1
 
 
