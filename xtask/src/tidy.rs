@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["flashdb-types", "flashdb-log", "flashdb-snapshot"],
     &["flashdb-rdb", "flashdb-store", "flashdb-script"],
     &["flashdb-config", "flashdb-command"],
-    &["flashdb-persistence"],
+    &["flashdb-persistence", "flashdb-layers"],
     &["flashdb-server"],
     &["flashdb"],
 ];
