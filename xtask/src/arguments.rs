@@ -62,6 +62,15 @@ impl Arguments {
         }
     }
 
+    /// Takes the first word if it is `word`: a task within the task. To be called before the rest is taken.
+    pub fn leading(&mut self, word: &str) -> bool {
+        let leads = self.words.first().is_some_and(|first| first == word);
+        if leads {
+            self.words.remove(0);
+        }
+        leads
+    }
+
     /// Takes the plain words (those without leading dashes).
     pub fn plain(&mut self) -> Vec<String> {
         let (plain, rest) = std::mem::take(&mut self.words)

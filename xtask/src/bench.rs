@@ -2,16 +2,23 @@
 //!
 //! A scenario is a text file: `#` lines say what is measured and what is not, `script` names the program (below `bench/`,
 //! or `shared/...` beside the repository), `arguments` and `quick` its arguments, and each `server NAME COMMAND` one server.
-//! `{flashdb}` in a command stands for the server under test, `{port}` and `{dir}` are the script's.
+//! `{flashdb}` in a command stands for the server under test, `{port}` and `{dir}` are the script's. `layers` and `instructions`
+//! are no such files: see `layers/`.
 
 use crate::arguments::Arguments;
-use crate::{packages, process, server};
+use crate::{layers, packages, process, server};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Runs the named scenarios, or all of them.
 pub fn run(arguments: &mut Arguments) -> Result<()> {
+    if arguments.leading("layers") {
+        return layers::run_timed(arguments);
+    }
+    if arguments.leading("instructions") {
+        return layers::counted::run(arguments);
+    }
     let quick = arguments.switch("--quick");
     let given = arguments.option("--server")?;
     let asked = arguments.plain();

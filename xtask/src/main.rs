@@ -10,6 +10,7 @@ mod clients;
 mod conformance;
 mod crash;
 mod generated;
+mod layers;
 mod packages;
 mod process;
 mod resp;
@@ -39,6 +40,11 @@ usage: cargo xtask TASK [OPTIONS]
                   --server CMD    --only NAME (repeatable)
   bench         perf | footprint | idle | expiry | big | persistence[-always|-cost|-recovery|-snapshot|-disk] | tracking[-reads|-broadcast]   beside Debian's redis-server (all: no name)
                   --server CMD    --quick
+  bench layers        the same scenarios at three layers: ns of processor time in the table, in the shards, in the server
+                  --only NAME     --layer L (both repeatable)    --keys N   --operations N   --value-bytes N
+                  --rounds N (3)  --server CMD    --quick
+  bench instructions  instructions per request at each layer, beside bench/instructions.json; fails above 5 %
+                  --only NAME     --layer L (both repeatable)    --server CMD    --update
   simulate      crashes of a simulated disk from many seeds, in release; prints the seeds that fail
                   --seeds N       how many (10000)         --first N    where to begin (0)
                   --seed N        this one, with its story

@@ -43,9 +43,22 @@ pub const NPM: Package = Package {
     name: "npm",
     present: || process::on_path("npm"),
 };
+pub const VALGRIND: Package = Package {
+    name: "valgrind",
+    present: || process::on_path("valgrind") && process::on_path("vgdb"),
+};
 
 /// Everything that `cargo xtask test` needs.
-pub const FOR_TESTS: &[Package] = &[TCL, DPKG_DEV, REDIS_TOOLS, PYTHON, PYTHON_VENV, NODE, NPM];
+pub const FOR_TESTS: &[Package] = &[
+    TCL,
+    DPKG_DEV,
+    REDIS_TOOLS,
+    PYTHON,
+    PYTHON_VENV,
+    NODE,
+    NPM,
+    VALGRIND,
+];
 
 /// Debian splits ensurepip from the interpreter; without it a virtual environment has no pip.
 fn python_makes_environments() -> bool {

@@ -56,6 +56,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How the process ended, when it did so by itself.
     pub fn exited(&mut self) -> Option<String> {
         self.child.try_wait().ok().flatten().map(process::ending)

@@ -5,6 +5,7 @@
 //! the summary stays the last line.
 
 use crate::arguments::Arguments;
+use crate::layers::counted;
 use crate::{clients, conformance, crash, generated, packages, process, tidy};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
@@ -31,6 +32,7 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     sum.part("in place of redis-server", || {
         conformance::run_internal().map(|counts| (counts.passed, counts.failed))
     });
+    instruction_counts(&mut sum);
     for command in &also {
         sum.part(command, || shell(command));
     }
@@ -71,6 +73,14 @@ impl Sum {
             println!("{row}");
         }
         println!("\n{} passed, {} failed", self.passed, self.failed);
+    }
+}
+
+/// Figures of another compiler are no reason to fail, but the summary says that nothing was compared.
+fn instruction_counts(sum: &mut Sum) {
+    match counted::not_comparable() {
+        Ok(Some(why)) => sum.rows.push(format!("instruction counts: not compared: {why}")),
+        _ => sum.part("instruction counts", counted::check),
     }
 }
 

@@ -1,0 +1,196 @@
+//! `cargo xtask bench instructions`: instructions per request at each layer under callgrind, beside the stored figures;
+//! fails when one has grown by more than 5 %. `cargo xtask test` does the same.
+//!
+//! At the lower layers callgrind collects inside the program's function `measured` only; data, seeds and hashes are the
+//! same in each run, and so are the counts. The server is the real binary with its log on. Its counters are set to zero
+//! before the requests and read behind them, from outside by vgdb. What differs from run to run there is the seed of its
+//! hashes and what its timers do meanwhile; both are small beside some ten million instructions.
+
+use super::callgrind;
+use super::figures::{Figures, GROWTH_MAX, Verdict, growth, judge};
+use super::scene::{Scene, wait_until_idle};
+use super::{Driver, FIRST_PORT, SERVER_FLAGS, Selection, Shape, folder};
+use crate::arguments::Arguments;
+use crate::server::{self, Server};
+use crate::{packages, process};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const SHAPE: Shape = Shape {
+    keys: 16_384,
+    operations: 8_192,
+    value_bytes: 32,
+};
+
+/// Functions of the server's timers that cost enough to be seen. How often they run depends on how long a scenario takes, and
+/// that on the machine; without them counts repeat three times as closely.
+const TIMER_WORK: &[&str] = &[
+    "flashdb_server::memory::measure",
+    "flashdb_server::core_loop::CoreLoop::expire",
+    "flashdb_store::expiry::<impl flashdb_store::access::Access>::expire_due",
+];
+
+/// Runs the task.
+pub fn run(arguments: &mut Arguments) -> Result<()> {
+    let update = arguments.switch("--update");
+    let given = arguments.option("--server")?;
+    packages::require(&[packages::VALGRIND])?;
+    let driver = Driver::build()?;
+    let selection = Selection::take(arguments, &driver)?;
+    arguments.finish()?;
+    if !update && let Some(why) = Figures::load()?.foreign()? {
+        bail!(
+            "not comparable: {why}; write figures of this compiler at the commit to compare with (--update)"
+        );
+    }
+    let figures = count(&driver, &selection, given)?;
+    if update {
+        let mut stored = Figures::load().ok().filter(|stored| keep(stored, &figures));
+        let stored = stored.get_or_insert_with(|| figures.clone());
+        stored.counts.extend(figures.counts);
+        stored.store()?;
+        println!("wrote {}", Figures::path().display());
+        return Ok(());
+    }
+    let (_, failed) = compare(&Figures::load()?, &figures);
+    if failed > 0 {
+        bail!("{failed} counts grew by more than {GROWTH_MAX} %, or have no figure to compare with");
+    }
+    Ok(())
+}
+
+/// For the test command: counts that held, and that did not. The caller has asked [`not_comparable`].
+pub fn check() -> Result<(usize, usize)> {
+    let driver = Driver::build()?;
+    let selection = Selection::take(&mut Arguments::new(Vec::new()), &driver)?;
+    Ok(compare(&Figures::load()?, &count(&driver, &selection, None)?))
+}
+
+/// Why the stored figures say nothing about builds made here, if they do not.
+pub fn not_comparable() -> Result<Option<String>> {
+    Figures::load()?.foreign()
+}
+
+/// Whether stored figures may stand beside these in one file.
+fn keep(stored: &Figures, new: &Figures) -> bool {
+    (&stored.compiler, &stored.beside, stored.shape) == (&new.compiler, &new.beside, new.shape)
+}
+
+/// Prints each count beside the stored one; returns how many held and how many did not.
+fn compare(stored: &Figures, new: &Figures) -> (usize, usize) {
+    println!(
+        "{:<8}{:<16}{:>12}{:>12}{:>9}",
+        "layer", "scenario", "stored", "now", "%"
+    );
+    let (mut held, mut failed) = (0, 0);
+    for (at, &count) in &new.counts {
+        let before = stored.counts.get(at).copied();
+        let verdict = judge(before, count);
+        let (layer, scenario) = at;
+        let before = before.unwrap_or(f64::NAN);
+        let words = match verdict {
+            Verdict::Same => "",
+            Verdict::Worse => "  REFUSED: more than 5 %",
+            Verdict::Better => "  better: keep it with 'cargo xtask bench instructions --update'",
+            Verdict::New => "  REFUSED: no figure; 'cargo xtask bench instructions --update' writes one",
+        };
+        let percent = growth(before, count);
+        println!("{layer:<8}{scenario:<16}{before:>12.1}{count:>12.1}{percent:>+9.2}{words}");
+        match verdict {
+            Verdict::Same | Verdict::Better => held += 1,
+            Verdict::Worse | Verdict::New => failed += 1,
+        }
+    }
+    if stored.beside != new.beside {
+        println!(
+            "the figures were made with {}; this is {}",
+            stored.beside, new.beside
+        );
+    }
+    (held, failed)
+}
+
+fn count(driver: &Driver, selection: &Selection, given: Option<String>) -> Result<Figures> {
+    let mut figures = Figures::here(SHAPE)?;
+    let folder = folder()?;
+    for layer in &selection.layers {
+        let counts = match *layer {
+            "server" => count_server(driver, selection, &server::command(given.clone())?, &folder)?,
+            layer => count_driver(driver, layer, selection, &folder)?,
+        };
+        let named = |(scenario, count): (String, f64)| (((*layer).to_owned(), scenario), count);
+        figures.counts.extend(counts.into_iter().map(named));
+    }
+    Ok(figures)
+}
+
+fn count_driver(
+    driver: &Driver,
+    layer: &str,
+    selection: &Selection,
+    folder: &Path,
+) -> Result<Vec<(String, f64)>> {
+    let file = folder.join(format!("callgrind.{layer}"));
+    let mut counts = Vec::new();
+    for scenario in &selection.scenarios {
+        let mut command = Command::new("valgrind");
+        command
+            .args([
+                "--tool=callgrind",
+                "--quiet",
+                "--toggle-collect=*flashdb_layers*measured*",
+            ])
+            .arg(format!("--callgrind-out-file={}", file.display()))
+            .args(driver.words(layer, scenario, &SHAPE, 0))
+            .stdin(Stdio::null());
+        process::capture(&mut command)?;
+        counts.push((scenario.clone(), per_request(&file, &[])?));
+    }
+    Ok(counts)
+}
+
+fn count_server(
+    driver: &Driver,
+    selection: &Selection,
+    server: &str,
+    folder: &Path,
+) -> Result<Vec<(String, f64)>> {
+    let file = folder.join("callgrind.server");
+    let command = format!(
+        "valgrind --tool=callgrind --quiet --instr-atstart=no --callgrind-out-file={} {server}",
+        file.display()
+    );
+    let log = folder.join("server.log");
+    let server = Server::start(&command, server::free_port(FIRST_PORT)?, SERVER_FLAGS, &log)?;
+    let mut counts = Vec::new();
+    for scenario in &selection.scenarios {
+        tell(&server, &["instrumentation", "off"])?;
+        let mut scene = Scene::prepare(&driver.words("server", scenario, &SHAPE, server.port))?;
+        wait_until_idle(server.id())?;
+        tell(&server, &["instrumentation", "on"])?;
+        tell(&server, &["zero"])?;
+        scene.run()?;
+        tell(&server, &["dump"])?;
+        scene.end()?;
+        let dump = PathBuf::from(format!("{}.{}", file.display(), counts.len() + 1));
+        counts.push((scenario.clone(), per_request(&dump, TIMER_WORK)?));
+    }
+    Ok(counts)
+}
+
+/// Has callgrind do something in the running server.
+fn tell(server: &Server, words: &[&str]) -> Result<()> {
+    let mut command = Command::new("vgdb");
+    command.arg(format!("--pid={}", server.id())).args(words);
+    process::capture(&mut command).map(drop)
+}
+
+/// The instructions that a file of callgrind's counts, per request, without those of the functions named.
+fn per_request(file: &Path, without: &[&str]) -> Result<f64> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("callgrind left no {}", file.display()))?;
+    let count = callgrind::instructions(&text, without)
+        .with_context(|| format!("{}: nothing was counted", file.display()))?;
+    Ok(count as f64 / SHAPE.operations as f64)
+}
