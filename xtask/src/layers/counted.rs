@@ -157,9 +157,13 @@ fn count_server(
     folder: &Path,
 ) -> Result<Vec<(String, f64)>> {
     let file = folder.join("callgrind.server");
+    // It works in a folder of its own, where a relative path leads nowhere.
+    let (program, flags) = server.split_once(' ').unwrap_or((server, ""));
+    let program = std::fs::canonicalize(program).with_context(|| format!("cannot find {program}"))?;
     let command = format!(
-        "valgrind --tool=callgrind --quiet --instr-atstart=no --callgrind-out-file={} {server}",
-        file.display()
+        "valgrind --tool=callgrind --quiet --instr-atstart=no --callgrind-out-file={} {} {flags}",
+        file.display(),
+        program.display()
     );
     let log = folder.join("server.log");
     let server = Server::start(&command, server::free_port(FIRST_PORT)?, SERVER_FLAGS, &log)?;
