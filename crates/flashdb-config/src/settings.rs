@@ -130,9 +130,9 @@ settings! {
     databases: u32 = "databases", Number::plain(1, INT_MAX, 16), [IMMUTABLE];
     /// Core loops, each a thread that serves its own connections; by default one for each available core.
     io_threads: u32 = "io-threads", Number::plain(1, IO_THREADS_MAX, available_cores()), [IMMUTABLE];
-    /// CPUs that the core loops are pinned to; empty for no pinning.
+    /// CPUs that the core loops are pinned to, one each; if empty, each is bound to a memory node where there are several.
     server_cpulist: CpuList = "server-cpulist" | "server_cpulist", Cpus, [AT_START];
-    /// Parts of the keyspace with a lock each; a power of two.
+    /// Parts of the keyspace with a lock each; a power of two. About 256 for each core loop serve deep pipelines best.
     shards: u32 = "shards", Number::plain(1, SHARDS_MAX, 256).checked(is_power_of_two), [AT_START];
     /// Turns of the background timers per second, kept between 1 and 500.
     hz: u32 = "hz", Number::plain(0, INT_MAX, 10).kept_within(1, 500);

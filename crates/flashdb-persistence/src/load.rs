@@ -49,21 +49,27 @@ pub fn load_chain(
 ) -> Result<Lsn, PersistenceError> {
     let hashes = SeededHashes::of(chain);
     let reader = ChainReader::open(disk, chain, |seed: &[u8], key: &[u8]| hashes.hash(seed, key))?;
-    let items = reader.work_items();
-    let next = AtomicUsize::new(0);
+    let placement = space.placement();
+    let mut by_home: Vec<Queue> = (0..placement.nodes()).map(|_| Queue::default()).collect();
+    for item in reader.work_items() {
+        by_home[placement.node_of_shard(reader.shard(item))]
+            .items
+            .push(item);
+    }
     let failure: Mutex<Option<PersistenceError>> = Mutex::default();
     std::thread::scope(|scope| {
-        for lane in lanes {
-            let (reader, items, next, failure) = (&reader, &items, &next, &failure);
+        for (worker, lane) in lanes.enumerate() {
+            let (reader, by_home, failure) = (&reader, &by_home, &failure);
             scope.spawn(move || {
+                placement.settle_worker(worker);
                 let mut loader = Loader::new(space, settings, lane);
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { break };
+                // What is at home here first; then the others are helped.
+                let (others, own) = by_home.split_at(placement.node_of_worker(worker));
+                for item in own.iter().chain(others).flat_map(Queue::taken) {
                     if failure.lock().is_some() || progress.stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    if let Err(error) = loader.load(reader, *item, progress) {
+                    if let Err(error) = loader.load(reader, item, progress) {
                         failure.lock().get_or_insert(error);
                         break;
                     }
@@ -85,6 +91,23 @@ pub fn load_chain(
         space.libraries().change(|sources| sources.append(&mut added));
     }
     Ok(chain.lsn())
+}
+
+/// Blocks whose shards are at home on one memory node.
+#[derive(Default)]
+struct Queue {
+    items: Vec<WorkItem>,
+    next: AtomicUsize,
+}
+
+impl Queue {
+    /// One by one what no other thread has taken.
+    fn taken(&self) -> impl Iterator<Item = WorkItem> {
+        std::iter::from_fn(|| {
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            self.items.get(at).copied()
+        })
+    }
 }
 
 /// One thread's part.

@@ -12,6 +12,8 @@ use flashdb_base::prng::Prng;
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
 use flashdb_config::{ConfigStore, ConfigView, LaunchError, Settings, logging};
 use flashdb_io::mailbox::Mailbox;
+use flashdb_io::placement::Placement;
+use flashdb_io::topology::Topology;
 use flashdb_io::{affinity, net};
 use flashdb_persistence::PersistenceError;
 use flashdb_store::Keyspace;
@@ -109,7 +111,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     })?;
     // The freeing thread ends with the process: the channel's sender lives as long as the server.
     drop(freeing);
-    let loops = start_loops(&server, &config, &settings, pollers, listeners)?;
+    let loops = start_loops(&server, &config, pollers, listeners)?;
     if settings.always_show_logo {
         show_banner(&settings);
     }
@@ -206,6 +208,7 @@ fn build(
     }
     let databases = (settings.databases as usize).min(u16::MAX as usize - 1);
     let (space, collector) = Keyspace::new(settings.shards as usize, databases, count);
+    let space = space.placed(placement(&settings));
     let now_ms = clock::unix_ms() as i64;
     let server = Server {
         space,
@@ -254,6 +257,19 @@ fn build(
         .patience()
         .set_meanwhile(crate::core_loop::attend);
     Ok((Arc::new(server), pollers, collector))
+}
+
+/// Where the core loops run on this machine.
+fn placement(settings: &Settings) -> Placement {
+    let cpulist: Vec<usize> = settings
+        .server_cpulist
+        .cpus
+        .iter()
+        .copied()
+        .map(usize::from)
+        .collect();
+    let topology = Topology::of_this_machine();
+    Placement::new(topology.as_ref(), settings.io_threads as usize, &cpulist)
 }
 
 /// Takes the data folder. Where nothing is to be kept, a folder that cannot be used is none.
@@ -396,23 +412,28 @@ fn open_listeners(
 fn start_loops(
     server: &Arc<Server>,
     config: &Arc<ConfigStore>,
-    settings: &Settings,
     pollers: Vec<Poll>,
     listeners: Vec<Vec<net::Listener>>,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let cpus = settings.server_cpulist.cpus.clone();
+    let placement = server.space.placement();
+    if placement.nodes() > 1 {
+        tracing::info!(
+            nodes = placement.nodes(),
+            "core loops are spread over the memory nodes"
+        );
+    }
     let mut threads = Vec::new();
     for (id, (poll, listeners)) in pollers.into_iter().zip(listeners).enumerate() {
         let mut core_loop = CoreLoop::new(id, server.clone(), poll, ConfigView::new(config.clone()));
         listeners
             .into_iter()
             .for_each(|listener| core_loop.listen(listener));
-        let cpu = (!cpus.is_empty()).then(|| cpus[id % cpus.len()]);
+        let cpus = placement.seats()[id].cpus.clone();
         threads.push(spawn(&format!("core-{id}"), move || {
-            if let Some(cpu) = cpu
-                && let Err(error) = affinity::pin_thread(&[cpu.into()])
+            if !cpus.is_empty()
+                && let Err(error) = affinity::pin_thread(&cpus)
             {
-                tracing::warn!(cpu, %error, "cannot pin a core loop");
+                tracing::warn!(?cpus, %error, "cannot pin a core loop");
             }
             let _whole = EndsWithLoop;
             core_loop.run();

@@ -9,6 +9,7 @@ use crate::snapshot::SnapshotJob;
 use crate::tracked::{TrackedKeys, TrackedTotals};
 use crate::value::Value;
 use flashdb_base::crc::key_slot;
+use flashdb_io::placement::Placement;
 use flashdb_log::{Log, Lsn};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
@@ -37,6 +38,7 @@ pub struct Keyspace {
     shards: Box<[ShardCell]>,
     slot_shift: u32,
     databases: usize,
+    placement: Placement,
     gate: Gate,
     log: Arc<Log>,
     libraries: Libraries,
@@ -69,6 +71,7 @@ impl Keyspace {
             shards: (0..shards).map(cell).collect(),
             slot_shift: (SLOTS / shards).trailing_zeros(),
             databases,
+            placement: Placement::default(),
             gate: Gate::new(loops),
             log: Arc::default(),
             libraries: Libraries::default(),
@@ -81,6 +84,18 @@ impl Keyspace {
             epochs: AtomicU64::new(1),
         };
         (keyspace, Collector(receiver))
+    }
+
+    /// Gives the shards homes on memory nodes, which threads that fill them at a load go by.
+    #[must_use]
+    pub fn placed(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// Where core loops run and shards are at home.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
     }
 
     /// The shard that holds `key`, by its cluster slot.

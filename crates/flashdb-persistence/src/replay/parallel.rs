@@ -13,6 +13,7 @@ use super::groups::Groups;
 use super::serial::run_locked;
 use super::{Place, ReplayError, Setup};
 use flashdb_base::hash::hash_bytes;
+use flashdb_io::placement::Placement;
 use flashdb_log::{Frame, Kind, Lsn, Record};
 use parking_lot::{Condvar, Mutex};
 use std::ops::Range;
@@ -93,6 +94,7 @@ impl Shared<'_> {
 /// Takes frames and has them executed; see the module's head.
 pub struct ParallelReplayer<'k, 's, 'log> {
     executor: Executor<'k>,
+    placement: &'k Placement,
     groups: Groups<'log>,
     lane: usize,
     shared: &'s Shared<'log>,
@@ -142,6 +144,7 @@ pub fn replay_in_parallel<'log, R, E: From<ReplayError>>(
         }
         let mut replayer = ParallelReplayer {
             executor: Executor::new(setup),
+            placement: setup.space.placement(),
             groups: Groups::default(),
             lane: own_lane,
             shared,
@@ -324,7 +327,8 @@ impl<'log> ParallelReplayer<'_, '_, 'log> {
         if workers == 0 {
             return execute_batch(&mut self.executor, self.lane, &batch, self.shared);
         }
-        let mailbox = &self.shared.mailboxes[usize::from(shard) % workers];
+        let worker = self.placement.worker_of_shard(shard, workers);
+        let mailbox = &self.shared.mailboxes[worker];
         let mut queue = mailbox.queue.lock();
         while queue.batches.len() >= QUEUED_BATCHES_MAX && !queue.gone {
             mailbox.emptied.wait(&mut queue);
@@ -368,6 +372,7 @@ fn part_kind(action: Action) -> Option<Kind> {
 fn work(setup: Setup<'_>, lane: usize, shared: &Shared<'_>, index: usize) {
     let mailbox = &shared.mailboxes[index];
     let _leaving = Leaving(mailbox);
+    setup.space.placement().settle_worker(index);
     let mut executor = Executor::new(setup);
     let mut batches = Vec::new();
     loop {

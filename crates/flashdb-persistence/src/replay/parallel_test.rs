@@ -7,6 +7,8 @@ use super::{Commands, Reason, ReplayError, Setup, replay_in_parallel};
 use flashdb_base::args::OwnedArgs;
 use flashdb_base::prng::Prng;
 use flashdb_config::Settings;
+use flashdb_io::placement::Placement;
+use flashdb_io::topology::{Node, Topology};
 use flashdb_log::effects::frames;
 use flashdb_store::{Keyspace, Usage};
 
@@ -32,6 +34,18 @@ fn replay(space: &Keyspace, bytes: &[u8], workers: usize) -> Result<u64, ReplayE
     })
 }
 
+/// Four core loops on a machine with so many memory nodes, of one CPU each.
+fn placement(nodes: usize) -> Placement {
+    let node = |number| Node {
+        number,
+        cores: vec![vec![number]],
+    };
+    let topology = Topology {
+        nodes: (0..nodes).map(node).collect(),
+    };
+    Placement::new(Some(&topology), 4, &[])
+}
+
 #[test]
 fn several_threads_make_the_same_state() {
     for seed in 0..6 {
@@ -44,8 +58,9 @@ fn several_threads_make_the_same_state() {
         let bytes = live.take_frames();
         let expected = state(&lived);
         assert!(expected.len() > 20);
-        for workers in [0, 1, 2, 3] {
+        for (workers, nodes) in [(0, 1), (1, 1), (2, 1), (3, 1), (1, 2), (3, 2), (2, 4)] {
             let (space, _collector) = Keyspace::new(16, DATABASES, workers + 1);
+            let space = space.placed(placement(nodes));
             replay(&space, &bytes, workers).expect("sound");
             compare(&live, &expected, &state(&space), seed);
         }

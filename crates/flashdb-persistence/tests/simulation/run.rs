@@ -11,6 +11,8 @@ use flashdb_base::args::OwnedArgs;
 use flashdb_base::prng::Prng;
 use flashdb_config::Recover;
 use flashdb_disk::sim::{Fault, FaultOn, Operation};
+use flashdb_io::placement::Placement;
+use flashdb_io::topology::{Node, Topology};
 use flashdb_log::{LogError, LogListener, LogWriter, Lsn, StepOutcome, WriterParts};
 use flashdb_persistence::load::LoadProgress;
 use flashdb_persistence::recover::{Point, RecoverOptions, Recovered, recover};
@@ -49,12 +51,28 @@ pub fn start(
     Ok((folder, recovered))
 }
 
+/// Two core loops on a machine with two memory nodes.
+fn two_nodes() -> Placement {
+    let node = |number| Node {
+        number,
+        cores: vec![vec![number]],
+    };
+    let nodes = vec![node(0), node(1)];
+    Placement::new(Some(&Topology { nodes }), 2, &[])
+}
+
 /// Lives one process through; how it ends.
 pub fn run(life: &mut Life) -> End {
     life.figures.runs += 1;
     prepare_disk(life);
     let shards = 1 << life.prng.below(4);
     let (space, collector) = Keyspace::new(shards, DATABASES, 1);
+    // Loading deals shards out by memory node; what it makes must not depend on that.
+    let space = space.placed(if shards > 2 {
+        two_nodes()
+    } else {
+        Placement::default()
+    });
     life.tell(format!("start with {shards} shards"));
     let settings = life.profile.settings.clone();
     let begun = start(&life.disk, &space, &settings, Recover::Stop, None, life.now_ms);
