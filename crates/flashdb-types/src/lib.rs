@@ -1,6 +1,7 @@
 //! The data types of the keyspace: each with a packed encoding for small values and one for large
 //! ones, converted at configurable thresholds. Nothing here knows keys, shards, clients or RESP.
 
+pub mod approach;
 pub mod bitops;
 pub mod geo;
 pub mod hash;

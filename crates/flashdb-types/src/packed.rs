@@ -93,6 +93,11 @@ impl<const BACK: bool> PackedSeq<BACK> {
         self.buffer.len()
     }
 
+    /// Calls for the first elements; see [`crate::approach`].
+    pub(crate) fn prefetch(&self) {
+        self.buffer.prefetch();
+    }
+
     /// Heap bytes, header and spare room included.
     pub fn memory_bytes(&self) -> usize {
         self.buffer.memory_bytes()

@@ -10,6 +10,7 @@
 //! beside their entry. `count` belongs to the user (elements, integers). An empty buffer owns no memory. All
 //! unsafe code of the packed encodings is in this file; the first `len` bytes are always initialised.
 
+use crate::approach::prefetch_bytes;
 use std::alloc::{self, Layout};
 use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
@@ -29,6 +30,9 @@ static EMPTY: Header = Header {
     cap: 0,
     count: 0,
 };
+
+/// What is called for ahead: most packed collections are smaller.
+const PREFETCH_BYTES: usize = 128;
 
 /// Up to this size an allocation is rounded up to its allocator size class and nothing else is spare.
 const CLASS_ONLY_BYTES: usize = 1024;
@@ -76,6 +80,11 @@ impl ThinBuffer {
     fn header(&self) -> &Header {
         // SAFETY: `header` points at `EMPTY` or at a live allocation that starts with a valid `Header`.
         unsafe { self.header.as_ref() }
+    }
+
+    /// Calls for the first bytes; see [`crate::approach`].
+    pub(crate) fn prefetch(&self) {
+        prefetch_bytes(self.header.as_ptr().cast(), PREFETCH_BYTES);
     }
 
     pub(crate) fn len(&self) -> usize {

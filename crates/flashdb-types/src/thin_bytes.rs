@@ -2,11 +2,15 @@
 //! front of the bytes (see [`crate::length`]). Tables of many strings hold these: a slot costs eight bytes, a
 //! string its bytes and one more. Even an empty one has an allocation, so its address tells it from any other.
 
+use crate::approach::prefetch_bytes;
 use crate::length;
 use crate::thin_buffer::size_class;
 use std::alloc::{self, Layout};
 use std::fmt;
 use std::ptr::NonNull;
+
+/// What is called for ahead: a short name and its length.
+const PREFETCH_BYTES: usize = 24;
 
 pub(crate) struct ThinBytes {
     start: NonNull<u8>,
@@ -71,6 +75,12 @@ impl ThinBytes {
     /// Where the string is: tells two strings of equal content apart.
     pub(crate) fn address(&self) -> usize {
         self.start.as_ptr().addr()
+    }
+
+    /// Calls for the first bytes; see [`crate::approach`].
+    pub(crate) fn prefetch(&self) {
+        // Many short strings lie across the end of a cache line.
+        prefetch_bytes(self.start.as_ptr(), PREFETCH_BYTES);
     }
 
     /// Heap bytes as an allocator hands them out.

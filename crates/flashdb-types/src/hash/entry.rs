@@ -84,6 +84,10 @@ impl FieldEntry {
         hash_bytes(self.name())
     }
 
+    pub(crate) fn prefetch(&self) {
+        self.0.prefetch();
+    }
+
     pub(crate) fn address(&self) -> usize {
         self.0.address()
     }

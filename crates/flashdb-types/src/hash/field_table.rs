@@ -3,6 +3,7 @@
 //! The index holds (time, hash of the name), not names: a due field is found in the table by the two. Names whose
 //! hashes collide and that share a time share the index entry, which stays until the last of them is gone.
 
+use crate::approach::{Step, Wanted, prefetch_all};
 use crate::hash::entry::FieldEntry;
 use crate::hash::{Field, FieldTtl};
 use crate::sample;
@@ -39,6 +40,19 @@ impl FieldTable {
 
     pub(crate) fn get(&self, name: &[u8]) -> Option<Field<'_>> {
         self.find(name).map(FieldEntry::field)
+    }
+
+    pub(crate) fn prefetch(&self, step: Step, wanted: Wanted) {
+        match step {
+            Step::Head => prefetch_all(self),
+            Step::Bucket => self.table.prefetch(wanted.hash),
+            Step::Entry => {
+                if let Some(found) = self.table.prefetch_candidate(wanted.hash) {
+                    found.prefetch();
+                }
+            }
+            Step::Place => {}
+        }
     }
 
     /// Writes a field; true when it is new.

@@ -14,6 +14,7 @@ mod packed_fields;
 #[path = "hash_test.rs"]
 mod tests;
 
+use crate::approach::{Step, Wanted, prefetch_all};
 use crate::packed::PackedForward;
 use crate::sample;
 use entry::FieldEntry;
@@ -136,6 +137,18 @@ impl Hash {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Calls for what a command on this field will need next; see [`crate::approach`].
+    #[inline]
+    pub fn prefetch(&self, step: Step, wanted: Wanted) {
+        match &self.0 {
+            Repr::Table(table) => table.prefetch(step, wanted),
+            Repr::Packed(pairs) if step == Step::Head => pairs.0.prefetch(),
+            Repr::Timed(timed) if step == Step::Head => prefetch_all(&**timed),
+            Repr::Timed(timed) if step == Step::Bucket => timed.fields.0.prefetch(),
+            _ => {}
+        }
     }
 
     /// Live fields. O(1) where nothing is due, else O(n) packed and O(due fields) in a table.

@@ -37,6 +37,10 @@ impl IntSet {
         }
     }
 
+    pub(crate) fn prefetch(&self) {
+        self.buffer.prefetch();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.buffer.count()
     }

@@ -13,6 +13,7 @@ mod member_table;
 #[path = "set_test.rs"]
 mod tests;
 
+use crate::approach::{Step, Wanted};
 use crate::packed::{self, PackedForward};
 use crate::sample;
 use flashdb_base::number::{NumberBuffer, parse_i64};
@@ -132,6 +133,17 @@ impl Set {
         match &self.0 {
             Repr::Ints(_) | Repr::Packed(_) => 1,
             Repr::Table(table) => table.len(),
+        }
+    }
+
+    /// Calls for what a command on this member will need next; see [`crate::approach`].
+    #[inline]
+    pub fn prefetch(&self, step: Step, wanted: Wanted) {
+        match &self.0 {
+            Repr::Table(table) => table.prefetch(step, wanted),
+            Repr::Ints(ints) if step == Step::Head => ints.prefetch(),
+            Repr::Packed(packed) if step == Step::Head => packed.prefetch(),
+            _ => {}
         }
     }
 

@@ -10,11 +10,14 @@
 //! All raw memory of the large encoding is handled here. Member bytes never change; the score does, and is only
 //! copied in and out, so that no reference to it can outlive a change.
 
+use crate::approach::prefetch_bytes;
 use crate::thin_buffer::size_class;
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
 const SCORE_BYTES: usize = size_of::<f64>();
+/// What is called for ahead: the score and a short member.
+const PREFETCH_BYTES: usize = 32;
 const LONG_MARK: u8 = u8::MAX;
 
 /// Owner of an element's allocation.
@@ -80,6 +83,11 @@ impl Element {
     pub(super) fn score(&self) -> f64 {
         // SAFETY: the element lives, and `&self` keeps writers away.
         unsafe { self.0.0.cast::<f64>().read() }
+    }
+
+    /// Calls for the first bytes; see [`crate::approach`].
+    pub(super) fn prefetch(&self) {
+        prefetch_bytes(self.0.0.as_ptr(), PREFETCH_BYTES);
     }
 
     pub(super) fn set_score(&mut self, score: f64) {

@@ -4,7 +4,8 @@
 //! score that the element carries. So every change first takes an entry out of the tree, then frees the element.
 
 use super::element::{Element, ElementRef};
-use super::tree::{Entry, Tree, TreeIter};
+use super::tree::{Entry, Moved, Tree, TreeIter};
+use crate::approach::{Step, Wanted, prefetch_all};
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::Table;
 use std::ops::Range;
@@ -130,8 +131,26 @@ impl LargeZSet {
         })
     }
 
-    pub(super) fn prefetch(&self, member: &[u8]) {
-        self.table.prefetch(hash_bytes(member));
+    pub(super) fn prefetch(&self, step: Step, wanted: Wanted) {
+        if step == Step::Head {
+            return prefetch_all(self);
+        }
+        if step == Step::Bucket {
+            return self.table.prefetch(wanted.hash);
+        }
+        let element = self.table.prefetch_candidate(wanted.hash);
+        match (step, element) {
+            (Step::Entry, Some(element)) => element.prefetch(),
+            (Step::Place, _) => {
+                if let Some(element) = element {
+                    self.tree.prefetch(element.score());
+                }
+                if let Some(score) = wanted.score {
+                    self.tree.prefetch(score);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Checks the tree, and that table and tree hold the same. O(n log n).
@@ -200,8 +219,9 @@ pub(super) fn sorted_entries(table: &Table<Element>) -> Vec<Entry> {
 /// Brings the entry of an element to where its new score belongs, then gives the element that score.
 fn change_score(tree: &mut Tree, element: &mut Element, score: f64) {
     let (old, member) = (element.score(), element.member());
-    if !tree.change_in_place(old, member, score) {
-        tree.remove(old, member);
+    let moved = tree.change_or_remove(old, member, score);
+    debug_assert_ne!(moved, Moved::Absent, "a member of the table is in the tree");
+    if moved != Moved::Stayed {
         // SAFETY: the element stays in the table beside the tree.
         unsafe {
             tree.insert(Entry {

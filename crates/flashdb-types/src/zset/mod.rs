@@ -14,6 +14,7 @@ mod tree;
 pub use builder::ZSetBuilder;
 pub use range::{LexBound, LexRange, ScoreRange};
 
+use crate::approach::{Step, Wanted};
 use large::LargeZSet;
 use packed::{PackedIter, PackedZSet};
 use std::ops::Range;
@@ -130,10 +131,13 @@ impl ZSet {
         }
     }
 
-    /// Fetches what [`ZSet::score`] and [`ZSet::insert`] will look at first into the cache.
-    pub fn prefetch(&self, member: &[u8]) {
-        if let Repr::Large(large) = &self.repr {
-            large.prefetch(member);
+    /// Calls for what a command on this member will need next; see [`crate::approach`].
+    #[inline]
+    pub fn prefetch(&self, step: Step, wanted: Wanted) {
+        match &self.repr {
+            Repr::Large(large) => large.prefetch(step, wanted),
+            Repr::Packed(packed) if step == Step::Head => packed.prefetch(),
+            Repr::Packed(_) => {}
         }
     }
 

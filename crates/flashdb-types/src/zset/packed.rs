@@ -196,6 +196,10 @@ impl PackedZSet {
         }
     }
 
+    pub(super) fn prefetch(&self) {
+        self.pairs.prefetch();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.pairs.count()
     }

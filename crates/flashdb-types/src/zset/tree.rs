@@ -12,6 +12,7 @@
 //! goes as deep as the tree is high, which is below 12 for any number of entries that fits in memory.
 
 use super::element::ElementRef;
+use crate::approach::prefetch_all;
 use arrayvec::ArrayVec;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -68,6 +69,17 @@ enum Target<'a> {
     Key(f64, &'a [u8]),
 }
 
+/// What became of an entry that is to get another score.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Moved {
+    /// It has the score, and its old place in the order.
+    Stayed,
+    /// It is out of the tree, to be inserted with the score.
+    Removed,
+    /// There was no such entry.
+    Absent,
+}
+
 /// Order of scores. Not-a-number is kept out of sorted sets; zero has no sign here.
 fn compare_scores(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or(Ordering::Equal)
@@ -87,6 +99,23 @@ impl Entry {
 
     fn precedes(&self, score: f64, member: &[u8]) -> bool {
         self.compare(score, member).is_lt()
+    }
+
+    fn is_at(&self, score: f64, member: &[u8]) -> bool {
+        self.compare(score, member).is_eq()
+    }
+}
+
+/// Number of entries before (score, member). All scores are looked at: that waits for the lines of the node at once and not
+/// for one after the other, has no branch that the processor could guess wrong, and takes less time than a binary search.
+/// Members are read only where scores are equal.
+fn position(entries: &[Entry], score: f64, member: &[u8]) -> usize {
+    let lower = entries.iter().filter(|entry| entry.score < score).count();
+    match entries.get(lower) {
+        Some(entry) if entry.score == score => {
+            lower + entries[lower..].partition_point(|entry| entry.precedes(score, member))
+        }
+        _ => lower,
     }
 }
 
@@ -194,6 +223,18 @@ impl Tree {
         self.partition_point(|entry| entry.precedes(score, member))
     }
 
+    /// Calls for the leaf in which an entry of this score is or would be, one of them if there are several. O(log n).
+    pub(super) fn prefetch(&self, score: f64) {
+        let mut node = &self.root;
+        while let Node::Branch(branch) = node {
+            let behind = branch.firsts.iter().filter(|first| first.score <= score).count();
+            node = &branch.links[behind.saturating_sub(1)].child;
+        }
+        if let Node::Leaf(leaf) = node {
+            prefetch_all(&**leaf);
+        }
+    }
+
     /// The entries of a leaf from that with this rank on; empty behind the end. O(log n).
     fn leaf_from(&self, rank: usize) -> &[Entry] {
         let mut node = &self.root;
@@ -262,6 +303,12 @@ impl Tree {
     ) -> usize {
         let taken = self.root.remove_run(target, count, &mut self.nodes, removed);
         self.len -= taken;
+        self.lower_root();
+        taken
+    }
+
+    /// Takes away levels that have one node only.
+    fn lower_root(&mut self) {
         while let Node::Branch(root) = &mut self.root {
             match root.links.len() {
                 0 => {
@@ -273,13 +320,19 @@ impl Tree {
             }
             self.nodes.branches -= 1;
         }
-        taken
     }
 
-    /// Changes the score of an entry where it stands, if that keeps the order; otherwise changes nothing and answers
-    /// false. May answer false too when the entry is the first of a leaf and its score falls. O(log n).
-    pub(super) fn change_in_place(&mut self, score: f64, member: &[u8], new_score: f64) -> bool {
-        self.root.change_in_place((score, member), new_score, None, true)
+    /// Gives an entry another score where it stands, if that keeps the order; otherwise takes it out, in the same descent.
+    /// May take it out too when it is the first of a leaf and its score falls. O(log n).
+    pub(super) fn change_or_remove(&mut self, score: f64, member: &[u8], new_score: f64) -> Moved {
+        let moved = self
+            .root
+            .change_or_remove((score, member), new_score, None, true, &mut self.nodes);
+        if moved == Moved::Removed {
+            self.len -= 1;
+            self.lower_root();
+        }
+        moved
     }
 }
 
@@ -322,7 +375,7 @@ impl Node {
     fn insert(&mut self, entry: Entry, right_edge: bool, nodes: &mut NodeCount) -> Option<Node> {
         match self {
             Node::Leaf(leaf) => {
-                let at = leaf.partition_point(|other| other.precedes(entry.score, entry.member()));
+                let at = position(leaf, entry.score, entry.member());
                 if !leaf.is_full() {
                     leaf.insert(at, entry);
                     return None;
@@ -357,11 +410,8 @@ impl Node {
                 let at = match *target {
                     Target::Rank(rank) => rank,
                     Target::Key(score, member) => {
-                        let at = leaf.partition_point(|entry| entry.precedes(score, member));
-                        if !leaf
-                            .get(at)
-                            .is_some_and(|entry| entry.compare(score, member).is_eq())
-                        {
+                        let at = position(leaf, score, member);
+                        if !leaf.get(at).is_some_and(|entry| entry.is_at(score, member)) {
                             return 0;
                         }
                         at
@@ -394,37 +444,47 @@ impl Node {
     }
 
     /// `after`: the first entry behind this node. `left_edge`: no entry is before this node.
-    fn change_in_place(
+    fn change_or_remove(
         &mut self,
         key: (f64, &[u8]),
         new_score: f64,
         after: Option<Entry>,
         left_edge: bool,
-    ) -> bool {
+        nodes: &mut NodeCount,
+    ) -> Moved {
         let (score, member) = key;
         match self {
             Node::Leaf(leaf) => {
-                let at = leaf.partition_point(|entry| entry.precedes(score, member));
+                let at = position(leaf, score, member);
+                if !leaf.get(at).is_some_and(|entry| entry.is_at(score, member)) {
+                    return Moved::Absent;
+                }
                 let follows = match at.checked_sub(1) {
                     Some(before) => leaf[before].precedes(new_score, member),
                     None => left_edge || new_score >= score,
                 };
                 let next = leaf.get(at + 1).copied().or(after);
-                let fits = follows && next.is_none_or(|next| next.compare(new_score, member).is_gt());
-                if fits {
+                if follows && next.is_none_or(|next| next.compare(new_score, member).is_gt()) {
                     leaf[at].score = new_score;
+                    return Moved::Stayed;
                 }
-                fits
+                leaf.remove(at);
+                Moved::Removed
             }
             Node::Branch(branch) => {
                 let index = branch.child_of(score, member);
                 let after = branch.firsts.get(index + 1).copied().or(after);
                 let child = &mut branch.links[index].child;
-                let changed = child.change_in_place(key, new_score, after, left_edge && index == 0);
-                if changed {
-                    branch.firsts[index] = child.first();
+                let moved = child.change_or_remove(key, new_score, after, left_edge && index == 0, nodes);
+                match moved {
+                    Moved::Stayed => branch.firsts[index] = child.first(),
+                    Moved::Removed => {
+                        branch.links[index].count -= 1;
+                        branch.mend(index, nodes);
+                    }
+                    Moved::Absent => {}
                 }
-                changed
+                moved
             }
         }
     }
@@ -478,10 +538,11 @@ impl Branch {
 
     /// Index of the child in which (score, member) is or would be.
     fn child_of(&self, score: f64, member: &[u8]) -> usize {
-        let behind = self
-            .firsts
-            .partition_point(|first| first.compare(score, member).is_le());
-        behind.saturating_sub(1)
+        let at = position(&self.firsts, score, member);
+        match self.firsts.get(at) {
+            Some(first) if first.is_at(score, member) => at,
+            _ => at.saturating_sub(1),
+        }
     }
 
     fn insert(&mut self, entry: Entry, right_edge: bool, nodes: &mut NodeCount) -> Option<Box<Branch>> {
