@@ -46,6 +46,9 @@ pub fn key_slot(key: &[u8]) -> u16 {
 /// at least one byte; otherwise the whole key.
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
+    if !has_brace(key) {
+        return key;
+    }
     let Some(open) = key.iter().position(|&byte| byte == b'{') else {
         return key;
     };
@@ -54,6 +57,19 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
         Some(close) if close > 0 => &after[..close],
         _ => key,
     }
+}
+
+/// Whether there is a `{`, eight bytes at a time: most keys have none, and every request asks.
+#[inline]
+fn has_brace(key: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (chunks, rest) = key.as_chunks::<8>();
+    let found = chunks.iter().fold(0, |found, chunk| {
+        let other = u64::from_le_bytes(*chunk) ^ (EACH * b'{' as u64);
+        // Sets the top bit of a byte that is zero, and never one where no byte is.
+        found | (other.wrapping_sub(EACH) & !other & (EACH << 7))
+    });
+    found != 0 || rest.contains(&b'{')
 }
 
 /// CRC64 of `bytes`, going on from `crc` (0 to start): `crc64(crc64(0, a), b)` is the checksum of `a` and `b` joined.

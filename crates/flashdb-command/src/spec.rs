@@ -4,6 +4,7 @@
 use crate::context::{CommandResult, Context};
 use crate::key_spec::{ChannelSpec, InvalidKeys, KeyFlags, KeyPositions, KeySpec};
 use flashdb_resp::Args;
+use flashdb_types::approach::Wanted;
 use smallvec::SmallVec;
 
 /// A handler: reads and changes data through the context, writes the reply, or returns an error.
@@ -11,6 +12,9 @@ pub type Handler = fn(&mut Context<'_, '_>) -> CommandResult;
 
 /// Finds keys where key specifications cannot say it (SORT … STORE, EVAL-like); see [`CommandSpec::keys_of`].
 pub type KeysOf = fn(&Args<'_>) -> Result<KeyPositions, InvalidKeys>;
+
+/// Finds the member or field that a request is about; see [`CommandSpec::wanted`].
+pub type WantedOf = fn(&Args<'_>) -> Wanted;
 
 /// One command or subcommand.
 pub struct CommandSpec {
@@ -45,6 +49,9 @@ pub struct CommandSpec {
     pub secrets: Option<fn(&Args<'_>, usize) -> bool>,
     /// What a request does with its key, where that depends on the options (`VARIABLE`).
     pub key_flags_of: Option<fn(&Args<'_>) -> KeyFlags>,
+    /// Which member or field of the collection at its key a request that fits the arity is about, the first one if there
+    /// are several. A hint, for calling its memory before the handler runs: what it says has no effect on the outcome.
+    pub wanted: Option<WantedOf>,
     /// Grammar behind the name, for COMMAND DOCS, completion and documentation.
     pub args: &'static [Arg],
     /// What is answered, in a few words.
@@ -79,6 +86,7 @@ impl CommandSpec {
         exclusive_if: None,
         secrets: None,
         key_flags_of: None,
+        wanted: None,
         args: &[],
         reply: "",
         deprecated: None,
@@ -202,6 +210,9 @@ impl CommandSpec {
         }
     }
 }
+
+/// The usual [`CommandSpec::wanted`]: the member or field at word 2.
+pub(crate) const WANTED_AT_2: Option<WantedOf> = Some(|words| Wanted::entry(words.at(2)));
 
 fn no_handler(context: &mut Context<'_, '_>) -> CommandResult {
     unreachable!(

@@ -1,7 +1,8 @@
 //! One connection: its socket, what was read and not yet executed, and what is to be sent. Requests
 //! of one read are run in windows: the shards of up to 16 single-key requests are locked together
-//! (ascending, as always), their buckets and then their entries prefetched, and the requests run
-//! in order. By the time a handler asks for an entry it has arrived in the cache.
+//! (ascending, as always), their buckets and then their entries prefetched, then the members that their
+//! rows say they want (`CommandSpec::wanted`), and the requests run in order. By the time a handler asks
+//! for an entry it has arrived in the cache.
 
 use crate::blocking::Ticket;
 use crate::client::{Client, flags};
@@ -15,6 +16,7 @@ use flashdb_io::net::Stream;
 use flashdb_log::Lsn;
 use flashdb_resp::{Args, Batch, Reply, RequestLimits, RequestParser};
 use flashdb_store::ShardSet;
+use flashdb_types::approach::Wanted;
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::atomic::Ordering;
@@ -509,12 +511,9 @@ impl Connection {
         if !turn.data.try_hold(|space| space.try_lock(shards)) {
             return 0;
         }
-        for plan in &planned {
-            turn.data.prefetch_bucket(plan.shard, plan.hash);
-        }
-        for plan in &planned {
-            turn.data.prefetch_entry(plan.shard, plan.hash);
-        }
+        turn.data
+            .prefetch_keys(planned.iter().map(|plan| (plan.shard, plan.hash)));
+        prefetch_members(turn, buffer, batch, first, &planned);
         self.run_planned(turn, buffer, batch, first, &planned)
     }
 
@@ -758,6 +757,20 @@ struct Planned {
     command: Command,
     shard: u16,
     hash: u64,
+}
+
+/// Brings what the requests of a window will read inside of collections towards the core.
+fn prefetch_members(turn: &Turn<'_, '_>, buffer: &[u8], batch: &Batch, first: usize, planned: &[Planned]) {
+    let mut members = SmallVec::<[(u16, u64, Wanted); WINDOW]>::new();
+    for (plan, index) in planned.iter().zip(first..) {
+        if let Some(wanted_of) = plan.command.spec.wanted {
+            let wanted = wanted_of(&batch.args(index, buffer));
+            members.push((plan.shard, plan.hash, wanted));
+        }
+    }
+    if !members.is_empty() {
+        turn.data.prefetch_members(&members);
+    }
 }
 
 /// Spreads the time of a window over the commands in it that were not measured alone: each of them

@@ -364,3 +364,32 @@ fn flags_agree() {
     }
     complaints.finish();
 }
+
+/// The member that a row names is looked for in every request that fits the arity, whatever its words are.
+#[test]
+fn wanted_members() {
+    let mut complaints = Complaints::default();
+    for row in rows() {
+        let Some(wanted_of) = row.wanted else { continue };
+        complaints.expect(
+            row.single_key().is_some(),
+            row,
+            "has no key that the member belongs to",
+        );
+        let least = row.arity.unsigned_abs() as usize;
+        for words in least..least + 5 {
+            let names: Vec<[u8; 2]> = (0..words).map(|at| [b'w', b'0' + at as u8]).collect();
+            let request = OwnedArgs::from_words(names.iter().map(<[u8; 2]>::as_slice));
+            if row.accepts(words) {
+                let hash = wanted_of(&request.as_args()).hash;
+                let is_word = |at: usize| flashdb_base::hash::hash_bytes(request.as_args().at(at)) == hash;
+                complaints.expect(
+                    (2..words).any(is_word),
+                    row,
+                    "wants what is no word of the request",
+                );
+            }
+        }
+    }
+    complaints.finish();
+}

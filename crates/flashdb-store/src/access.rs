@@ -6,6 +6,7 @@
 //! builds check it. When the outcome depends on time, randomness or anything but the data, record
 //! the decided effect with [`Access::decided`]; otherwise the request itself is the effect.
 
+mod prefetch;
 mod tracking;
 mod undo;
 mod watch;
@@ -174,22 +175,6 @@ impl<'k> Access<'k> {
         self.last = None;
     }
 
-    /// Brings the bucket of a key towards the core; its shard is locked.
-    #[inline]
-    pub fn prefetch_bucket(&self, shard: u16, hash: u64) {
-        if let Some(shard) = self.held.shard(shard) {
-            shard.database(self.db).prefetch(hash);
-        }
-    }
-
-    /// Brings the entry of a key towards the core; its bucket was prefetched before.
-    #[inline]
-    pub fn prefetch_entry(&self, shard: u16, hash: u64) {
-        if let Some(shard) = self.held.shard(shard) {
-            shard.database(self.db).prefetch_entry(hash);
-        }
-    }
-
     /// Releases all locks. The effects of what was done under them are in the log then.
     #[inline]
     pub fn release(&mut self) {
@@ -325,13 +310,27 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn find(&mut self, key: &[u8]) -> Option<&Entry> {
         let place = self.place(key);
-        if self.expire_if_due(key, place) == Found::Absent {
+        // One look is enough where no key can be due and nobody is told of a miss.
+        let looks_first = self.effects.published.intersects(NotifyFlags::KEY_MISS)
+            || self.held.shard_mut(place.shard).database(self.db).volatile_len() > 0;
+        if looks_first && self.expire_if_due(key, place) == Found::Absent {
             self.misses += 1;
             self.key_miss(key, place);
             return None;
         }
+        let random = self.random_for_use();
+        let (db, now_ms, policy) = (self.db, self.now_ms, self.policy);
+        let database = self.held.shard_mut(place.shard).database_mut(db);
+        let Some(entry) = database.find_to_touch(key, place.hash) else {
+            self.misses += 1;
+            return None;
+        };
         self.hits += 1;
-        self.used(key, place)
+        if policy.touch {
+            let access = policy.usage.used(entry.access(), now_ms, || random);
+            entry.set_access(access);
+        }
+        Some(entry)
     }
 
     fn key_miss(&mut self, key: &[u8], place: Place) {

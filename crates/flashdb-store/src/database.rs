@@ -6,7 +6,7 @@
 
 use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
-use crate::value::ValueRef;
+use crate::value::{Value, ValueRef};
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::{Change, Table};
 
@@ -83,6 +83,13 @@ impl Database {
         if let Some(entry) = self.table.prefetch_candidate(hash) {
             prefetch_entry(entry);
         }
+    }
+
+    /// The value of the entry that `hash` most likely leads to, if it has allocations of its own. Keys are not compared:
+    /// only for prefetching what is in it.
+    #[inline]
+    pub(crate) fn prefetch_object(&self, hash: u64) -> Option<&Value> {
+        self.table.prefetch_candidate(hash)?.object()
     }
 
     /// The entry of `key`, expired or not.

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Shards that a command needs.
-pub type ShardSet = SmallVec<[u16; 4]>;
+/// Shards that a command, or a window of them, needs.
+pub type ShardSet = SmallVec<[u16; 16]>;
 
 /// Cluster slots, fixed by the protocol.
 const SLOTS: usize = 16384;
@@ -154,6 +154,7 @@ impl Keyspace {
             guards,
             lazy: false,
             passed: 0,
+            latest: 0,
         }
     }
 
@@ -168,6 +169,7 @@ impl Keyspace {
             guards,
             lazy: false,
             passed: 0,
+            latest: 0,
         })
     }
 
@@ -185,6 +187,7 @@ impl Keyspace {
             space: self,
             lazy: false,
             passed: 0,
+            latest: 0,
         })
     }
 
@@ -198,6 +201,7 @@ impl Keyspace {
             guards,
             lazy: false,
             passed: 0,
+            latest: 0,
         }
     }
 
@@ -209,6 +213,7 @@ impl Keyspace {
             guards: SmallVec::new(),
             lazy: false,
             passed: 0,
+            latest: 0,
         }
     }
 
@@ -220,6 +225,7 @@ impl Keyspace {
             guards: SmallVec::with_capacity(4),
             lazy: true,
             passed: 0,
+            latest: 0,
         }
     }
 
@@ -307,6 +313,8 @@ pub struct Held<'k> {
     lazy: bool,
     /// The newest frame of shards that were locked only while they were visited.
     passed: Lsn,
+    /// Where the shard is that was touched last, which most often is the next one, too. Never trusted without a look.
+    latest: usize,
 }
 
 impl<'k> Held<'k> {
@@ -331,17 +339,27 @@ impl<'k> Held<'k> {
     /// run each row's grammar.
     #[inline]
     pub fn shard_mut(&mut self, id: u16) -> &mut Shard {
-        let at = match self.guards.first() {
-            Some((first, _)) if *first == id => 0,
-            _ => self.position_or_lock(id),
-        };
-        &mut self.guards[at].1
+        if !self.is_latest(id) {
+            self.latest = self.position_or_lock(id);
+        }
+        &mut self.guards[self.latest].1
     }
 
     /// As [`Held::shard_mut`] without the power to lock: the shard was touched before.
     #[inline]
     pub fn shard(&self, id: u16) -> Option<&Shard> {
-        self.position(id).ok().map(|at| &*self.guards[at].1)
+        let at = match self.is_latest(id) {
+            true => self.latest,
+            false => self.position(id).ok()?,
+        };
+        Some(&*self.guards[at].1)
+    }
+
+    #[inline]
+    fn is_latest(&self, id: u16) -> bool {
+        self.guards
+            .get(self.latest)
+            .is_some_and(|(latest, _)| *latest == id)
     }
 
     fn position(&self, id: u16) -> Result<usize, usize> {

@@ -2,6 +2,7 @@
 //! is a `Value`. `ValueRef` is the borrowed view that unites both.
 
 use flashdb_base::number::NumberBuffer;
+use flashdb_types::approach::{Step, Wanted};
 use flashdb_types::hash::Hash;
 use flashdb_types::list::List;
 use flashdb_types::set::Set;
@@ -125,6 +126,17 @@ impl Value {
             Value::ZSet(zset) => zset.memory_bytes(),
             Value::Hash(hash) => hash.memory_bytes(),
             Value::Stream(stream) => size_of::<Stream>() + stream.memory_bytes(),
+        }
+    }
+
+    /// Calls for what a command on a member will need next; see [`flashdb_types::approach`].
+    #[inline]
+    pub(crate) fn prefetch(&self, step: Step, wanted: Wanted) {
+        match self {
+            Value::Set(set) => set.prefetch(step, wanted),
+            Value::ZSet(zset) => zset.prefetch(step, wanted),
+            Value::Hash(hash) => hash.prefetch(step, wanted),
+            Value::String(_) | Value::List(_) | Value::Stream(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{PROBE, READ, now_ms};
 use crate::context::{CommandResult, Context};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Flags, Group, WANTED_AT_2};
 use flashdb_resp::Args;
 use flashdb_store::{Access, WrongType};
 use flashdb_types::hash::{Field, Hash};
@@ -17,6 +17,7 @@ pub(super) static HGET: CommandSpec = CommandSpec {
     arity: 3,
     flags: Flags::READONLY.and(Flags::FAST),
     keys: READ,
+    wanted: WANTED_AT_2,
     args: LOOKUP,
     reply: "The value, or null if there is no such field.",
     handler: hget,
@@ -45,6 +46,7 @@ pub(super) static HMGET: CommandSpec = CommandSpec {
     arity: -3,
     flags: Flags::READONLY.and(Flags::FAST),
     keys: READ,
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("field").multiple()],
     reply: "An array with a value or null for each field.",
     handler: hmget,
@@ -167,6 +169,7 @@ pub(super) static HSTRLEN: CommandSpec = CommandSpec {
     arity: 3,
     flags: Flags::READONLY.and(Flags::FAST),
     keys: PROBE,
+    wanted: WANTED_AT_2,
     args: LOOKUP,
     reply: "The length; 0 if there is no such field.",
     handler: hstrlen,
@@ -187,6 +190,7 @@ pub(super) static HEXISTS: CommandSpec = CommandSpec {
     arity: 3,
     flags: Flags::READONLY.and(Flags::FAST),
     keys: PROBE,
+    wanted: WANTED_AT_2,
     args: LOOKUP,
     reply: "1 if the field exists, else 0.",
     handler: hexists,

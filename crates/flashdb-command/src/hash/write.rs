@@ -5,7 +5,7 @@ use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::KeyFlags;
 use crate::limits;
-use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Deprecated, Flags, Group, WANTED_AT_2};
 use crate::{args, error::wrong_arity};
 use flashdb_base::long_double::LongDouble;
 use flashdb_base::number::{NumberBuffer, parse_i64};
@@ -26,6 +26,7 @@ pub(super) static HSET: CommandSpec = CommandSpec {
     arity: -4,
     flags: WRITE_FAST,
     keys: UPDATE,
+    wanted: WANTED_AT_2,
     args: PAIRS,
     reply: "The number of fields that did not exist before.",
     history: &[("4.0.0", "Several pairs of `field` and `value` are taken.")],
@@ -49,6 +50,7 @@ pub(super) static HMSET: CommandSpec = CommandSpec {
     arity: -4,
     flags: WRITE_FAST,
     keys: UPDATE,
+    wanted: WANTED_AT_2,
     args: PAIRS,
     reply: "OK.",
     handler: hmset,
@@ -93,6 +95,7 @@ pub(super) static HSETNX: CommandSpec = CommandSpec {
     arity: 4,
     flags: WRITE_FAST,
     keys: &[key(KeyFlags::RW.and(KeyFlags::INSERT))],
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("field"), Arg::string("value")],
     reply: "1 if the field was written, 0 if it existed.",
     handler: hsetnx,
@@ -124,6 +127,7 @@ pub(super) static HINCRBY: CommandSpec = CommandSpec {
     arity: 4,
     flags: WRITE_FAST,
     keys: &[key(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE))],
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("field"), Arg::integer("increment")],
     reply: "The number after the addition.",
     handler: hincrby,
@@ -154,6 +158,7 @@ pub(super) static HINCRBYFLOAT: CommandSpec = CommandSpec {
     arity: 4,
     flags: WRITE_FAST,
     keys: &[key(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE))],
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("field"), Arg::double("increment")],
     reply: "The number after the addition, as a bulk string.",
     handler: hincrbyfloat,
@@ -231,6 +236,7 @@ pub(super) static HDEL: CommandSpec = CommandSpec {
     arity: -3,
     flags: Flags::WRITE.and(Flags::FAST),
     keys: &[key(KeyFlags::RW.and(KeyFlags::DELETE))],
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("field").multiple()],
     reply: "The number of fields that existed.",
     history: &[("2.4.0", "Several `field` arguments are taken.")],

@@ -4,7 +4,7 @@ use super::{PROBE, READ, key};
 use crate::context::{CommandResult, Context};
 use crate::key_spec::{KeyFlags, KeySpec};
 use crate::limits;
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Flags, Group, WANTED_AT_2};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
 use flashdb_types::set::Set;
@@ -19,6 +19,7 @@ pub(super) static SADD: CommandSpec = CommandSpec {
     arity: -3,
     flags: Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST),
     keys: &[key(KeyFlags::RW.and(KeyFlags::INSERT))],
+    wanted: WANTED_AT_2,
     args: KEY_AND_MEMBERS,
     reply: "The number of members that were not there before.",
     history: &[("2.4.0", "Several `member` arguments are taken.")],
@@ -57,6 +58,7 @@ pub(super) static SREM: CommandSpec = CommandSpec {
     arity: -3,
     flags: Flags::WRITE.and(Flags::FAST),
     keys: &[key(KeyFlags::RW.and(KeyFlags::DELETE))],
+    wanted: WANTED_AT_2,
     args: KEY_AND_MEMBERS,
     reply: "The number of members that were there.",
     history: &[("2.4.0", "Several `member` arguments are taken.")],
@@ -139,6 +141,7 @@ pub(super) static SISMEMBER: CommandSpec = CommandSpec {
     arity: 3,
     flags: Flags::READONLY.and(Flags::FAST),
     keys: PROBE,
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("member")],
     reply: "1 if the set has it, else 0.",
     handler: sismember,

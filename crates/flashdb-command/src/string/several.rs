@@ -28,13 +28,11 @@ fn for_each_key(
         for (at, index) in window.clone() {
             let key = args.at(at);
             let (shard, hash) = (context.data.space().shard_of(key), hash_bytes(key));
-            context.data.prefetch_bucket(shard, hash);
             places[index] = (shard, hash);
         }
-        for (_, index) in window.clone() {
-            let (shard, hash) = places[index];
-            context.data.prefetch_entry(shard, hash);
-        }
+        context
+            .data
+            .prefetch_keys(window.clone().map(|(_, index)| places[index]));
         for (at, index) in window {
             let (shard, hash) = places[index];
             context.data.focus(args.at(at), shard, hash);

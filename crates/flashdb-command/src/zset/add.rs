@@ -8,6 +8,7 @@ use crate::key_spec::{KeyFlags, KeySpec};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_resp::Args;
+use flashdb_types::approach::Wanted;
 use flashdb_types::zset::{Inserted, Limits, ZSet};
 use smallvec::SmallVec;
 
@@ -20,6 +21,7 @@ pub(super) static ZADD: CommandSpec = CommandSpec {
     arity: -4,
     flags: Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST),
     keys: &[KeySpec::one(1, KeyFlags::RW.and(KeyFlags::UPDATE))],
+    wanted: Some(last_pair),
     args: &[
         Arg::key("key"),
         Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
@@ -55,6 +57,7 @@ pub(super) static ZINCRBY: CommandSpec = CommandSpec {
         1,
         KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE),
     )],
+    wanted: Some(|words| Wanted::place(words.at(3), None)),
     args: &[Arg::key("key"), Arg::integer("increment"), Arg::string("member")],
     reply: "The new score.",
     handler: zincrby,
@@ -70,6 +73,7 @@ pub(super) static ZREM: CommandSpec = CommandSpec {
     arity: -3,
     flags: Flags::WRITE.and(Flags::FAST),
     keys: KEY_DELETE,
+    wanted: Some(|words| Wanted::place(words.at(2), None)),
     args: &[Arg::key("key"), Arg::string("member").multiple()],
     reply: "How many members were removed.",
     history: &[("2.4.0", "Several members in one request.")],
@@ -174,6 +178,12 @@ impl Rule {
         let refused = (self.gt && new <= old) || (self.lt && new >= old);
         Ok((!refused).then_some(new))
     }
+}
+
+/// The last member is found without reading the options.
+fn last_pair(words: &Args<'_>) -> Wanted {
+    let last = words.len() - 1;
+    Wanted::place(words.at(last), args::float(words.at(last - 1)).ok())
 }
 
 fn zadd(context: &mut Context<'_, '_>) -> CommandResult {

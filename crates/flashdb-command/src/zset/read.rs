@@ -5,7 +5,8 @@ use crate::args;
 use crate::context::{CommandResult, Context};
 use crate::error;
 use crate::key_spec::{KeyFlags, KeySpec};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, CommandSpec, Flags, Group, WANTED_AT_2};
+use flashdb_types::approach::Wanted;
 use flashdb_types::zset::ZSet;
 
 const FAST_READ: Flags = Flags::READONLY.and(Flags::FAST);
@@ -32,6 +33,7 @@ pub(super) static ZSCORE: CommandSpec = CommandSpec {
     arity: 3,
     flags: FAST_READ,
     keys: KEY_READ,
+    wanted: WANTED_AT_2,
     args: &[Arg::key("key"), Arg::string("member")],
     reply: "The score, or null if there is no such member.",
     handler: zscore,
@@ -71,6 +73,7 @@ pub(super) static ZRANK: CommandSpec = CommandSpec {
     arity: -3,
     flags: FAST_READ,
     keys: KEY_READ,
+    wanted: Some(|words| Wanted::place(words.at(2), None)),
     args: RANK_ARGS,
     reply: RANK_REPLY,
     history: RANK_HISTORY,
@@ -87,6 +90,7 @@ pub(super) static ZREVRANK: CommandSpec = CommandSpec {
     arity: -3,
     flags: FAST_READ,
     keys: KEY_READ,
+    wanted: Some(|words| Wanted::place(words.at(2), None)),
     args: RANK_ARGS,
     reply: RANK_REPLY,
     history: RANK_HISTORY,

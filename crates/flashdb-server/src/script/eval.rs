@@ -144,16 +144,13 @@ fn prefetch(context: &mut Context<'_, '_>, places: &Places) {
     if places.len() < 2 {
         return;
     }
-    for &(shard, hash) in places {
+    for &(shard, _) in places {
         // Under the gate the shard is locked by being touched.
         if data.held().covers(shard) {
             data.held().shard_mut(shard);
-            data.prefetch_bucket(shard, hash);
         }
     }
-    for &(shard, hash) in places {
-        data.prefetch_entry(shard, hash);
-    }
+    data.prefetch_keys(places.iter().copied());
 }
 
 fn script_of(
