@@ -264,23 +264,32 @@ impl RequestParser {
     }
 }
 
+/// What a header line says, nothing if its number is none, and the offset behind its end.
+type Header = (Option<i64>, usize);
+
 /// The number behind a one-byte marker at `at`, and the offset behind its line end.
 /// `Ok(None)` when the line is not complete; `Err` when it cannot become valid.
-#[inline]
-fn header(request: &[u8], at: usize, what: &str) -> Result<Option<(Option<i64>, usize)>, ProtocolError> {
+#[inline(always)]
+fn header(request: &[u8], at: usize, what: &str) -> Result<Option<Header>, ProtocolError> {
+    let value = |digits: &[u8]| {
+        let each = digits.iter().map(|digit| i64::from(digit - b'0'));
+        Some(each.fold(0, |value, digit| value * 10 + digit))
+    };
     // Fast road: one to three digits, the usual case by far.
-    let line = &request[at + 1..];
-    let mut value = 0i64;
-    for (index, &byte) in line.iter().take(4).enumerate() {
-        match byte {
-            b'0'..=b'9' if index == 1 && value == 0 => break,
-            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
-            b'\r' if index > 0 && line.len() > index + 1 => {
-                return Ok(Some((Some(value), at + 1 + index + 2)));
-            }
-            _ => break,
+    match &request[at + 1..] {
+        [a @ b'0'..=b'9', b'\r', _, ..] => Ok(Some((value(&[*a]), at + 4))),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => Ok(Some((value(&[*a, *b]), at + 5))),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] => {
+            Ok(Some((value(&[*a, *b, *c]), at + 6)))
         }
+        _ => any_header(request, at, what),
     }
+}
+
+/// As [`header`], for any line.
+#[inline(never)]
+fn any_header(request: &[u8], at: usize, what: &str) -> Result<Option<Header>, ProtocolError> {
+    let line = &request[at + 1..];
     let Some(end) = memchr(b'\r', line) else {
         if line.len() > INLINE_BYTES_MAX {
             return Err(ProtocolError(format!(
