@@ -33,8 +33,8 @@ impl Database {
     pub fn new(segment_buckets: usize) -> Self {
         Database {
             table: Table::with_segment_buckets(segment_buckets),
-            volatile: Table::new(),
-            volatile_fields: Table::new(),
+            volatile: Table::with_segment_buckets(segment_buckets),
+            volatile_fields: Table::with_segment_buckets(segment_buckets),
             bytes: 0,
             capture: None,
             origin: None,

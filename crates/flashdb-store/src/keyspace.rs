@@ -23,6 +23,10 @@ pub type ShardSet = SmallVec<[u16; 16]>;
 /// Cluster slots, fixed by the protocol.
 const SLOTS: usize = 16384;
 
+/// Buckets of a full segment, one shard after the other, so that the shards' tables do not all grow at the same number
+/// of keys: those that with a segment's header just fill 5, 6, 7 and 8 KiB.
+const SEGMENT_BUCKETS: [usize; 4] = [39, 47, 55, 63];
+
 #[repr(align(128))]
 struct ShardCell(Mutex<Shard>);
 
@@ -62,10 +66,8 @@ impl Keyspace {
         assert!(shards.is_power_of_two() && shards <= SLOTS && databases <= u16::MAX as usize);
         let (sender, receiver) = channel();
         let cell = |id: usize| {
-            // Segment sizes between 33 and 64 buckets, so that the shards' tables do not all grow
-            // at the same number of keys.
-            let segment_buckets = 33 + (id * 31) / shards.max(2).saturating_sub(1);
-            ShardCell(Mutex::new(Shard::new(databases, segment_buckets.min(64))))
+            let segment_buckets = SEGMENT_BUCKETS[id % SEGMENT_BUCKETS.len()];
+            ShardCell(Mutex::new(Shard::new(databases, segment_buckets)))
         };
         let keyspace = Keyspace {
             shards: (0..shards).map(cell).collect(),

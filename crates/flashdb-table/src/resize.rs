@@ -17,8 +17,8 @@ const FILL_PERCENT: usize = 65;
 /// Numbers of buckets that fill common allocator size classes when values have 8 bytes.
 const BUCKET_STEPS: [usize; 15] = [1, 2, 3, 5, 7, 11, 15, 19, 23, 27, 31, 39, 47, 55, 63];
 
-/// Buckets and slots for a segment of `count` entries with room for more.
-fn size_for(count: usize, buckets_max: usize) -> (usize, usize) {
+/// Buckets and slots for a segment of `count` entries with room for more; beyond `steps_max` buckets it has `buckets_max`.
+fn size_for(count: usize, steps_max: usize, buckets_max: usize) -> (usize, usize) {
     if count < SLOTS_MIN {
         return (1, SLOTS_MIN);
     }
@@ -29,6 +29,7 @@ fn size_for(count: usize, buckets_max: usize) -> (usize, usize) {
     let step = BUCKET_STEPS
         .into_iter()
         .find(|&step| step >= wanted)
+        .filter(|&step| step <= steps_max)
         .unwrap_or(buckets_max);
     let buckets = step.min(buckets_max);
     (buckets, buckets * SLOTS)
@@ -95,7 +96,7 @@ impl<T> Table<T> {
             self.merge(hash, segment, buddy, hasher);
             return true;
         }
-        let (_, slots) = size_for(count as usize, usize::from(self.segment_buckets_max));
+        let (_, slots) = self.size_for(count as usize);
         if slots < usize::from(header.slots) {
             self.rebuild(hash, segment, hasher);
             return true;
@@ -118,6 +119,14 @@ impl<T> Table<T> {
         let together = (segment.header().count + buddy.header().count) as usize;
         let room = usize::from(self.segment_buckets_max) * SLOTS * FILL_PERCENT / 100;
         (buddy.header().local_depth == local_depth && together <= room + leaving).then_some(buddy)
+    }
+
+    fn size_for(&self, count: usize) -> (usize, usize) {
+        size_for(
+            count,
+            usize::from(self.segment_steps_max),
+            usize::from(self.segment_buckets_max),
+        )
     }
 
     /// Moves all entries of `segment` into a new one of the right size.
@@ -169,7 +178,7 @@ impl<T> Table<T> {
 
     /// A new segment with room for `count` entries and at least one more, all of whose buckets count as changed.
     fn allocate(&mut self, count: usize, local_depth: u8) -> Segment<T> {
-        let (buckets, slots) = size_for(count, usize::from(self.segment_buckets_max));
+        let (buckets, slots) = self.size_for(count);
         let segment = Segment::allocate(buckets, slots, local_depth);
         self.heap_bytes += segment.heap_bytes();
         if self.epoch != 0 {

@@ -22,7 +22,7 @@ pub(crate) const BUCKETS_MAX: usize = 64;
 pub(crate) const SLOTS_MIN: usize = 4;
 
 /// A segment of several buckets grows when it holds this share of its slots, in percent.
-const GROW_AT_PERCENT: usize = 90;
+const GROW_AT_PERCENT: usize = 95;
 
 /// A segment shrinks, or merges with its buddy, when it holds less than this share of its slots, in percent.
 const SHRINK_AT_PERCENT: usize = 30;

@@ -4,7 +4,7 @@ use crate::directory::Directory;
 use crate::hash::fingerprint;
 use crate::segment::{BUCKETS_MAX, Segment};
 
-/// Default for [`Table::with_segment_buckets`]: with its header and values of 8 bytes a full segment just fits 8 KiB.
+/// Buckets of a full segment of a table on its own: with its header and values of 8 bytes it just fits 8 KiB.
 const SEGMENT_BUCKETS_DEFAULT: usize = 63;
 
 /// A set of values found by a 64-bit hash and a test for equality, both supplied by the caller.
@@ -28,6 +28,8 @@ pub struct Table<T> {
     /// 0: changes are not recorded.
     pub(crate) epoch: u64,
     pub(crate) segment_buckets_max: u8,
+    /// Segments of more buckets than this have all of `segment_buckets_max`.
+    pub(crate) segment_steps_max: u8,
 }
 
 // SAFETY: the table owns its values, and hands out references under the usual borrow rules only.
@@ -38,13 +40,16 @@ unsafe impl<T: Sync> Sync for Table<T> {}
 impl<T> Table<T> {
     /// An empty table; allocates nothing until the first insertion.
     pub const fn new() -> Self {
-        Self::with_segment_buckets(SEGMENT_BUCKETS_DEFAULT)
+        Self::sized(SEGMENT_BUCKETS_DEFAULT, SEGMENT_BUCKETS_DEFAULT)
     }
 
-    /// An empty table whose segments split once they have `buckets` buckets (clamped to 32..=64).
+    /// An empty table, one of many of equal load (shards), whose segments split once they have `buckets` buckets (clamped
+    /// to 32..=64).
     ///
-    /// All segments of a table split at about the same fill, so its bytes per entry swing by half as it doubles. Many
-    /// tables of equal load (shards) should be given different numbers, so that their swings cancel out.
+    /// Beyond half of that a segment has all its buckets at once, so that large segments are of one size: what a split
+    /// frees is what the next one takes. With steps in between, a quarter of the memory would lie idle in an allocator
+    /// that keeps sizes apart. In return the bytes per entry swing by the factor 2 as the table doubles: give the tables
+    /// different numbers, so that the swings cancel out, and such as fill size classes of the allocator.
     pub const fn with_segment_buckets(buckets: usize) -> Self {
         let buckets = if buckets < 32 {
             32
@@ -53,12 +58,17 @@ impl<T> Table<T> {
         } else {
             buckets
         };
+        Self::sized(buckets, buckets / 2)
+    }
+
+    const fn sized(segment_buckets_max: usize, segment_steps_max: usize) -> Self {
         Self {
             directory: Directory::new(),
             len: 0,
             heap_bytes: 0,
             epoch: 0,
-            segment_buckets_max: buckets as u8,
+            segment_buckets_max: segment_buckets_max as u8,
+            segment_steps_max: segment_steps_max as u8,
         }
     }
 
@@ -155,7 +165,10 @@ impl<T> Table<T> {
 
     /// Moves everything into a new table; this one keeps its settings and epoch.
     pub(crate) fn take_all(&mut self) -> Self {
-        let mut empty = Self::with_segment_buckets(usize::from(self.segment_buckets_max));
+        let mut empty = Self::sized(
+            usize::from(self.segment_buckets_max),
+            usize::from(self.segment_steps_max),
+        );
         empty.epoch = self.epoch;
         core::mem::replace(self, empty)
     }

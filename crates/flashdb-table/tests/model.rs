@@ -22,10 +22,14 @@ fn pair_hash(pair: &Pair) -> u64 {
     hash(&pair.key)
 }
 
-/// Runs operations whose mix drifts between growing and shrinking; `hash_of` may be as bad as it likes.
+/// Runs operations whose mix drifts between growing and shrinking; `hash_of` may be as bad as it likes. `buckets` 0 stands
+/// for a table on its own, which grows in smaller steps.
 fn run(seed: u64, keys: u64, operations: u64, buckets: usize, hash_of: fn(u64) -> u64) {
     let mut random = Random(seed);
-    let mut table: Table<Pair> = Table::with_segment_buckets(buckets);
+    let mut table: Table<Pair> = match buckets {
+        0 => Table::new(),
+        _ => Table::with_segment_buckets(buckets),
+    };
     let mut model: HashMap<u64, Pair> = HashMap::new();
     let hasher = |pair: &Pair| hash_of(pair.key);
     for step in 0..operations {
@@ -79,6 +83,7 @@ fn agrees_with_the_model_at_all_sizes() {
         });
     }
     run(8, rounds(40_000), rounds(160_000), 32, |key| hash(&key));
+    run(10, rounds(40_000), rounds(160_000), 0, |key| hash(&key));
     run(9, rounds(40_000), rounds(160_000), 64, |key| hash(&key));
 }
 
