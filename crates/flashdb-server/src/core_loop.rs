@@ -7,6 +7,7 @@ pub use attend::attend;
 
 use crate::blocking;
 use crate::client::{Client, ClientInfo};
+use crate::compaction::Compaction;
 use crate::connection::{Connection, Next, READ_BYTES};
 use crate::dispatch::Turn;
 use crate::pubsub::{Kind, Subscription};
@@ -48,6 +49,8 @@ const ACCEPT_AGAIN_MS: i64 = 100;
 /// so this is what it adds to the latency of others: with 25 µs the p99 of single GETs stays below
 /// twice the quiet one while a million keys expire together; with 500 µs it was eight times.
 const EXPIRE_SLICE_US: u64 = 25;
+/// Time for moving entries together, of each millisecond, once much was freed. One step may take as long.
+const COMPACT_SLICE_US: u64 = 25;
 /// Turns longer than this are logged: something stalls the loop.
 const LONG_TURN: Duration = Duration::from_millis(100);
 
@@ -105,6 +108,7 @@ const GIVE_BACK_ROUNDS: u8 = 4;
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Cron,
+    Compact,
     Sweep,
     Unpause,
     Accept(usize),
@@ -137,6 +141,7 @@ pub struct CoreLoop {
     give_back_rounds: u8,
     /// Commands executed at the last look.
     commands_before: u64,
+    compaction: Compaction,
     next_loop: usize,
     /// Clients are being served from within a script or a wait, see [`attend`].
     attending: bool,
@@ -173,6 +178,7 @@ impl CoreLoop {
             expire_again: false,
             give_back_rounds: 0,
             commands_before: 0,
+            compaction: Compaction::new(id as u16),
             next_loop: 0,
             attending: false,
             attended: false,
@@ -611,7 +617,12 @@ impl CoreLoop {
                 }
                 Message::AclChanged => self.follow_acl(),
                 Message::Run(work) => self.lend(|| work(turn)),
-                Message::GiveBack => self.give_back_rounds = GIVE_BACK_ROUNDS,
+                Message::GiveBack => {
+                    self.give_back_rounds = GIVE_BACK_ROUNDS;
+                    if self.compaction.ask() {
+                        self.timers.add(turn.data.now_ms, Timer::Compact);
+                    }
+                }
                 Message::Unpause => self.unpause(turn),
                 Message::Listen(listeners) => self.replace_listeners(listeners),
                 Message::Stop => self.stop = true,
@@ -762,6 +773,7 @@ impl CoreLoop {
                         turn.leave();
                     }
                 }
+                Timer::Compact => self.compact(turn),
                 Timer::Sweep => {
                     self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
                     self.sweep(turn);
@@ -787,6 +799,31 @@ impl CoreLoop {
         if self.give_back_rounds > 0 && at_rest && freed && !self.expire_again {
             self.give_back_rounds -= 1;
             crate::memory::give_back_here();
+        }
+    }
+
+    /// A slice of moving entries together; the next follows in a millisecond.
+    fn compact(&mut self, turn: &mut Turn<'_, '_>) {
+        let server = turn.server;
+        let deadline_us = clock::monotonic_us() + COMPACT_SLICE_US;
+        while self.compaction.is_under_way() && !server.is_loading() {
+            let shard = self.compaction.shard();
+            self.lend(|| {
+                turn.enter();
+                turn.data.hold(|space| space.lock_one(shard));
+            });
+            let (shards, loops) = (server.space.shards_count(), server.loops.len());
+            let ended = self.compaction.step(turn.data, shards, loops);
+            turn.leave();
+            if ended.is_some_and(|moved| moved > 0) {
+                self.give_back_rounds = GIVE_BACK_ROUNDS;
+            }
+            if clock::monotonic_us() >= deadline_us {
+                break;
+            }
+        }
+        if self.compaction.is_under_way() {
+            self.timers.add(turn.data.now_ms + 1, Timer::Compact);
         }
     }
 

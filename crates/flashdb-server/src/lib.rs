@@ -10,6 +10,7 @@ mod bootstrap;
 mod client;
 mod commands;
 mod commit;
+mod compaction;
 mod connection;
 mod core_loop;
 mod dispatch;
@@ -35,7 +36,7 @@ mod supervisor;
 mod tracking;
 
 pub use bootstrap::{StartError, check_users, run};
-pub use memory::set_give_back;
+pub use memory::{set_give_back, set_sparse};
 
 /// All commands: those about data and those of this crate.
 pub fn command_registry() -> flashdb_command::Registry {

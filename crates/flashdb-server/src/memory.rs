@@ -23,12 +23,25 @@ pub struct MemorySample {
 const GIVE_BACK_BYTES: usize = 32 * 1024 * 1024;
 
 static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
+static SPARSE: OnceLock<fn(*const u8) -> bool> = OnceLock::new();
 
 /// Tells how the allocator of the program returns free pages of the calling thread to the system. To
 /// be called once, before the server runs; without it they stay with the process.
 pub fn set_give_back(give_back: fn()) {
     // The first one stays: there is one allocator.
     let _ = GIVE_BACK.set(give_back);
+}
+
+/// Tells how to ask the program's allocator whether the page of a live block holds little else, so that the block is
+/// better put elsewhere. To be called once, before the server runs; without it nothing is moved.
+pub fn set_sparse(sparse: fn(*const u8) -> bool) {
+    // As in `set_give_back`.
+    let _ = SPARSE.set(sparse);
+}
+
+/// What [`set_sparse`] was given.
+pub(crate) fn sparse() -> Option<fn(*const u8) -> bool> {
+    SPARSE.get().copied()
 }
 
 /// Lets every core loop return its free pages to the system, at once (MEMORY PURGE).

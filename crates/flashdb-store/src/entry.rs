@@ -339,6 +339,22 @@ impl Entry {
         copy
     }
 
+    /// Moves the entry to another block of memory.
+    pub(crate) fn relocate(&mut self) {
+        let size = self.alloc_bytes();
+        let layout = layout_of(size);
+        // SAFETY: both blocks have `size` initialised or copied bytes, which is not zero; the value in them is moved, not
+        // copied, as the old block is freed without dropping it, and nobody else knows the address.
+        unsafe {
+            let Some(moved) = NonNull::new(alloc(layout)) else {
+                handle_alloc_error(layout)
+            };
+            moved.copy_from_nonoverlapping(self.0, size);
+            dealloc(self.0.as_ptr(), layout);
+            self.0 = moved;
+        }
+    }
+
     /// Takes the boxed value out, leaving an empty inline string behind; for moving a value to
     /// another entry or to the thread that frees big ones.
     pub fn take_object(&mut self) -> Option<Value> {

@@ -5,6 +5,7 @@
 
 mod access;
 mod capture;
+mod compact;
 mod database;
 mod effects;
 mod entry;
@@ -28,6 +29,7 @@ mod value;
 mod write_guard;
 
 pub use access::{Access, Expiry, Policy, WrongType};
+pub use compact::Compacted;
 pub use database::Database;
 pub use effects::{Effects, Invalidation, Message, Touched};
 pub use entry::{Entry, INLINE_BYTES_MAX};

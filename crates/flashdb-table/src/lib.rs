@@ -29,6 +29,7 @@ mod scan;
 mod segment;
 mod table;
 mod validate;
+mod visit;
 mod walk;
 
 pub use iter::{Drain, IntoIter, Iter};

@@ -89,6 +89,22 @@ pub fn give_back() {
     unsafe { mi::mi_collect(true) };
 }
 
+/// A page with less than this share of its blocks in use is sparse, in percent.
+const SPARSE_PERCENT: usize = 50;
+
+/// Whether the page of a live block is mostly free, and not the one that the next block would come from.
+pub fn is_sparse(block: *const u8) -> bool {
+    // SAFETY: the block is live, so that its page stays what it is. The count of blocks in use belongs to another thread
+    // when the block came from there; a count that is out of date moves a block for nothing, or not yet.
+    unsafe {
+        mi::mi_unsafe_heap_page_is_under_utilized(
+            std::ptr::null_mut(),
+            block.cast_mut().cast::<c_void>(),
+            SPARSE_PERCENT,
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +130,28 @@ mod tests {
                 size,
                 "is CFLAGS set? it replaces the one of .cargo/config.toml"
             );
+        }
+    }
+
+    #[test]
+    fn a_page_whose_blocks_are_mostly_gone_is_sparse() {
+        let layout = Layout::from_size_align(120, 8).expect("a valid layout");
+        // SAFETY: the size is not zero; each block is freed once, with its layout.
+        unsafe {
+            let blocks: Vec<_> = (0..10_000).map(|_| ALLOCATOR.alloc(layout)).collect();
+            let sparse = |kept: usize| {
+                let left = blocks.iter().step_by(kept);
+                left.filter(|block| is_sparse(**block)).count()
+            };
+            assert_eq!(sparse(1), 0);
+            for (_, block) in blocks.iter().enumerate().filter(|(index, _)| index % 10 != 0) {
+                ALLOCATOR.dealloc(*block, layout);
+            }
+            assert!(sparse(10) > 800, "{} of 1000", sparse(10));
+            blocks
+                .iter()
+                .step_by(10)
+                .for_each(|block| ALLOCATOR.dealloc(*block, layout));
         }
     }
 

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         return ended;
     }
     flashdb_server::set_give_back(allocator::give_back);
+    flashdb_server::set_sparse(allocator::is_sparse);
     match flashdb_config::load(arguments, std::env::vars_os()) {
         Ok(Launch::Run { config, warnings }) => match flashdb_server::run(config, &warnings) {
             Ok(()) => ExitCode::SUCCESS,
