@@ -15,6 +15,11 @@ pub const TCL: Package = Package {
     name: "tcl",
     present: || process::on_path("tclsh"),
 };
+/// With it Redis's test harness sees whether a server has ended; without, it starts the next one on top of it.
+pub const PROCPS: Package = Package {
+    name: "procps",
+    present: || process::on_path("ps"),
+};
 pub const DPKG_DEV: Package = Package {
     name: "dpkg-dev",
     present: || process::on_path("dpkg-source"),
@@ -51,6 +56,7 @@ pub const VALGRIND: Package = Package {
 /// Everything that `cargo xtask test` needs.
 pub const FOR_TESTS: &[Package] = &[
     TCL,
+    PROCPS,
     DPKG_DEV,
     REDIS_TOOLS,
     PYTHON,

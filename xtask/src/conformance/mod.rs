@@ -148,7 +148,7 @@ impl Options {
 }
 
 fn execute(options: Options) -> Result<Counts> {
-    packages::require(&[packages::TCL])?;
+    packages::require(&[packages::TCL, packages::PROCPS])?;
     let side = options.side;
     let (expected, known) = if options.record {
         (internal::every_unit(), KnownFailures::default())
