@@ -4,7 +4,7 @@
 //! effect on what is found.
 
 use flashdb_base::hash::hash_bytes;
-use flashdb_table::prefetch_line;
+use flashdb_table::{Table, prefetch_line};
 
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
@@ -57,6 +57,26 @@ impl Wanted {
             until: Step::Place,
             score,
         }
+    }
+}
+
+/// A step towards a member in `table`, which `head` holds. A table has no order: the last step is none.
+pub(crate) fn prefetch_member<H, T>(
+    head: &H,
+    table: &Table<T>,
+    step: Step,
+    wanted: Wanted,
+    prefetch: impl FnOnce(&T),
+) {
+    match step {
+        Step::Head => prefetch_all(head),
+        Step::Bucket => table.prefetch(wanted.hash),
+        Step::Entry => {
+            if let Some(found) = table.prefetch_candidate(wanted.hash) {
+                prefetch(found);
+            }
+        }
+        Step::Place => {}
     }
 }
 

@@ -3,7 +3,7 @@
 //! The index holds (time, hash of the name), not names: a due field is found in the table by the two. Names whose
 //! hashes collide and that share a time share the index entry, which stays until the last of them is gone.
 
-use crate::approach::{Step, Wanted, prefetch_all};
+use crate::approach::{Step, Wanted, prefetch_member};
 use crate::hash::entry::FieldEntry;
 use crate::hash::{Field, FieldTtl};
 use crate::sample;
@@ -43,16 +43,7 @@ impl FieldTable {
     }
 
     pub(crate) fn prefetch(&self, step: Step, wanted: Wanted) {
-        match step {
-            Step::Head => prefetch_all(self),
-            Step::Bucket => self.table.prefetch(wanted.hash),
-            Step::Entry => {
-                if let Some(found) = self.table.prefetch_candidate(wanted.hash) {
-                    found.prefetch();
-                }
-            }
-            Step::Place => {}
-        }
+        prefetch_member(self, &self.table, step, wanted, FieldEntry::prefetch);
     }
 
     /// Writes a field; true when it is new.

@@ -1,6 +1,6 @@
 //! The encoding of large sets: a hash table of members, each one allocation.
 
-use crate::approach::{Step, Wanted, prefetch_all};
+use crate::approach::{Step, Wanted, prefetch_member};
 use crate::sample;
 use crate::thin_bytes::ThinBytes;
 use flashdb_base::hash::hash_bytes;
@@ -37,16 +37,7 @@ impl MemberTable {
     }
 
     pub(crate) fn prefetch(&self, step: Step, wanted: Wanted) {
-        match step {
-            Step::Head => prefetch_all(self),
-            Step::Bucket => self.table.prefetch(wanted.hash),
-            Step::Entry => {
-                if let Some(found) = self.table.prefetch_candidate(wanted.hash) {
-                    found.prefetch();
-                }
-            }
-            Step::Place => {}
-        }
+        prefetch_member(self, &self.table, step, wanted, ThinBytes::prefetch);
     }
 
     /// Adds a member; false when it was there.

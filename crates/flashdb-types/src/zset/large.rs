@@ -5,7 +5,7 @@
 
 use super::element::{Element, ElementRef};
 use super::tree::{Entry, Moved, Tree, TreeIter};
-use crate::approach::{Step, Wanted, prefetch_all};
+use crate::approach::{Step, Wanted, prefetch_member};
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::Table;
 use std::ops::Range;
@@ -132,24 +132,14 @@ impl LargeZSet {
     }
 
     pub(super) fn prefetch(&self, step: Step, wanted: Wanted) {
-        if step == Step::Head {
-            return prefetch_all(self);
+        if step != Step::Place {
+            return prefetch_member(self, &self.table, step, wanted, |element| element.prefetch());
         }
-        if step == Step::Bucket {
-            return self.table.prefetch(wanted.hash);
+        if let Some(element) = self.table.prefetch_candidate(wanted.hash) {
+            self.tree.prefetch(element.score());
         }
-        let element = self.table.prefetch_candidate(wanted.hash);
-        match (step, element) {
-            (Step::Entry, Some(element)) => element.prefetch(),
-            (Step::Place, _) => {
-                if let Some(element) = element {
-                    self.tree.prefetch(element.score());
-                }
-                if let Some(score) = wanted.score {
-                    self.tree.prefetch(score);
-                }
-            }
-            _ => {}
+        if let Some(score) = wanted.score {
+            self.tree.prefetch(score);
         }
     }
 
