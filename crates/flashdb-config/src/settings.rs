@@ -256,8 +256,8 @@ settings! {
     lfu_log_factor: u32 = "lfu-log-factor", Number::plain(0, INT_MAX, 10);
     /// Minutes after which the access counter of LFU is reduced by one; 0 for never.
     lfu_decay_time: u32 = "lfu-decay-time", Number::plain(0, INT_MAX, 1);
-    /// How hard expired keys are looked for.
-    active_expire_effort: u32 = "active-expire-effort", Number::plain(1, 10, 1), [NO_EFFECT_YET];
+    /// How hard expired keys are looked for: 11 less this is the share, in percent, that may be due and still there.
+    active_expire_effort: u32 = "active-expire-effort", Number::plain(1, 10, 1);
     /// Frees evicted values in the background.
     lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction", YesNo(false), [NO_EFFECT_YET];
     /// Frees expired values in the background.

@@ -8,7 +8,7 @@ use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
 use crate::value::{Value, ValueRef};
 use flashdb_base::hash::hash_bytes;
-use flashdb_table::{Change, Table};
+use flashdb_table::{Change, HashOf, Table};
 
 /// One shard's part of one database.
 pub struct Database {
@@ -26,6 +26,26 @@ const SMALL_ENTRY_BYTES: usize = 56;
 
 pub(crate) fn entry_hash(entry: &Entry) -> u64 {
     hash_bytes(entry.key())
+}
+
+/// The hash of an element of the expiry sets.
+fn itself(hash: &u64) -> u64 {
+    *hash
+}
+
+/// [`entry_hash`] for entries that move in the table, each of which is a cache miss or two.
+struct MovedEntryHash;
+
+impl HashOf<Entry> for MovedEntryHash {
+    #[inline]
+    fn hash_of(&self, entry: &Entry) -> u64 {
+        entry_hash(entry)
+    }
+
+    #[inline]
+    fn warm(&self, entry: &Entry) {
+        prefetch_entry(entry);
+    }
 }
 
 impl Database {
@@ -117,9 +137,9 @@ impl Database {
         self.announce(hash, Change::Insert);
         self.bytes += entry.memory_bytes();
         if entry.expire_at_ms().is_some() {
-            self.volatile.insert_unique(hash, hash, |h| *h);
+            self.volatile.insert_unique(hash, hash, itself);
         }
-        let entry = self.table.insert_unique(hash, entry, entry_hash);
+        let entry = self.table.insert_unique(hash, entry, MovedEntryHash);
         (entry, &mut self.bytes)
     }
 
@@ -145,10 +165,12 @@ impl Database {
     /// Removes the entry of `key`.
     pub(crate) fn remove(&mut self, key: &[u8], hash: u64) -> Option<Entry> {
         self.announce(hash, Change::Remove);
-        let entry = self.table.remove(hash, |entry| entry.key() == key, entry_hash)?;
+        let entry = self
+            .table
+            .remove(hash, |entry| entry.key() == key, MovedEntryHash)?;
         self.bytes -= entry.memory_bytes();
         self.note_volatile(hash, entry.expire_at_ms().is_some(), false);
-        self.volatile_fields.remove(hash, |h| *h == hash, |h| *h);
+        self.volatile_fields.remove(hash, |h| *h == hash, itself);
         Some(entry)
     }
 
@@ -185,10 +207,10 @@ impl Database {
     fn note_volatile(&mut self, hash: u64, was: bool, is: bool) {
         match (was, is) {
             (false, true) => {
-                self.volatile.insert_unique(hash, hash, |h| *h);
+                self.volatile.insert_unique(hash, hash, itself);
             }
             (true, false) => {
-                self.volatile.remove(hash, |h| *h == hash, |h| *h);
+                self.volatile.remove(hash, |h| *h == hash, itself);
             }
             _ => {}
         }
@@ -198,15 +220,24 @@ impl Database {
     pub(crate) fn note_volatile_fields(&mut self, hash: u64, has_them: bool) {
         let known = self.volatile_fields.find(hash, |h| *h == hash).is_some();
         if has_them && !known {
-            self.volatile_fields.insert_unique(hash, hash, |h| *h);
+            self.volatile_fields.insert_unique(hash, hash, itself);
         } else if known && !has_them {
-            self.volatile_fields.remove(hash, |h| *h == hash, |h| *h);
+            self.volatile_fields.remove(hash, |h| *h == hash, itself);
         }
     }
 
     /// A random key that carries an expiry.
     pub(crate) fn sample_volatile(&self, random: u64) -> Option<&Entry> {
-        let hash = *self.volatile.sample(random)?;
+        self.volatile_entry(self.sample_volatile_hash(random)?)
+    }
+
+    /// The hash of a random key that carries an expiry.
+    pub(crate) fn sample_volatile_hash(&self, random: u64) -> Option<u64> {
+        self.volatile.sample(random).copied()
+    }
+
+    /// The entry with this hash that carries an expiry.
+    pub(crate) fn volatile_entry(&self, hash: u64) -> Option<&Entry> {
         self.table.find(hash, |entry| {
             entry.expire_at_ms().is_some() && entry_hash(entry) == hash
         })

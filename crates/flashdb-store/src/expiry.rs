@@ -4,6 +4,7 @@
 
 use crate::access::Access;
 use flashdb_base::clock;
+use smallvec::SmallVec;
 
 /// Keys drawn at a time.
 const SAMPLE: usize = 20;
@@ -13,10 +14,18 @@ const FIELDS_MAX: usize = 64;
 /// What one pass found, to adapt the next.
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryPass {
-    /// Keys and fields removed.
-    pub removed: usize,
+    /// Keys and hashes looked at.
+    pub drawn: usize,
+    /// How many of them were due.
+    pub due: usize,
     /// Whether the time ran out before the shard was clean enough.
     pub unfinished: bool,
+}
+
+/// Keys, or hashes with expiring fields, of one shard.
+struct Sample {
+    drawn: usize,
+    due: usize,
 }
 
 impl Access<'_> {
@@ -27,9 +36,10 @@ impl Access<'_> {
         for db in 0..self.space().databases_count() as u16 {
             self.db = db;
             loop {
-                let due = self.expire_sample(shard) + self.expire_field_sample(shard);
-                pass.removed += due;
-                if due * 4 <= SAMPLE {
+                let (keys, fields) = (self.expire_sample(shard), self.expire_field_sample(shard));
+                pass.drawn += keys.drawn + fields.drawn;
+                pass.due += keys.due + fields.due;
+                if (keys.due + fields.due) * 4 <= SAMPLE {
                     break;
                 }
                 if clock::monotonic_us() >= deadline_us {
@@ -41,15 +51,25 @@ impl Access<'_> {
         pass
     }
 
-    fn expire_sample(&mut self, shard: u16) -> usize {
-        let mut due = 0;
-        let db = self.db;
+    /// Draws some keys and removes those that are due. All are drawn first and their entries fetched side by side: one
+    /// after the other each would be a cache miss or two.
+    fn expire_sample(&mut self, shard: u16) -> Sample {
+        let (db, now_ms) = (self.db, self.now_ms);
         let draws = SAMPLE.min(self.held().shard_mut(shard).database(db).volatile_len());
+        let mut drawn = SmallVec::<[u64; SAMPLE]>::new();
         for _ in 0..draws {
             let random = self.prng.next_u64();
-            let now_ms = self.now_ms;
-            let drawn = self.held().shard_mut(shard).database(db).sample_volatile(random);
-            let Some(key) = drawn
+            let database = self.held().shard_mut(shard).database(db);
+            drawn.extend(database.sample_volatile_hash(random));
+        }
+        let database = self.held().shard_mut(shard).database(db);
+        drawn.iter().for_each(|hash| database.prefetch(*hash));
+        drawn.iter().for_each(|hash| database.prefetch_entry(*hash));
+        let mut due = 0;
+        for hash in drawn {
+            let database = self.held().shard_mut(shard).database(db);
+            let Some(key) = database
+                .volatile_entry(hash)
                 .filter(|entry| entry.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms))
                 .map(|entry| Box::<[u8]>::from(entry.key()))
             else {
@@ -58,10 +78,10 @@ impl Access<'_> {
             self.find_quietly(&key);
             due += 1;
         }
-        due
+        Sample { drawn: draws, due }
     }
 
-    fn expire_field_sample(&mut self, shard: u16) -> usize {
+    fn expire_field_sample(&mut self, shard: u16) -> Sample {
         let mut due = 0;
         let db = self.db;
         let draws = SAMPLE.min(self.held().shard_mut(shard).database(db).volatile_fields_len());
@@ -79,6 +99,6 @@ impl Access<'_> {
                 due += 1;
             }
         }
-        due
+        Sample { drawn: draws, due }
     }
 }

@@ -254,7 +254,7 @@ fn bytes_per_entry(tables: u64, entries: u64, buckets: impl Fn(u64) -> usize) ->
 fn hashbrown_bytes_per_entry(entries: u64) -> f64 {
     let mut table: HashTable<u64> = HashTable::new();
     for value in 0..entries {
-        table.insert_unique(mix(value), value, |v| mix(*v));
+        table.insert_unique(mix(value), value, |v: &u64| mix(*v));
     }
     table.allocation_size() as f64 / entries as f64
 }
@@ -284,7 +284,7 @@ fn report_shape(entries: u64) {
         let count = entries * (8 + steps) / 8;
         let mut table = Table::new();
         (0..count).for_each(|value| {
-            table.insert_unique(mix(value), value, |v| mix(*v));
+            table.insert_unique(mix(value), value, |v: &u64| mix(*v));
         });
         let shape = table.shape();
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole as f64;

@@ -20,6 +20,7 @@ mod directory;
 mod epoch;
 mod group;
 mod hash;
+mod hash_of;
 mod iter;
 mod prefetch;
 mod regions;
@@ -32,6 +33,7 @@ mod validate;
 mod visit;
 mod walk;
 
+pub use hash_of::HashOf;
 pub use iter::{Drain, IntoIter, Iter};
 pub use prefetch::prefetch_line;
 pub use regions::{Region, Regions};

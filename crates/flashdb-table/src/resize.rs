@@ -8,11 +8,15 @@
 
 use crate::bucket::SLOTS;
 use crate::hash::PREFIX_BITS;
-use crate::segment::{SLOTS_MIN, Segment};
+use crate::hash_of::HashOf;
+use crate::segment::{SLOTS_MIN, Segment, visit_slots};
 use crate::table::Table;
 
 /// Share of slots in use right after a resize, in percent.
 const FILL_PERCENT: usize = 65;
+
+/// Buckets whose entries are warmed before the first of them is hashed.
+const WARM_AHEAD: usize = 1;
 
 /// Numbers of buckets that fill common allocator size classes when values have 8 bytes.
 const BUCKET_STEPS: [usize; 15] = [1, 2, 3, 5, 7, 11, 15, 19, 23, 27, 31, 39, 47, 55, 63];
@@ -39,7 +43,7 @@ impl<T> Table<T> {
     /// Makes room in the segment of `hash` and returns the segment that now holds it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn grow(&mut self, hash: u64, hasher: &impl Fn(&T) -> u64) -> Segment<T> {
+    pub(crate) fn grow(&mut self, hash: u64, hasher: &impl HashOf<T>) -> Segment<T> {
         loop {
             let segment = self.directory.locate(hash);
             if segment.is_vacant() {
@@ -81,7 +85,7 @@ impl<T> Table<T> {
     /// its buddy are touched; true if there was one.
     #[cold]
     #[inline(never)]
-    pub(crate) fn shrink(&mut self, hash: u64, hasher: &impl Fn(&T) -> u64) -> bool {
+    pub(crate) fn shrink(&mut self, hash: u64, hasher: &impl HashOf<T>) -> bool {
         if self.len == 0 {
             self.clear();
             return false;
@@ -130,7 +134,7 @@ impl<T> Table<T> {
     }
 
     /// Moves all entries of `segment` into a new one of the right size.
-    fn rebuild(&mut self, hash: u64, segment: Segment<T>, hasher: &impl Fn(&T) -> u64) {
+    fn rebuild(&mut self, hash: u64, segment: Segment<T>, hasher: &impl HashOf<T>) {
         let header = segment.header();
         let (count, local_depth) = (header.count as usize, header.local_depth);
         let hashes = hashes_of(segment, hasher);
@@ -140,7 +144,7 @@ impl<T> Table<T> {
             .set(self.directory.range(hash, local_depth), target);
     }
 
-    fn split(&mut self, hash: u64, segment: Segment<T>, hasher: &impl Fn(&T) -> u64) {
+    fn split(&mut self, hash: u64, segment: Segment<T>, hasher: &impl HashOf<T>) {
         let hashes = hashes_of(segment, hasher);
         let local_depth = segment.header().local_depth + 1;
         let upper_half = |hash: u64| hash & 1 << (64 - local_depth) != 0;
@@ -162,7 +166,7 @@ impl<T> Table<T> {
             .set(self.directory.range(hash | bit, local_depth), upper);
     }
 
-    fn merge(&mut self, hash: u64, segment: Segment<T>, buddy: Segment<T>, hasher: &impl Fn(&T) -> u64) {
+    fn merge(&mut self, hash: u64, segment: Segment<T>, buddy: Segment<T>, hasher: &impl HashOf<T>) {
         let hashes = hashes_of(segment, hasher);
         let buddy_hashes = hashes_of(buddy, hasher);
         let local_depth = segment.header().local_depth - 1;
@@ -209,10 +213,22 @@ impl<T> Table<T> {
 }
 
 /// The hashes of all entries, in the order in which `move_entries` meets them.
-fn hashes_of<T>(segment: Segment<T>, hasher: &impl Fn(&T) -> u64) -> Vec<u64> {
+fn hashes_of<T>(segment: Segment<T>, hasher: &impl HashOf<T>) -> Vec<u64> {
     let mut hashes = Vec::with_capacity(segment.header().count as usize);
-    for bucket in (0..segment.buckets_and_stash()).map(|index| segment.bucket_or_stash(index)) {
-        crate::segment::visit_slots(bucket, bucket.occupied(), &mut |value| hashes.push(hasher(value)));
+    let buckets = segment.buckets_and_stash();
+    for index in 0..buckets + WARM_AHEAD {
+        if index < buckets {
+            let bucket = segment.bucket_or_stash(index);
+            visit_slots(bucket, bucket.occupied(), &mut |value| hasher.warm(value));
+        }
+        if let Some(bucket) = index
+            .checked_sub(WARM_AHEAD)
+            .map(|index| segment.bucket_or_stash(index))
+        {
+            visit_slots(bucket, bucket.occupied(), &mut |value| {
+                hashes.push(hasher.hash_of(value))
+            });
+        }
     }
     hashes
 }

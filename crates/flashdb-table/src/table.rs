@@ -2,6 +2,7 @@
 
 use crate::directory::Directory;
 use crate::hash::fingerprint;
+use crate::hash_of::HashOf;
 use crate::segment::{BUCKETS_MAX, Segment};
 
 /// Buckets of a full segment of a table on its own: with its header and values of 8 bytes it just fits 8 KiB.
@@ -128,7 +129,7 @@ impl<T> Table<T> {
     /// Adds an entry that the caller knows to be absent. Amortised O(1); at worst one segment is split, for which
     /// `hasher` is called on its few hundred entries.
     #[inline]
-    pub fn insert_unique(&mut self, hash: u64, value: T, hasher: impl Fn(&T) -> u64) -> &mut T {
+    pub fn insert_unique(&mut self, hash: u64, value: T, hasher: impl HashOf<T>) -> &mut T {
         let mut segment = self.directory.locate(hash);
         let header = segment.header();
         if header.count >= header.grow_at {
@@ -144,13 +145,14 @@ impl<T> Table<T> {
     /// Takes the entry with this hash for which `eq` holds out of the table. Memory comes back when a segment has become
     /// sparse. `hasher` is called for entries that move.
     #[inline]
-    pub fn remove(&mut self, hash: u64, eq: impl FnMut(&T) -> bool, hasher: impl Fn(&T) -> u64) -> Option<T> {
+    pub fn remove(&mut self, hash: u64, eq: impl FnMut(&T) -> bool, hasher: impl HashOf<T>) -> Option<T> {
         let segment = self.directory.locate(hash);
         let found = segment.find(hash, eq)?;
         self.mark_changed(segment, hash);
         self.len -= 1;
         // SAFETY: just found with this hash; the table is exclusively borrowed.
-        let value = unsafe { segment.take(hash, found, &hasher, &mut self.heap_bytes) };
+        let value =
+            unsafe { segment.take(hash, found, &|value| hasher.hash_of(value), &mut self.heap_bytes) };
         let header = segment.header();
         if header.count < header.shrink_at || self.len == 0 {
             self.shrink(hash, &hasher);

@@ -329,10 +329,10 @@ fn odd_sizes_and_alignments() {
     let mut bytes: Table<u8> = Table::new();
     let mut units: Table<()> = Table::new();
     for value in 0..200u64 {
-        let placed = aligned.insert_unique(hash(&value), Aligned(value), |v| hash(&v.0));
+        let placed = aligned.insert_unique(hash(&value), Aligned(value), |v: &Aligned| hash(&v.0));
         assert_eq!(core::ptr::from_mut(placed).addr() % 64, 0);
-        bytes.insert_unique(hash(&value), value as u8, |&v| hash(&u64::from(v)));
-        units.insert_unique(1, (), |()| 1);
+        bytes.insert_unique(hash(&value), value as u8, |&v: &u8| hash(&u64::from(v)));
+        units.insert_unique(1, (), |_: &()| 1);
     }
     aligned.validate(|v| hash(&v.0));
     bytes.validate(|&v| hash(&u64::from(v)));

@@ -144,7 +144,7 @@ fn made_up_cursors_do_no_harm() {
 fn equal_hashes_are_one_step() {
     let mut table = Table::new();
     for value in 0..1000u64 {
-        table.insert_unique(77 << 40, value, |_| 77 << 40);
+        table.insert_unique(77 << 40, value, |_: &u64| 77 << 40);
     }
     let mut seen = HashSet::new();
     let mut cursor = 0;
