@@ -371,6 +371,8 @@ flags! {
     NO_ASYNC_LOADING = 18, "no_async_loading";
     /// A container of subcommands without a meaning of its own.
     NO_MANDATORY_KEYS = 19, "no_mandatory_keys";
+    /// Takes time in proportion to the request alone, although not `FAST` (SET): not worth a look at the clock (ours).
+    BRIEF = 20, "";
     /// Leaves what CLIENT CACHING has said standing for the next command (CLIENT itself) (ours).
     KEEPS_CACHING = 21, "";
     /// Has effects that a rollback does not take back: refused in rollback transactions, as everything for
@@ -397,6 +399,12 @@ flags! {
 }
 
 impl Flags {
+    /// Whether a command's time may be told as its share of what it ran together with.
+    #[inline]
+    pub const fn shares_time(self) -> bool {
+        self.0 & (Self::FAST.0 | Self::BRIEF.0) != 0
+    }
+
     /// Both sets.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

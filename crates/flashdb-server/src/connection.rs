@@ -10,7 +10,6 @@ use crate::dispatch::{self, Flow, Turn};
 use crate::idle::Activity;
 use crate::output_limit::{self, SoftLimit};
 use flashdb_base::hash::hash_bytes;
-use flashdb_command::Flags;
 use flashdb_command::registry::Command;
 use flashdb_io::net::Stream;
 use flashdb_log::Lsn;
@@ -551,7 +550,7 @@ impl Connection {
             let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
             turn.data.focus(key, plan.shard, plan.hash);
             dispatch::tell_own(turn, &self.client, &mut self.reply);
-            let alone = each || !plan.command.spec.flags.has(Flags::FAST);
+            let alone = each || !plan.command.spec.flags.shares_time();
             let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, alone);
             debug_assert!(
                 matches!(ran.flow, Flow::Continue),
@@ -774,7 +773,7 @@ fn prefetch_members(turn: &Turn<'_, '_>, buffer: &[u8], batch: &Batch, first: us
 }
 
 /// Spreads the time of a window over the commands in it that were not measured alone: each of them
-/// is FAST, and one clock call per window instead of two per command is what makes it worth it.
+/// is FAST or BRIEF, and one clock call per window instead of two per command is what makes it worth it.
 fn share_time(turn: &Turn<'_, '_>, commands: &[Command], total_ns: u64) {
     if commands.is_empty() {
         return;

@@ -18,7 +18,7 @@ pub(super) static SET: CommandSpec = CommandSpec {
     summary: "Stores a string at a key, whatever was there, and optionally when it ends.",
     group: Group::String,
     arity: -3,
-    flags: Flags::WRITE.and(Flags::DENY_OOM),
+    flags: Flags::WRITE.and(Flags::DENY_OOM).and(Flags::BRIEF),
     keys: &[KeySpec {
         notes: "With GET the old value is read",
         ..KeySpec::one(
@@ -198,7 +198,7 @@ fn setnx(context: &mut Context<'_, '_>) -> CommandResult {
 const SET_EXPIRING: CommandSpec = CommandSpec {
     group: Group::String,
     arity: 4,
-    flags: Flags::WRITE.and(Flags::DENY_OOM),
+    flags: Flags::WRITE.and(Flags::DENY_OOM).and(Flags::BRIEF),
     keys: &[KeySpec::one(1, KeyFlags::OW.and(KeyFlags::UPDATE))],
     reply: "OK.",
     ..CommandSpec::EMPTY

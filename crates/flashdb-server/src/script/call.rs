@@ -360,7 +360,7 @@ impl<'r, 'k> Running<'r, 'k> {
                 .monitors
                 .feed_called(self.server, command.spec, db, &args);
         }
-        let measured = self.measures_each || !command.spec.flags.has(Flags::FAST);
+        let measured = self.measures_each || !command.spec.flags.shares_time();
         let began = measured.then(Instant::now);
         let mut context = Context {
             spec: command.spec,
