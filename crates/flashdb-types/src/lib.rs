@@ -10,6 +10,7 @@ pub mod lcs;
 mod length;
 pub mod list;
 pub mod packed;
+pub mod pieces;
 mod sample;
 pub mod set;
 pub mod stream;

@@ -6,10 +6,11 @@
 use crate::approach::{Step, Wanted, prefetch_member};
 use crate::hash::entry::FieldEntry;
 use crate::hash::{Field, FieldTtl};
+use crate::pieces::{Part, Piecewise, Taking};
 use crate::sample;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::prng::Prng;
-use flashdb_table::Table;
+use flashdb_table::{Change, Table};
 use std::collections::{BTreeSet, HashSet};
 
 /// Up to this many fields a random one is found by counting, which is exactly even whatever the table's shape.
@@ -23,6 +24,21 @@ pub(crate) struct FieldTable {
     table: Table<FieldEntry>,
     entries_bytes: usize,
     due: BTreeSet<(u64, u64)>,
+    taking: Taking,
+}
+
+impl Piecewise for FieldEntry {
+    fn hash(&self) -> u64 {
+        FieldEntry::hash(self)
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part::Field(self.field())
+    }
+
+    fn warm(&self) {
+        self.prefetch();
+    }
 }
 
 impl FieldTable {
@@ -49,6 +65,7 @@ impl FieldTable {
     /// Writes a field; true when it is new.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8], ttl: FieldTtl) -> bool {
         let hash = hash_bytes(name);
+        self.taking.announce(&mut self.table, hash, Change::Update);
         let Some(entry) = self.table.find_mut(hash, |entry| entry.name() == name) else {
             self.insert_absent(FieldEntry::new(name, value, ttl.applied_to(None)));
             return true;
@@ -68,6 +85,7 @@ impl FieldTable {
     /// Adds a field that is not there.
     pub(crate) fn insert_absent(&mut self, entry: FieldEntry) {
         let hash = entry.hash();
+        self.taking.announce(&mut self.table, hash, Change::Insert);
         self.entries_bytes += entry.memory_bytes();
         self.reschedule(hash, None, entry.expires_at_ms());
         self.table.insert_unique(hash, entry, FieldEntry::hash);
@@ -76,6 +94,7 @@ impl FieldTable {
     /// Gives a field another expiry time, or none; false when there is no such field.
     pub(crate) fn set_expiry(&mut self, name: &[u8], expires_at_ms: Option<u64>) -> bool {
         let hash = hash_bytes(name);
+        self.taking.announce(&mut self.table, hash, Change::Update);
         let Some(entry) = self.table.find_mut(hash, |entry| entry.name() == name) else {
             return false;
         };
@@ -108,6 +127,7 @@ impl FieldTable {
     }
 
     fn remove_where(&mut self, hash: u64, eq: impl FnMut(&FieldEntry) -> bool) -> Option<FieldEntry> {
+        self.taking.announce(&mut self.table, hash, Change::Remove);
         let entry = self.table.remove(hash, eq, FieldEntry::hash)?;
         self.entries_bytes -= entry.memory_bytes();
         self.reschedule(hash, entry.expires_at_ms(), None);
@@ -183,6 +203,14 @@ impl FieldTable {
         FieldIter(self.table.iter())
     }
 
+    pub(crate) fn taking(&self) -> &Taking {
+        &self.taking
+    }
+
+    pub(crate) fn to_take(&mut self) -> (&mut Taking, &mut Table<FieldEntry>) {
+        (&mut self.taking, &mut self.table)
+    }
+
     pub(crate) fn validate(&self) {
         assert_eq!(self.table.iter().count(), self.len());
         assert_eq!(
@@ -205,6 +233,12 @@ impl Clone for FieldTable {
             .iter()
             .for_each(|entry| copy.insert_absent(entry.clone()));
         copy
+    }
+}
+
+impl Drop for FieldTable {
+    fn drop(&mut self) {
+        self.taking.finish(&mut self.table);
     }
 }
 

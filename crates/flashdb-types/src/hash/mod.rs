@@ -16,10 +16,12 @@ mod tests;
 
 use crate::approach::{Step, Wanted, prefetch_all};
 use crate::packed::PackedForward;
+use crate::pieces::{Taking, takeable};
 use crate::sample;
 use entry::FieldEntry;
 use field_table::{FieldIter, FieldTable};
 use flashdb_base::prng::Prng;
+use flashdb_table::Table;
 use packed_fields::{PackedFieldIter, PackedFields, Pairs, TimedFields};
 
 /// Packed hashes stay below this size whatever the limits say.
@@ -365,6 +367,20 @@ impl Hash {
         })
     }
 
+    fn table(&self) -> Option<&FieldTable> {
+        match &self.0 {
+            Repr::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    fn to_take(&mut self) -> Option<(&mut Taking, &mut Table<FieldEntry>)> {
+        match &mut self.0 {
+            Repr::Table(table) => Some(table.to_take()),
+            _ => None,
+        }
+    }
+
     fn leave_packed_unless_fits(&mut self, longest_bytes: usize, added_bytes: usize, limits: &HashLimits) {
         let packed_bytes = match &self.0 {
             Repr::Packed(pairs) => pairs.0.bytes_len(),
@@ -406,6 +422,8 @@ impl Hash {
         }
     }
 }
+
+takeable!(Hash);
 
 impl Default for Hash {
     fn default() -> Self {

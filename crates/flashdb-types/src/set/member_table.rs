@@ -1,11 +1,12 @@
 //! The encoding of large sets: a hash table of members, each one allocation.
 
 use crate::approach::{Step, Wanted, prefetch_member};
+use crate::pieces::{Part, Piecewise, Taking};
 use crate::sample;
 use crate::thin_bytes::ThinBytes;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::prng::Prng;
-use flashdb_table::Table;
+use flashdb_table::{Change, Table};
 use std::collections::HashSet;
 
 /// Up to this many members a random one is found by counting, which is exactly even whatever the table's shape.
@@ -15,6 +16,21 @@ const COUNT_OFF_MAX: usize = 64;
 pub(crate) struct MemberTable {
     table: Table<ThinBytes>,
     members_bytes: usize,
+    taking: Taking,
+}
+
+impl Piecewise for ThinBytes {
+    fn hash(&self) -> u64 {
+        hash_of(self)
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part::Member(self.as_bytes())
+    }
+
+    fn warm(&self) {
+        self.prefetch();
+    }
 }
 
 fn hash_of(member: &ThinBytes) -> u64 {
@@ -55,15 +71,18 @@ impl MemberTable {
     }
 
     fn insert_absent(&mut self, hash: u64, member: ThinBytes) {
+        self.taking.announce(&mut self.table, hash, Change::Insert);
         self.members_bytes += member.memory_bytes();
         self.table.insert_unique(hash, member, hash_of);
     }
 
     /// Takes a member out; false when it was not there.
     pub(crate) fn remove(&mut self, member: &[u8]) -> bool {
+        let hash = hash_bytes(member);
+        self.taking.announce(&mut self.table, hash, Change::Remove);
         let removed = self
             .table
-            .remove(hash_bytes(member), |other| other.as_bytes() == member, hash_of);
+            .remove(hash, |other| other.as_bytes() == member, hash_of);
         self.forget(removed.as_ref())
     }
 
@@ -89,6 +108,7 @@ impl MemberTable {
         let (hash, address) = self
             .random_slot(prng)
             .map(|member| (hash_of(member), member.address()))?;
+        self.taking.announce(&mut self.table, hash, Change::Remove);
         let removed = self
             .table
             .remove(hash, |other| other.address() == address, hash_of);
@@ -127,6 +147,14 @@ impl MemberTable {
         MemberIter(self.table.iter())
     }
 
+    pub(crate) fn taking(&self) -> &Taking {
+        &self.taking
+    }
+
+    pub(crate) fn to_take(&mut self) -> (&mut Taking, &mut Table<ThinBytes>) {
+        (&mut self.taking, &mut self.table)
+    }
+
     pub(crate) fn validate(&self) {
         assert_eq!(
             self.members_bytes,
@@ -144,6 +172,12 @@ impl Clone for MemberTable {
             copy.insert_absent(hash_of(member), member.clone());
         }
         copy
+    }
+}
+
+impl Drop for MemberTable {
+    fn drop(&mut self) {
+        self.taking.finish(&mut self.table);
     }
 }
 

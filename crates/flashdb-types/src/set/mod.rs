@@ -15,9 +15,12 @@ mod tests;
 
 use crate::approach::{Step, Wanted};
 use crate::packed::{self, PackedForward};
+use crate::pieces::{Taking, takeable};
 use crate::sample;
+use crate::thin_bytes::ThinBytes;
 use flashdb_base::number::{NumberBuffer, parse_i64};
 use flashdb_base::prng::Prng;
+use flashdb_table::Table;
 use int_set::{IntIter, IntSet};
 use member_table::{MemberIter, MemberTable};
 
@@ -230,6 +233,20 @@ impl Set {
         }
     }
 
+    fn table(&self) -> Option<&MemberTable> {
+        match &self.0 {
+            Repr::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    fn to_take(&mut self) -> Option<(&mut Taking, &mut Table<ThinBytes>)> {
+        match &mut self.0 {
+            Repr::Table(table) => Some(table.to_take()),
+            _ => None,
+        }
+    }
+
     fn convert_to_table(&mut self) {
         let mut table = Box::<MemberTable>::default();
         let mut buffer = NumberBuffer::new();
@@ -378,6 +395,8 @@ fn fits_packed(len: usize, packed_bytes: usize, member_bytes: usize, limits: &Se
         && member_bytes <= limits.packed_value_bytes_max
         && packed_bytes + member_bytes < PACKED_BYTES_CAP
 }
+
+takeable!(Set);
 
 impl Default for Set {
     fn default() -> Self {

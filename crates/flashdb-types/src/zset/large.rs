@@ -6,14 +6,30 @@
 use super::element::{Element, ElementRef};
 use super::tree::{Entry, Moved, Tree, TreeIter};
 use crate::approach::{Step, Wanted, prefetch_member};
+use crate::pieces::{Part, Piecewise, Taking};
 use flashdb_base::hash::hash_bytes;
-use flashdb_table::Table;
+use flashdb_table::{Change, Table};
 use std::ops::Range;
 
 pub(super) struct LargeZSet {
     table: Table<Element>,
     tree: Tree,
     elements_bytes: usize,
+    taking: Taking,
+}
+
+impl Piecewise for Element {
+    fn hash(&self) -> u64 {
+        hash_of(self)
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part::Scored(self.member(), self.score())
+    }
+
+    fn warm(&self) {
+        self.prefetch();
+    }
 }
 
 fn hash_of(element: &Element) -> u64 {
@@ -26,6 +42,7 @@ impl LargeZSet {
             table: Table::new(),
             tree: Tree::new(),
             elements_bytes: 0,
+            taking: Taking::default(),
         }
     }
 
@@ -39,6 +56,7 @@ impl LargeZSet {
             table,
             tree,
             elements_bytes,
+            taking: Taking::default(),
         }
     }
 
@@ -67,6 +85,7 @@ impl LargeZSet {
     /// Adds a member or changes its score; the score before.
     pub(super) fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let hash = hash_bytes(member);
+        self.taking.announce(&mut self.table, hash, Change::Update);
         if let Some(element) = self.table.find_mut(hash, |element| element.member() == member) {
             let old = element.score();
             if old != score {
@@ -74,6 +93,7 @@ impl LargeZSet {
             }
             return Some(old);
         }
+        self.taking.announce(&mut self.table, hash, Change::Insert);
         let element = Element::new(member, score);
         self.elements_bytes += element.memory_bytes();
         // SAFETY: the table takes the element below and gives it up only after the tree.
@@ -94,6 +114,7 @@ impl LargeZSet {
             .table
             .find(hash, |element| element.member() == member)?
             .score();
+        self.taking.announce(&mut self.table, hash, Change::Remove);
         let was_there = self.tree.remove(score, member);
         debug_assert!(was_there, "a member of the table is in the tree");
         let element = self
@@ -104,9 +125,9 @@ impl LargeZSet {
     }
 
     pub(super) fn remove_range(&mut self, ranks: Range<usize>) {
-        let (table, bytes) = (&mut self.table, &mut self.elements_bytes);
+        let (table, bytes, taking) = (&mut self.table, &mut self.elements_bytes, &mut self.taking);
         self.tree.remove_range(ranks, |taken| {
-            *bytes -= free_taken(table, taken);
+            *bytes -= free_taken(table, taking, taken);
         });
     }
 
@@ -129,6 +150,14 @@ impl LargeZSet {
         self.table.scan(cursor, hash_of, |element| {
             visit(element.member(), element.score())
         })
+    }
+
+    pub(super) fn taking(&self) -> &Taking {
+        &self.taking
+    }
+
+    pub(super) fn to_take(&mut self) -> (&mut Taking, &mut Table<Element>) {
+        (&mut self.taking, &mut self.table)
     }
 
     pub(super) fn prefetch(&self, step: Step, wanted: Wanted) {
@@ -173,6 +202,12 @@ impl LargeZSet {
     }
 }
 
+impl Drop for LargeZSet {
+    fn drop(&mut self) {
+        self.taking.finish(&mut self.table);
+    }
+}
+
 impl Clone for LargeZSet {
     fn clone(&self) -> LargeZSet {
         let mut table = Table::new();
@@ -191,6 +226,7 @@ impl Clone for LargeZSet {
             table,
             tree,
             elements_bytes: self.elements_bytes,
+            taking: Taking::default(),
         }
     }
 }
@@ -224,9 +260,10 @@ fn change_score(tree: &mut Tree, element: &mut Element, score: f64) {
 }
 
 /// Frees an element that the tree just gave up; its heap bytes.
-fn free_taken(table: &mut Table<Element>, taken: ElementRef) -> usize {
+fn free_taken(table: &mut Table<Element>, taking: &mut Taking, taken: ElementRef) -> usize {
     // SAFETY: the element is still in the table, and the hash is all that the borrow is used for.
     let hash = hash_bytes(unsafe { taken.member() });
+    taking.announce(table, hash, Change::Remove);
     let element = table.remove(hash, |element| element.as_ref() == taken, hash_of);
     debug_assert!(element.is_some(), "an entry of the tree is in the table");
     element.map_or(0, |element| element.memory_bytes())

@@ -15,6 +15,9 @@ pub use builder::ZSetBuilder;
 pub use range::{LexBound, LexRange, ScoreRange};
 
 use crate::approach::{Step, Wanted};
+use crate::pieces::{Taking, takeable};
+use element::Element;
+use flashdb_table::Table;
 use large::LargeZSet;
 use packed::{PackedIter, PackedZSet};
 use std::ops::Range;
@@ -171,6 +174,20 @@ impl ZSet {
         }
     }
 
+    fn table(&self) -> Option<&LargeZSet> {
+        match &self.repr {
+            Repr::Large(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    fn to_take(&mut self) -> Option<(&mut Taking, &mut Table<Element>)> {
+        match &mut self.repr {
+            Repr::Large(table) => Some(table.to_take()),
+            _ => None,
+        }
+    }
+
     /// Changes to the large encoding.
     fn enlarge(&mut self) -> &mut LargeZSet {
         if let Repr::Packed(packed) = &self.repr {
@@ -298,6 +315,8 @@ impl ZSet {
         }
     }
 }
+
+takeable!(ZSet);
 
 /// Whether a new member leaves the set packed.
 fn fits_packed(packed: &PackedZSet, member: &[u8], limits: &Limits) -> bool {

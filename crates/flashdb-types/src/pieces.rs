@@ -1,0 +1,223 @@
+//! Taking a large collection in pieces while it goes on changing: the state it had at one moment reaches a [`Taker`]
+//! member by member, each once. Steps of whoever takes it come from one side; from the other, a write first hands over the
+//! bucket of the member that it is about to change. Neither does more than a bounded amount of work at a time.
+//!
+//! What is left to take hangs on the table of members itself, beside which alone members can change: no caller can forget
+//! to announce a change, and the value may be moved, renamed or replaced in the meantime. A table that is dropped hands over
+//! what is left first. A copy of a collection is not being taken.
+
+use crate::hash::Field;
+use flashdb_table::{Change, Remainder, Table};
+use std::any::Any;
+
+/// One member of a collection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part<'a> {
+    /// Of a set.
+    Member(&'a [u8]),
+    /// Of a sorted set, with its score.
+    Scored(&'a [u8], f64),
+    /// Of a hash.
+    Field(Field<'a>),
+}
+
+impl Part<'_> {
+    /// Bytes that it holds.
+    pub fn len(&self) -> usize {
+        match self {
+            Part::Member(member) => member.len(),
+            Part::Scored(member, _) => member.len() + size_of::<f64>(),
+            Part::Field(field) => field.name.len() + field.value.len(),
+        }
+    }
+
+    /// Whether it holds nothing but an empty member.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Who takes a collection. Called by whoever may write to it at the time.
+pub trait Taker: Any + Send + Sync {
+    /// The next member.
+    fn take(&mut self, part: Part<'_>);
+    /// No more come for now: what came since the last call is a piece.
+    fn close(&mut self);
+}
+
+/// How much a step may take, and has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// Members, and steps without any.
+    pub members: usize,
+    /// Bytes in them.
+    pub bytes: usize,
+}
+
+/// A collection that can be taken in pieces once it is large.
+pub trait Takeable {
+    /// Whether it can be: its members are in a table. It stays one.
+    fn is_takeable(&self) -> bool;
+    /// Who is taking it.
+    fn taker(&self) -> Option<&dyn Taker>;
+    /// Has `taker` take the members that there are now, save that nothing happens unless it is takeable. `epoch` is not 0
+    /// and was never given for this collection before. O(1).
+    fn begin_taking(&mut self, epoch: u64, taker: Box<dyn Taker>);
+    /// Takes a piece of about `most`, at least a bucket; what was taken, and whether something is left. At the end the taker
+    /// is dropped.
+    fn take_some(&mut self, most: Amount) -> (Amount, bool);
+    /// Drops the taker; the rest is not taken.
+    fn end_taking(&mut self);
+}
+
+/// Makes a collection takeable whose `table` and `to_take` give its table of members, if that is its encoding.
+macro_rules! takeable {
+    ($collection:ty) => {
+        impl $crate::pieces::Takeable for $collection {
+            fn is_takeable(&self) -> bool {
+                self.table().is_some()
+            }
+
+            #[inline]
+            fn taker(&self) -> Option<&dyn $crate::pieces::Taker> {
+                self.table()?.taking().taker()
+            }
+
+            fn begin_taking(&mut self, epoch: u64, taker: Box<dyn $crate::pieces::Taker>) {
+                if let Some((taking, table)) = self.to_take() {
+                    taking.begin(table, epoch, taker);
+                }
+            }
+
+            fn take_some(
+                &mut self,
+                most: $crate::pieces::Amount,
+            ) -> ($crate::pieces::Amount, bool) {
+                match self.to_take() {
+                    Some((taking, table)) => taking.step(table, most),
+                    None => ($crate::pieces::Amount { members: 0, bytes: 0 }, false),
+                }
+            }
+
+            fn end_taking(&mut self) {
+                if let Some((taking, table)) = self.to_take() {
+                    taking.end(table);
+                }
+            }
+        }
+    };
+}
+pub(crate) use takeable;
+
+/// What is in a table of members.
+pub(crate) trait Piecewise {
+    fn hash(&self) -> u64;
+    fn part(&self) -> Part<'_>;
+    fn warm(&self);
+}
+
+/// What is left to take of a table; nothing as a rule.
+#[derive(Default)]
+pub(crate) struct Taking(Option<Box<Open>>);
+
+struct Open {
+    rest: Remainder,
+    taker: Box<dyn Taker>,
+}
+
+impl Taking {
+    pub(crate) fn taker(&self) -> Option<&dyn Taker> {
+        self.0.as_ref().map(|open| &*open.taker)
+    }
+
+    /// Begins to take `table` as it is now. `epoch` is not 0 and was never given for this table before.
+    pub(crate) fn begin<T>(&mut self, table: &mut Table<T>, epoch: u64, taker: Box<dyn Taker>) {
+        debug_assert!(self.0.is_none(), "taken once at a time");
+        table.set_epoch(epoch);
+        self.0 = Some(Box::new(Open {
+            rest: Remainder::everything(),
+            taker,
+        }));
+    }
+
+    /// To be called right before the change of a member with this hash.
+    #[inline]
+    pub(crate) fn announce<T: Piecewise>(&mut self, table: &mut Table<T>, hash: u64, change: Change) {
+        if self.0.is_some() {
+            self.hand_over(table, hash, change);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hand_over<T: Piecewise>(&mut self, table: &mut Table<T>, hash: u64, change: Change) {
+        let Some(open) = &mut self.0 else { return };
+        let Open { rest, taker } = &mut **open;
+        let mut is_some = false;
+        table.before_change(hash, change, rest, T::hash, T::warm, |value| {
+            is_some = true;
+            taker.take(value.part());
+        });
+        if is_some {
+            taker.close();
+        }
+    }
+
+    /// Takes a piece of about `most`; what was taken, and whether something is left. At the end the taker is dropped.
+    pub(crate) fn step<T: Piecewise>(&mut self, table: &mut Table<T>, most: Amount) -> (Amount, bool) {
+        let mut taken = Amount { members: 0, bytes: 0 };
+        let Some(open) = &mut self.0 else {
+            return (taken, false);
+        };
+        let Open { rest, taker } = &mut **open;
+        let mut more = true;
+        let mut is_some = false;
+        while more && taken.members < most.members && taken.bytes < most.bytes {
+            taken.members += 1;
+            more = table.walk(rest, T::hash, T::warm, |value| {
+                let part = value.part();
+                is_some = true;
+                taken.members += 1;
+                taken.bytes += part.len();
+                taker.take(part);
+            });
+        }
+        if is_some {
+            taker.close();
+        }
+        if !more {
+            self.end(table);
+        }
+        (taken, more)
+    }
+
+    /// Takes all that is left.
+    #[inline]
+    pub(crate) fn finish<T: Piecewise>(&mut self, table: &mut Table<T>) {
+        if self.0.is_some() {
+            self.take_rest(table);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_rest<T: Piecewise>(&mut self, table: &mut Table<T>) {
+        /// Pieces stay small, so that memory for one does.
+        const PIECE: Amount = Amount {
+            members: 1000,
+            bytes: 64 << 10,
+        };
+        while self.step(table, PIECE).1 {}
+    }
+
+    /// Takes no more.
+    pub(crate) fn end<T>(&mut self, table: &mut Table<T>) {
+        if self.0.take().is_some() {
+            table.set_epoch(0);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pieces_test.rs"]
+mod tests;
