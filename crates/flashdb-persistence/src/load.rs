@@ -3,15 +3,18 @@
 //!
 //! Nothing expires on the way: a key whose time has come since may have been persisted by a later record of the log.
 
+mod pieces;
+
 use crate::PersistenceError;
 use flashdb_base::hash::{Seed, SeededHash};
 use flashdb_command::rdb_convert;
 use flashdb_config::Settings;
 use flashdb_log::Lsn;
 use flashdb_rdb::{RdbValue, ValueType, decode_value};
-use flashdb_snapshot::{BlockBuffer, Chain, ChainReader, EntryRef, SnapshotError, WorkItem};
+use flashdb_snapshot::{BlockBuffer, Chain, ChainReader, EntryRef, Portion, SnapshotError, WorkItem};
 use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, libraries};
 use parking_lot::Mutex;
+use pieces::Pieces;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -31,6 +34,9 @@ pub struct LoadProgress {
     /// Set by whoever wants the load to end early.
     pub stop: AtomicBool,
 }
+
+/// Why a key is refused of which there is a value in pieces and another one.
+const KEY_TWICE: &str = "a key comes twice";
 
 /// No field of a hash is due at this time.
 const NOTHING_IS_DUE_MS: i64 = 0;
@@ -57,9 +63,10 @@ pub fn load_chain(
             .push(item);
     }
     let failure: Mutex<Option<PersistenceError>> = Mutex::default();
+    let pieces = Pieces::default();
     std::thread::scope(|scope| {
         for (worker, lane) in lanes.enumerate() {
-            let (reader, by_home, failure) = (&reader, &by_home, &failure);
+            let (reader, by_home, failure, pieces) = (&reader, &by_home, &failure, &pieces);
             scope.spawn(move || {
                 placement.settle_worker(worker);
                 let mut loader = Loader::new(space, settings, lane);
@@ -69,7 +76,7 @@ pub fn load_chain(
                     if failure.lock().is_some() || progress.stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    if let Err(error) = loader.load(reader, item, progress) {
+                    if let Err(error) = loader.load(reader, item, pieces, progress) {
                         failure.lock().get_or_insert(error);
                         break;
                     }
@@ -83,6 +90,9 @@ pub fn load_chain(
     if progress.stop.load(Ordering::Relaxed) {
         return Err(PersistenceError::Stopped);
     }
+    pieces
+        .finish()
+        .map_err(|(item, reason)| refused(&reader, item, &reason))?;
     if let Some(block) = reader.functions()? {
         let mut added = libraries::decode(&block).map_err(|error| PersistenceError::Entry {
             path: chain.newest().path.clone(),
@@ -91,6 +101,17 @@ pub fn load_chain(
         space.libraries().change(|sources| sources.append(&mut added));
     }
     Ok(chain.lsn())
+}
+
+fn refused<H: Fn(&[u8], &[u8]) -> u64>(
+    reader: &ChainReader<H>,
+    item: WorkItem,
+    reason: &str,
+) -> PersistenceError {
+    PersistenceError::Entry {
+        path: reader.path(item).to_owned(),
+        reason: format!("{reason} (block at offset {})", reader.offset(item)),
+    }
 }
 
 /// Blocks whose shards are at home on one memory node.
@@ -153,6 +174,7 @@ impl<'k> Loader<'k> {
         &mut self,
         reader: &ChainReader<H>,
         item: WorkItem,
+        pieces: &Pieces,
         progress: &LoadProgress,
     ) -> Result<(), PersistenceError> {
         let mut keys = 0;
@@ -166,8 +188,8 @@ impl<'k> Loader<'k> {
                 data.hold(|space| space.lock_one(shard));
                 held = Some(shard);
             }
-            keys += 1;
-            put(data, settings, entry).map_err(EntryError::Held)
+            keys += u64::from(entry.portion != Portion::Piece);
+            put(data, settings, entry, item, pieces).map_err(EntryError::Held)
         });
         data.release();
         drop(pass);
@@ -180,16 +202,19 @@ impl<'k> Loader<'k> {
             .fetch_add(reader.raw_bytes(item), Ordering::Relaxed);
         outcome.map_err(|error| match error {
             EntryError::Snapshot(error) => error.into(),
-            EntryError::Held(reason) => PersistenceError::Entry {
-                path: reader.path(item).to_owned(),
-                reason,
-            },
+            EntryError::Held(reason) => refused(reader, item, &reason),
         })
     }
 }
 
 /// Adds an entry under the lock of its shard.
-fn put(data: &mut Access<'_>, settings: &Settings, entry: &EntryRef<'_>) -> Result<(), String> {
+fn put(
+    data: &mut Access<'_>,
+    settings: &Settings,
+    entry: &EntryRef<'_>,
+    item: WorkItem,
+    pieces: &Pieces,
+) -> Result<(), String> {
     if usize::from(entry.db) >= data.space().databases_count() {
         return Err(format!(
             "it belongs to database {}, and `databases` is {}",
@@ -198,6 +223,20 @@ fn put(data: &mut Access<'_>, settings: &Settings, entry: &EntryRef<'_>) -> Resu
         ));
     }
     data.db = entry.db;
+    if entry.portion != Portion::Whole {
+        if let Some(complete) = pieces.add(entry, settings, item)? {
+            if data.peek(entry.key).is_some() {
+                return Err(KEY_TWICE.to_owned());
+            }
+            let expiry = complete.expire_at_ms.map_or(Expiry::Clear, Expiry::At);
+            data.set_value(entry.key, complete.value, expiry);
+            settle(data, entry.key, complete.access, false);
+        }
+        return Ok(());
+    }
+    if pieces.contains(entry.db, entry.key) {
+        return Err(KEY_TWICE.to_owned());
+    }
     let value =
         decode_value(ValueType(entry.value_type), entry.payload).map_err(|error| error.to_string())?;
     let expiry = entry.expire_at_ms.map_or(Expiry::Clear, Expiry::At);
@@ -211,10 +250,14 @@ fn put(data: &mut Access<'_>, settings: &Settings, entry: &EntryRef<'_>) -> Resu
             }
         }
     }
-    data.restore_marks(entry.key, entry.access, entry.raw);
+    settle(data, entry.key, entry.access, entry.raw);
+    Ok(())
+}
+
+fn settle(data: &mut Access<'_>, key: &[u8], access: u32, raw: bool) {
+    data.restore_marks(key, access, raw);
     data.unchanged();
     data.effects.discard();
-    Ok(())
 }
 
 /// The hash functions of the processes that wrote a chain.

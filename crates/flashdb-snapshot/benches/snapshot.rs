@@ -13,7 +13,7 @@ use std::time::Instant;
 use flashdb_base::prng::Prng;
 use flashdb_disk::{Disk, RealDisk};
 use flashdb_snapshot::{
-    BlockBuffer, BlockBuilder, Compression, EntryRef, HistoryId, Region, Sealer, SnapshotId, SnapshotMeta,
+    BlockBuffer, BlockBuilder, Compression, EntryRef, Portion, HistoryId, Region, Sealer, SnapshotId, SnapshotMeta,
     SnapshotReader, SnapshotWriter,
 };
 
@@ -75,6 +75,7 @@ fn entries(values: &[Vec<u8>], bytes: usize, mut each: impl FnMut(&EntryRef<'_>)
             expire_at_ms: None,
             access: number as u32,
             raw: false,
+            portion: Portion::Whole,
             value_type: 0,
             payload,
         });

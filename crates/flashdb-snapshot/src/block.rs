@@ -10,6 +10,7 @@
 
 use crate::codec::{Codec, Sealer};
 use crate::entry::EntryRef;
+use crate::piece::Portion;
 use crate::region::Region;
 use crate::{SnapshotError, SnapshotId};
 
@@ -99,6 +100,8 @@ pub struct BlockBuilder {
     raw: Vec<u8>,
     content_max: usize,
     items: u32,
+    /// Of the items, those that are entries and not pieces of one.
+    keys: u32,
     last_db: u16,
     db_max: u16,
 }
@@ -111,6 +114,7 @@ impl BlockBuilder {
             raw: Vec::new(),
             content_max: BLOCK_CONTENT_MAX,
             items: 0,
+            keys: 0,
             last_db: 0,
             db_max: 0,
         }
@@ -169,6 +173,7 @@ impl BlockBuilder {
         self.last_db = entry.db;
         self.db_max = self.db_max.max(entry.db);
         self.items += 1;
+        self.keys += u32::from(entry.portion != Portion::Piece);
         true
     }
 
@@ -217,13 +222,9 @@ impl BlockBuilder {
         self.items == 0
     }
 
-    /// Entries pushed since the last sealing; 0 in a block of something else.
-    pub fn entries_count(&self) -> u64 {
-        if self.kind == BlockKind::Entries {
-            self.items.into()
-        } else {
-            0
-        }
+    /// Entries pushed since the last sealing, pieces of values not counted.
+    pub fn keys_count(&self) -> u64 {
+        self.keys.into()
     }
 
     /// The shard whose entries or regions it takes.
@@ -273,6 +274,7 @@ impl BlockBuilder {
         }
         self.raw.clear();
         self.items = 0;
+        self.keys = 0;
         self.last_db = 0;
         self.db_max = 0;
     }

@@ -219,6 +219,11 @@ impl<H: Fn(&[u8], &[u8]) -> u64> ChainReader<H> {
         self.files[item.file].reader.path()
     }
 
+    /// Where the item's block begins in the file.
+    pub fn offset(&self, item: WorkItem) -> u64 {
+        self.files[item.file].reader.blocks()[item.block].offset()
+    }
+
     /// The shard whose entries the item has.
     pub fn shard(&self, item: WorkItem) -> u16 {
         self.files[item.file].reader.blocks()[item.block].shard()

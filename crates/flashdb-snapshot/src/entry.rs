@@ -5,13 +5,17 @@
 //!          | payload len varint | payload
 //! ```
 //!
-//! An entry without a database's number belongs to that of the entry before; the first one to 0.
+//! An entry without a database's number belongs to that of the entry before; the first one to 0. Two flags tell entries apart
+//! that are the head of a value in pieces, or a piece of one (see `piece`).
 
 use crate::bytes::{Cursor, put_varint, unzigzag, zigzag};
+use crate::piece::{Collection, Portion};
 
 const HAS_EXPIRY: u8 = 1;
 const RAW: u8 = 2;
 const HAS_DB: u8 = 4;
+const HEAD: u8 = 8;
+const PIECE: u8 = 16;
 /// Largest value of `access`.
 const ACCESS_MAX: u32 = (1 << 24) - 1;
 /// An entry is longer than its key and payload by at most this.
@@ -30,6 +34,8 @@ pub struct EntryRef<'a> {
     pub access: u32,
     /// A string that was changed in place.
     pub raw: bool,
+    /// How much it has of the key.
+    pub portion: Portion,
     /// Tells how to read the payload.
     pub value_type: u8,
     /// The encoded value.
@@ -48,6 +54,8 @@ impl EntryRef<'_> {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         let flags = flag(self.expire_at_ms.is_some(), HAS_EXPIRY)
             | flag(self.raw, RAW)
+            | flag(self.portion == Portion::Head, HEAD)
+            | flag(self.portion == Portion::Piece, PIECE)
             | flag(self.db != last_db, HAS_DB);
         let [low, middle, high, _] = (self.access & ACCESS_MAX).to_le_bytes();
         out.extend_from_slice(&[flags, self.value_type, low, middle, high]);
@@ -88,9 +96,10 @@ impl<'a> Entries<'a> {
     #[inline]
     fn read(&mut self) -> Option<EntryRef<'a>> {
         let [flags, value_type, low, middle, high] = self.cursor.array()?;
-        if flags & !(HAS_EXPIRY | RAW | HAS_DB) != 0 {
+        if flags & !(HAS_EXPIRY | RAW | HAS_DB | HEAD | PIECE) != 0 {
             return None;
         }
+        let portion = portion_of(flags, value_type)?;
         if flags & HAS_DB != 0 {
             self.db = self.cursor.varint_u16()?;
         }
@@ -107,10 +116,23 @@ impl<'a> Entries<'a> {
             expire_at_ms,
             access: u32::from_le_bytes([low, middle, high, 0]),
             raw: flags & RAW != 0,
+            portion,
             value_type,
             payload: self.cursor.take(payload_len)?,
         })
     }
+}
+
+/// What the flags say of an entry, if they go together.
+#[inline]
+fn portion_of(flags: u8, value_type: u8) -> Option<Portion> {
+    let portion = match flags & (HEAD | PIECE) {
+        0 => return Some(Portion::Whole),
+        HEAD if flags & RAW == 0 => Portion::Head,
+        PIECE if flags & (RAW | HAS_EXPIRY) == 0 => Portion::Piece,
+        _ => return None,
+    };
+    Collection::of_code(value_type).map(|_| portion)
 }
 
 impl<'a> Iterator for Entries<'a> {
@@ -140,13 +162,16 @@ mod tests {
 
     fn random_entry<'a>(prng: &mut Prng, bytes: &'a [u8]) -> EntryRef<'a> {
         let slice = |prng: &mut Prng| &bytes[..prng.below(300) as usize * prng.below(2) as usize];
+        let portion = [Portion::Whole, Portion::Head, Portion::Piece][prng.below(3) as usize];
+        let is_whole = portion == Portion::Whole;
         EntryRef {
             db: (prng.below(3) * prng.below(40_000)) as u16,
             key: slice(prng),
-            expire_at_ms: (prng.below(2) == 0).then(|| prng.next_u64().cast_signed() >> prng.below(64)),
+            expire_at_ms: (prng.below(2) == 0 && portion != Portion::Piece).then(|| prng.next_u64().cast_signed() >> prng.below(64)),
             access: prng.below(1 << 24) as u32,
-            raw: prng.below(2) == 0,
-            value_type: prng.below(256) as u8,
+            raw: is_whole && prng.below(2) == 0,
+            portion,
+            value_type: if is_whole { prng.below(256) as u8 } else { Collection::Hash.code() },
             payload: slice(prng),
         }
     }

@@ -10,7 +10,7 @@ use flashdb_disk::SimDisk;
 use crate::meta::test_meta;
 use crate::test_disk::{content, put};
 use crate::{
-    Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Region, SealedBlock, Sealer,
+    Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Portion, Region, SealedBlock, Sealer,
     SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
 };
 
@@ -67,6 +67,7 @@ fn write(disk: &Arc<SimDisk>, meta: SnapshotMeta, model: &Model) -> SnapshotInfo
             expire_at_ms: *expire_at_ms,
             access: *access,
             raw: *raw,
+            portion: Portion::Whole,
             value_type: *value_type,
             payload,
         };
@@ -174,6 +175,7 @@ fn small_file(compression: Compression) -> (Arc<SimDisk>, SnapshotInfo) {
             expire_at_ms: Some(1_700_000_000_000),
             access: 1,
             raw: false,
+            portion: Portion::Whole,
             value_type: 0,
             payload: &payload,
         }));
@@ -318,6 +320,7 @@ fn what_would_not_be_read_back_is_not_written() {
         expire_at_ms: None,
         access: 0,
         raw: false,
+        portion: Portion::Whole,
         value_type: 0,
         payload: b"",
     };
@@ -389,6 +392,7 @@ fn crafted_block(prng: &mut Prng) -> SealedBlock {
             expire_at_ms: (i % 2 == 0).then_some(1_700_000_000_000),
             access: 0,
             raw: false,
+            portion: Portion::Whole,
             value_type: 0,
             payload: &[b'v'; 70],
         };

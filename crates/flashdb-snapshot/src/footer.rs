@@ -62,7 +62,7 @@ impl BlockInfo {
 pub struct Totals {
     /// Blocks of all kinds.
     pub blocks: u64,
-    /// Entries (keys).
+    /// Entries: keys, and pieces of values that are not in one.
     pub entries: u64,
     /// Bytes of all content, uncompressed.
     pub raw_bytes: u64,

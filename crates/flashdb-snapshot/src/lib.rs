@@ -2,7 +2,7 @@
 //! incrementals, retention, consolidation.
 //!
 //! Nothing here knows a keyspace: an entry is a database's number, a key, a few words of metadata and a value that others
-//! encoded. All files go through [`flashdb_disk::Disk`]. Reading order: `meta` (the head), `entry` and `block` (the
+//! encoded. All files go through [`flashdb_disk::Disk`]. Reading order: `meta` (the head), `entry`, `piece` and `block` (the
 //! content), `footer` (the index), `writer`, `reader`; then `region`, `catalog`, `chain`. The format is drawn in
 //! `docs/formats/snapshot.md`.
 
@@ -16,6 +16,7 @@ mod entry;
 mod error;
 mod footer;
 mod meta;
+mod piece;
 mod reader;
 mod region;
 mod retention;
@@ -41,6 +42,7 @@ pub use entry::EntryRef;
 pub use error::SnapshotError;
 pub use footer::{BlockInfo, Totals};
 pub use meta::{Base, HistoryId, SnapshotId, SnapshotInfo, SnapshotMeta};
+pub use piece::{Collection, Member, Members, Portion, put_head};
 pub use reader::{Block, SnapshotReader};
 pub use region::{Region, RegionSet};
 pub use retention::Retention;

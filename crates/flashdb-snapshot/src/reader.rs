@@ -14,6 +14,7 @@ use crate::bytes::Cursor;
 use crate::codec::{BlockBuffer, DecodeError};
 use crate::entry::{Entries, EntryRef};
 use crate::footer::{self, BlockInfo, Totals};
+use crate::piece::Tally;
 use crate::region::{Region, RegionSet, RegionSetBuilder};
 use crate::{SnapshotError, SnapshotInfo, SnapshotMeta};
 
@@ -126,20 +127,27 @@ impl SnapshotReader {
         Ok(set.build())
     }
 
-    /// Reads everything and checks that all of it can be understood.
+    /// Reads everything and checks that all of it can be understood, and that values in pieces are complete.
     pub fn verify(&self) -> Result<(), SnapshotError> {
         let mut buffer = BlockBuffer::new();
+        let mut tally = Tally::default();
         for index in 0..self.blocks.len() {
             let block = self.read_block(index, &mut buffer)?;
             match block.info.kind() {
-                BlockKind::Entries => block.entries().try_for_each(|entry| entry.map(drop))?,
+                BlockKind::Entries => {
+                    for entry in block.entries() {
+                        let counted = tally.add(&entry?, block.info.offset());
+                        counted.map_err(|what| block.damaged(what))?;
+                    }
+                }
                 BlockKind::Regions | BlockKind::Databases => {
                     block.add_regions(&mut RegionSetBuilder::default())?;
                 }
                 BlockKind::Functions => {}
             }
         }
-        Ok(())
+        let damaged = |(offset, what)| SnapshotError::damaged(&self.path, offset, what);
+        tally.finish().map_err(damaged)
     }
 }
 

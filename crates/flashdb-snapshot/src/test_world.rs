@@ -10,7 +10,7 @@ use flashdb_disk::{Disk, SimDisk};
 
 use crate::meta::test_meta;
 use crate::{
-    Base, BlockBuffer, BlockBuilder, Catalog, Chain, ChainReader, Compression, EntryRef, Lsn, Region,
+    Base, BlockBuffer, BlockBuilder, Catalog, Chain, ChainReader, Compression, EntryRef, Portion, Lsn, Region,
     SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotWriter, load_order,
 };
 
@@ -223,6 +223,7 @@ pub(crate) fn entry<'a>(db: u16, key: &'a [u8], payload: &'a [u8]) -> EntryRef<'
         expire_at_ms: None,
         access: 0,
         raw: false,
+        portion: Portion::Whole,
         value_type: 0,
         payload,
     }

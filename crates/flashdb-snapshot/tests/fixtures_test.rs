@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use flashdb_disk::{Disk, RealDisk, SimDisk};
 use flashdb_snapshot::{
-    Base, BlockBuffer, BlockBuilder, Catalog, ChainReader, Compression, EntryRef, HistoryId, Lsn, Region,
+    Base, BlockBuffer, BlockBuilder, Catalog, ChainReader, Compression, EntryRef, Portion, HistoryId, Lsn, Region,
     SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter, load_order,
 };
 
@@ -34,6 +34,7 @@ fn entry<'a>(number: u16, key: &'a str, payload: &'a [u8]) -> EntryRef<'a> {
         expire_at_ms: (number % 2 == 1).then_some(1_700_000_000_000 + i64::from(number)),
         access: 0x01_02_03 + u32::from(number),
         raw: number.is_multiple_of(5),
+        portion: Portion::Whole,
         value_type: (number % 7) as u8,
         payload,
     }

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use flashdb_base::number::NumberBuffer;
 use flashdb_base::prng::Prng;
 use flashdb_store::{
-    Access, Coverage, Entry, Expiry, Keyspace, Mode, Policy, Progress, SnapshotJob, SnapshotSink,
+    Access, Coverage, Entry, Expiry, Keyspace, Mode, Piece, Policy, Progress, SnapshotJob, SnapshotSink,
     SnapshotWalk, Usage, ValueRef, WalkBudget,
 };
 use flashdb_types::hash::{FieldTtl, Hash, HashLimits};
+use flashdb_types::pieces::Part;
 use parking_lot::Mutex;
 
 const DATABASES: u16 = 16;
@@ -43,6 +44,14 @@ impl SnapshotSink for Copier {
             _ => {}
         }
     }
+
+    fn capture_head(&self, shard: u16, db: u16, entry: &Entry, _members: usize) {
+        self.capture(shard, db, entry);
+    }
+
+    fn encode(&self, _part: &Part<'_>, _payload: &mut Vec<u8>) {}
+
+    fn capture_piece(&self, _piece: &Piece<'_>) {}
 
     fn cover(&self, _shard: u16, _db: u16, _coverage: Coverage<'_>) {}
 

@@ -626,14 +626,11 @@ impl<'k> Access<'k> {
         let access = entry.access();
         let at_ms = entry.expire_at_ms();
         self.put(&key, place, at_ms.map_or(Expiry::Clear, Expiry::At), |_| entry);
-        if let Some(entry) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(self.db)
-            .find_to_touch(&key, place.hash)
-        {
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        if let Some(entry) = database.find_to_touch(&key, place.hash) {
             entry.set_access(access);
         }
+        database.follow(&key, place.hash, place.shard);
         self.note_fields(&key, place);
     }
 

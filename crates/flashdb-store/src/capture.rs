@@ -5,6 +5,7 @@
 //! it out of its shard, and it still knows what it was at the cut. Without a snapshot a change pays one branch.
 
 use crate::database::{Database, entry_hash, prefetch_entry};
+use crate::pieces;
 use crate::snapshot::{Coverage, Mode, SnapshotJob, WalkBudget};
 use flashdb_table::{Change, Remainder};
 use std::sync::Arc;
@@ -80,12 +81,14 @@ impl Database {
     /// Whether a snapshot has yet to take some of this database.
     #[inline]
     pub(crate) fn is_captured(&self) -> bool {
-        self.capture.is_some()
+        self.capture.is_some() || self.opened.is_some()
     }
 
     /// The snapshot that has yet to take some of this database.
     pub(crate) fn capturing_job(&self) -> Option<Arc<SnapshotJob>> {
-        self.capture.as_ref().map(|capture| capture.job.clone())
+        let of_capture = self.capture.as_ref().map(|capture| &capture.job);
+        let of_opened = self.opened.as_ref().map(|opened| &opened.job);
+        of_capture.or(of_opened).cloned()
     }
 
     /// To be called right before a change of the entry with this hash.
@@ -106,15 +109,20 @@ impl Database {
         let Capture {
             job, shard, db, rest, ..
         } = capture;
+        let mut large = Vec::new();
         self.table
             .before_change(hash, change, rest, entry_hash, prefetch_entry, |entry| {
-                job.sink().capture(*shard, *db, entry);
+                large.extend(pieces::capture(job, *shard, *db, entry));
             });
+        self.open(large);
     }
 
-    /// Takes a part of what is left; false when nothing is left afterwards. Cost bounded by `budget`, save that one entry is
-    /// taken as a whole.
+    /// Takes a part of what is left; false when nothing is left afterwards. Cost bounded by `budget`, save that the entries
+    /// of a bucket are taken at once, those of large collections in pieces.
     pub(crate) fn walk_captured(&mut self, budget: &mut WalkBudget) -> bool {
+        if self.walk_opened(budget) {
+            return true;
+        }
         if !self.settle() {
             return false;
         }
@@ -126,12 +134,18 @@ impl Database {
                 job, shard, db, rest, ..
             } = capture;
             budget.spend(1, 0);
+            let mut large = Vec::new();
             let more = self.table.walk(rest, entry_hash, prefetch_entry, |entry| {
-                budget.spend(1, entry.memory_bytes());
-                job.sink().capture(*shard, *db, entry);
+                let taker = pieces::capture(job, *shard, *db, entry);
+                budget.spend(1, if taker.is_some() { 0 } else { entry.memory_bytes() });
+                large.extend(taker);
             });
+            self.open(large);
             if !more {
                 self.end_capture();
+            }
+            if self.walk_opened(budget) {
+                return true;
             }
         }
         false

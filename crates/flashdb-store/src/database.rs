@@ -6,6 +6,7 @@
 
 use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
+use crate::pieces::Opened;
 use crate::value::{Value, ValueRef};
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::{Change, HashOf, Table};
@@ -19,6 +20,8 @@ pub struct Database {
     /// What a running snapshot has yet to take of it.
     pub(crate) capture: Option<Capture>,
     pub(crate) origin: Option<Origin>,
+    /// Values that a snapshot is taking in pieces.
+    pub(crate) opened: Option<Box<Opened>>,
 }
 
 /// Bytes of an entry that are worth fetching ahead: a key of 16 bytes with a string of 32.
@@ -58,6 +61,7 @@ impl Database {
             bytes: 0,
             capture: None,
             origin: None,
+            opened: None,
         }
     }
 

@@ -4,6 +4,7 @@
 use crate::entry::Entry;
 use crate::gate::Gate;
 use crate::libraries::Libraries;
+use crate::pieces;
 use crate::shard::Shard;
 use crate::snapshot::SnapshotJob;
 use crate::tracked::{TrackedKeys, TrackedTotals};
@@ -235,7 +236,10 @@ impl Keyspace {
     pub(crate) fn discard(&self, value: Value) {
         /// Below this many allocations freeing at once is cheaper than handing over (as in Redis).
         const EFFORT_MAX: usize = 64;
-        if value.free_effort() > EFFORT_MAX {
+        if let Some(job) = pieces::taker_of(&value).map(|taker| taker.job().clone()) {
+            // The walker takes what is left of it, and frees it.
+            job.take_removed(value);
+        } else if value.free_effort() > EFFORT_MAX {
             self.hand_over(Garbage::Value(value), 1);
         }
     }

@@ -14,6 +14,7 @@ mod expiry;
 mod gate;
 mod keyspace;
 pub mod libraries;
+mod pieces;
 mod scan;
 mod shard;
 mod snapshot;
@@ -40,7 +41,7 @@ pub use keyspace::{Collector, Held, Keyspace, ShardSet};
 pub use libraries::Libraries;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{
-    Coverage, Mode, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,
+    Coverage, Mode, Piece, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,
 };
 pub use tracked::{Readers, TrackedKeys, TrackedTotals};
 pub use usage::{Usage, idle_seconds, lfu, lru_seconds};

@@ -11,7 +11,10 @@
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::keyspace::Keyspace;
+use crate::pieces;
+use crate::value::Value;
 use flashdb_table::Regions;
+use flashdb_types::pieces::{Kind, Part};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,12 +25,39 @@ pub trait SnapshotSink: Send + Sync {
     /// One entry of database `db` (its number at the cut). Each entry comes once; those of a database in no order.
     fn capture(&self, shard: u16, db: u16, entry: &Entry);
 
+    /// In place of [`SnapshotSink::capture`], all of an entry but the members of its value, of which there are so many. They
+    /// come in pieces, also after entries of other databases.
+    fn capture_head(&self, shard: u16, db: u16, entry: &Entry, members: usize);
+
+    /// A member of a value in pieces, to be added to a payload.
+    fn encode(&self, part: &Part<'_>, payload: &mut Vec<u8>);
+
+    /// Members of a value whose head was captured. The shard that is locked may be another one by now, or none.
+    fn capture_piece(&self, piece: &Piece<'_>);
+
     /// Only for [`Mode::Incremental`]: what the snapshot says of this shard's part of database `db`. Comes once, before
     /// its first entry. A part of which nothing comes is as it was at the earlier cut.
     fn cover(&self, shard: u16, db: u16, coverage: Coverage<'_>);
 
     /// Whether more was captured and not yet written than is good: clients that write are held back then.
     fn is_congested(&self) -> bool;
+}
+
+/// Some members of a value that is captured in pieces.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Shard and database at the cut.
+    pub shard: u16,
+    /// See `shard`.
+    pub db: u16,
+    /// The key at the cut.
+    pub key: &'a [u8],
+    /// What the value is.
+    pub kind: Kind,
+    /// Number of members; not 0.
+    pub members: usize,
+    /// The members, as [`SnapshotSink::encode`] encoded them.
+    pub payload: &'a [u8],
 }
 
 /// What an incremental snapshot says of one shard's part of a database: whatever an earlier one has there is void.
@@ -55,7 +85,8 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotRunning;
 
-/// How much a step may do: it ends when either is used up. At some 100 ns an entry, 200 entries keep a shard locked for 20 us.
+/// How much a step may do: it ends when either is used up. At some 100 ns an entry, or a member of a value in pieces, 200 of
+/// them keep a shard locked for 20 us.
 #[derive(Clone, Copy, Debug)]
 pub struct WalkBudget {
     /// Entries, steps of the walk without any counted as one.
@@ -96,6 +127,8 @@ enum Work {
     },
     /// A database that was flushed.
     Flushed(Box<Database>),
+    /// A value that was removed while it was being taken.
+    Removed(Value),
 }
 
 impl SnapshotJob {
@@ -136,8 +169,23 @@ impl SnapshotJob {
     /// Takes a flushed database, of which some is still to be captured; called under the lock of its shard, which therefore
     /// is not done.
     pub(crate) fn take_flushed(&self, database: Database) {
+        self.add(Work::Flushed(Box::new(database)));
+    }
+
+    /// Takes a value that left the keyspace while it was being taken; called as [`Self::take_flushed`].
+    pub(crate) fn take_removed(&self, value: Value) {
+        self.add(Work::Removed(value));
+    }
+
+    /// Has a shard walked once more, into which a value moved that is being taken; called under its lock, and that of the
+    /// shard where the value was.
+    pub(crate) fn walk_again(&self, shard: u16) {
+        self.add(Work::Shard { id: shard, hint: 0 });
+    }
+
+    fn add(&self, work: Work) {
         self.left.fetch_add(1, Ordering::Relaxed);
-        self.todo.lock().push(Work::Flushed(Box::new(database)));
+        self.todo.lock().push(work);
     }
 }
 
@@ -249,6 +297,7 @@ impl SnapshotWalk {
         let more = match &mut self.work {
             None => return self.progress(space),
             Some(Work::Flushed(database)) => database.walk_captured(&mut budget),
+            Some(Work::Removed(value)) => !self.job.is_abandoned() && pieces::take_some(value, &mut budget),
             Some(Work::Shard { id, hint }) => space.walk_shard(self.lane, *id, hint, &mut budget),
         };
         if more {

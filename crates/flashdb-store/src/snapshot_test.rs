@@ -2,14 +2,17 @@
 //! at the cut, each entry once; and a chain of incremental ones adds up to the state at its last cut.
 
 use crate::entry::Entry;
-use crate::test_traffic::{DATABASES, State, Traffic, describe, policy, state};
+use crate::test_traffic::{
+    DATABASES, State, Traffic, describe, describe_head, describe_part, policy, state,
+};
 use crate::{
-    Access, Coverage, Expiry, Keyspace, Mode, Progress, SnapshotJob, SnapshotSink, SnapshotWalk, WalkBudget,
+    Access, Coverage, Expiry, Keyspace, Mode, Piece, Progress, SnapshotJob, SnapshotSink, SnapshotWalk, WalkBudget,
 };
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
 use flashdb_table::Regions;
+use flashdb_types::pieces::Part;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ struct Recorder {
     captured: Mutex<State>,
     /// By shard and database; `None` is all of it.
     covered: Mutex<BTreeMap<(u16, u16), Option<Regions>>>,
+    /// Head, number of members, and those that came.
+    in_pieces: Mutex<BTreeMap<(u16, Vec<u8>), (String, usize, Vec<String>)>>,
     congested: AtomicBool,
 }
 
@@ -34,6 +39,34 @@ impl SnapshotSink for Recorder {
         let at = (db, entry.key().to_vec());
         let twice = self.captured.lock().insert(at, describe(entry));
         assert_eq!(twice, None, "each entry once");
+    }
+
+    fn capture_head(&self, shard: u16, db: u16, entry: &Entry, members: usize) {
+        if let Some(Some(regions)) = self.covered.lock().get(&(shard, db)) {
+            assert!(regions.contains(hash_bytes(entry.key())));
+        }
+        let head = (describe_head(entry), members, Vec::new());
+        let at = (db, entry.key().to_vec());
+        assert!(self.in_pieces.lock().insert(at, head).is_none());
+    }
+
+    fn encode(&self, part: &Part<'_>, payload: &mut Vec<u8>) {
+        payload.extend_from_slice(describe_part(part).as_bytes());
+        payload.push(b'\n');
+    }
+
+    fn capture_piece(&self, piece: &Piece<'_>) {
+        let mut in_pieces = self.in_pieces.lock();
+        let at = (piece.db, piece.key.to_vec());
+        let (head, total, parts) = in_pieces.get_mut(&at).expect("the head comes first");
+        let before = parts.len();
+        parts.extend(String::from_utf8_lossy(piece.payload).lines().map(str::to_owned));
+        assert_eq!(parts.len() - before, piece.members);
+        if parts.len() == *total {
+            parts.sort();
+            let text = std::mem::take(head) + &parts.join(",");
+            assert_eq!(self.captured.lock().insert(at, text), None, "each entry once");
+        }
     }
 
     fn cover(&self, shard: u16, db: u16, coverage: Coverage<'_>) {
@@ -140,6 +173,43 @@ fn a_chain_of_incremental_snapshots_adds_up() {
             }
         }
     }
+}
+
+#[test]
+fn large_values_are_taken_as_they_were_while_they_change() {
+    let (mut values, mut pieces) = (0, 0);
+    for seed in 0..10 {
+        let (space, _collector) = Keyspace::new([4, 1][seed as usize % 2], DATABASES.into(), 1);
+        let mut traffic = Traffic::new(&space, seed, 100);
+        traffic.large = true;
+        traffic.run_many(1000);
+        let mut since = space.begin_tracking().expect("no snapshot runs");
+        let mut sum = state(&space);
+        for round in 0..6 {
+            traffic.run_many(100);
+            let mode = match round % 2 {
+                0 => Mode::Full,
+                _ => Mode::Incremental { since },
+            };
+            let (job, recorder, at_cut) = cut(&space, mode, true);
+            if round == 3 {
+                job.abandon();
+            }
+            drive(&space, &job, &mut traffic, 4 * (seed % 3));
+            if mode == Mode::Full {
+                assert_eq!(*recorder.captured.lock(), at_cut, "seed {seed}, round {round}");
+                sum = at_cut;
+                since = job.epoch();
+            } else if round != 3 {
+                recorder.apply_to(&space, &mut sum);
+                assert_eq!(sum, at_cut, "seed {seed}, round {round}");
+            }
+            let in_pieces = recorder.in_pieces.lock();
+            values += in_pieces.len();
+            pieces += in_pieces.values().map(|(_, total, _)| total).sum::<usize>();
+        }
+    }
+    assert!(values > 100 && pieces > 100_000, "{values} of {pieces} members");
 }
 
 #[test]

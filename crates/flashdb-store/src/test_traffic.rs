@@ -6,6 +6,7 @@ use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
 use flashdb_types::hash::{FieldTtl, Hash, HashLimits};
 use flashdb_types::list::{self, List};
+use flashdb_types::pieces::Part;
 use flashdb_types::set::{Set, SetLimits};
 use flashdb_types::stream::{Stream, StreamId, StreamLimits};
 use flashdb_types::zset::{self, ZSet};
@@ -26,33 +27,43 @@ pub(crate) fn describe(entry: &Entry) -> String {
     let mut parts: Vec<String> = match entry.value() {
         ValueRef::String(value) => vec![format!("{} {}", value.len(), text(&value.to_vec()))],
         ValueRef::List(list) => list.iter().map(text).collect(),
-        ValueRef::Set(set) => set.iter().map(|member| text(&member.to_vec())).collect(),
+        ValueRef::Set(set) => set
+            .iter()
+            .map(|member| describe_part(&Part::Member(&member.to_vec())))
+            .collect(),
         ValueRef::ZSet(zset) => zset
             .iter()
-            .map(|(member, score)| format!("{}={score}", text(member)))
+            .map(|(member, score)| describe_part(&Part::Scored(member, score)))
             .collect(),
         ValueRef::Hash(hash) => hash
             .iter()
-            .map(|field| {
-                format!(
-                    "{}={}@{:?}",
-                    text(field.name),
-                    text(field.value),
-                    field.expires_at_ms
-                )
-            })
+            .map(|field| describe_part(&Part::Field(field)))
             .collect(),
         ValueRef::Stream(stream) => vec![format!("{stream:?}")],
     };
     if !matches!(entry.value(), ValueRef::List(_)) {
         parts.sort();
     }
-    format!(
-        "{} {:?} {}",
-        entry.value().type_name(),
-        entry.expire_at_ms(),
-        parts.join(",")
-    )
+    describe_head(entry) + &parts.join(",")
+}
+
+/// What [`describe`] says before the parts.
+pub(crate) fn describe_head(entry: &Entry) -> String {
+    format!("{} {:?} ", entry.value().type_name(), entry.expire_at_ms())
+}
+
+pub(crate) fn describe_part(part: &Part<'_>) -> String {
+    let text = String::from_utf8_lossy;
+    match part {
+        Part::Member(member) => text(member).into_owned(),
+        Part::Scored(member, score) => format!("{}={score}", text(member)),
+        Part::Field(field) => format!(
+            "{}={}@{:?}",
+            text(field.name),
+            text(field.value),
+            field.expires_at_ms
+        ),
+    }
 }
 
 pub(crate) fn state(space: &Keyspace) -> State {
@@ -87,6 +98,8 @@ pub(crate) struct Traffic<'k> {
     pub(crate) growing: bool,
     /// Whether keys are drawn from the tables, whose shape depends on what has been undone.
     pub(crate) draws: bool,
+    /// Whether some keys have collections so large that they are captured in pieces.
+    pub(crate) large: bool,
 }
 
 impl<'k> Traffic<'k> {
@@ -99,10 +112,14 @@ impl<'k> Traffic<'k> {
             keys,
             growing: true,
             draws: true,
+            large: false,
         }
     }
 
     pub(crate) fn key(&mut self) -> Vec<u8> {
+        if self.large && self.random.below(3) == 0 {
+            return format!("large:{}", self.random.below(6)).into_bytes();
+        }
         format!("key:{}", self.random.below(self.keys)).into_bytes()
     }
 
@@ -148,6 +165,7 @@ impl<'k> Traffic<'k> {
         let shard = self.data.space().shard_of(&key);
         self.lock(&[shard]);
         match self.random.below(10) {
+            _ if key.starts_with(b"large") && self.random.below(4) > 0 => self.write_large(&key),
             0..3 if !self.growing => {
                 self.data.remove(&key);
             }
@@ -250,6 +268,69 @@ impl<'k> Traffic<'k> {
                 }
                 self.data.note_field_expiries(key);
                 self.data.expire_fields(key, 3);
+            }
+        }
+    }
+
+    /// Many members at once, or a few, or most of them out.
+    fn write_large(&mut self, key: &[u8]) {
+        let (random, data) = (&mut self.random, &mut self.data);
+        let (count, removed) = match random.below(12) {
+            0 => (2000, 0),
+            1 => (10, random.below(3000) as usize),
+            _ => (3, 0),
+        };
+        let mut members = Vec::new();
+        for _ in 0..count {
+            members.push(format!("member {:030}", random.below(4000)).into_bytes());
+        }
+        let adds = count > 10 || random.below(2) == 0;
+        match random.below(3) {
+            0 => {
+                if let Ok(mut set) = data.write_or_create(key, Set::new) {
+                    for member in &members {
+                        if adds {
+                            set.insert(member, &SetLimits::default());
+                        } else {
+                            set.remove(member);
+                        }
+                    }
+                    set.pop_random_many(removed, &SetLimits::default(), random, |_| ());
+                }
+                data.remove_if::<Set>(key, Set::is_empty);
+            }
+            1 => {
+                if let Ok(mut zset) = data.write_or_create(key, ZSet::new) {
+                    for member in &members {
+                        if adds {
+                            zset.insert(member, random.below(1000) as f64, &zset::Limits::default());
+                        } else {
+                            zset.remove(member);
+                        }
+                    }
+                    zset.pop_min(removed, |_| ());
+                }
+                data.remove_if::<ZSet>(key, ZSet::is_empty);
+            }
+            _ => {
+                let due_ms = data.now_ms as u64;
+                if let Ok(mut hash) = data.write_or_create(key, Hash::new) {
+                    for member in &members {
+                        let ttl = match random.below(3) {
+                            0 => FieldTtl::At(due_ms + random.below(1000)),
+                            1 => FieldTtl::Clear,
+                            _ => FieldTtl::Keep,
+                        };
+                        if adds {
+                            hash.set(member, b"value", ttl, &HashLimits::default());
+                        } else {
+                            hash.remove(member);
+                        }
+                    }
+                }
+                data.note_field_expiries(key);
+                data.expire_fields(key, 100);
+                data.remove_if::<Hash>(key, Hash::is_empty);
             }
         }
     }

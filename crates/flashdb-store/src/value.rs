@@ -5,6 +5,7 @@ use flashdb_base::number::NumberBuffer;
 use flashdb_types::approach::{Step, Wanted};
 use flashdb_types::hash::Hash;
 use flashdb_types::list::List;
+use flashdb_types::pieces::Takeable;
 use flashdb_types::set::Set;
 use flashdb_types::stream::Stream;
 use flashdb_types::zset::ZSet;
@@ -137,6 +138,27 @@ impl Value {
             Value::ZSet(zset) => zset.prefetch(step, wanted),
             Value::Hash(hash) => hash.prefetch(step, wanted),
             Value::String(_) | Value::List(_) | Value::Stream(_) => {}
+        }
+    }
+
+    /// The collection in it that snapshots may take in pieces.
+    #[inline]
+    pub(crate) fn takeable(&self) -> Option<&dyn Takeable> {
+        match self {
+            Value::Set(set) => Some(set),
+            Value::ZSet(zset) => Some(zset),
+            Value::Hash(hash) => Some(hash),
+            Value::String(_) | Value::List(_) | Value::Stream(_) => None,
+        }
+    }
+
+    /// As [`Value::takeable`], to take it.
+    pub(crate) fn takeable_mut(&mut self) -> Option<&mut dyn Takeable> {
+        match self {
+            Value::Set(set) => Some(set),
+            Value::ZSet(zset) => Some(zset),
+            Value::Hash(hash) => Some(hash),
+            Value::String(_) | Value::List(_) | Value::Stream(_) => None,
         }
     }
 

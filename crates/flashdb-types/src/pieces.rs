@@ -10,6 +10,17 @@ use crate::hash::Field;
 use flashdb_table::{Change, Remainder, Table};
 use std::any::Any;
 
+/// What is taken in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A set.
+    Set,
+    /// A sorted set.
+    ZSet,
+    /// A hash.
+    Hash,
+}
+
 /// One member of a collection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Part<'a> {
@@ -56,6 +67,10 @@ pub struct Amount {
 
 /// A collection that can be taken in pieces once it is large.
 pub trait Takeable {
+    /// What it is.
+    fn kind(&self) -> Kind;
+    /// Number of members.
+    fn members(&self) -> usize;
     /// Whether it can be: its members are in a table. It stays one.
     fn is_takeable(&self) -> bool;
     /// Who is taking it.
@@ -72,8 +87,16 @@ pub trait Takeable {
 
 /// Makes a collection takeable whose `table` and `to_take` give its table of members, if that is its encoding.
 macro_rules! takeable {
-    ($collection:ty) => {
+    ($collection:ident) => {
         impl $crate::pieces::Takeable for $collection {
+            fn kind(&self) -> $crate::pieces::Kind {
+                $crate::pieces::Kind::$collection
+            }
+
+            fn members(&self) -> usize {
+                self.len()
+            }
+
             fn is_takeable(&self) -> bool {
                 self.table().is_some()
             }

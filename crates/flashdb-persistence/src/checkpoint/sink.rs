@@ -9,8 +9,9 @@
 
 use flashdb_command::rdb_convert;
 use flashdb_rdb::EncodeLimits;
-use flashdb_snapshot::{BLOCK_CONTENT_MAX, BlockBuilder, EntryRef, Region};
-use flashdb_store::{Coverage, Entry, SnapshotSink};
+use flashdb_snapshot::{BLOCK_CONTENT_MAX, BlockBuilder, Collection, EntryRef, Member, Portion, Region, put_head};
+use flashdb_store::{Coverage, Entry, Piece, SnapshotSink, ValueRef};
+use flashdb_types::pieces::{Kind, Part};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -114,7 +115,7 @@ impl CheckpointSink {
     }
 
     fn note_taken(&self, block: &BlockBuilder) {
-        self.entries.fetch_add(block.entries_count(), Ordering::Relaxed);
+        self.entries.fetch_add(block.keys_count(), Ordering::Relaxed);
     }
 
     /// The next block that is half full: smaller ones are not worth a block of their own, unless clients wait.
@@ -206,6 +207,7 @@ impl SnapshotSink for CheckpointSink {
                     expire_at_ms: entry.expire_at_ms(),
                     access: entry.access(),
                     raw: entry.is_raw(),
+                    portion: Portion::Whole,
                     value_type: value_type.0,
                     payload,
                 },
@@ -214,6 +216,64 @@ impl SnapshotSink for CheckpointSink {
                 *payload = Vec::new();
             }
         });
+    }
+
+    fn capture_head(&self, shard: u16, db: u16, entry: &Entry, members: usize) {
+        let collection = match entry.value() {
+            ValueRef::Set(_) => Collection::Set,
+            ValueRef::Hash(_) => Collection::Hash,
+            ValueRef::ZSet(_) => Collection::ZSet,
+            other => unreachable!("a {} is captured as a whole", other.type_name()),
+        };
+        let mut payload = Vec::new();
+        put_head(members as u64, &mut payload);
+        self.push(
+            shard,
+            &EntryRef {
+                db,
+                key: entry.key(),
+                expire_at_ms: entry.expire_at_ms(),
+                access: entry.access(),
+                raw: false,
+                portion: Portion::Head,
+                value_type: collection.code(),
+                payload: &payload,
+            },
+        );
+    }
+
+    fn encode(&self, part: &Part<'_>, payload: &mut Vec<u8>) {
+        let member = match *part {
+            Part::Member(member) => Member::Set(member),
+            Part::Scored(member, score) => Member::ZSet(member, score),
+            Part::Field(field) => Member::Hash {
+                name: field.name,
+                value: field.value,
+                expires_at_ms: field.expires_at_ms,
+            },
+        };
+        member.put(payload);
+    }
+
+    fn capture_piece(&self, piece: &Piece<'_>) {
+        let collection = match piece.kind {
+            Kind::Set => Collection::Set,
+            Kind::ZSet => Collection::ZSet,
+            Kind::Hash => Collection::Hash,
+        };
+        self.push(
+            piece.shard,
+            &EntryRef {
+                db: piece.db,
+                key: piece.key,
+                expire_at_ms: None,
+                access: 0,
+                raw: false,
+                portion: Portion::Piece,
+                value_type: collection.code(),
+                payload: piece.payload,
+            },
+        );
     }
 
     fn cover(&self, shard: u16, db: u16, coverage: Coverage<'_>) {

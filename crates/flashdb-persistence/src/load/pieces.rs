@@ -1,0 +1,188 @@
+//! Values that a snapshot has in pieces, put together again. Pieces and heads come in any order, from any thread; members are
+//! added to the collection in the making, so loading takes no more memory than the value, whatever a file announces. What
+//! does not fit together is refused: members without a head, too many, too few, or one twice, a key that is there twice.
+
+use flashdb_command::limits;
+use flashdb_config::Settings;
+use flashdb_snapshot::{Collection, EntryRef, Member, Portion, WorkItem};
+use flashdb_store::Value;
+use flashdb_types::hash::{FieldTtl, Hash, SetOutcome};
+use flashdb_types::set::Set;
+use flashdb_types::zset::ZSetBuilder;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The values in pieces of a chain, those that are complete included.
+#[derive(Default)]
+pub(super) struct Pieces {
+    values: Mutex<HashMap<(u16, Box<[u8]>), Arc<Mutex<Partial>>>>,
+    /// Whether there are any.
+    any: AtomicBool,
+}
+
+/// A value of which all is there.
+pub(super) struct Complete {
+    pub(super) value: Value,
+    pub(super) expire_at_ms: Option<i64>,
+    pub(super) access: u32,
+}
+
+struct Partial {
+    collection: Collection,
+    head: Option<Head>,
+    members: u64,
+    making: Making,
+    /// Where some of it is.
+    item: WorkItem,
+}
+
+struct Head {
+    total: u64,
+    expire_at_ms: Option<i64>,
+    access: u32,
+}
+
+enum Making {
+    Set(Set),
+    Hash(Hash),
+    ZSet(ZSetBuilder),
+    /// It is complete, and was given away.
+    Done,
+}
+
+impl Pieces {
+    /// Whether some of this key's value came in pieces. Next to nothing where no value does.
+    pub(super) fn contains(&self, db: u16, key: &[u8]) -> bool {
+        self.any.load(Ordering::Acquire) && self.values.lock().contains_key(&(db, key.into()))
+    }
+
+    /// Adds a head or piece from block `item`; the value if that makes it complete.
+    pub(super) fn add(
+        &self,
+        entry: &EntryRef<'_>,
+        settings: &Settings,
+        item: WorkItem,
+    ) -> Result<Option<Complete>, String> {
+        let collection = Collection::of_code(entry.value_type).ok_or("a piece of what has no members")?;
+        let partial = {
+            let mut values = self.values.lock();
+            let fresh = || Arc::new(Mutex::new(Partial::new(collection, item)));
+            let known = values.entry((entry.db, entry.key.into())).or_insert_with(fresh);
+            self.any.store(true, Ordering::Release);
+            known.clone()
+        };
+        let mut partial = partial.lock();
+        if partial.collection != collection {
+            return Err("the pieces of a value are of different types".to_owned());
+        }
+        match entry.portion {
+            Portion::Head => partial.add_head(entry)?,
+            Portion::Piece => partial.add_members(entry, settings)?,
+            Portion::Whole => return Err("a value both whole and in pieces".to_owned()),
+        }
+        partial.complete(settings)
+    }
+
+    /// Says where there is a value that is not complete, and what is missing; called when all was read.
+    pub(super) fn finish(&self) -> Result<(), (WorkItem, String)> {
+        for ((_, key), partial) in &*self.values.lock() {
+            let partial = partial.lock();
+            let missing = match &partial.head {
+                None => "no head".to_owned(),
+                Some(head) if partial.members < head.total => {
+                    format!("{} of {} members", partial.members, head.total)
+                }
+                Some(_) => continue,
+            };
+            let reason = format!("the value of key \"{}\" has {missing}", key.escape_ascii());
+            return Err((partial.item, reason));
+        }
+        Ok(())
+    }
+}
+
+impl Partial {
+    fn new(collection: Collection, item: WorkItem) -> Partial {
+        let making = match collection {
+            Collection::Set => Making::Set(Set::new()),
+            Collection::Hash => Making::Hash(Hash::new()),
+            Collection::ZSet => Making::ZSet(ZSetBuilder::new()),
+        };
+        Partial {
+            collection,
+            head: None,
+            members: 0,
+            making,
+            item,
+        }
+    }
+
+    fn add_head(&mut self, entry: &EntryRef<'_>) -> Result<(), String> {
+        if self.head.is_some() {
+            return Err("a value has two heads".to_owned());
+        }
+        let total = entry.members_total().ok_or("a value has an impossible head")?;
+        self.head = Some(Head {
+            total,
+            expire_at_ms: entry.expire_at_ms,
+            access: entry.access,
+        });
+        Ok(())
+    }
+
+    fn add_members(&mut self, entry: &EntryRef<'_>, settings: &Settings) -> Result<(), String> {
+        for member in entry.members() {
+            let member = member.ok_or("a piece has an impossible member")?;
+            if !self.making.add(&member, settings) {
+                return Err("a value has a member twice, or one too many".to_owned());
+            }
+            self.members += 1;
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, settings: &Settings) -> Result<Option<Complete>, String> {
+        let Some(head) = &self.head else { return Ok(None) };
+        if self.members > head.total {
+            return Err("a value has more members than its head says".to_owned());
+        }
+        if self.members < head.total {
+            return Ok(None);
+        }
+        let value = match std::mem::replace(&mut self.making, Making::Done) {
+            Making::Set(set) => Value::Set(set),
+            Making::Hash(hash) => Value::Hash(hash),
+            Making::ZSet(builder) => Value::ZSet(builder.finish(&limits::zset(settings))),
+            Making::Done => return Err("a value goes on behind its last member".to_owned()),
+        };
+        Ok(Some(Complete {
+            value,
+            expire_at_ms: head.expire_at_ms,
+            access: head.access,
+        }))
+    }
+}
+
+impl Making {
+    /// False when the member is there already, or the value is complete.
+    fn add(&mut self, member: &Member<'_>, settings: &Settings) -> bool {
+        match (self, *member) {
+            (Making::Set(set), Member::Set(member)) => set.insert(member, &limits::set(settings)),
+            (Making::ZSet(builder), Member::ZSet(member, score)) => builder.add(member, score, |old, _| old),
+            (
+                Making::Hash(hash),
+                Member::Hash {
+                    name,
+                    value,
+                    expires_at_ms,
+                },
+            ) => {
+                let ttl = expires_at_ms.map_or(FieldTtl::Clear, FieldTtl::At);
+                hash.set(name, value, ttl, &limits::hash(settings)) == SetOutcome::Created
+            }
+            _ => false,
+        }
+    }
+}
