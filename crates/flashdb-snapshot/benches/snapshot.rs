@@ -13,8 +13,8 @@ use std::time::Instant;
 use flashdb_base::prng::Prng;
 use flashdb_disk::{Disk, RealDisk};
 use flashdb_snapshot::{
-    BlockBuffer, BlockBuilder, Compression, EntryRef, Portion, HistoryId, Region, Sealer, SnapshotId, SnapshotMeta,
-    SnapshotReader, SnapshotWriter,
+    BlockBuffer, BlockBuilder, Compression, EntryRef, HistoryId, Portion, Region, Sealer, SnapshotId,
+    SnapshotMeta, SnapshotReader, SnapshotWriter,
 };
 
 const KINDS: [(&str, Compression); 4] = [

@@ -167,11 +167,16 @@ mod tests {
         EntryRef {
             db: (prng.below(3) * prng.below(40_000)) as u16,
             key: slice(prng),
-            expire_at_ms: (prng.below(2) == 0 && portion != Portion::Piece).then(|| prng.next_u64().cast_signed() >> prng.below(64)),
+            expire_at_ms: (prng.below(2) == 0 && portion != Portion::Piece)
+                .then(|| prng.next_u64().cast_signed() >> prng.below(64)),
             access: prng.below(1 << 24) as u32,
             raw: is_whole && prng.below(2) == 0,
             portion,
-            value_type: if is_whole { prng.below(256) as u8 } else { Collection::Hash.code() },
+            value_type: if is_whole {
+                prng.below(256) as u8
+            } else {
+                Collection::Hash.code()
+            },
             payload: slice(prng),
         }
     }

@@ -203,10 +203,7 @@ impl Tally {
             seen: 0,
             offset,
         };
-        let counted = self
-            .values
-            .entry((entry.db, entry.key.into()))
-            .or_insert(fresh);
+        let counted = self.values.entry((entry.db, entry.key.into())).or_insert(fresh);
         counted.offset = offset;
         if counted.value_type != entry.value_type {
             return Err("the pieces of a value are of different types");
@@ -297,10 +294,7 @@ mod tests {
                 members.map(|members| format!("{members:?}"))
             };
             assert_eq!(read(&payload), Some(format!("{members:?}")));
-            assert_ne!(
-                read(&payload[..payload.len() - 1]),
-                Some(format!("{members:?}"))
-            );
+            assert_ne!(read(&payload[..payload.len() - 1]), Some(format!("{members:?}")));
             for _ in 0..20 {
                 let at = prng.below(payload.len() as u64) as usize;
                 payload[at] = prng.next_u64() as u8;
@@ -320,10 +314,12 @@ mod tests {
         let tally = |entries: &[EntryRef<'_>]| {
             let mut tally = Tally::default();
             let added = entries.iter().try_for_each(|entry| tally.add(entry, 7));
-            added.and_then(|()| tally.finish().map_err(|(at, what)| {
-                assert_eq!(at, 7);
-                what
-            }))
+            added.and_then(|()| {
+                tally.finish().map_err(|(at, what)| {
+                    assert_eq!(at, 7);
+                    what
+                })
+            })
         };
         assert_eq!(tally(&[head(&[2]), piece(b"\x01a\x01b")]), Ok(()));
         assert_eq!(tally(&[piece(b"\x01a"), head(&[2]), piece(b"\x01b")]), Ok(()));

@@ -10,8 +10,8 @@ use flashdb_disk::{Disk, SimDisk};
 
 use crate::meta::test_meta;
 use crate::{
-    Base, BlockBuffer, BlockBuilder, Catalog, Chain, ChainReader, Compression, EntryRef, Portion, Lsn, Region,
-    SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotWriter, load_order,
+    Base, BlockBuffer, BlockBuilder, Catalog, Chain, ChainReader, Compression, EntryRef, Lsn, Portion,
+    Region, SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotWriter, load_order,
 };
 
 pub(crate) const DIR: &str = "/d";

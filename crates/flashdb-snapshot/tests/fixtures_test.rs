@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use flashdb_disk::{Disk, RealDisk, SimDisk};
 use flashdb_snapshot::{
-    Base, BlockBuffer, BlockBuilder, Catalog, ChainReader, Compression, EntryRef, Portion, HistoryId, Lsn, Region,
-    SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter, load_order,
+    Base, BlockBuffer, BlockBuilder, Catalog, ChainReader, Compression, EntryRef, HistoryId, Lsn, Portion,
+    Region, SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
+    load_order,
 };
 
 /// Its `snapshots` folder holds the files.

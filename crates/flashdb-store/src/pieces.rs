@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::entry::Entry;
 use crate::snapshot::{Piece, SnapshotJob, WalkBudget};
 use crate::value::Value;
-use flashdb_types::pieces::{Amount, Kind, Part, Taker, Takeable};
+use flashdb_types::pieces::{Amount, Kind, Part, Takeable, Taker};
 use std::any::Any;
 use std::sync::Arc;
 

@@ -2,11 +2,10 @@
 //! at the cut, each entry once; and a chain of incremental ones adds up to the state at its last cut.
 
 use crate::entry::Entry;
-use crate::test_traffic::{
-    DATABASES, State, Traffic, describe, describe_head, describe_part, policy, state,
-};
+use crate::test_traffic::{DATABASES, State, Traffic, describe, describe_head, describe_part, policy, state};
 use crate::{
-    Access, Coverage, Expiry, Keyspace, Mode, Piece, Progress, SnapshotJob, SnapshotSink, SnapshotWalk, WalkBudget,
+    Access, Coverage, Expiry, Keyspace, Mode, Piece, Progress, SnapshotJob, SnapshotSink, SnapshotWalk,
+    WalkBudget,
 };
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::notify_flags::NotifyFlags;

@@ -112,13 +112,16 @@ macro_rules! takeable {
                 }
             }
 
-            fn take_some(
-                &mut self,
-                most: $crate::pieces::Amount,
-            ) -> ($crate::pieces::Amount, bool) {
+            fn take_some(&mut self, most: $crate::pieces::Amount) -> ($crate::pieces::Amount, bool) {
                 match self.to_take() {
                     Some((taking, table)) => taking.step(table, most),
-                    None => ($crate::pieces::Amount { members: 0, bytes: 0 }, false),
+                    None => (
+                        $crate::pieces::Amount {
+                            members: 0,
+                            bytes: 0,
+                        },
+                        false,
+                    ),
                 }
             }
 

@@ -86,7 +86,9 @@ impl Collection for Set {
     }
 
     fn content(&self) -> Content {
-        self.iter().map(|member| (member.to_vec(), String::new())).collect()
+        self.iter()
+            .map(|member| (member.to_vec(), String::new()))
+            .collect()
     }
 }
 

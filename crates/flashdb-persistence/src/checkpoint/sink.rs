@@ -9,7 +9,9 @@
 
 use flashdb_command::rdb_convert;
 use flashdb_rdb::EncodeLimits;
-use flashdb_snapshot::{BLOCK_CONTENT_MAX, BlockBuilder, Collection, EntryRef, Member, Portion, Region, put_head};
+use flashdb_snapshot::{
+    BLOCK_CONTENT_MAX, BlockBuilder, Collection, EntryRef, Member, Portion, Region, put_head,
+};
 use flashdb_store::{Coverage, Entry, Piece, SnapshotSink, ValueRef};
 use flashdb_types::pieces::{Kind, Part};
 use parking_lot::Mutex;

@@ -31,6 +31,7 @@ const TEMPLATES: &[&str] = &[
     "BITOP NOT $s $s",
     "BITFIELD $s SET u8 %u %u INCRBY i5 %u %n OVERFLOW FAIL INCRBY u2 %u 3",
     "HSET $h %m %v [%m %n]",
+    "HSET $h %m %L",
     "HMSET $h %m %v",
     "HSETNX $h %m %v",
     "HINCRBY $h %m %n",
@@ -63,6 +64,7 @@ const TEMPLATES: &[&str] = &[
     "BRPOPLPUSH $l $l %u",
     "BLMPOP %u 2 $l $l (LEFT|RIGHT) [COUNT %u]",
     "SADD $t %m %n [%m]",
+    "SADD $t %L [%m]",
     "SREM $t %m %n",
     "SMOVE $t $t %m",
     "SPOP $t [%N]",
@@ -72,6 +74,7 @@ const TEMPLATES: &[&str] = &[
     "ZADD $z [(NX|XX|GT|LT)] [CH] %n %m",
     "ZADD $z %f %m %n %m",
     "ZADD $z INCR %f %m",
+    "ZADD $z %n %L",
     "ZINCRBY $z %f %m",
     "ZREM $z %m %m",
     "ZPOPMIN $z [%N]",
@@ -267,6 +270,8 @@ impl Requests {
         match kind {
             'v' if below % 7 == 0 => vec![b'x'; (below % 600) as usize],
             'v' => format!("v{}", below % 6).into_bytes(),
+            // So long that snapshots capture the collection in pieces.
+            'L' => [&[b'0' + (below % 3) as u8], [b'l'; 66_000].as_slice()].concat(),
             'n' => (below % 12 - 4).to_string().into_bytes(),
             'u' => (1 + below % 6).to_string().into_bytes(),
             'N' => (below % 4).to_string().into_bytes(),
