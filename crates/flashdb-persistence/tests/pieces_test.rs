@@ -14,6 +14,7 @@ use flashdb_snapshot::{
 };
 use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, Value, ValueRef};
 use flashdb_types::hash::{FieldTtl, Hash, HashLimits};
+use flashdb_types::list::{self, End, List};
 use flashdb_types::set::{Set, SetLimits};
 use flashdb_types::zset::{Limits, ZSet};
 use std::collections::BTreeMap;
@@ -31,6 +32,13 @@ fn state(space: &Keyspace) -> State {
     space.lock_as_touched().for_each_shard(|_, shard| {
         for entry in shard.database(0).iter() {
             let members = match entry.value() {
+                ValueRef::List(list) => (0u64..)
+                    .zip(list.iter())
+                    .map(|(index, element)| {
+                        let index = index.to_be_bytes().to_vec();
+                        (index, String::from_utf8_lossy(element).into_owned())
+                    })
+                    .collect(),
                 ValueRef::Set(set) => set
                     .iter()
                     .map(|member| (member.to_vec(), String::new()))
@@ -56,7 +64,7 @@ fn state(space: &Keyspace) -> State {
     state
 }
 
-/// Changes of the keys `set:`, `zset:` and `hash:` with a number.
+/// Changes of the keys `set:`, `zset:`, `hash:` and `list:` with a number.
 struct Traffic<'k> {
     data: Access<'k>,
     prng: Prng,
@@ -78,7 +86,7 @@ impl<'k> Traffic<'k> {
     }
 
     fn key(&mut self) -> Vec<u8> {
-        let kind = ["set", "zset", "hash"][self.prng.below(3) as usize];
+        let kind = ["set", "zset", "hash", "list"][self.prng.below(4) as usize];
         format!("{kind}:{}", self.prng.below(4)).into_bytes()
     }
 
@@ -96,6 +104,10 @@ impl<'k> Traffic<'k> {
             } else if key.starts_with(b"zset") {
                 let mut zset = self.data.write_or_create(key, ZSet::new).expect("a zset");
                 zset.insert(&member, number as f64, &Limits::default());
+            } else if key.starts_with(b"list") {
+                let mut list = self.data.write_or_create(key, List::new).expect("a list");
+                let end = [End::Front, End::Back][number as usize % 2];
+                list.push(end, &member, &list::Limits::default());
             } else {
                 let mut hash = self.data.write_or_create(key, Hash::new).expect("a hash");
                 let ttl = match number % 2 {
@@ -118,6 +130,7 @@ impl<'k> Traffic<'k> {
                 let empty = match key[0] {
                     b's' => Value::Set(Set::new()),
                     b'z' => Value::ZSet(ZSet::new()),
+                    b'l' => Value::List(List::new()),
                     _ => Value::Hash(Hash::new()),
                 };
                 self.data.set_value(&key, empty, Expiry::Clear);
@@ -127,6 +140,11 @@ impl<'k> Traffic<'k> {
             4..20 => {
                 if let Ok(Some(mut set)) = self.data.write::<Set>(&key) {
                     set.remove(&member);
+                } else if let Ok(Some(mut list)) = self.data.write::<List>(&key) {
+                    let at = self.prng.below(list.len() as u64) as usize;
+                    list.set(at, &member, &list::Limits::default());
+                    list.pop_front();
+                    list.pop_back();
                 } else if let Ok(Some(mut zset)) = self.data.write::<ZSet>(&key) {
                     zset.pop_min(2, |_| ());
                 } else if let Ok(Some(mut hash)) = self.data.write::<Hash>(&key) {
@@ -138,6 +156,7 @@ impl<'k> Traffic<'k> {
         self.data.remove_if::<Set>(&key, Set::is_empty);
         self.data.remove_if::<ZSet>(&key, ZSet::is_empty);
         self.data.remove_if::<Hash>(&key, Hash::is_empty);
+        self.data.remove_if::<List>(&key, List::is_empty);
         self.data.changed(&key, NotifyFlags::GENERIC, "test");
         self.data.effects.discard();
         self.data.release();
@@ -308,7 +327,25 @@ fn pieces_that_do_not_fit_together_are_refused() {
     let whole = (Portion::Whole, Collection::Set, b"\x01v".to_vec());
     let of_set = (Portion::Piece, Collection::Set, b"\x01x".to_vec());
     let raw = |portion, payload: &[u8]| (portion, Collection::ZSet, payload.to_vec());
+    let elements = |first: u64, elements: &[&[u8]]| {
+        let mut payload = Vec::new();
+        for (offset, element) in (0u64..).zip(elements) {
+            Member::List(offset.wrapping_add(first), element).put(&mut payload);
+        }
+        (Portion::Piece, Collection::List, payload)
+    };
+    let of_list = |members| (Portion::Head, Collection::List, head(members).2);
     let wrong = [
+        (
+            vec![of_list(2), elements(0, &[b"a"]), elements(0, &[b"b"])],
+            "element twice",
+        ),
+        (vec![of_list(2), elements(1, &[b"a", b"b"])], "element twice"),
+        (
+            vec![of_list(2), elements(0, &[b"a"]), elements(u64::MAX, &[b"b"])],
+            "impossible member",
+        ),
+        (vec![of_list(2), elements(0, &[])], "no members"),
         (vec![head(3), piece(&[a, b])], "2 of 3 members"),
         (vec![head(3)], "0 of 3 members"),
         (vec![piece(&[a, b])], "no head"),

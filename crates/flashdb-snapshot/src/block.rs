@@ -253,7 +253,10 @@ impl BlockBuilder {
             kind: self.kind,
             codec,
             shard: self.shard,
-            entries: self.items,
+            entries: match self.kind {
+                BlockKind::Entries => self.keys,
+                _ => self.items,
+            },
             raw_len: self.raw.len() as u64,
             stored_len: content.len() as u64,
             content_crc: crc32c::crc32c(content),

@@ -62,7 +62,7 @@ impl BlockInfo {
 pub struct Totals {
     /// Blocks of all kinds.
     pub blocks: u64,
-    /// Entries: keys, and pieces of values that are not in one.
+    /// Entries (keys).
     pub entries: u64,
     /// Bytes of all content, uncompressed.
     pub raw_bytes: u64,
@@ -199,7 +199,7 @@ fn is_possible(header: &BlockHeader, meta: &SnapshotMeta) -> bool {
     };
     let speaks_for_part = matches!(header.kind, BlockKind::Regions | BlockKind::Databases);
     shard_fits
-        && (header.raw_len <= RAW_LEN_MAX || header.entries == 1)
+        && (header.raw_len <= RAW_LEN_MAX || header.entries <= 1)
         && !(speaks_for_part && meta.is_full())
 }
 

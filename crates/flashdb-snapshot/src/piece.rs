@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! head       members varint
-//! piece      member, member, ... to the end, at least one
+//! piece      member, member, ... to the end, at least one; of a list with the index of the first in front, a varint
+//! of a list           n varint | element
 //! of a set            n varint | member
 //! of a hash           n varint | name | n varint | value | 0 u8, or 1 u8 | expires_at_ms varint
 //! of a sorted set     n varint | member | score f64
@@ -25,7 +26,7 @@ pub enum Portion {
     Piece,
 }
 
-/// Collections that may come in pieces. Their codes as a type of value are those of their plainest encodings in RDB.
+/// What may come in pieces. Their codes as a type of value are those of their plainest encodings in RDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
     /// A set.
@@ -34,6 +35,8 @@ pub enum Collection {
     Hash,
     /// A sorted set.
     ZSet,
+    /// A list.
+    List,
 }
 
 /// A member of a collection.
@@ -52,12 +55,15 @@ pub enum Member<'a> {
     },
     /// Of a sorted set, with a score that is a number.
     ZSet(&'a [u8], f64),
+    /// Of a list, with its index. Those of a piece follow each other.
+    List(u64, &'a [u8]),
 }
 
 impl Collection {
     /// The type of value of heads and pieces.
     pub fn code(self) -> u8 {
         match self {
+            Self::List => 1,
             Self::Set => 2,
             Self::Hash => 4,
             Self::ZSet => 5,
@@ -66,7 +72,7 @@ impl Collection {
 
     /// The inverse of [`Collection::code`].
     pub fn of_code(code: u8) -> Option<Self> {
-        [Self::Set, Self::Hash, Self::ZSet]
+        [Self::List, Self::Set, Self::Hash, Self::ZSet]
             .into_iter()
             .find(|collection| collection.code() == code)
     }
@@ -81,12 +87,17 @@ impl Member<'_> {
     /// Appends it to the payload of a piece.
     #[inline]
     pub fn put(&self, payload: &mut Vec<u8>) {
+        if let Self::List(index, _) = self
+            && payload.is_empty()
+        {
+            put_varint(payload, *index);
+        }
         let mut put_bytes = |bytes: &[u8]| {
             put_varint(payload, bytes.len() as u64);
             payload.extend_from_slice(bytes);
         };
         match *self {
-            Self::Set(member) => put_bytes(member),
+            Self::Set(member) | Self::List(_, member) => put_bytes(member),
             Self::ZSet(member, score) => {
                 put_bytes(member);
                 payload.extend_from_slice(&score.to_le_bytes());
@@ -119,6 +130,7 @@ impl<'a> EntryRef<'a> {
         Members {
             collection: Collection::of_code(self.value_type),
             cursor: Cursor::new(self.payload),
+            index: None,
         }
     }
 }
@@ -128,6 +140,8 @@ impl<'a> EntryRef<'a> {
 pub struct Members<'a> {
     collection: Option<Collection>,
     cursor: Cursor<'a>,
+    /// Of the next element of a list, once it is known.
+    index: Option<u64>,
 }
 
 impl<'a> Members<'a> {
@@ -138,8 +152,17 @@ impl<'a> Members<'a> {
 
     #[inline]
     fn read(&mut self, collection: Collection) -> Option<Member<'a>> {
+        if collection == Collection::List {
+            let index = match self.index {
+                None => self.cursor.varint()?,
+                Some(index) => index,
+            };
+            self.index = Some(index.checked_add(1)?);
+            return Some(Member::List(index, self.bytes()?));
+        }
         let first = self.bytes()?;
         match collection {
+            Collection::List => None,
             Collection::Set => Some(Member::Set(first)),
             Collection::ZSet => {
                 let score = f64::from_le_bytes(self.cursor.array()?);
@@ -254,6 +277,7 @@ mod tests {
         let name = &bytes[..prng.below(200) as usize];
         match collection {
             Collection::Set => Member::Set(name),
+            Collection::List => Member::List(0, name),
             Collection::ZSet => Member::ZSet(name, prng.below(1000) as f64 / 7.0),
             Collection::Hash => Member::Hash {
                 name,
@@ -282,10 +306,20 @@ mod tests {
         let mut bytes = [0; 300];
         prng.fill(&mut bytes);
         for round in 0..600 {
-            let collection = [Collection::Set, Collection::Hash, Collection::ZSet][round % 3];
-            let members: Vec<_> = (0..1 + prng.below(20))
+            let collection = [
+                Collection::List,
+                Collection::Set,
+                Collection::Hash,
+                Collection::ZSet,
+            ][round % 4];
+            let mut members: Vec<_> = (0..1 + prng.below(20))
                 .map(|_| random_member(collection, &mut prng, &bytes))
                 .collect();
+            for (index, member) in (1000 * round as u64..).zip(&mut members) {
+                if let Member::List(of, _) = member {
+                    *of = index;
+                }
+            }
             let mut payload = Vec::new();
             members.iter().for_each(|member| member.put(&mut payload));
             let read = |payload: &[u8]| {
@@ -304,6 +338,44 @@ mod tests {
         let not_a_number = [1, b'm', 0, 0, 0, 0, 0, 0, 0xf8, 0x7f];
         let piece = entry(b"k", Portion::Piece, Collection::ZSet.code(), &not_a_number);
         assert_eq!(piece.members().next(), Some(None));
+    }
+
+    /// The format's bytes, which files in the world have.
+    #[test]
+    fn heads_and_pieces_are_these_bytes() {
+        let (mut total, mut fields, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        put_head(300, &mut total);
+        for expires_at_ms in [None, Some(128)] {
+            let (name, value) = (b"f", b"vv");
+            Member::Hash {
+                name,
+                value,
+                expires_at_ms,
+            }
+            .put(&mut fields);
+        }
+        let head = entry(b"k", Portion::Head, Collection::Hash.code(), &total);
+        EntryRef {
+            expire_at_ms: Some(-1),
+            access: 7,
+            ..head
+        }
+        .put(0, &mut out);
+        entry(b"k", Portion::Piece, Collection::Hash.code(), &fields).put(1, &mut out);
+        let mut scored = Vec::new();
+        Member::ZSet(b"m", 1.0).put(&mut scored);
+        entry(b"k", Portion::Piece, Collection::ZSet.code(), &scored).put(0, &mut out);
+        let mut elements = Vec::new();
+        Member::List(300, b"a").put(&mut elements);
+        Member::List(301, b"").put(&mut elements);
+        entry(b"k", Portion::Piece, Collection::List.code(), &elements).put(0, &mut out);
+        assert_eq!(
+            out,
+            b"\x09\x04\x07\0\0\x01\x01k\x02\xac\x02\
+            \x14\x04\0\0\0\0\x01k\x0e\x01f\x02vv\0\x01f\x02vv\x01\x80\x01\
+            \x10\x05\0\0\0\x01k\x0a\x01m\0\0\0\0\0\0\xf0\x3f\
+            \x10\x01\0\0\0\x01k\x05\xac\x02\x01a\0"
+        );
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod gate;
 mod keyspace;
 pub mod libraries;
 mod pieces;
+#[cfg(test)]
+mod pieces_test;
 mod scan;
 mod shard;
 mod snapshot;

@@ -2,7 +2,9 @@
 //! at the cut, each entry once; and a chain of incremental ones adds up to the state at its last cut.
 
 use crate::entry::Entry;
-use crate::test_traffic::{DATABASES, State, Traffic, describe, describe_head, describe_part, policy, state};
+use crate::test_traffic::{
+    DATABASES, INDEX_DIGITS, State, Traffic, describe, describe_head, describe_part, policy, state,
+};
 use crate::{
     Access, Coverage, Expiry, Keyspace, Mode, Piece, Progress, SnapshotJob, SnapshotSink, SnapshotWalk,
     WalkBudget,
@@ -11,7 +13,7 @@ use flashdb_base::hash::hash_bytes;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
 use flashdb_table::Regions;
-use flashdb_types::pieces::Part;
+use flashdb_types::pieces::{Kind, Part};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,6 +65,9 @@ impl SnapshotSink for Recorder {
         assert_eq!(parts.len() - before, piece.members);
         if parts.len() == *total {
             parts.sort();
+            if piece.kind == Kind::List {
+                parts.iter_mut().for_each(|part| drop(part.drain(..INDEX_DIGITS)));
+            }
             let text = std::mem::take(head) + &parts.join(",");
             assert_eq!(self.captured.lock().insert(at, text), None, "each entry once");
         }

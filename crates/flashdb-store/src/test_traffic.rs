@@ -52,10 +52,15 @@ pub(crate) fn describe_head(entry: &Entry) -> String {
     format!("{} {:?} ", entry.value().type_name(), entry.expire_at_ms())
 }
 
+/// Digits in front of the description of a list's element.
+pub(crate) const INDEX_DIGITS: usize = 9;
+
 pub(crate) fn describe_part(part: &Part<'_>) -> String {
     let text = String::from_utf8_lossy;
     match part {
         Part::Member(member) => text(member).into_owned(),
+        // What comes in pieces is sorted.
+        Part::Element(index, element) => format!("{index:0INDEX_DIGITS$}{}", text(element)),
         Part::Scored(member, score) => format!("{}={score}", text(member)),
         Part::Field(field) => format!(
             "{}={}@{:?}",
@@ -285,7 +290,25 @@ impl<'k> Traffic<'k> {
             members.push(format!("member {:030}", random.below(4000)).into_bytes());
         }
         let adds = count > 10 || random.below(2) == 0;
-        match random.below(3) {
+        match random.below(4) {
+            3 => {
+                let limits = list::Limits::default();
+                if let Ok(mut list) = data.write_or_create(key, List::new) {
+                    for (member, number) in members.iter().zip(0..) {
+                        let at = random.below(list.len() as u64 + 1) as usize;
+                        match (adds, number % 3) {
+                            (true, 0) => list.push_front(member, &limits),
+                            (true, 1) if count < 10 => list.insert(at, member, &limits),
+                            (true, _) => list.push_back(member, &limits),
+                            (false, 0) => drop(list.pop_back()),
+                            (false, 1) => drop(list.set(at, b"other", &limits)),
+                            (false, _) => drop(list.remove(at)),
+                        }
+                    }
+                    list.drop_many(list::End::Front, removed);
+                }
+                data.remove_if::<List>(key, List::is_empty);
+            }
             0 => {
                 if let Ok(mut set) = data.write_or_create(key, Set::new) {
                     for member in &members {

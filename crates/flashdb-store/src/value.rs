@@ -145,20 +145,22 @@ impl Value {
     #[inline]
     pub(crate) fn takeable(&self) -> Option<&dyn Takeable> {
         match self {
+            Value::List(list) => Some(list),
             Value::Set(set) => Some(set),
             Value::ZSet(zset) => Some(zset),
             Value::Hash(hash) => Some(hash),
-            Value::String(_) | Value::List(_) | Value::Stream(_) => None,
+            Value::String(_) | Value::Stream(_) => None,
         }
     }
 
     /// As [`Value::takeable`], to take it.
     pub(crate) fn takeable_mut(&mut self) -> Option<&mut dyn Takeable> {
         match self {
+            Value::List(list) => Some(list),
             Value::Set(set) => Some(set),
             Value::ZSet(zset) => Some(zset),
             Value::Hash(hash) => Some(hash),
-            Value::String(_) | Value::List(_) | Value::Stream(_) => None,
+            Value::String(_) | Value::Stream(_) => None,
         }
     }
 

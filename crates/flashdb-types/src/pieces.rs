@@ -2,7 +2,7 @@
 //! member by member, each once. Steps of whoever takes it come from one side; from the other, a write first hands over the
 //! bucket of the member that it is about to change. Neither does more than a bounded amount of work at a time.
 //!
-//! What is left to take hangs on the table of members itself, beside which alone members can change: no caller can forget
+//! What is left to take hangs on the table of members, or the nodes of a list, itself, beside which alone members can change: no caller can forget
 //! to announce a change, and the value may be moved, renamed or replaced in the meantime. A table that is dropped hands over
 //! what is left first. A copy of a collection is not being taken.
 
@@ -19,6 +19,8 @@ pub enum Kind {
     ZSet,
     /// A hash.
     Hash,
+    /// A list.
+    List,
 }
 
 /// One member of a collection.
@@ -30,13 +32,15 @@ pub enum Part<'a> {
     Scored(&'a [u8], f64),
     /// Of a hash.
     Field(Field<'a>),
+    /// Of a list, with the index that it had when taking began. Those of a piece follow each other.
+    Element(u64, &'a [u8]),
 }
 
 impl Part<'_> {
     /// Bytes that it holds.
     pub fn len(&self) -> usize {
         match self {
-            Part::Member(member) => member.len(),
+            Part::Member(member) | Part::Element(_, member) => member.len(),
             Part::Scored(member, _) => member.len() + size_of::<f64>(),
             Part::Field(field) => field.name.len() + field.value.len(),
         }
@@ -71,7 +75,7 @@ pub trait Takeable {
     fn kind(&self) -> Kind;
     /// Number of members.
     fn members(&self) -> usize;
-    /// Whether it can be: its members are in a table. It stays one.
+    /// Whether it can be: its members are in a table, or in several nodes.
     fn is_takeable(&self) -> bool;
     /// Who is taking it.
     fn taker(&self) -> Option<&dyn Taker>;

@@ -222,6 +222,7 @@ impl SnapshotSink for CheckpointSink {
 
     fn capture_head(&self, shard: u16, db: u16, entry: &Entry, members: usize) {
         let collection = match entry.value() {
+            ValueRef::List(_) => Collection::List,
             ValueRef::Set(_) => Collection::Set,
             ValueRef::Hash(_) => Collection::Hash,
             ValueRef::ZSet(_) => Collection::ZSet,
@@ -246,6 +247,7 @@ impl SnapshotSink for CheckpointSink {
 
     fn encode(&self, part: &Part<'_>, payload: &mut Vec<u8>) {
         let member = match *part {
+            Part::Element(index, element) => Member::List(index, element),
             Part::Member(member) => Member::Set(member),
             Part::Scored(member, score) => Member::ZSet(member, score),
             Part::Field(field) => Member::Hash {
@@ -259,6 +261,7 @@ impl SnapshotSink for CheckpointSink {
 
     fn capture_piece(&self, piece: &Piece<'_>) {
         let collection = match piece.kind {
+            Kind::List => Collection::List,
             Kind::Set => Collection::Set,
             Kind::ZSet => Collection::ZSet,
             Kind::Hash => Collection::Hash,

@@ -1,12 +1,14 @@
 //! Values that a snapshot has in pieces, put together again. Pieces and heads come in any order, from any thread; members are
 //! added to the collection in the making, so loading takes no more memory than the value, whatever a file announces. What
-//! does not fit together is refused: members without a head, too many, too few, or one twice, a key that is there twice.
+//! does not fit together is refused: members without a head, too many, too few, or one twice, a key that is there twice. Of a
+//! list the stretches that came are kept until all are there; while they are put together, one of them is there twice.
 
 use flashdb_command::limits;
 use flashdb_config::Settings;
 use flashdb_snapshot::{Collection, EntryRef, Member, Portion, WorkItem};
 use flashdb_store::Value;
 use flashdb_types::hash::{FieldTtl, Hash, SetOutcome};
+use flashdb_types::list::{self, List};
 use flashdb_types::set::Set;
 use flashdb_types::zset::ZSetBuilder;
 use parking_lot::Mutex;
@@ -48,6 +50,7 @@ enum Making {
     Set(Set),
     Hash(Hash),
     ZSet(ZSetBuilder),
+    List(Stretches),
     /// It is complete, and was given away.
     Done,
 }
@@ -109,6 +112,7 @@ impl Partial {
             Collection::Set => Making::Set(Set::new()),
             Collection::Hash => Making::Hash(Hash::new()),
             Collection::ZSet => Making::ZSet(ZSetBuilder::new()),
+            Collection::List => Making::List(Stretches::default()),
         };
         Partial {
             collection,
@@ -133,12 +137,17 @@ impl Partial {
     }
 
     fn add_members(&mut self, entry: &EntryRef<'_>, settings: &Settings) -> Result<(), String> {
+        let mut is_some = false;
         for member in entry.members() {
             let member = member.ok_or("a piece has an impossible member")?;
             if !self.making.add(&member, settings) {
                 return Err("a value has a member twice, or one too many".to_owned());
             }
             self.members += 1;
+            is_some = true;
+        }
+        if !is_some {
+            return Err("a piece has no members".to_owned());
         }
         Ok(())
     }
@@ -155,6 +164,10 @@ impl Partial {
             Making::Set(set) => Value::Set(set),
             Making::Hash(hash) => Value::Hash(hash),
             Making::ZSet(builder) => Value::ZSet(builder.finish(&limits::zset(settings))),
+            Making::List(stretches) => {
+                let list = stretches.join(&limits::list(settings));
+                Value::List(list.ok_or("a list has an element twice")?)
+            }
             Making::Done => return Err("a value goes on behind its last member".to_owned()),
         };
         Ok(Some(Complete {
@@ -182,7 +195,47 @@ impl Making {
                 let ttl = expires_at_ms.map_or(FieldTtl::Clear, FieldTtl::At);
                 hash.set(name, value, ttl, &limits::hash(settings)) == SetOutcome::Created
             }
+            (Making::List(stretches), Member::List(index, element)) => {
+                stretches.add(index, element, &limits::list(settings));
+                true
+            }
             _ => false,
         }
+    }
+}
+
+/// Elements of a list as they came: what follows on each other is in one.
+#[derive(Default)]
+struct Stretches {
+    /// By the index of the first element.
+    lists: Vec<(u64, List)>,
+}
+
+impl Stretches {
+    fn add(&mut self, index: u64, element: &[u8], limits: &list::Limits) {
+        let follows = |(first, list): &(u64, List)| first.checked_add(list.len() as u64) == Some(index);
+        if !self.lists.last().is_some_and(follows) {
+            self.lists.push((index, List::new()));
+        }
+        if let Some((_, list)) = self.lists.last_mut() {
+            list.push_back(element, limits);
+        }
+    }
+
+    /// The whole list; `None` when there are gaps or elements twice.
+    fn join(mut self, limits: &list::Limits) -> Option<List> {
+        self.lists.sort_by_key(|(first, _)| *first);
+        let mut joined = List::new();
+        for (first, list) in self.lists {
+            if first != joined.len() as u64 {
+                return None;
+            }
+            if joined.is_empty() {
+                joined = list;
+            } else {
+                list.iter().for_each(|element| joined.push_back(element, limits));
+            }
+        }
+        Some(joined)
     }
 }

@@ -48,6 +48,7 @@ fn placement(nodes: usize) -> Placement {
 
 #[test]
 fn several_threads_make_the_same_state() {
+    let mut keys = 0;
     for seed in 0..6 {
         let (lived, _collector) = Keyspace::new(4, DATABASES, 1);
         let mut live = Live::new(&lived, seed);
@@ -57,7 +58,7 @@ fn several_threads_make_the_same_state() {
         }
         let bytes = live.take_frames();
         let expected = state(&lived);
-        assert!(expected.len() > 20);
+        keys += expected.len();
         for (workers, nodes) in [(0, 1), (1, 1), (2, 1), (3, 1), (1, 2), (3, 2), (2, 4)] {
             let (space, _collector) = Keyspace::new(16, DATABASES, workers + 1);
             let space = space.placed(placement(nodes));
@@ -65,6 +66,8 @@ fn several_threads_make_the_same_state() {
             compare(&live, &expected, &state(&space), seed);
         }
     }
+    // A database that was flushed a moment before the end has few.
+    assert!(keys > 6 * 20, "{keys}");
 }
 
 /// Strings set and counted at one shard each, with now and then something that touches all of them.

@@ -48,6 +48,7 @@ const TEMPLATES: &[&str] = &[
     "LPUSH $l %v [%v]",
     "RPUSH $l %v %v [%v]",
     "LPUSHX $l %v",
+    "RPUSH $l %L %v %v",
     "RPUSHX $l %v",
     "LPOP $l [%N]",
     "RPOP $l [%N]",

@@ -13,11 +13,13 @@ mod element;
 mod iter;
 mod limits;
 mod quick;
+mod taking;
 
 pub use iter::Iter;
 pub use limits::Limits;
 
 use crate::packed::Packed;
+use crate::pieces::{Amount, Kind, Takeable, Taker};
 use quick::{Body, Quick};
 use std::fmt;
 use std::ops::Range;
@@ -49,6 +51,14 @@ impl End {
         match self {
             End::Front => End::Back,
             End::Back => End::Front,
+        }
+    }
+
+    /// Index of the element at this end of so many.
+    const fn index(self, len: usize) -> usize {
+        match self {
+            End::Front => 0,
+            End::Back => len.saturating_sub(1),
         }
     }
 }
@@ -115,6 +125,9 @@ impl List {
     pub fn push(&mut self, end: End, value: &[u8], limits: &Limits) {
         if let Encoding::Quick(quick) = &mut self.0 {
             quick.push(end, value, limits);
+            if end == End::Front {
+                quick.inserted(0);
+            }
         } else {
             self.push_packed(end, value, limits);
         }
@@ -145,7 +158,10 @@ impl List {
         match &mut self.0 {
             Encoding::Packed(_) => self.pop_with(end, <[u8]>::to_vec),
             Encoding::Quick(quick) => {
+                let index = end.index(quick.len());
+                quick.before_change(index);
                 let value = quick.pop(end);
+                quick.removed(index..index + 1);
                 self.repack();
                 value
             }
@@ -168,7 +184,10 @@ impl List {
                 Some(taken)
             }
             Encoding::Quick(quick) => {
+                let index = end.index(quick.len());
+                quick.before_change(index);
                 let taken = quick.pop_with(end, take);
+                quick.removed(index..index + 1);
                 self.repack();
                 taken
             }
@@ -207,7 +226,14 @@ impl List {
                 packed.remove_range(start, count);
             }
             Encoding::Quick(quick) => {
+                let len = quick.len();
+                let dropped = match end {
+                    End::Front => 0..count.min(len),
+                    End::Back => len - count.min(len)..len,
+                };
+                quick.before_removal(dropped.clone());
                 quick.drop_many(end, count);
+                quick.removed(dropped);
                 self.repack();
             }
         }
@@ -234,7 +260,10 @@ impl List {
         let old_len = old.len();
         match self.room_for(value.len(), Packed::encoded_len(old_len), limits) {
             Encoding::Packed(packed) => packed.replace(index, value),
-            Encoding::Quick(quick) => quick.set(index, value, limits),
+            Encoding::Quick(quick) => {
+                quick.before_change(index);
+                quick.set(index, value, limits);
+            }
         }
         true
     }
@@ -244,7 +273,11 @@ impl List {
     pub fn insert(&mut self, index: usize, value: &[u8], limits: &Limits) {
         match self.room_for(value.len(), 0, limits) {
             Encoding::Packed(packed) => packed.insert(index.min(packed.len()), value),
-            Encoding::Quick(quick) => quick.insert(index, value, limits),
+            Encoding::Quick(quick) => {
+                let index = index.min(quick.len());
+                quick.insert(index, value, limits);
+                quick.inserted(index);
+            }
         }
     }
 
@@ -266,7 +299,9 @@ impl List {
         match &mut self.0 {
             Encoding::Packed(packed) => packed.remove_range(index, 1),
             Encoding::Quick(quick) => {
+                quick.before_change(index);
                 quick.remove_at(index);
+                quick.removed(index..index + 1);
                 self.repack();
             }
         }
@@ -278,6 +313,8 @@ impl List {
         match &mut self.0 {
             Encoding::Packed(packed) => remove_equal_packed(packed, value, from, max),
             Encoding::Quick(quick) => {
+                // Looks at all elements anyway.
+                quick.before_removal(0..quick.len());
                 let removed = quick.remove_equal(value, from, max);
                 self.repack();
                 removed
@@ -394,6 +431,47 @@ fn remove_equal_packed(packed: &mut Packed, value: &[u8], from: End, max: usize)
     kept.shrink_to_fit();
     *packed = kept;
     removed
+}
+
+/// Takeable while it has nodes.
+impl Takeable for List {
+    fn kind(&self) -> Kind {
+        Kind::List
+    }
+
+    fn members(&self) -> usize {
+        self.len()
+    }
+
+    fn is_takeable(&self) -> bool {
+        matches!(self.0, Encoding::Quick(_))
+    }
+
+    fn taker(&self) -> Option<&dyn Taker> {
+        match &self.0 {
+            Encoding::Packed(_) => None,
+            Encoding::Quick(quick) => quick.taker(),
+        }
+    }
+
+    fn begin_taking(&mut self, _: u64, taker: Box<dyn Taker>) {
+        if let Encoding::Quick(quick) = &mut self.0 {
+            quick.begin_taking(taker);
+        }
+    }
+
+    fn take_some(&mut self, most: Amount) -> (Amount, bool) {
+        match &mut self.0 {
+            Encoding::Packed(_) => (Amount { members: 0, bytes: 0 }, false),
+            Encoding::Quick(quick) => quick.take_some(most),
+        }
+    }
+
+    fn end_taking(&mut self) {
+        if let Encoding::Quick(quick) = &mut self.0 {
+            quick.end_taking();
+        }
+    }
 }
 
 impl Default for List {

@@ -9,6 +9,7 @@ use super::End;
 use super::block::Block;
 use super::element::encoded_bytes;
 use super::limits::Limits;
+use super::taking::Taking;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -21,6 +22,8 @@ pub(super) struct Quick {
     node_bytes: usize,
     /// Bounds given by the latest change that made a node; merging keeps to them.
     limits: Limits,
+    /// Told by `List` of changes.
+    pub(super) taking: Taking,
 }
 
 #[derive(Clone)]
@@ -147,6 +150,7 @@ impl Quick {
             len: 0,
             node_bytes: 0,
             limits: *limits,
+            taking: Taking::default(),
         }
     }
 
@@ -378,6 +382,12 @@ impl Quick {
         let after = self.nodes.partition_point(|node| node.first <= position);
         let k = after.saturating_sub(1);
         (k, (position - self.nodes[k].first) as usize)
+    }
+
+    /// The indexes of all elements in the node of the one at `index`, which must exist.
+    pub(super) fn node_around(&self, index: usize) -> Range<usize> {
+        let (k, within) = self.locate(index);
+        index - within..index - within + self.nodes[k].count()
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&[u8]> {
