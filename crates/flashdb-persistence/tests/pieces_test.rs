@@ -313,7 +313,7 @@ fn write(folder: &DataFolder, entries: &[(Portion, Collection, Vec<u8>)], lsn: u
 fn pieces_that_do_not_fit_together_are_refused() {
     let settings = Settings::default();
     let folder = folder(2);
-    let (a, b): ((&[u8], f64), (&[u8], f64)) = ((b"a", 1.0), (b"b", 2.0));
+    let [a, b] = [b"a".as_slice(), b"b"].map(|member| (member, 1.0));
     for (lsn, entries) in [
         vec![piece(&[b]), head(2), piece(&[a])],
         vec![head(2), piece(&[a, b])],

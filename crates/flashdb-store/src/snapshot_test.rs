@@ -22,13 +22,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Shards and keys: tables of a few entries, of one segment, and of many that split and merge.
 const SIZES: [(usize, u64); 4] = [(4, 8), (4, 300), (4, 5000), (1, 40_000)];
 
+/// Head, number of members, and those that came.
+type InPieces = (String, usize, Vec<String>);
+
 #[derive(Default)]
 struct Recorder {
     captured: Mutex<State>,
     /// By shard and database; `None` is all of it.
     covered: Mutex<BTreeMap<(u16, u16), Option<Regions>>>,
-    /// Head, number of members, and those that came.
-    in_pieces: Mutex<BTreeMap<(u16, Vec<u8>), (String, usize, Vec<String>)>>,
+    in_pieces: Mutex<BTreeMap<(u16, Vec<u8>), InPieces>>,
     congested: AtomicBool,
 }
 

@@ -89,7 +89,7 @@ pub trait Takeable {
     fn end_taking(&mut self);
 }
 
-/// Makes a collection takeable whose `table` and `to_take` give its table of members, if that is its encoding.
+/// Makes a collection takeable whose `table` and `taking_mut` give its table of members, if that is its encoding.
 macro_rules! takeable {
     ($collection:ident) => {
         impl $crate::pieces::Takeable for $collection {
@@ -111,13 +111,13 @@ macro_rules! takeable {
             }
 
             fn begin_taking(&mut self, epoch: u64, taker: Box<dyn $crate::pieces::Taker>) {
-                if let Some((taking, table)) = self.to_take() {
+                if let Some((taking, table)) = self.taking_mut() {
                     taking.begin(table, epoch, taker);
                 }
             }
 
             fn take_some(&mut self, most: $crate::pieces::Amount) -> ($crate::pieces::Amount, bool) {
-                match self.to_take() {
+                match self.taking_mut() {
                     Some((taking, table)) => taking.step(table, most),
                     None => (
                         $crate::pieces::Amount {
@@ -130,7 +130,7 @@ macro_rules! takeable {
             }
 
             fn end_taking(&mut self) {
-                if let Some((taking, table)) = self.to_take() {
+                if let Some((taking, table)) = self.taking_mut() {
                     taking.end(table);
                 }
             }

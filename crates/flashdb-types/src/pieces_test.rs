@@ -163,7 +163,7 @@ impl Collection for List {
         let limits = list::Limits::from_setting([-1, 20][(number / 100 % 2) as usize]);
         let index = number as usize * 7 % (self.len() + 1);
         let long = [b'x'; 5000];
-        let element = if number % 97 == 0 { &long } else { element };
+        let element = if number.is_multiple_of(97) { &long } else { element };
         match number % 20 {
             0 => drop(self.set(index, element, &limits)),
             1 => self.insert(index, element, &limits),

@@ -16,10 +16,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Database and key.
+type Place = (u16, Box<[u8]>);
+
 /// The values in pieces of a chain, those that are complete included.
 #[derive(Default)]
 pub(super) struct Pieces {
-    values: Mutex<HashMap<(u16, Box<[u8]>), Arc<Mutex<Partial>>>>,
+    values: Mutex<HashMap<Place, Arc<Mutex<Partial>>>>,
     /// Whether there are any.
     any: AtomicBool,
 }

@@ -207,7 +207,7 @@ impl FieldTable {
         &self.taking
     }
 
-    pub(crate) fn to_take(&mut self) -> (&mut Taking, &mut Table<FieldEntry>) {
+    pub(crate) fn taking_mut(&mut self) -> (&mut Taking, &mut Table<FieldEntry>) {
         (&mut self.taking, &mut self.table)
     }
 

@@ -374,9 +374,9 @@ impl Hash {
         }
     }
 
-    fn to_take(&mut self) -> Option<(&mut Taking, &mut Table<FieldEntry>)> {
+    fn taking_mut(&mut self) -> Option<(&mut Taking, &mut Table<FieldEntry>)> {
         match &mut self.0 {
-            Repr::Table(table) => Some(table.to_take()),
+            Repr::Table(table) => Some(table.taking_mut()),
             _ => None,
         }
     }

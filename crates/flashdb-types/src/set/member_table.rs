@@ -151,7 +151,7 @@ impl MemberTable {
         &self.taking
     }
 
-    pub(crate) fn to_take(&mut self) -> (&mut Taking, &mut Table<ThinBytes>) {
+    pub(crate) fn taking_mut(&mut self) -> (&mut Taking, &mut Table<ThinBytes>) {
         (&mut self.taking, &mut self.table)
     }
 

@@ -240,9 +240,9 @@ impl Set {
         }
     }
 
-    fn to_take(&mut self) -> Option<(&mut Taking, &mut Table<ThinBytes>)> {
+    fn taking_mut(&mut self) -> Option<(&mut Taking, &mut Table<ThinBytes>)> {
         match &mut self.0 {
-            Repr::Table(table) => Some(table.to_take()),
+            Repr::Table(table) => Some(table.taking_mut()),
             _ => None,
         }
     }

@@ -156,7 +156,7 @@ impl LargeZSet {
         &self.taking
     }
 
-    pub(super) fn to_take(&mut self) -> (&mut Taking, &mut Table<Element>) {
+    pub(super) fn taking_mut(&mut self) -> (&mut Taking, &mut Table<Element>) {
         (&mut self.taking, &mut self.table)
     }
 

@@ -181,9 +181,9 @@ impl ZSet {
         }
     }
 
-    fn to_take(&mut self) -> Option<(&mut Taking, &mut Table<Element>)> {
+    fn taking_mut(&mut self) -> Option<(&mut Taking, &mut Table<Element>)> {
         match &mut self.repr {
-            Repr::Large(table) => Some(table.to_take()),
+            Repr::Large(table) => Some(table.taking_mut()),
             _ => None,
         }
     }
