@@ -56,7 +56,7 @@ impl Part<'_> {
 pub trait Taker: Any + Send + Sync {
     /// The next member.
     fn take(&mut self, part: Part<'_>);
-    /// No more come for now: what came since the last call is a piece.
+    /// What came since the last call is a piece.
     fn close(&mut self);
 }
 

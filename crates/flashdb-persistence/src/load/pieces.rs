@@ -3,6 +3,7 @@
 //! does not fit together is refused: members without a head, too many, too few, or one twice, a key that is there twice. Of a
 //! list the stretches that came are kept until all are there; while they are put together, one of them is there twice.
 
+use flashdb_base::hash::hash_bytes;
 use flashdb_command::limits;
 use flashdb_config::Settings;
 use flashdb_snapshot::{Collection, EntryRef, Member, Portion, WorkItem};
@@ -14,17 +15,16 @@ use flashdb_types::zset::ZSetBuilder;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Database and key.
 type Place = (u16, Box<[u8]>);
 
 /// The values in pieces of a chain, those that are complete included.
-#[derive(Default)]
 pub(super) struct Pieces {
     values: Mutex<HashMap<Place, Arc<Mutex<Partial>>>>,
-    /// Whether there are any.
-    any: AtomicBool,
+    /// A bit for some of the hash of each key, so that entries of others are seldom looked for.
+    seen: [AtomicU64; 64],
 }
 
 /// A value of which all is there.
@@ -58,10 +58,28 @@ enum Making {
     Done,
 }
 
+impl Default for Pieces {
+    fn default() -> Self {
+        Pieces {
+            values: Mutex::default(),
+            seen: [const { AtomicU64::new(0) }; 64],
+        }
+    }
+}
+
 impl Pieces {
-    /// Whether some of this key's value came in pieces. Next to nothing where no value does.
+    /// Whether some of this key's value came in pieces. Next to nothing where few values do.
     pub(super) fn contains(&self, db: u16, key: &[u8]) -> bool {
-        self.any.load(Ordering::Acquire) && self.values.lock().contains_key(&(db, key.into()))
+        let (word, bit) = self.place(key);
+        word.load(Ordering::Acquire) & bit != 0 && self.values.lock().contains_key(&(db, key.into()))
+    }
+
+    fn place(&self, key: &[u8]) -> (&AtomicU64, u64) {
+        let hash = hash_bytes(key);
+        (
+            &self.seen[(hash >> 6) as usize % self.seen.len()],
+            1 << (hash % 64),
+        )
     }
 
     /// Adds a head or piece from block `item`; the value if that makes it complete.
@@ -76,7 +94,8 @@ impl Pieces {
             let mut values = self.values.lock();
             let fresh = || Arc::new(Mutex::new(Partial::new(collection, item)));
             let known = values.entry((entry.db, entry.key.into())).or_insert_with(fresh);
-            self.any.store(true, Ordering::Release);
+            let (word, bit) = self.place(entry.key);
+            word.fetch_or(bit, Ordering::Release);
             known.clone()
         };
         let mut partial = partial.lock();
