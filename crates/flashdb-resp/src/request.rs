@@ -104,10 +104,12 @@ impl RequestParser {
     ) -> Result<usize, ProtocolError> {
         let mut start = 0;
         while start < buffer.len() && batch.len() < requests_max {
-            let step = if self.words_missing.is_none() && buffer[start] != b'*' {
-                self.inline(buffer, &mut start, batch)?
-            } else {
+            let step = if self.words_missing.is_some() {
+                self.rest_of_array(buffer, &mut start, limits, batch)?
+            } else if buffer[start] == b'*' {
                 self.array(buffer, &mut start, limits, batch)?
+            } else {
+                self.inline(buffer, &mut start, batch)?
             };
             if let Step::NeedMore = step {
                 break;
@@ -178,6 +180,8 @@ impl RequestParser {
         Ok(Step::Done)
     }
 
+    /// An array request from its first byte on: its words go straight into the batch. What there is of one that is not complete
+    /// moves into the parser.
     fn array(
         &mut self,
         buffer: &[u8],
@@ -185,30 +189,74 @@ impl RequestParser {
         limits: &RequestLimits,
         batch: &mut Batch,
     ) -> Result<Step, ProtocolError> {
-        let request = &buffer[*start..];
-        let mut missing = match self.words_missing {
-            Some(missing) => missing,
-            None => {
-                self.offset = 0;
-                self.spans.clear();
-                let Some((count, next)) = header(request, 0, "mbulk")? else {
-                    return Ok(Step::NeedMore);
-                };
-                let count = elements(count, limits)?;
-                if count == 0 {
-                    *start += next;
-                    return Ok(Step::Done);
-                }
-                self.offset = next;
-                count
-            }
+        let Some((count, mut at)) = header(buffer, *start, "mbulk")? else {
+            return Ok(Step::NeedMore);
         };
-        while missing > 0 {
-            self.words_missing = Some(missing);
+        let count = elements(count, limits)?;
+        if count == 0 {
+            *start = at;
+            return Ok(Step::Done);
+        }
+        let first_span = batch.spans.len();
+        for found in 0..count {
+            let Some((len, next)) = bulk_header(buffer, at, limits)? else {
+                return Ok(self.set_aside(batch, first_span, *start, (count - found, None, at)));
+            };
+            if buffer.len() < next + len + 2 {
+                return Ok(self.set_aside(batch, first_span, *start, (count - found, Some(len), next)));
+            }
+            batch.spans.push(Span {
+                start: next as u32,
+                len: len as u32,
+            });
+            at = next + len + 2;
+        }
+        *start = at;
+        batch.requests.push(Request {
+            first_span: first_span as u32,
+            span_count: count as u32,
+            inline: false,
+            end: at,
+        });
+        Ok(Step::Done)
+    }
+
+    /// Keeps what was parsed of an incomplete request that begins at `start`: words missing, length of the bulk string whose
+    /// header was read, and the first byte of the buffer not yet looked at.
+    #[cold]
+    fn set_aside(
+        &mut self,
+        batch: &mut Batch,
+        first_span: usize,
+        start: usize,
+        (missing, bulk_len, at): (usize, Option<usize>, usize),
+    ) -> Step {
+        self.words_missing = Some(missing);
+        self.bulk_len = bulk_len;
+        self.offset = at - start;
+        self.spans.clear();
+        self.spans
+            .extend(batch.spans.drain(first_span..).map(|span| Span {
+                start: span.start - start as u32,
+                len: span.len,
+            }));
+        Step::NeedMore
+    }
+
+    /// What has come by now of a request that was set aside.
+    fn rest_of_array(
+        &mut self,
+        buffer: &[u8],
+        start: &mut usize,
+        limits: &RequestLimits,
+        batch: &mut Batch,
+    ) -> Result<Step, ProtocolError> {
+        let request = &buffer[*start..];
+        while let Some(missing @ 1..) = self.words_missing {
             if !self.bulk(request, limits)? {
                 return Ok(Step::NeedMore);
             }
-            missing -= 1;
+            self.words_missing = Some(missing - 1);
         }
         self.words_missing = None;
         let first_span = batch.spans.len() as u32;
@@ -228,24 +276,13 @@ impl RequestParser {
     }
 
     /// One bulk string at `self.offset`; false when its bytes are not all there.
-    #[inline]
     fn bulk(&mut self, request: &[u8], limits: &RequestLimits) -> Result<bool, ProtocolError> {
         let len = match self.bulk_len {
             Some(len) => len,
             None => {
-                let Some(&marker) = request.get(self.offset) else {
+                let Some((len, next)) = bulk_header(request, self.offset, limits)? else {
                     return Ok(false);
                 };
-                if marker != b'$' {
-                    return Err(ProtocolError(format!(
-                        "Protocol error: expected '$', got '{}'",
-                        printable(marker)
-                    )));
-                }
-                let Some((len, next)) = header(request, self.offset, "bulk")? else {
-                    return Ok(false);
-                };
-                let len = bulk_length(len, limits)?;
                 self.offset = next;
                 self.bulk_len = Some(len);
                 len
@@ -262,6 +299,28 @@ impl RequestParser {
         self.bulk_len = None;
         Ok(true)
     }
+}
+
+/// The length of the bulk string whose header is at `at`, and the offset of its bytes; nothing when the header is not complete.
+#[inline(always)]
+fn bulk_header(
+    buffer: &[u8],
+    at: usize,
+    limits: &RequestLimits,
+) -> Result<Option<(usize, usize)>, ProtocolError> {
+    let Some(&marker) = buffer.get(at) else {
+        return Ok(None);
+    };
+    if marker != b'$' {
+        return Err(ProtocolError(format!(
+            "Protocol error: expected '$', got '{}'",
+            printable(marker)
+        )));
+    }
+    let Some((len, next)) = header(buffer, at, "bulk")? else {
+        return Ok(None);
+    };
+    Ok(Some((bulk_length(len, limits)?, next)))
 }
 
 /// What a header line says, nothing if its number is none, and the offset behind its end.
@@ -424,6 +483,47 @@ mod tests {
             parse(b"*1\r\n$16385\r\n").expect_err("refused").0,
             "Protocol error: unauthenticated bulk length"
         );
+    }
+
+    /// Requests whole, broken and one behind the other: where reads end makes no difference, neither to them nor to the fault.
+    #[test]
+    fn any_cut_of_random_pieces_gives_the_same() {
+        const PIECES: &[&[u8]] = &[
+            b"*1\r\n",
+            b"*2\r\n",
+            b"*3\r\n",
+            b"*0\r\n",
+            b"$0\r\n",
+            b"$1\r\n",
+            b"$3\r\nGET\r\n",
+            b"$11\r\nhello world\r\n",
+            b"\r\n",
+            b"a\r\n",
+            b"PING\r\n",
+            b"$-1\r\n",
+        ];
+        let mut seed = 0x2545_f491_4f6c_dd1du64;
+        let mut random = |below: usize| {
+            seed = seed
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (seed >> 33) as usize % below
+        };
+        for _ in 0..20_000 {
+            let pieces = 1 + random(12);
+            let input: Vec<u8> = (0..pieces)
+                .flat_map(|_| PIECES[random(PIECES.len())])
+                .copied()
+                .collect();
+            let mut cuts: Vec<usize> = (0..random(6)).map(|_| random(input.len())).collect();
+            cuts.sort_unstable();
+            assert_eq!(
+                parse_all(&input, &cuts),
+                parse_all(&input, &[]),
+                "{} cut at {cuts:?}",
+                input.escape_ascii()
+            );
+        }
     }
 
     #[test]
