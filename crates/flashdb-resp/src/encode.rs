@@ -298,6 +298,16 @@ impl Reply {
                 .extend_from_slice(&[marker, b'0' + value as u8, b'\r', b'\n']);
             return;
         }
+        if (10..100).contains(&value) {
+            let (tens, ones) = (value as u8 / 10, value as u8 % 10);
+            self.buffer
+                .extend_from_slice(&[marker, b'0' + tens, b'0' + ones, b'\r', b'\n']);
+            return;
+        }
+        self.long_header(marker, value);
+    }
+
+    fn long_header(&mut self, marker: u8, value: i64) {
         self.buffer.push(marker);
         let mut digits = number::NumberBuffer::new();
         self.buffer.extend_from_slice(digits.format_i64(value));
