@@ -51,6 +51,16 @@ pub struct Policy {
     pub expire: bool,
 }
 
+impl Policy {
+    /// Notes a use of the entry; `random` is drawn for it.
+    #[inline]
+    fn touch(self, entry: &mut Entry, now_ms: i64, random: u64) {
+        if self.touch {
+            entry.set_access(self.usage.used(entry.access(), now_ms, || random));
+        }
+    }
+}
+
 /// Where a key lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -326,10 +336,7 @@ impl<'k> Access<'k> {
             return None;
         };
         self.hits += 1;
-        if policy.touch {
-            let access = policy.usage.used(entry.access(), now_ms, || random);
-            entry.set_access(access);
-        }
+        policy.touch(entry, now_ms, random);
         Some(entry)
     }
 
@@ -357,10 +364,7 @@ impl<'k> Access<'k> {
             .shard_mut(place.shard)
             .database_mut(db)
             .find_to_touch(key, place.hash)?;
-        if policy.touch {
-            let access = policy.usage.used(entry.access(), now_ms, || random);
-            entry.set_access(access);
-        }
+        policy.touch(entry, now_ms, random);
         Some(entry)
     }
 
@@ -459,10 +463,17 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn write<T: Typed>(&mut self, key: &[u8]) -> Result<Option<WriteGuard<'_, T>>, WrongType> {
         let place = self.place(key);
-        Ok(match self.ready::<T>(key, place)? {
-            Found::Absent => None,
-            Found::Present => Some(self.guard(key, place)),
-        })
+        self.before_write::<T>(key, place);
+        let random = self.random_for_use();
+        let (now_ms, policy) = (self.now_ms, self.policy);
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let Some((entry, account)) = database.find_charged(key, place.hash) else {
+            return Ok(None);
+        };
+        policy.touch(entry, now_ms, random);
+        typed::<T>(Some(entry))?;
+        self.unsettled = true;
+        Ok(Some(WriteGuard::new(entry, account)))
     }
 
     /// The `T` at `key` for writing; a fresh one if the key is absent. The caller removes the key
@@ -474,55 +485,45 @@ impl<'k> Access<'k> {
         make: impl FnOnce() -> T,
     ) -> Result<WriteGuard<'_, T>, WrongType> {
         let place = self.place(key);
-        if self.ready::<T>(key, place)? == Found::Present {
-            return Ok(self.guard(key, place));
+        self.before_write::<T>(key, place);
+        let random = self.random_for_use();
+        let (now_ms, policy) = (self.now_ms, self.policy);
+        if self.effects.published.intersects(NotifyFlags::NEW) && !self.is_present(key, place) {
+            self.note_new(key, place);
         }
-        let mut entry = Entry::new_object(key, make().into_value(), None);
-        entry.set_access(self.policy.usage.fresh(self.now_ms));
-        self.note_new(key, place);
+        let mut is_new = false;
+        let make = || {
+            is_new = true;
+            let mut entry = Entry::new_object(key, make().into_value(), None);
+            entry.set_access(policy.usage.fresh(now_ms));
+            entry
+        };
+        let database = self.held.shard_mut(place.shard).database_mut(self.db);
+        let (entry, account) = database.find_or_insert(key, place.hash, make);
+        if !is_new {
+            policy.touch(entry, now_ms, random);
+            typed::<T>(Some(entry))?;
+        }
         self.unsettled = true;
-        self.keep_absence(key, place);
-        let (entry, account) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(self.db)
-            .insert(entry, place.hash);
         Ok(WriteGuard::new(entry, account))
     }
 
-    /// Prepares a change of the `T` at `key` with one look: removes it if it is due, else counts a use.
-    /// Where lookups may not remove keys, a due one is still there to be changed.
+    /// What comes before the one look of a write: removes the `T` at `key` if it is due, and keeps what it takes to undo a
+    /// change. Where lookups may not remove keys, a due one is still there to be changed.
     #[inline]
-    fn ready<T: Typed>(&mut self, key: &[u8], place: Place) -> Result<Found, WrongType> {
-        let random = self.random_for_use();
-        let (now_ms, due_ms, policy) = (self.now_ms, self.due_ms(), self.policy);
-        let database = self.held.shard_mut(place.shard).database_mut(self.db);
-        let Some(entry) = database.find_to_touch(key, place.hash) else {
-            return Ok(Found::Absent);
-        };
-        if policy.expire && entry.expire_at_ms().is_some_and(|at_ms| at_ms <= due_ms) {
-            self.remove_expired(key, place);
-            return Ok(Found::Absent);
+    fn before_write<T: Typed>(&mut self, key: &[u8], place: Place) {
+        if self.held.shard_mut(place.shard).database(self.db).volatile_len() > 0 {
+            self.expire_if_due(key, place);
         }
-        if policy.touch {
-            let access = policy.usage.used(entry.access(), now_ms, || random);
-            entry.set_access(access);
+        // Another type is not going to be changed.
+        if self.undo.is_some() && self.peek_as::<T>(key).is_ok() {
+            self.keep(key, place);
         }
-        typed::<T>(Some(entry)).map(|_| Found::Present)
     }
 
-    /// Guards what [`Access::ready`] found.
-    #[inline]
-    fn guard<T: Typed>(&mut self, key: &[u8], place: Place) -> WriteGuard<'_, T> {
-        self.unsettled = true;
-        self.keep(key, place);
-        let (entry, account) = self
-            .held
-            .shard_mut(place.shard)
-            .database_mut(self.db)
-            .find_charged(key, place.hash)
-            .expect("found a moment ago under the same lock");
-        WriteGuard::new(entry, account)
+    fn is_present(&mut self, key: &[u8], place: Place) -> bool {
+        let database = self.held.shard_mut(place.shard).database(self.db);
+        database.find(key, place.hash).is_some()
     }
 
     /// Sets a string, whatever was there. A value whose time had come is removed first.
@@ -578,10 +579,7 @@ impl<'k> Access<'k> {
         }
         let sum = old.checked_add(amount)?;
         entry.set_int(sum);
-        if policy.touch {
-            let access = policy.usage.used(entry.access(), now_ms, || random);
-            entry.set_access(access);
-        }
+        policy.touch(entry, now_ms, random);
         self.unsettled = true;
         Some(sum)
     }

@@ -147,6 +147,39 @@ impl Database {
         (entry, &mut self.bytes)
     }
 
+    /// As [`Database::find_charged`]; where there is no entry, `make` gives one without expiry.
+    #[inline]
+    pub(crate) fn find_or_insert(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        make: impl FnOnce() -> Entry,
+    ) -> (&mut Entry, &mut usize) {
+        if self.capture.is_some() {
+            // A snapshot has to hear before which of the two it will be.
+            let is_present = self.find(key, hash).is_some();
+            self.announce(
+                hash,
+                if is_present {
+                    Change::Update
+                } else {
+                    Change::Insert
+                },
+            );
+        }
+        let account = &mut self.bytes;
+        let make = || {
+            let entry = make();
+            debug_assert!(entry.expire_at_ms().is_none());
+            *account += entry.memory_bytes();
+            entry
+        };
+        let entry = self
+            .table
+            .find_mut_or_insert(hash, |entry| entry.key() == key, make, entry_hash);
+        (entry, account)
+    }
+
     /// Changes the entry of `key` by value, keeping the account and the expiry set right.
     /// False when the key is absent.
     #[inline]

@@ -142,6 +142,25 @@ impl<T> Table<T> {
         unsafe { &mut *segment.place(hash, value, &mut self.heap_bytes) }
     }
 
+    /// As [`Table::find_mut`], or, where there is no such entry, as [`Table::insert_unique`] of what `make` gives: one search
+    /// for both.
+    #[inline]
+    pub fn find_mut_or_insert(
+        &mut self,
+        hash: u64,
+        eq: impl FnMut(&T) -> bool,
+        make: impl FnOnce() -> T,
+        hasher: impl Fn(&T) -> u64,
+    ) -> &mut T {
+        let segment = self.directory.locate(hash);
+        let Some((bucket, slot)) = segment.find(hash, eq) else {
+            return self.insert_unique(hash, make(), hasher);
+        };
+        self.mark_changed(segment, hash);
+        // SAFETY: a found slot is occupied; the table is exclusively borrowed for as long as the result.
+        unsafe { &mut *bucket.slot(slot) }
+    }
+
     /// Takes the entry with this hash for which `eq` holds out of the table. Memory comes back when a segment has become
     /// sparse. `hasher` is called for entries that move.
     #[inline]

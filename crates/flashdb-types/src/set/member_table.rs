@@ -58,16 +58,20 @@ impl MemberTable {
 
     /// Adds a member; false when it was there.
     pub(crate) fn insert(&mut self, member: &[u8]) -> bool {
-        let hash = hash_bytes(member);
-        if self
-            .table
-            .find(hash, |other| other.as_bytes() == member)
-            .is_some()
-        {
-            return false;
-        }
-        self.insert_absent(hash, ThinBytes::new(member));
-        true
+        let mut added_bytes = None;
+        let make = || {
+            let member = ThinBytes::new(member);
+            added_bytes = Some(member.memory_bytes());
+            member
+        };
+        self.table.find_mut_or_insert(
+            hash_bytes(member),
+            |other| other.as_bytes() == member,
+            make,
+            hash_of,
+        );
+        self.members_bytes += added_bytes.unwrap_or(0);
+        added_bytes.is_some()
     }
 
     fn insert_absent(&mut self, hash: u64, member: ThinBytes) {
