@@ -9,12 +9,11 @@ use crate::client::{Client, flags};
 use crate::dispatch::{self, Flow, Turn};
 use crate::idle::Activity;
 use crate::output_limit::{self, SoftLimit};
-use flashdb_base::hash::hash_bytes;
 use flashdb_command::registry::Command;
 use flashdb_io::net::Stream;
 use flashdb_log::Lsn;
 use flashdb_resp::{Args, Batch, Reply, RequestLimits, RequestParser};
-use flashdb_store::ShardSet;
+use flashdb_store::{KeyPlace, WINDOW};
 use flashdb_types::approach::Wanted;
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, Read, Write};
@@ -23,8 +22,6 @@ use std::time::Instant;
 
 /// The error in place of replies that spoke of what the disk did not take.
 const NOT_DURABLE: &str = "MISCONF Errors writing to the log: what this request wrote or read is not durable";
-/// Requests whose shards are locked together.
-const WINDOW: usize = 16;
 /// Requests of one connection executed in one turn, so that none holds up the loop.
 const REQUESTS_PER_TURN: usize = 1024;
 /// Bytes read at a time.
@@ -470,59 +467,71 @@ impl Connection {
         if !dispatch::client_fits_window(turn, &self.client) {
             return 0;
         }
-        let db = self.client.db;
-        let mut planned: SmallVec<[Planned; WINDOW]> = SmallVec::new();
-        let mut shards = ShardSet::new();
-        for index in first..batch.len().min(first + WINDOW) {
+        let mut keys = [KeyPlace::default(); WINDOW];
+        let commands = self.plan_window(turn, buffer, batch, first, &mut keys);
+        let Some(&command) = commands.first() else {
+            return 0;
+        };
+        let keys = &mut keys[..commands.len()];
+        turn.data.db = self.client.db;
+        dispatch::tell_own(turn, &self.client, &mut self.reply);
+        if let [only] = keys {
+            return self.run_single(turn, batch.args(first, buffer), command, only);
+        }
+        if !turn.data.try_hold_window(keys) {
+            return 0;
+        }
+        turn.data.prefetch_keys(keys);
+        prefetch_members(turn, buffer, batch, first, &commands, keys);
+        self.run_planned(turn, buffer, batch, first, &commands, keys)
+    }
+
+    /// Commands of the requests from `first` on that fit a window; `keys` learns where their keys live.
+    fn plan_window(
+        &mut self,
+        turn: &Turn<'_, '_>,
+        buffer: &[u8],
+        batch: &Batch,
+        first: usize,
+        keys: &mut [KeyPlace; WINDOW],
+    ) -> SmallVec<[Command; WINDOW]> {
+        let mut commands = SmallVec::new();
+        let mut before: Option<(Args<'_>, Command)> = None;
+        for (index, place) in (first..batch.len()).zip(keys) {
             let args = batch.args(index, buffer);
-            let Some(command) = dispatch::resolve_plain(turn.server, &self.client, &args) else {
-                break;
+            let known = before.filter(|(before, _)| dispatch::is_same_form(before, &args));
+            let fitting = match known {
+                Some((_, command)) => Some(command).filter(|command| !command.spec.is_exclusive(&args)),
+                None => dispatch::resolve_plain(turn.server, &self.client, &args)
+                    .filter(|command| dispatch::fits_window(command, &args)),
             };
-            if !dispatch::fits_window(&command, &args) {
-                break;
-            }
+            let Some(command) = fitting else { break };
             let key = args.at(command.single_key.expect("fits_window checked it") as usize);
-            if !self
-                .client
-                .user
-                .permissions
-                .allow_single_key(&command, &args, key)
-            {
+            let permissions = &self.client.user.permissions;
+            if !permissions.allow_single_key(&command, &args, key) {
                 break;
             }
             self.client.last_command = Some(command);
-            let shard = turn.server.space.shard_of(key);
-            shards.push(shard);
-            planned.push(Planned {
-                command,
-                shard,
-                hash: hash_bytes(key),
-            });
+            before = Some((args, command));
+            commands.push(command);
+            *place = KeyPlace::of(&turn.server.space, key);
         }
-        if planned.is_empty() {
-            return 0;
-        }
-        turn.data.db = db;
-        dispatch::tell_own(turn, &self.client, &mut self.reply);
-        if let [only] = planned.as_slice() {
-            return self.run_single(turn, batch.args(first, buffer), only);
-        }
-        if !turn.data.try_hold(|space| space.try_lock(shards)) {
-            return 0;
-        }
-        turn.data
-            .prefetch_keys(planned.iter().map(|plan| (plan.shard, plan.hash)));
-        prefetch_members(turn, buffer, batch, first, &planned);
-        self.run_planned(turn, buffer, batch, first, &planned)
+        commands
     }
 
     /// A window of one request, the usual case without pipelining.
-    fn run_single(&mut self, turn: &mut Turn<'_, '_>, args: Args<'_>, plan: &Planned) -> usize {
-        let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
-        if !turn.data.try_hold_key(key, plan.shard, plan.hash) {
+    fn run_single(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        args: Args<'_>,
+        command: Command,
+        at: &KeyPlace,
+    ) -> usize {
+        let key = args.at(command.single_key.expect("planned commands have one") as usize);
+        if !turn.data.try_hold_key(key, at) {
             return 0;
         }
-        let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, true);
+        let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, command, true);
         debug_assert!(
             matches!(ran.flow, Flow::Continue),
             "windows hold no command that changes the flow"
@@ -538,28 +547,25 @@ impl Connection {
         buffer: &[u8],
         batch: &Batch,
         first: usize,
-        planned: &[Planned],
+        commands: &[Command],
+        keys: &[KeyPlace],
     ) -> usize {
         let each = dispatch::measures_each(turn.settings);
         let began = Instant::now();
         let mut measured_ns = 0;
-        let mut shared: SmallVec<[Command; WINDOW]> = SmallVec::new();
         let mut done = 0;
-        for (offset, plan) in planned.iter().enumerate() {
-            let args = batch.args(first + offset, buffer);
-            let key = args.at(plan.command.single_key.expect("planned commands have one") as usize);
-            turn.data.focus(key, plan.shard, plan.hash);
+        for (&command, at) in commands.iter().zip(keys) {
+            let args = batch.args(first + done, buffer);
+            let key = args.at(command.single_key.expect("planned commands have one") as usize);
+            turn.data.focus_in_window(key, at);
             dispatch::tell_own(turn, &self.client, &mut self.reply);
-            let alone = each || !plan.command.spec.flags.shares_time();
-            let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, plan.command, alone);
+            let alone = each || !command.spec.flags.shares_time();
+            let ran = dispatch::run_held(turn, &mut self.client, &mut self.reply, args, command, alone);
             debug_assert!(
                 matches!(ran.flow, Flow::Continue),
                 "windows hold no command that changes the flow"
             );
             measured_ns += ran.elapsed_ns;
-            if !alone {
-                shared.push(plan.command);
-            }
             done += 1;
             if !ran.ready.is_empty() {
                 dispatch::serve(turn, ran.ready);
@@ -569,11 +575,10 @@ impl Connection {
                 break;
             }
         }
-        share_time(
-            turn,
-            &shared,
-            (began.elapsed().as_nanos() as u64).saturating_sub(measured_ns),
-        );
+        let shared_ns = (began.elapsed().as_nanos() as u64).saturating_sub(measured_ns);
+        if !each {
+            share_time(turn, &commands[..done], shared_ns);
+        }
         turn.data.release();
         done
     }
@@ -752,19 +757,19 @@ struct Progress {
     flow: Flow,
 }
 
-struct Planned {
-    command: Command,
-    shard: u16,
-    hash: u64,
-}
-
 /// Brings what the requests of a window will read inside of collections towards the core.
-fn prefetch_members(turn: &Turn<'_, '_>, buffer: &[u8], batch: &Batch, first: usize, planned: &[Planned]) {
-    let mut members = SmallVec::<[(u16, u64, Wanted); WINDOW]>::new();
-    for (plan, index) in planned.iter().zip(first..) {
-        if let Some(wanted_of) = plan.command.spec.wanted {
-            let wanted = wanted_of(&batch.args(index, buffer));
-            members.push((plan.shard, plan.hash, wanted));
+fn prefetch_members(
+    turn: &Turn<'_, '_>,
+    buffer: &[u8],
+    batch: &Batch,
+    first: usize,
+    commands: &[Command],
+    keys: &[KeyPlace],
+) {
+    let mut members = SmallVec::<[(KeyPlace, Wanted); WINDOW]>::new();
+    for ((command, key), index) in commands.iter().zip(keys).zip(first..) {
+        if let Some(wanted_of) = command.spec.wanted {
+            members.push((*key, wanted_of(&batch.args(index, buffer))));
         }
     }
     if !members.is_empty() {
@@ -775,14 +780,21 @@ fn prefetch_members(turn: &Turn<'_, '_>, buffer: &[u8], batch: &Batch, first: us
 /// Spreads the time of a window over the commands in it that were not measured alone: each of them
 /// is FAST or BRIEF, and one clock call per window instead of two per command is what makes it worth it.
 fn share_time(turn: &Turn<'_, '_>, commands: &[Command], total_ns: u64) {
-    if commands.is_empty() {
+    let is_shared = |command: &&Command| command.spec.flags.shares_time();
+    let count = commands.iter().filter(is_shared).count() as u64;
+    if count == 0 {
         return;
     }
     let stats = &turn.server.loops[turn.lane].stats;
     stats.command_time_ns.add(total_ns);
-    let each_ns = total_ns / commands.len() as u64;
-    for command in commands {
-        stats.of(command).record(each_ns, turn.settings.latency_tracking);
+    let each_ns = total_ns / count;
+    for same in commands.chunk_by(|one, next| one.id == next.id) {
+        if is_shared(&&same[0]) {
+            let calls = same.len() as u64;
+            stats
+                .of(&same[0])
+                .record(calls, each_ns, turn.settings.latency_tracking);
+        }
     }
 }
 

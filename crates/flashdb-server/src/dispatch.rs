@@ -11,13 +11,12 @@ use crate::script::{self, ScriptState};
 use crate::server::Server;
 use crate::tracking;
 use flashdb_base::clock;
-use flashdb_base::hash::hash_bytes;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::registry::{self, Command};
 use flashdb_command::{Context, Flags, Mode};
 use flashdb_config::{ProtectedAction, Settings};
 use flashdb_resp::{Args, Reply};
-use flashdb_store::{Access, GatePass, ShardSet};
+use flashdb_store::{Access, GatePass, KeyPlace, ShardSet};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -194,8 +193,8 @@ fn hold_keys(turn: &mut Turn<'_, '_>, command: &Command, args: &Args<'_>) -> boo
     let spec = command.spec;
     if let Some(at) = command.single_key {
         let key = args.at(at as usize);
-        let shard = turn.server.space.shard_of(key);
-        turn.data.try_hold_key(key, shard, hash_bytes(key))
+        turn.data
+            .try_hold_key(key, &KeyPlace::of(&turn.server.space, key))
     } else if !spec.keys.is_empty() || spec.keys_of.is_some() {
         // A request whose keys cannot be found is wrong; its handler says in which way.
         let positions = spec.key_positions(args).unwrap_or_default();
@@ -331,7 +330,7 @@ pub fn run_held(
         elapsed_ns = began.elapsed().as_nanos() as u64;
         stats
             .of(&command)
-            .record(elapsed_ns, turn.settings.latency_tracking);
+            .record(1, elapsed_ns, turn.settings.latency_tracking);
         stats.command_time_ns.add(elapsed_ns);
         // A command that waits is noted when it is served.
         if block.is_none() {
@@ -806,6 +805,28 @@ fn settle_reply_mode(client: &mut Client, reply: &mut Reply, start: usize, flow:
         }
     }
     flow
+}
+
+/// Whether a request has the name and the number of words of another, so that what was found out about that one's command
+/// holds for it, too.
+#[inline]
+pub fn is_same_form(one: &Args<'_>, other: &Args<'_>) -> bool {
+    one.len() == other.len() && is_same_name(one.at(0), other.at(0))
+}
+
+/// Whether two names are the same to the byte. Most are so short that comparing both ends is quicker than a call.
+#[inline]
+fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    #[inline]
+    fn ends<const N: usize>(name: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        Some((name.first_chunk()?, name.last_chunk()?))
+    }
+    one.len() == other.len()
+        && match one.len() {
+            2..=4 => ends::<2>(one) == ends::<2>(other),
+            5..=8 => ends::<4>(one) == ends::<4>(other),
+            _ => one == other,
+        }
 }
 
 /// Whether a request may run in a window with others: one key, no gate to look at, nothing that

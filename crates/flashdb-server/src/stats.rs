@@ -50,14 +50,14 @@ pub struct CommandStats {
 }
 
 impl CommandStats {
-    /// Counts a call of `ns` nanoseconds.
+    /// Counts calls of `ns` nanoseconds each.
     #[inline]
-    pub fn record(&self, ns: u64, tracked: bool) {
-        self.calls.add(1);
-        self.time_ns.add(ns);
+    pub fn record(&self, calls: u64, ns: u64, tracked: bool) {
+        self.calls.add(calls);
+        self.time_ns.add(calls * ns);
         if tracked {
             let bits = 64 - (ns >> 10).leading_zeros() as usize;
-            self.histogram[bits.min(HISTOGRAM_BUCKETS - 1)].add(1);
+            self.histogram[bits.min(HISTOGRAM_BUCKETS - 1)].add(calls);
         }
     }
 

@@ -14,7 +14,7 @@ mod whole;
 
 use crate::effects::{Effects, Touched};
 use crate::entry::{Entry, INLINE_BYTES_MAX};
-use crate::keyspace::{Held, Keyspace};
+use crate::keyspace::{Held, KeyPlace, Keyspace};
 use crate::shard::{Shard, Telling};
 use crate::usage::Usage;
 use crate::value::{StrRef, Typed, Value, ValueRef};
@@ -156,10 +156,10 @@ impl<'k> Access<'k> {
 
     /// As [`Access::hold_key`] for a lock that may not be had in time.
     #[inline]
-    pub fn try_hold_key(&mut self, key: &[u8], shard: u16, hash: u64) -> bool {
-        let held = self.try_hold(|space| space.try_lock_one(shard));
+    pub fn try_hold_key(&mut self, key: &[u8], at: &KeyPlace) -> bool {
+        let held = self.try_hold(|space| space.try_lock_one(at.shard));
         if held {
-            self.focus(key, shard, hash);
+            self.focus(key, at.shard, at.hash);
         }
         held
     }

@@ -10,6 +10,7 @@ use crate::snapshot::SnapshotJob;
 use crate::tracked::{TrackedKeys, TrackedTotals};
 use crate::value::Value;
 use flashdb_base::crc::key_slot;
+use flashdb_base::hash::hash_bytes;
 use flashdb_io::placement::Placement;
 use flashdb_log::{Log, Lsn};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -20,6 +21,36 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Shards that a command, or a window of them, needs.
 pub type ShardSet = SmallVec<[u16; 16]>;
+
+/// Requests that core loops put into one window at most.
+pub const WINDOW: usize = 16;
+
+/// The key of one request in a window: where it lives, known before any of them runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyPlace {
+    pub(crate) shard: u16,
+    /// Of its shard's guard, once the window is locked.
+    position: u16,
+    pub(crate) hash: u64,
+}
+
+impl KeyPlace {
+    /// A key of which it is known where it lives.
+    #[inline]
+    pub fn at(shard: u16, hash: u64) -> Self {
+        KeyPlace {
+            shard,
+            position: 0,
+            hash,
+        }
+    }
+
+    /// Finds out where `key` lives.
+    #[inline]
+    pub fn of(space: &Keyspace, key: &[u8]) -> Self {
+        KeyPlace::at(space.shard_of(key), hash_bytes(key))
+    }
+}
 
 /// Cluster slots, fixed by the protocol.
 const SLOTS: usize = 16384;
@@ -184,6 +215,34 @@ impl Keyspace {
         let mut guards = SmallVec::with_capacity(shards.len());
         for &id in &shards {
             guards.push((id, patience.try_lock(&self.shards[id as usize].0)?));
+        }
+        Some(Held {
+            guards,
+            space: self,
+            lazy: false,
+            passed: 0,
+            latest: 0,
+        })
+    }
+
+    /// As [`Keyspace::try_lock`], for the keys of a window; each learns where its shard is among the locks.
+    pub(crate) fn try_lock_window(&self, keys: &mut [KeyPlace]) -> Option<Held<'_>> {
+        let mut order: SmallVec<[u32; WINDOW]> = (0u32..)
+            .zip(keys.iter())
+            .map(|(index, key)| u32::from(key.shard) << 16 | index)
+            .collect();
+        order.sort_unstable();
+        let patience = self.gate.patience();
+        let mut guards: SmallVec<[(u16, MutexGuard<'_, Shard>); 1]> = SmallVec::new();
+        if order.first().map(|at| at >> 16) != order.last().map(|at| at >> 16) {
+            guards.reserve_exact(keys.len());
+        }
+        for at in order {
+            let shard = (at >> 16) as u16;
+            if guards.last().is_none_or(|(last, _)| *last != shard) {
+                guards.push((shard, patience.try_lock(&self.shards[shard as usize].0)?));
+            }
+            keys[(at & 0xffff) as usize].position = (guards.len() - 1) as u16;
         }
         Some(Held {
             guards,
@@ -359,6 +418,28 @@ impl<'k> Held<'k> {
             false => self.position(id).ok()?,
         };
         Some(&*self.guards[at].1)
+    }
+
+    /// The locked shard of a key of the window that was locked.
+    #[inline]
+    pub(crate) fn window_shard(&self, key: &KeyPlace) -> Option<&Shard> {
+        let (shard, guard) = self.guards.get(usize::from(key.position))?;
+        (*shard == key.shard).then_some(&**guard)
+    }
+
+    /// As [`Held::window_shard`], also where the shards were not locked as a window: notes where it is.
+    #[inline]
+    pub(crate) fn find_window_shard(&self, key: &mut KeyPlace) -> Option<&Shard> {
+        if self.window_shard(key).is_none() {
+            key.position = self.position(key.shard).ok()? as u16;
+        }
+        self.window_shard(key)
+    }
+
+    /// Says which shard is touched next.
+    #[inline]
+    pub(crate) fn aim(&mut self, key: &KeyPlace) {
+        self.latest = usize::from(key.position);
     }
 
     #[inline]

@@ -39,7 +39,7 @@ pub use entry::{Entry, INLINE_BYTES_MAX};
 pub use evict::{Eviction, Victim};
 pub use expiry::ExpiryPass;
 pub use gate::{Gate, GatePass, Patience};
-pub use keyspace::{Collector, Held, Keyspace, ShardSet};
+pub use keyspace::{Collector, Held, KeyPlace, Keyspace, ShardSet, WINDOW};
 pub use libraries::Libraries;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{

@@ -7,13 +7,9 @@ use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
 use crate::key_spec::{KeyFlags, KeySpec};
 use crate::spec::{Arg, CommandSpec, Flags, Group};
-use flashdb_base::hash::hash_bytes;
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::number::NumberBuffer;
-use flashdb_store::Expiry;
-
-/// Keys whose entries are called for together.
-const WINDOW: usize = 16;
+use flashdb_store::{Expiry, KeyPlace, WINDOW};
 
 /// Calls `each` with the position of every key, beginning at word 1 in steps of `step`.
 fn for_each_key(
@@ -22,20 +18,16 @@ fn for_each_key(
     mut each: impl FnMut(&mut Context<'_, '_>, usize),
 ) {
     let args = context.args;
-    let mut places = [(0, 0); WINDOW];
+    let mut window = [KeyPlace::default(); WINDOW];
     for first in (1..args.len()).step_by(step * WINDOW) {
-        let window = (first..args.len()).step_by(step).take(WINDOW).zip(0..);
-        for (at, index) in window.clone() {
-            let key = args.at(at);
-            let (shard, hash) = (context.data.space().shard_of(key), hash_bytes(key));
-            places[index] = (shard, hash);
+        let words = (first..args.len()).step_by(step).take(WINDOW);
+        let keys = &mut window[..words.len()];
+        for (key, at) in keys.iter_mut().zip(words.clone()) {
+            *key = KeyPlace::of(context.data.space(), args.at(at));
         }
-        context
-            .data
-            .prefetch_keys(window.clone().map(|(_, index)| places[index]));
-        for (at, index) in window {
-            let (shard, hash) = places[index];
-            context.data.focus(args.at(at), shard, hash);
+        context.data.prefetch_keys(keys);
+        for (key, at) in keys.iter().zip(words) {
+            context.data.focus_in_window(args.at(at), key);
             each(context, at);
         }
     }

@@ -329,7 +329,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
     let elapsed_ns = began.elapsed().as_nanos() as u64;
     stats
         .of(command)
-        .record(elapsed_ns, context.settings.latency_tracking);
+        .record(1, elapsed_ns, context.settings.latency_tracking);
     note_slow(&server, context.settings, &info, &args, *command, elapsed_ns);
     if server.monitors.any() {
         server

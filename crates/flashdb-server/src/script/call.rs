@@ -202,6 +202,7 @@ impl<'r, 'k> Running<'r, 'k> {
         for call in self.calls.drain(..) {
             let of = stats.of(&call.command);
             of.record(
+                1,
                 call.elapsed_ns.unwrap_or(share_ns),
                 self.settings.latency_tracking,
             );

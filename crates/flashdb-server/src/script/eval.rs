@@ -10,6 +10,7 @@ use flashdb_command::error::ErrorReply;
 use flashdb_command::{CommandResult, CommandSpec, Context, Flags};
 use flashdb_config::Settings;
 use flashdb_script::{Invocation, Limits, Outcome, ScriptFlags};
+use flashdb_store::KeyPlace;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -150,7 +151,10 @@ fn prefetch(context: &mut Context<'_, '_>, places: &Places) {
             data.held().shard_mut(shard);
         }
     }
-    data.prefetch_keys(places.iter().copied());
+    let mut window = [KeyPlace::default(); PLACES_MAX];
+    let keys = window.iter_mut().zip(places);
+    keys.for_each(|(key, &(shard, hash))| *key = KeyPlace::at(shard, hash));
+    data.prefetch_keys(&mut window[..places.len()]);
 }
 
 fn script_of(

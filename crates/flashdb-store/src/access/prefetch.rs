@@ -4,14 +4,33 @@
 
 use super::Access;
 use crate::database::Database;
+use crate::keyspace::{KeyPlace, WINDOW};
 use crate::value::Value;
 use flashdb_types::approach::{Step, Wanted};
 use smallvec::SmallVec;
 
-/// Keys that are looked up together, as many as core loops put in a window.
-const WINDOW: usize = 16;
+/// What a request will read inside of a collection.
+struct Approach<'v> {
+    value: &'v Value,
+    wanted: Wanted,
+    /// The request before it is about the same collection.
+    is_next: bool,
+}
 
 impl Access<'_> {
+    /// Locks the shards of a window's keys together; false, and nothing is held, when they were not had in time.
+    #[inline]
+    pub fn try_hold_window(&mut self, keys: &mut [KeyPlace]) -> bool {
+        self.try_hold(|space| space.try_lock_window(keys))
+    }
+
+    /// As [`Access::focus`], for a key of the window that is held.
+    #[inline]
+    pub fn focus_in_window(&mut self, key: &[u8], at: &KeyPlace) {
+        self.held.aim(at);
+        self.focus(key, at.shard, at.hash);
+    }
+
     /// Brings the bucket of a key towards the core; its shard is locked.
     #[inline]
     pub fn prefetch_bucket(&self, shard: u16, hash: u64) {
@@ -30,36 +49,60 @@ impl Access<'_> {
 
     /// Brings members of collections towards the core, step by step for all of them together. Their keys' entries were
     /// prefetched before.
-    pub fn prefetch_members(&self, members: &[(u16, u64, Wanted)]) {
-        let mut found = SmallVec::<[(&Value, Wanted); WINDOW]>::new();
-        for &(shard, hash, wanted) in members {
-            if let Some(shard) = self.held.shard(shard)
-                && let Some(value) = shard.database(self.db).prefetch_object(hash)
-            {
-                found.push((value, wanted));
+    pub fn prefetch_members(&self, members: &[(KeyPlace, Wanted)]) {
+        let mut found = SmallVec::<[Approach<'_>; WINDOW]>::new();
+        let mut last = None;
+        for (key, wanted) in members {
+            let is_next = last == Some((key.shard, key.hash));
+            let value = match found.last() {
+                Some(before) if is_next => Some(before.value),
+                _ => self.object_at(key),
+            };
+            last = None;
+            if let Some(value) = value {
+                last = Some((key.shard, key.hash));
+                found.push(Approach {
+                    value,
+                    wanted: *wanted,
+                    is_next,
+                });
             }
         }
         for step in Step::ALL {
-            for (value, wanted) in &found {
-                if step <= wanted.until {
+            for Approach {
+                value,
+                wanted,
+                is_next,
+            } in &found
+            {
+                let is_done = *is_next && step == Step::Head;
+                if step <= wanted.until && !is_done {
                     value.prefetch(step, *wanted);
                 }
             }
         }
     }
 
-    /// Brings the buckets of some keys, then their entries, towards the core; keys whose shards are not locked are left out.
-    pub fn prefetch_keys(&self, places: impl Iterator<Item = (u16, u64)>) {
-        let mut found = SmallVec::<[(&Database, u64); WINDOW]>::new();
-        for (shard, hash) in places {
-            if let Some(shard) = self.held.shard(shard) {
+    fn object_at(&self, key: &KeyPlace) -> Option<&Value> {
+        let shard = self.held.window_shard(key)?;
+        shard.database(self.db).prefetch_object(key.hash)
+    }
+
+    /// Brings the buckets of some keys, at most [`WINDOW`] of them, then their entries, towards the core; keys whose shards
+    /// are not locked are left out. Finds out where the shards are among the locks, unless they were locked as a window.
+    pub fn prefetch_keys(&self, keys: &mut [KeyPlace]) {
+        let mut found: [Option<&Database>; WINDOW] = [None; WINDOW];
+        for (key, found) in keys.iter_mut().zip(&mut found) {
+            if let Some(shard) = self.held.find_window_shard(key) {
                 let database = shard.database(self.db);
-                database.prefetch(hash);
-                found.push((database, hash));
+                database.prefetch(key.hash);
+                *found = Some(database);
             }
         }
-        for (database, hash) in found {
-            database.prefetch_entry(hash);
+        for (key, database) in keys.iter().zip(found) {
+            if let Some(database) = database {
+                database.prefetch_entry(key.hash);
+            }
         }
     }
 }
