@@ -32,10 +32,29 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
     settle(server, data)
 }
 
+#[inline]
 fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
-    if data.effects.dirty > 0 {
-        server.dirty.fetch_add(data.effects.dirty, Ordering::Relaxed);
+    // Added up for a batch: other loops write to the same counter.
+    data.effects.uncounted += data.effects.dirty;
+    let effects = &data.effects;
+    let is_heard = !effects.touched.is_empty() || !effects.messages.is_empty() || effects.replaced;
+    let ready = if is_heard { tell(server, data) } else { Vec::new() };
+    data.effects.settle();
+    ready
+}
+
+/// Counts the changes that were settled since the last call.
+#[inline]
+pub fn count_changes(server: &Server, data: &mut Access<'_>) {
+    let changes = std::mem::take(&mut data.effects.uncounted);
+    if changes > 0 {
+        server.dirty.fetch_add(changes, Ordering::Relaxed);
     }
+}
+
+/// Tells those who listen; returns the keys that blocked clients wait for.
+#[inline(never)]
+fn tell(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
     let touched = std::mem::take(&mut data.effects.touched);
     let mut messages = std::mem::take(&mut data.effects.messages).into_iter().peekable();
     let mut ready: Vec<ReadyKey> = Vec::new();
@@ -71,6 +90,5 @@ fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
         data.invalidate_all();
     }
     messages.for_each(|message| server.pubsub.publish_held(server, &message));
-    data.effects.settle();
     ready
 }

@@ -87,10 +87,11 @@ impl<'k> Turn<'_, 'k> {
         self.data.set_waits(log.waits());
     }
 
-    /// Leaves the gate and whatever is locked.
+    /// Leaves the gate and whatever is locked, and counts what was changed.
     #[inline]
     pub fn leave(&mut self) {
         self.data.release();
+        commit::count_changes(self.server, self.data);
         self.pass = None;
     }
 
@@ -117,6 +118,8 @@ pub fn execute(
     if !client.follow_acl() {
         return Flow::Close;
     }
+    // The command may ask for the count.
+    commit::count_changes(turn.server, turn.data);
     if tracking::is_over_bound(turn) {
         tracking::keep_bound(turn, false);
     }

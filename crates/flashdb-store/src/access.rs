@@ -910,26 +910,32 @@ impl<'k> Access<'k> {
 
     #[inline]
     fn note(&mut self, key: &[u8], place: Place, event: Option<(NotifyFlags, &'static str)>, changed: bool) {
-        let published = match event {
-            Some((class, _)) => self.effects.published.intersects(class),
-            None => false,
-        };
-        let listened = changed && self.held.shard_mut(place.shard).has_listeners();
-        let tracked = changed && self.is_tracked(key, place);
-        if published || listened || tracked {
-            let event = if published { event } else { None };
-            self.effects.touched.push(Touched {
-                db: self.db,
-                shard: place.shard,
-                key: key.into(),
-                event,
-                changed,
-                author: self.effects.author,
-            });
-            if listened {
-                let exists = self.peek(key).is_some();
-                self.tell(place.shard, key, Telling::Changed { exists });
-            }
+        let event = event.filter(|(class, _)| self.effects.published.intersects(*class));
+        if event.is_some() || (changed && self.is_heard(key, place)) {
+            self.note_heard(key, place, event, changed);
+        }
+    }
+
+    /// Notes what somebody wants to know.
+    #[inline(never)]
+    fn note_heard(
+        &mut self,
+        key: &[u8],
+        place: Place,
+        event: Option<(NotifyFlags, &'static str)>,
+        changed: bool,
+    ) {
+        self.effects.touched.push(Touched {
+            db: self.db,
+            shard: place.shard,
+            key: key.into(),
+            event,
+            changed,
+            author: self.effects.author,
+        });
+        if changed && self.held.shard_mut(place.shard).has_listeners() {
+            let exists = self.peek(key).is_some();
+            self.tell(place.shard, key, Telling::Changed { exists });
         }
     }
 }

@@ -88,6 +88,8 @@ pub struct Effects {
     pub published: NotifyFlags,
     /// Number of changes (Redis's `dirty`).
     pub dirty: u64,
+    /// Changes settled that the server has not counted yet; kept like the invalidations.
+    pub uncounted: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
     /// Keys removed for `maxmemory`.

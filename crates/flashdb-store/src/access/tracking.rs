@@ -16,11 +16,11 @@ impl Access<'_> {
             .remember(space.tracked(), key, place.hash, reader, is_alive);
     }
 
-    /// Whether anybody is to be told of a change of `key`.
+    /// Whether a change of `key` concerns anybody: who watches or waits for a key of its shard, or is to be told of it.
     #[inline]
-    pub(super) fn is_tracked(&mut self, key: &[u8], place: super::Place) -> bool {
-        self.held.shard_mut(place.shard).tracked.contains(key, place.hash)
-            || self.space.tracked().broadcasts()
+    pub(super) fn is_heard(&mut self, key: &[u8], place: super::Place) -> bool {
+        let shard = self.held.shard_mut(place.shard);
+        shard.has_listeners() || shard.tracked.contains(key, place.hash) || self.space.tracked().broadcasts()
     }
 
     /// Notes who is to be told of a change, if anybody is. Its locks are still held.
