@@ -13,8 +13,7 @@ use flashdb_command::registry::Command;
 use flashdb_io::net::Stream;
 use flashdb_log::Lsn;
 use flashdb_resp::{Args, Batch, Reply, RequestLimits, RequestParser};
-use flashdb_store::{KeyPlace, WINDOW};
-use flashdb_types::approach::Wanted;
+use flashdb_store::{KeyPlace, MemberAt, WINDOW};
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::atomic::Ordering;
@@ -766,10 +765,15 @@ fn prefetch_members(
     commands: &[Command],
     keys: &[KeyPlace],
 ) {
-    let mut members = SmallVec::<[(KeyPlace, Wanted); WINDOW]>::new();
-    for ((command, key), index) in commands.iter().zip(keys).zip(first..) {
+    let mut members = SmallVec::<[MemberAt<'_>; WINDOW]>::new();
+    for ((command, &place), index) in commands.iter().zip(keys).zip(first..) {
         if let Some(wanted_of) = command.spec.wanted {
-            members.push((*key, wanted_of(&batch.args(index, buffer))));
+            let args = batch.args(index, buffer);
+            members.push(MemberAt {
+                key: args.at(command.single_key.expect("planned commands have one") as usize),
+                place,
+                wanted: wanted_of(&args),
+            });
         }
     }
     if !members.is_empty() {

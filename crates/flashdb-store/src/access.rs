@@ -12,6 +12,8 @@ mod undo;
 mod watch;
 mod whole;
 
+pub use prefetch::MemberAt;
+
 use crate::effects::{Effects, Touched};
 use crate::entry::{Entry, INLINE_BYTES_MAX};
 use crate::keyspace::{Held, KeyPlace, Keyspace};

@@ -7,7 +7,7 @@
 use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
 use crate::pieces::Opened;
-use crate::value::{Value, ValueRef};
+use crate::value::ValueRef;
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::{Change, HashOf, Table};
 
@@ -107,13 +107,6 @@ impl Database {
         if let Some(entry) = self.table.prefetch_candidate(hash) {
             prefetch_entry(entry);
         }
-    }
-
-    /// The value of the entry that `hash` most likely leads to, if it has allocations of its own. Keys are not compared:
-    /// only for prefetching what is in it.
-    #[inline]
-    pub(crate) fn prefetch_object(&self, hash: u64) -> Option<&Value> {
-        self.table.prefetch_candidate(hash)?.object()
     }
 
     /// The entry of `key`, expired or not.

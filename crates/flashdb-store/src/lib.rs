@@ -31,7 +31,7 @@ mod usage;
 mod value;
 mod write_guard;
 
-pub use access::{Access, Expiry, Policy, WrongType};
+pub use access::{Access, Expiry, MemberAt, Policy, WrongType};
 pub use compact::Compacted;
 pub use database::Database;
 pub use effects::{Effects, Invalidation, Message, Touched};

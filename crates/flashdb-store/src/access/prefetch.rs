@@ -9,6 +9,17 @@ use crate::value::Value;
 use flashdb_types::approach::{Step, Wanted};
 use smallvec::SmallVec;
 
+/// A member, or field, of the collection at a key.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberAt<'w> {
+    /// The key.
+    pub key: &'w [u8],
+    /// Where the key lives.
+    pub place: KeyPlace,
+    /// The member.
+    pub wanted: Wanted,
+}
+
 /// What a request will read inside of a collection.
 struct Approach<'v> {
     value: &'v Value,
@@ -48,22 +59,24 @@ impl Access<'_> {
     }
 
     /// Brings members of collections towards the core, step by step for all of them together. Their keys' entries were
-    /// prefetched before.
-    pub fn prefetch_members(&self, members: &[(KeyPlace, Wanted)]) {
+    /// prefetched before. The collections are looked up by their whole keys: a guess that is wrong for the one key of a
+    /// large collection would be wrong for all of its members.
+    pub fn prefetch_members(&self, members: &[MemberAt<'_>]) {
         let mut found = SmallVec::<[Approach<'_>; WINDOW]>::new();
-        let mut last = None;
-        for (key, wanted) in members {
-            let is_next = last == Some((key.shard, key.hash));
+        let mut last: Option<&MemberAt<'_>> = None;
+        for member in members {
+            let is_next =
+                last.is_some_and(|last| last.place.hash == member.place.hash && last.key == member.key);
             let value = match found.last() {
                 Some(before) if is_next => Some(before.value),
-                _ => self.object_at(key),
+                _ => self.object_at(member),
             };
             last = None;
             if let Some(value) = value {
-                last = Some((key.shard, key.hash));
+                last = Some(member);
                 found.push(Approach {
                     value,
-                    wanted: *wanted,
+                    wanted: member.wanted,
                     is_next,
                 });
             }
@@ -83,9 +96,10 @@ impl Access<'_> {
         }
     }
 
-    fn object_at(&self, key: &KeyPlace) -> Option<&Value> {
-        let shard = self.held.window_shard(key)?;
-        shard.database(self.db).prefetch_object(key.hash)
+    fn object_at(&self, member: &MemberAt<'_>) -> Option<&Value> {
+        let shard = self.held.window_shard(&member.place)?;
+        let database = shard.database(self.db);
+        database.find(member.key, member.place.hash)?.object()
     }
 
     /// Brings the buckets of some keys, at most [`WINDOW`] of them, then their entries, towards the core; keys whose shards
