@@ -42,9 +42,17 @@ fn run(seed: u64, keys: u64, operations: u64, buckets: usize, hash_of: fn(u64) -
                 value: Box::new(random.next()),
                 extra: step as u32,
             };
-            match table.find_mut(hash_of(key), |p| p.key == key) {
-                Some(found) => *found = pair.clone(),
-                None => assert_eq!(*table.insert_unique(hash_of(key), pair.clone(), hasher), pair),
+            if random.below(2) == 0 {
+                let was = model.get(&key).cloned();
+                let make = || pair.clone();
+                let found = table.find_mut_or_insert(hash_of(key), |p| p.key == key, make, hasher);
+                assert_eq!(found, was.as_ref().unwrap_or(&pair));
+                *found = pair.clone();
+            } else {
+                match table.find_mut(hash_of(key), |p| p.key == key) {
+                    Some(found) => *found = pair.clone(),
+                    None => assert_eq!(*table.insert_unique(hash_of(key), pair.clone(), hasher), pair),
+                }
             }
             model.insert(key, pair);
         } else if choice < 80 {
