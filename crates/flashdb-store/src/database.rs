@@ -169,7 +169,7 @@ impl Database {
         };
         let entry = self
             .table
-            .find_mut_or_insert(hash, |entry| entry.key() == key, make, entry_hash);
+            .find_mut_or_insert(hash, |entry| entry.key() == key, make, MovedEntryHash);
         (entry, account)
     }
 

@@ -150,7 +150,7 @@ impl<T> Table<T> {
         hash: u64,
         eq: impl FnMut(&T) -> bool,
         make: impl FnOnce() -> T,
-        hasher: impl Fn(&T) -> u64,
+        hasher: impl HashOf<T>,
     ) -> &mut T {
         let segment = self.directory.locate(hash);
         let Some((bucket, slot)) = segment.find(hash, eq) else {

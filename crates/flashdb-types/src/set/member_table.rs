@@ -58,18 +58,17 @@ impl MemberTable {
 
     /// Adds a member; false when it was there.
     pub(crate) fn insert(&mut self, member: &[u8]) -> bool {
+        let hash = hash_bytes(member);
+        // Also where it is there already: that changes nothing, but marks the bucket.
+        self.taking.announce(&mut self.table, hash, Change::Insert);
         let mut added_bytes = None;
         let make = || {
             let member = ThinBytes::new(member);
             added_bytes = Some(member.memory_bytes());
             member
         };
-        self.table.find_mut_or_insert(
-            hash_bytes(member),
-            |other| other.as_bytes() == member,
-            make,
-            hash_of,
-        );
+        self.table
+            .find_mut_or_insert(hash, |other| other.as_bytes() == member, make, hash_of);
         self.members_bytes += added_bytes.unwrap_or(0);
         added_bytes.is_some()
     }
