@@ -9,6 +9,7 @@
 use crate::hash::Field;
 use flashdb_table::{Change, Remainder, Table};
 use std::any::Any;
+use std::ops::Deref;
 
 /// What is taken in pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub trait Takeable {
     fn end_taking(&mut self);
 }
 
-/// Makes a collection takeable whose `table` and `taking_mut` give its table of members, if that is its encoding.
+/// Makes a collection takeable whose `member_table` and `member_table_mut` give its table of members, if that is its encoding.
 macro_rules! takeable {
     ($collection:ident) => {
         impl $crate::pieces::Takeable for $collection {
@@ -102,23 +103,23 @@ macro_rules! takeable {
             }
 
             fn is_takeable(&self) -> bool {
-                self.table().is_some()
+                self.member_table().is_some()
             }
 
             #[inline]
             fn taker(&self) -> Option<&dyn $crate::pieces::Taker> {
-                self.table()?.taking().taker()
+                self.member_table()?.taker()
             }
 
             fn begin_taking(&mut self, epoch: u64, taker: Box<dyn $crate::pieces::Taker>) {
-                if let Some((taking, table)) = self.taking_mut() {
-                    taking.begin(table, epoch, taker);
+                if let Some(members) = self.member_table_mut() {
+                    members.begin_taking(epoch, taker);
                 }
             }
 
             fn take_some(&mut self, most: $crate::pieces::Amount) -> ($crate::pieces::Amount, bool) {
-                match self.taking_mut() {
-                    Some((taking, table)) => taking.step(table, most),
+                match self.member_table_mut() {
+                    Some(members) => members.take_some(most),
                     None => (
                         $crate::pieces::Amount {
                             members: 0,
@@ -130,8 +131,8 @@ macro_rules! takeable {
             }
 
             fn end_taking(&mut self) {
-                if let Some((taking, table)) = self.taking_mut() {
-                    taking.end(table);
+                if let Some(members) = self.member_table_mut() {
+                    members.end_taking();
                 }
             }
         }
@@ -146,57 +147,125 @@ pub(crate) trait Piecewise {
     fn warm(&self);
 }
 
-/// What is left to take of a table; nothing as a rule.
-#[derive(Default)]
-pub(crate) struct Taking(Option<Box<Open>>);
+/// A table of members. Reads are the table's own; changes are announced to whoever takes it, as there is no other way to
+/// make them.
+pub(crate) struct Members<T: Piecewise> {
+    table: Table<T>,
+    /// Nothing as a rule.
+    open: Option<Box<Open>>,
+}
 
+/// What is left to take.
 struct Open {
     rest: Remainder,
     taker: Box<dyn Taker>,
 }
 
-impl Taking {
-    pub(crate) fn taker(&self) -> Option<&dyn Taker> {
-        self.0.as_ref().map(|open| &*open.taker)
-    }
+impl<T: Piecewise> Deref for Members<T> {
+    type Target = Table<T>;
 
-    /// Begins to take `table` as it is now. `epoch` is not 0 and was never given for this table before.
-    pub(crate) fn begin<T>(&mut self, table: &mut Table<T>, epoch: u64, taker: Box<dyn Taker>) {
-        debug_assert!(self.0.is_none(), "taken once at a time");
-        table.set_epoch(epoch);
-        self.0 = Some(Box::new(Open {
-            rest: Remainder::everything(),
-            taker,
-        }));
-    }
-
-    /// To be called right before the change of a member with this hash.
     #[inline]
-    pub(crate) fn announce<T: Piecewise>(&mut self, table: &mut Table<T>, hash: u64, change: Change) {
-        if self.0.is_some() {
-            self.hand_over(table, hash, change);
+    fn deref(&self) -> &Table<T> {
+        &self.table
+    }
+}
+
+impl<T: Piecewise> From<Table<T>> for Members<T> {
+    fn from(table: Table<T>) -> Self {
+        Members { table, open: None }
+    }
+}
+
+impl<T: Piecewise> Default for Members<T> {
+    fn default() -> Self {
+        Table::new().into()
+    }
+}
+
+/// A table that goes hands over what is left.
+impl<T: Piecewise> Drop for Members<T> {
+    fn drop(&mut self) {
+        if self.open.is_some() {
+            self.take_rest();
+        }
+    }
+}
+
+impl<T: Piecewise> Members<T> {
+    /// See [`Table::find_mut`].
+    #[inline]
+    pub(crate) fn find_mut(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        self.announce(hash, Change::Update);
+        self.table.find_mut(hash, eq)
+    }
+
+    /// See [`Table::insert_unique`].
+    #[inline]
+    pub(crate) fn insert_unique(&mut self, hash: u64, value: T) -> &mut T {
+        self.announce(hash, Change::Insert);
+        self.table.insert_unique(hash, value, T::hash)
+    }
+
+    /// See [`Table::find_mut_or_insert`].
+    #[inline]
+    pub(crate) fn find_mut_or_insert(
+        &mut self,
+        hash: u64,
+        eq: impl FnMut(&T) -> bool,
+        make: impl FnOnce() -> T,
+    ) -> &mut T {
+        self.announce(hash, Change::Insert);
+        self.table.find_mut_or_insert(hash, eq, make, T::hash)
+    }
+
+    /// See [`Table::remove`].
+    #[inline]
+    pub(crate) fn remove(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<T> {
+        self.announce(hash, Change::Remove);
+        self.table.remove(hash, eq, T::hash)
+    }
+
+    #[inline]
+    fn announce(&mut self, hash: u64, change: Change) {
+        if self.open.is_some() {
+            self.hand_over(hash, change);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn hand_over<T: Piecewise>(&mut self, table: &mut Table<T>, hash: u64, change: Change) {
-        let Some(open) = &mut self.0 else { return };
+    fn hand_over(&mut self, hash: u64, change: Change) {
+        let Some(open) = &mut self.open else { return };
         let Open { rest, taker } = &mut **open;
         let mut is_some = false;
-        table.before_change(hash, change, rest, T::hash, T::warm, |value| {
-            is_some = true;
-            taker.take(value.part());
-        });
+        self.table
+            .before_change(hash, change, rest, T::hash, T::warm, |value| {
+                is_some = true;
+                taker.take(value.part());
+            });
         if is_some {
             taker.close();
         }
     }
 
-    /// Takes a piece of about `most`; what was taken, and whether something is left. At the end the taker is dropped.
-    pub(crate) fn step<T: Piecewise>(&mut self, table: &mut Table<T>, most: Amount) -> (Amount, bool) {
+    pub(crate) fn taker(&self) -> Option<&dyn Taker> {
+        self.open.as_ref().map(|open| &*open.taker)
+    }
+
+    /// See [`Takeable::begin_taking`].
+    pub(crate) fn begin_taking(&mut self, epoch: u64, taker: Box<dyn Taker>) {
+        debug_assert!(self.open.is_none(), "taken once at a time");
+        self.table.set_epoch(epoch);
+        self.open = Some(Box::new(Open {
+            rest: Remainder::everything(),
+            taker,
+        }));
+    }
+
+    /// See [`Takeable::take_some`].
+    pub(crate) fn take_some(&mut self, most: Amount) -> (Amount, bool) {
         let mut taken = Amount { members: 0, bytes: 0 };
-        let Some(open) = &mut self.0 else {
+        let Some(open) = &mut self.open else {
             return (taken, false);
         };
         let Open { rest, taker } = &mut **open;
@@ -204,7 +273,7 @@ impl Taking {
         let mut is_some = false;
         while more && taken.members < most.members && taken.bytes < most.bytes {
             taken.members += 1;
-            more = table.walk(rest, T::hash, T::warm, |value| {
+            more = self.table.walk(rest, T::hash, T::warm, |value| {
                 let part = value.part();
                 is_some = true;
                 taken.members += 1;
@@ -216,34 +285,26 @@ impl Taking {
             taker.close();
         }
         if !more {
-            self.end(table);
+            self.end_taking();
         }
         (taken, more)
     }
 
-    /// Takes all that is left.
-    #[inline]
-    pub(crate) fn finish<T: Piecewise>(&mut self, table: &mut Table<T>) {
-        if self.0.is_some() {
-            self.take_rest(table);
-        }
-    }
-
     #[cold]
     #[inline(never)]
-    fn take_rest<T: Piecewise>(&mut self, table: &mut Table<T>) {
+    fn take_rest(&mut self) {
         /// Pieces stay small, so that memory for one does.
         const PIECE: Amount = Amount {
             members: 1000,
             bytes: 64 << 10,
         };
-        while self.step(table, PIECE).1 {}
+        while self.take_some(PIECE).1 {}
     }
 
-    /// Takes no more.
-    pub(crate) fn end<T>(&mut self, table: &mut Table<T>) {
-        if self.0.take().is_some() {
-            table.set_epoch(0);
+    /// See [`Takeable::end_taking`].
+    pub(crate) fn end_taking(&mut self) {
+        if self.open.take().is_some() {
+            self.table.set_epoch(0);
         }
     }
 }

@@ -6,11 +6,10 @@
 use crate::approach::{Step, Wanted, prefetch_member};
 use crate::hash::entry::FieldEntry;
 use crate::hash::{Field, FieldTtl};
-use crate::pieces::{Part, Piecewise, Taking};
+use crate::pieces::{Members, Part, Piecewise};
 use crate::sample;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::prng::Prng;
-use flashdb_table::{Change, Table};
 use std::collections::{BTreeSet, HashSet};
 
 /// Up to this many fields a random one is found by counting, which is exactly even whatever the table's shape.
@@ -21,10 +20,9 @@ const DUE_ENTRY_BYTES: usize = 24;
 
 #[derive(Default)]
 pub(crate) struct FieldTable {
-    table: Table<FieldEntry>,
+    table: Members<FieldEntry>,
     entries_bytes: usize,
     due: BTreeSet<(u64, u64)>,
-    taking: Taking,
 }
 
 impl Piecewise for FieldEntry {
@@ -65,7 +63,6 @@ impl FieldTable {
     /// Writes a field; true when it is new.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8], ttl: FieldTtl) -> bool {
         let hash = hash_bytes(name);
-        self.taking.announce(&mut self.table, hash, Change::Update);
         let Some(entry) = self.table.find_mut(hash, |entry| entry.name() == name) else {
             self.insert_absent(FieldEntry::new(name, value, ttl.applied_to(None)));
             return true;
@@ -85,16 +82,14 @@ impl FieldTable {
     /// Adds a field that is not there.
     pub(crate) fn insert_absent(&mut self, entry: FieldEntry) {
         let hash = entry.hash();
-        self.taking.announce(&mut self.table, hash, Change::Insert);
         self.entries_bytes += entry.memory_bytes();
         self.reschedule(hash, None, entry.expires_at_ms());
-        self.table.insert_unique(hash, entry, FieldEntry::hash);
+        self.table.insert_unique(hash, entry);
     }
 
     /// Gives a field another expiry time, or none; false when there is no such field.
     pub(crate) fn set_expiry(&mut self, name: &[u8], expires_at_ms: Option<u64>) -> bool {
         let hash = hash_bytes(name);
-        self.taking.announce(&mut self.table, hash, Change::Update);
         let Some(entry) = self.table.find_mut(hash, |entry| entry.name() == name) else {
             return false;
         };
@@ -127,8 +122,7 @@ impl FieldTable {
     }
 
     fn remove_where(&mut self, hash: u64, eq: impl FnMut(&FieldEntry) -> bool) -> Option<FieldEntry> {
-        self.taking.announce(&mut self.table, hash, Change::Remove);
-        let entry = self.table.remove(hash, eq, FieldEntry::hash)?;
+        let entry = self.table.remove(hash, eq)?;
         self.entries_bytes -= entry.memory_bytes();
         self.reschedule(hash, entry.expires_at_ms(), None);
         Some(entry)
@@ -203,12 +197,12 @@ impl FieldTable {
         FieldIter(self.table.iter())
     }
 
-    pub(crate) fn taking(&self) -> &Taking {
-        &self.taking
+    pub(crate) fn members(&self) -> &Members<FieldEntry> {
+        &self.table
     }
 
-    pub(crate) fn taking_mut(&mut self) -> (&mut Taking, &mut Table<FieldEntry>) {
-        (&mut self.taking, &mut self.table)
+    pub(crate) fn members_mut(&mut self) -> &mut Members<FieldEntry> {
+        &mut self.table
     }
 
     pub(crate) fn validate(&self) {
@@ -233,12 +227,6 @@ impl Clone for FieldTable {
             .iter()
             .for_each(|entry| copy.insert_absent(entry.clone()));
         copy
-    }
-}
-
-impl Drop for FieldTable {
-    fn drop(&mut self) {
-        self.taking.finish(&mut self.table);
     }
 }
 

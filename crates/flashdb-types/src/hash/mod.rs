@@ -16,12 +16,11 @@ mod tests;
 
 use crate::approach::{Step, Wanted, prefetch_all};
 use crate::packed::PackedForward;
-use crate::pieces::{Taking, takeable};
+use crate::pieces::{Members, takeable};
 use crate::sample;
 use entry::FieldEntry;
 use field_table::{FieldIter, FieldTable};
 use flashdb_base::prng::Prng;
-use flashdb_table::Table;
 use packed_fields::{PackedFieldIter, PackedFields, Pairs, TimedFields};
 
 /// Packed hashes stay below this size whatever the limits say.
@@ -367,16 +366,16 @@ impl Hash {
         })
     }
 
-    fn table(&self) -> Option<&FieldTable> {
+    fn member_table(&self) -> Option<&Members<FieldEntry>> {
         match &self.0 {
-            Repr::Table(table) => Some(table),
+            Repr::Table(table) => Some(table.members()),
             _ => None,
         }
     }
 
-    fn taking_mut(&mut self) -> Option<(&mut Taking, &mut Table<FieldEntry>)> {
+    fn member_table_mut(&mut self) -> Option<&mut Members<FieldEntry>> {
         match &mut self.0 {
-            Repr::Table(table) => Some(table.taking_mut()),
+            Repr::Table(table) => Some(table.members_mut()),
             _ => None,
         }
     }

@@ -1,12 +1,11 @@
 //! The encoding of large sets: a hash table of members, each one allocation.
 
 use crate::approach::{Step, Wanted, prefetch_member};
-use crate::pieces::{Part, Piecewise, Taking};
+use crate::pieces::{Members, Part, Piecewise};
 use crate::sample;
 use crate::thin_bytes::ThinBytes;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::prng::Prng;
-use flashdb_table::{Change, Table};
 use std::collections::HashSet;
 
 /// Up to this many members a random one is found by counting, which is exactly even whatever the table's shape.
@@ -14,9 +13,8 @@ const COUNT_OFF_MAX: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct MemberTable {
-    table: Table<ThinBytes>,
+    table: Members<ThinBytes>,
     members_bytes: usize,
-    taking: Taking,
 }
 
 impl Piecewise for ThinBytes {
@@ -58,34 +56,28 @@ impl MemberTable {
 
     /// Adds a member; false when it was there.
     pub(crate) fn insert(&mut self, member: &[u8]) -> bool {
-        let hash = hash_bytes(member);
-        // Also where it is there already: that changes nothing, but marks the bucket.
-        self.taking.announce(&mut self.table, hash, Change::Insert);
         let mut added_bytes = None;
         let make = || {
             let member = ThinBytes::new(member);
             added_bytes = Some(member.memory_bytes());
             member
         };
+        let hash = hash_bytes(member);
         self.table
-            .find_mut_or_insert(hash, |other| other.as_bytes() == member, make, hash_of);
+            .find_mut_or_insert(hash, |other| other.as_bytes() == member, make);
         self.members_bytes += added_bytes.unwrap_or(0);
         added_bytes.is_some()
     }
 
     fn insert_absent(&mut self, hash: u64, member: ThinBytes) {
-        self.taking.announce(&mut self.table, hash, Change::Insert);
         self.members_bytes += member.memory_bytes();
-        self.table.insert_unique(hash, member, hash_of);
+        self.table.insert_unique(hash, member);
     }
 
     /// Takes a member out; false when it was not there.
     pub(crate) fn remove(&mut self, member: &[u8]) -> bool {
         let hash = hash_bytes(member);
-        self.taking.announce(&mut self.table, hash, Change::Remove);
-        let removed = self
-            .table
-            .remove(hash, |other| other.as_bytes() == member, hash_of);
+        let removed = self.table.remove(hash, |other| other.as_bytes() == member);
         self.forget(removed.as_ref())
     }
 
@@ -111,10 +103,7 @@ impl MemberTable {
         let (hash, address) = self
             .random_slot(prng)
             .map(|member| (hash_of(member), member.address()))?;
-        self.taking.announce(&mut self.table, hash, Change::Remove);
-        let removed = self
-            .table
-            .remove(hash, |other| other.address() == address, hash_of);
+        let removed = self.table.remove(hash, |other| other.address() == address);
         self.forget(removed.as_ref());
         removed
     }
@@ -150,12 +139,12 @@ impl MemberTable {
         MemberIter(self.table.iter())
     }
 
-    pub(crate) fn taking(&self) -> &Taking {
-        &self.taking
+    pub(crate) fn members(&self) -> &Members<ThinBytes> {
+        &self.table
     }
 
-    pub(crate) fn taking_mut(&mut self) -> (&mut Taking, &mut Table<ThinBytes>) {
-        (&mut self.taking, &mut self.table)
+    pub(crate) fn members_mut(&mut self) -> &mut Members<ThinBytes> {
+        &mut self.table
     }
 
     pub(crate) fn validate(&self) {
@@ -175,12 +164,6 @@ impl Clone for MemberTable {
             copy.insert_absent(hash_of(member), member.clone());
         }
         copy
-    }
-}
-
-impl Drop for MemberTable {
-    fn drop(&mut self) {
-        self.taking.finish(&mut self.table);
     }
 }
 

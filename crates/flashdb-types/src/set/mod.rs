@@ -15,12 +15,11 @@ mod tests;
 
 use crate::approach::{Step, Wanted};
 use crate::packed::{self, PackedForward};
-use crate::pieces::{Taking, takeable};
+use crate::pieces::{Members, takeable};
 use crate::sample;
 use crate::thin_bytes::ThinBytes;
 use flashdb_base::number::{NumberBuffer, parse_i64};
 use flashdb_base::prng::Prng;
-use flashdb_table::Table;
 use int_set::{IntIter, IntSet};
 use member_table::{MemberIter, MemberTable};
 
@@ -233,16 +232,16 @@ impl Set {
         }
     }
 
-    fn table(&self) -> Option<&MemberTable> {
+    fn member_table(&self) -> Option<&Members<ThinBytes>> {
         match &self.0 {
-            Repr::Table(table) => Some(table),
+            Repr::Table(table) => Some(table.members()),
             _ => None,
         }
     }
 
-    fn taking_mut(&mut self) -> Option<(&mut Taking, &mut Table<ThinBytes>)> {
+    fn member_table_mut(&mut self) -> Option<&mut Members<ThinBytes>> {
         match &mut self.0 {
-            Repr::Table(table) => Some(table.taking_mut()),
+            Repr::Table(table) => Some(table.members_mut()),
             _ => None,
         }
     }

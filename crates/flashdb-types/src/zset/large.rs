@@ -6,16 +6,15 @@
 use super::element::{Element, ElementRef};
 use super::tree::{Entry, Moved, Tree, TreeIter};
 use crate::approach::{Step, Wanted, prefetch_member};
-use crate::pieces::{Part, Piecewise, Taking};
+use crate::pieces::{Members, Part, Piecewise};
 use flashdb_base::hash::hash_bytes;
-use flashdb_table::{Change, Table};
+use flashdb_table::Table;
 use std::ops::Range;
 
 pub(super) struct LargeZSet {
-    table: Table<Element>,
+    table: Members<Element>,
     tree: Tree,
     elements_bytes: usize,
-    taking: Taking,
 }
 
 impl Piecewise for Element {
@@ -39,10 +38,9 @@ fn hash_of(element: &Element) -> u64 {
 impl LargeZSet {
     pub(super) fn new() -> LargeZSet {
         LargeZSet {
-            table: Table::new(),
+            table: Members::default(),
             tree: Tree::new(),
             elements_bytes: 0,
-            taking: Taking::default(),
         }
     }
 
@@ -53,10 +51,9 @@ impl LargeZSet {
         // SAFETY: the entries refer to the elements of the table, which is kept beside the tree.
         let tree = unsafe { Tree::from_sorted(&entries) };
         LargeZSet {
-            table,
+            table: table.into(),
             tree,
             elements_bytes,
-            taking: Taking::default(),
         }
     }
 
@@ -85,7 +82,6 @@ impl LargeZSet {
     /// Adds a member or changes its score; the score before.
     pub(super) fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let hash = hash_bytes(member);
-        self.taking.announce(&mut self.table, hash, Change::Update);
         if let Some(element) = self.table.find_mut(hash, |element| element.member() == member) {
             let old = element.score();
             if old != score {
@@ -93,7 +89,6 @@ impl LargeZSet {
             }
             return Some(old);
         }
-        self.taking.announce(&mut self.table, hash, Change::Insert);
         let element = Element::new(member, score);
         self.elements_bytes += element.memory_bytes();
         // SAFETY: the table takes the element below and gives it up only after the tree.
@@ -103,7 +98,7 @@ impl LargeZSet {
                 element: element.as_ref(),
             })
         };
-        self.table.insert_unique(hash, element, hash_of);
+        self.table.insert_unique(hash, element);
         None
     }
 
@@ -114,20 +109,17 @@ impl LargeZSet {
             .table
             .find(hash, |element| element.member() == member)?
             .score();
-        self.taking.announce(&mut self.table, hash, Change::Remove);
         let was_there = self.tree.remove(score, member);
         debug_assert!(was_there, "a member of the table is in the tree");
-        let element = self
-            .table
-            .remove(hash, |element| element.member() == member, hash_of)?;
+        let element = self.table.remove(hash, |element| element.member() == member)?;
         self.elements_bytes -= element.memory_bytes();
         Some(score)
     }
 
     pub(super) fn remove_range(&mut self, ranks: Range<usize>) {
-        let (table, bytes, taking) = (&mut self.table, &mut self.elements_bytes, &mut self.taking);
+        let (table, bytes) = (&mut self.table, &mut self.elements_bytes);
         self.tree.remove_range(ranks, |taken| {
-            *bytes -= free_taken(table, taking, taken);
+            *bytes -= free_taken(table, taken);
         });
     }
 
@@ -152,12 +144,12 @@ impl LargeZSet {
         })
     }
 
-    pub(super) fn taking(&self) -> &Taking {
-        &self.taking
+    pub(super) fn members(&self) -> &Members<Element> {
+        &self.table
     }
 
-    pub(super) fn taking_mut(&mut self) -> (&mut Taking, &mut Table<Element>) {
-        (&mut self.taking, &mut self.table)
+    pub(super) fn members_mut(&mut self) -> &mut Members<Element> {
+        &mut self.table
     }
 
     pub(super) fn prefetch(&self, step: Step, wanted: Wanted) {
@@ -202,12 +194,6 @@ impl LargeZSet {
     }
 }
 
-impl Drop for LargeZSet {
-    fn drop(&mut self) {
-        self.taking.finish(&mut self.table);
-    }
-}
-
 impl Clone for LargeZSet {
     fn clone(&self) -> LargeZSet {
         let mut table = Table::new();
@@ -223,10 +209,9 @@ impl Clone for LargeZSet {
         // SAFETY: the entries refer to the elements of the new table, which is kept beside the tree.
         let tree = unsafe { Tree::from_sorted(&entries) };
         LargeZSet {
-            table,
+            table: table.into(),
             tree,
             elements_bytes: self.elements_bytes,
-            taking: Taking::default(),
         }
     }
 }
@@ -260,11 +245,10 @@ fn change_score(tree: &mut Tree, element: &mut Element, score: f64) {
 }
 
 /// Frees an element that the tree just gave up; its heap bytes.
-fn free_taken(table: &mut Table<Element>, taking: &mut Taking, taken: ElementRef) -> usize {
+fn free_taken(table: &mut Members<Element>, taken: ElementRef) -> usize {
     // SAFETY: the element is still in the table, and the hash is all that the borrow is used for.
     let hash = hash_bytes(unsafe { taken.member() });
-    taking.announce(table, hash, Change::Remove);
-    let element = table.remove(hash, |element| element.as_ref() == taken, hash_of);
+    let element = table.remove(hash, |element| element.as_ref() == taken);
     debug_assert!(element.is_some(), "an entry of the tree is in the table");
     element.map_or(0, |element| element.memory_bytes())
 }

@@ -15,9 +15,8 @@ pub use builder::ZSetBuilder;
 pub use range::{LexBound, LexRange, ScoreRange};
 
 use crate::approach::{Step, Wanted};
-use crate::pieces::{Taking, takeable};
+use crate::pieces::{Members, takeable};
 use element::Element;
-use flashdb_table::Table;
 use large::LargeZSet;
 use packed::{PackedIter, PackedZSet};
 use std::ops::Range;
@@ -174,16 +173,16 @@ impl ZSet {
         }
     }
 
-    fn table(&self) -> Option<&LargeZSet> {
+    fn member_table(&self) -> Option<&Members<Element>> {
         match &self.repr {
-            Repr::Large(table) => Some(table),
+            Repr::Large(table) => Some(table.members()),
             _ => None,
         }
     }
 
-    fn taking_mut(&mut self) -> Option<(&mut Taking, &mut Table<Element>)> {
+    fn member_table_mut(&mut self) -> Option<&mut Members<Element>> {
         match &mut self.repr {
-            Repr::Large(table) => Some(table.taking_mut()),
+            Repr::Large(table) => Some(table.members_mut()),
             _ => None,
         }
     }
