@@ -16,7 +16,7 @@ use flashdb_command::registry::{self, Command};
 use flashdb_command::{Context, Flags, Mode};
 use flashdb_config::{ProtectedAction, Settings};
 use flashdb_resp::{Args, Reply};
-use flashdb_store::{Access, GatePass, KeyPlace, ShardSet};
+use flashdb_store::{Access, GatePass, KeyPlace, ShardSet, WINDOW};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -201,6 +201,10 @@ fn hold_keys(turn: &mut Turn<'_, '_>, command: &Command, args: &Args<'_>) -> boo
     } else if !spec.keys.is_empty() || spec.keys_of.is_some() {
         // A request whose keys cannot be found is wrong; its handler says in which way.
         let positions = spec.key_positions(args).unwrap_or_default();
+        if positions.len() <= WINDOW {
+            let keys = positions.iter().map(|&at| args.at(at as usize));
+            return turn.data.try_hold_request(keys);
+        }
         let shards: ShardSet = positions
             .iter()
             .map(|&at| turn.server.space.shard_of(args.at(at as usize)))

@@ -91,6 +91,8 @@ pub struct Access<'k> {
     /// Randomness for handlers.
     pub prng: Prng,
     last: Option<(*const u8, usize, Place)>,
+    /// Where the keys live of the request that locks are held for.
+    request: prefetch::RequestKeys,
     unsettled: bool,
     waits: bool,
     /// The open effects tell of function libraries.
@@ -117,6 +119,7 @@ impl<'k> Access<'k> {
             misses: 0,
             prng,
             last: None,
+            request: prefetch::RequestKeys::default(),
             unsettled: false,
             waits: false,
             libraries_changed: false,
@@ -195,6 +198,7 @@ impl<'k> Access<'k> {
             "what may be undone needs its locks"
         );
         self.last = None;
+        self.request.first = None;
         self.append_effects();
         self.held = self.space.lock_none();
     }

@@ -28,7 +28,35 @@ struct Approach<'v> {
     is_next: bool,
 }
 
+/// Where the keys of a request live. It is known by where its first key lies.
+#[derive(Default)]
+pub(super) struct RequestKeys {
+    pub(super) first: Option<*const u8>,
+    places: SmallVec<[KeyPlace; WINDOW]>,
+}
+
 impl Access<'_> {
+    /// Locks the shards of a request's keys, at most [`WINDOW`] of them; false, and nothing is held, when they were not had in
+    /// time. Where the keys live is known to [`Access::places_of_request`] until the locks are released; until then the
+    /// memory of the first key may not be used for another one.
+    pub fn try_hold_request<'w>(&mut self, keys: impl Iterator<Item = &'w [u8]> + Clone) -> bool {
+        let first = keys.clone().next().map(<[u8]>::as_ptr);
+        let places = keys.map(|key| KeyPlace::of(self.space, key));
+        let mut places: SmallVec<[KeyPlace; WINDOW]> = places.collect();
+        let held = self.try_hold_window(&mut places);
+        self.request = RequestKeys {
+            first: first.filter(|_| held),
+            places,
+        };
+        held
+    }
+
+    /// Where the keys of the request live whose shards were locked together, if `first` is the first of them.
+    pub fn places_of_request(&self, first: &[u8]) -> Option<&[KeyPlace]> {
+        let is_it = self.request.first == Some(first.as_ptr());
+        is_it.then_some(&*self.request.places)
+    }
+
     /// Locks the shards of a window's keys together; false, and nothing is held, when they were not had in time.
     #[inline]
     pub fn try_hold_window(&mut self, keys: &mut [KeyPlace]) -> bool {
