@@ -163,7 +163,8 @@ fn to_hash(mut fields: Vec<HashField>, settings: &Settings, now_ms: i64) -> Opti
     let lengths = fields
         .iter()
         .flat_map(|field| [field.field.len(), field.value.len()]);
-    let mut hash = Hash::sized_for(lengths, &limits);
+    let mut hash = Hash::new();
+    hash.reserve(lengths, &limits);
     for field in &fields {
         let ttl = field.expire_at_ms.map_or(FieldTtl::Clear, FieldTtl::At);
         hash.set(&field.field, &field.value, ttl, &limits);

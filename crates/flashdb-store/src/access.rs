@@ -555,7 +555,7 @@ impl<'k> Access<'k> {
             self.expire_if_due(key, place);
         } else if entry.overwrite(value, at_ms) {
             return entry.set_access(fresh);
-        } else if entry.object().is_none() && old_at_ms.is_some() == at_ms.is_some() {
+        } else if entry.is_inline() && old_at_ms.is_some() == at_ms.is_some() {
             // Only the entry itself changes: nothing hangs on it, and it expires or not as before.
             let before = entry.memory_bytes();
             *entry = Entry::new_string(key, value, at_ms);
@@ -652,11 +652,11 @@ impl<'k> Access<'k> {
             self.note_new(key, place);
             return;
         };
-        database.replace(key, place.hash, |mut old| {
+        database.replace(key, place.hash, |old| {
             if keeps {
                 replaced = Some(old);
-            } else if let Some(value) = old.take_object() {
-                space.discard(value);
+            } else {
+                space.discard_entry(old);
             }
             let mut entry = make(at_ms);
             entry.set_access(fresh);
@@ -810,8 +810,7 @@ impl<'k> Access<'k> {
         if database.volatile_fields_len() == 0 {
             return 0;
         }
-        let is_due =
-            |entry: &Entry| matches!(entry.object(), Some(Value::Hash(hash)) if hash.has_due(now_ms));
+        let is_due = |entry: &Entry| matches!(entry.value(), ValueRef::Hash(hash) if hash.has_due(now_ms));
         if !database.find(key, place.hash).is_some_and(is_due) {
             return 0;
         }
@@ -986,6 +985,6 @@ fn is_int(entry: &Entry) -> bool {
 fn typed<T: Typed>(entry: Option<&Entry>) -> Result<Option<&T>, WrongType> {
     match entry {
         None => Ok(None),
-        Some(entry) => entry.object().and_then(T::of).map(Some).ok_or(WrongType),
+        Some(entry) => T::of(entry).map(Some).ok_or(WrongType),
     }
 }

@@ -282,7 +282,7 @@ impl Database {
     pub(crate) fn sample_volatile_fields(&self, random: u64) -> Option<&Entry> {
         let hash = *self.volatile_fields.sample(random)?;
         self.table.find(hash, |entry| {
-            entry.object().is_some() && entry_hash(entry) == hash
+            matches!(entry.value(), ValueRef::Hash(_)) && entry_hash(entry) == hash
         })
     }
 

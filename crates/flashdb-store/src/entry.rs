@@ -10,9 +10,15 @@
 //!
 //! A 16-byte key with a 32-byte string costs 56 bytes this way; a struct with two boxed slices costs
 //! 112 (`docs/design/0001-table.md` has the whole sum). That is why this module uses `unsafe`: a
-//! Rust enum cannot hold two unsized parts. All of it is in this file.
+//! Rust enum cannot hold two unsized parts. All of it is in this file and `entry/collection.rs`, where entries are that are
+//! hashes, sets, sorted sets and lists.
+
+mod collection;
 
 use crate::value::{StrRef, Value, ValueRef};
+use flashdb_types::approach::{Step, Wanted};
+use flashdb_types::pieces::Takeable;
+use smallvec::SmallVec;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
@@ -21,6 +27,8 @@ const KIND: u8 = 0b0000_0011;
 const KIND_INLINE: u8 = 0;
 const KIND_INT: u8 = 1;
 const KIND_OBJECT: u8 = 2;
+/// The block is that of a collection. Of its flags the entry has the low five; `LONG_KEY` and `RAW` do not apply.
+const KIND_HELD: u8 = 3;
 const HAS_EXPIRY: u8 = 0b0000_0100;
 const LONG_KEY: u8 = 0b0000_1000;
 const RAW: u8 = 0b0001_0000;
@@ -77,8 +85,18 @@ impl Entry {
         Entry::build(key, Payload::Int(value), expire_at_ms)
     }
 
-    /// An entry of a boxed value (any type but short strings).
+    /// An entry of a value (any type but short strings).
     pub fn new_object(key: &[u8], value: Value, expire_at_ms: Option<i64>) -> Entry {
+        match value {
+            Value::Hash(hash) => Entry::new_held(key, hash, expire_at_ms, Value::Hash),
+            Value::Set(set) => Entry::new_held(key, set, expire_at_ms, Value::Set),
+            Value::ZSet(zset) => Entry::new_held(key, zset, expire_at_ms, Value::ZSet),
+            Value::List(list) => Entry::new_held(key, list, expire_at_ms, Value::List),
+            boxed => Entry::new_boxed(key, boxed, expire_at_ms),
+        }
+    }
+
+    fn new_boxed(key: &[u8], value: Value, expire_at_ms: Option<i64>) -> Entry {
         Entry::build(key, Payload::Object(value), expire_at_ms)
     }
 
@@ -153,6 +171,9 @@ impl Entry {
     #[inline]
     fn key_span(&self, header: [u8; 8]) -> (usize, usize) {
         let at = Self::slot_at(header[0]) + Self::slot_len(header[0]);
+        if header[0] & KIND == KIND_HELD {
+            return (at, header[4] as usize - (at - HEADER));
+        }
         if header[0] & LONG_KEY == 0 {
             return (at, header[4] as usize);
         }
@@ -199,7 +220,8 @@ impl Entry {
                     self.0.add(Self::slot_at(header[0])).cast::<i64>().read()
                 }))
             }
-            _ => self.object().expect("kinds are inline, int and object").as_ref(),
+            KIND_HELD => self.held_value(),
+            _ => self.object().expect("what is left is an object").as_ref(),
         }
     }
 
@@ -279,9 +301,13 @@ impl Entry {
         if self.expire_at_ms().is_none() && expire_at_ms.is_none() {
             return self;
         }
+        if self.is_held() {
+            let key = SmallVec::<[u8; 64]>::from_slice(self.key());
+            return self.rehold(&key, expire_at_ms);
+        }
         let (access, raw) = (self.access(), self.is_raw());
         let mut moved = match self.take_object() {
-            Some(value) => Entry::build(self.key(), Payload::Object(value), expire_at_ms),
+            Some(value) => Entry::new_object(self.key(), value, expire_at_ms),
             None => match self.value() {
                 ValueRef::String(StrRef::Int(n)) => Entry::build(self.key(), Payload::Int(n), expire_at_ms),
                 ValueRef::String(StrRef::Bytes(b)) => {
@@ -300,9 +326,12 @@ impl Entry {
     /// The same value under another key.
     pub fn with_key(mut self, key: &[u8]) -> Entry {
         let expiry = self.expire_at_ms();
+        if self.is_held() {
+            return self.rehold(key, expiry);
+        }
         let (access, raw) = (self.access(), self.is_raw());
         let mut moved = match self.take_object() {
-            Some(value) => Entry::build(key, Payload::Object(value), expiry),
+            Some(value) => Entry::new_object(key, value, expiry),
             None => match self.value() {
                 ValueRef::String(StrRef::Int(n)) => Entry::build(key, Payload::Int(n), expiry),
                 ValueRef::String(StrRef::Bytes(b)) => Entry::build(key, Payload::Inline(b), expiry),
@@ -318,8 +347,11 @@ impl Entry {
 
     /// A deep copy under another key.
     pub fn clone_as(&self, key: &[u8], expire_at_ms: Option<i64>) -> Entry {
+        if self.is_held() {
+            return self.clone_held(key, expire_at_ms);
+        }
         let mut copy = match self.object() {
-            Some(value) => Entry::build(key, Payload::Object(value.clone()), expire_at_ms),
+            Some(value) => Entry::new_object(key, value.clone(), expire_at_ms),
             None => match self.value() {
                 ValueRef::String(StrRef::Int(n)) => Entry::build(key, Payload::Int(n), expire_at_ms),
                 ValueRef::String(StrRef::Bytes(b)) => Entry::build(key, Payload::Inline(b), expire_at_ms),
@@ -355,9 +387,8 @@ impl Entry {
         }
     }
 
-    /// Takes the boxed value out, leaving an empty inline string behind; for moving a value to
-    /// another entry or to the thread that frees big ones.
-    pub fn take_object(&mut self) -> Option<Value> {
+    /// Takes the boxed value out, leaving an empty string behind; for moving a value to another entry.
+    fn take_object(&mut self) -> Option<Value> {
         self.object_mut()
             .map(|value| std::mem::replace(value, Value::String(Vec::new())))
     }
@@ -365,13 +396,56 @@ impl Entry {
     /// Whether OBJECT ENCODING has to say `raw` although the string is short (it was changed in
     /// place by APPEND, SETRANGE, SETBIT, as in Redis).
     pub fn is_raw(&self) -> bool {
-        self.header()[0] & RAW != 0
+        !self.is_held() && self.header()[0] & RAW != 0
     }
 
-    /// Marks the string as changed in place.
+    /// Marks a string as changed in place; a collection has no such mark.
     pub fn set_raw(&mut self) {
-        // SAFETY: the first byte is the flags.
-        unsafe { self.0.as_ptr().write(self.header()[0] | RAW) };
+        if !self.is_held() {
+            // SAFETY: the first byte is the flags.
+            unsafe { self.0.as_ptr().write(self.header()[0] | RAW) };
+        }
+    }
+
+    /// Whether the value is a string or a number in the entry itself: nothing hangs on it.
+    #[inline]
+    pub(crate) fn is_inline(&self) -> bool {
+        matches!(self.header()[0] & KIND, KIND_INLINE | KIND_INT)
+    }
+
+    /// Allocations that freeing the value takes, roughly; decides whether it is freed off the loop.
+    pub(crate) fn free_effort(&self) -> usize {
+        if self.is_held() {
+            return self.held_free_effort();
+        }
+        self.object().map_or(0, Value::free_effort)
+    }
+
+    /// The collection that snapshots may take in pieces.
+    #[inline]
+    pub(crate) fn takeable(&self) -> Option<&dyn Takeable> {
+        if self.is_held() {
+            return Some(self.held_takeable());
+        }
+        self.object()?.takeable()
+    }
+
+    /// As [`Entry::takeable`], to take it.
+    pub(crate) fn takeable_mut(&mut self) -> Option<&mut dyn Takeable> {
+        if self.is_held() {
+            return Some(self.held_takeable_mut());
+        }
+        self.object_mut()?.takeable_mut()
+    }
+
+    /// Calls for what a command on a member will need next; see [`flashdb_types::approach`].
+    #[inline]
+    pub(crate) fn prefetch(&self, step: Step, wanted: Wanted) {
+        if self.is_held() {
+            self.prefetch_held(step, wanted);
+        } else if let Some(value) = self.object() {
+            value.prefetch(step, wanted);
+        }
     }
 
     /// The 24 bits of access information (LRU seconds or LFU counter), see `access.rs`.
@@ -398,6 +472,9 @@ impl Entry {
     }
 
     fn alloc_bytes(&self) -> usize {
+        if self.is_held() {
+            return self.held_block_bytes();
+        }
         let header = self.header();
         let (at, len) = self.key_span(header);
         at + len + Self::inline_len(header)
@@ -406,12 +483,19 @@ impl Entry {
     /// All heap bytes of the entry: its own allocation and what the value holds.
     #[inline]
     pub fn memory_bytes(&self) -> usize {
+        if self.is_held() {
+            return self.held_memory_bytes();
+        }
         self.alloc_bytes() + self.object().map_or(0, Value::memory_bytes)
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        if self.is_held() {
+            // SAFETY: the entry is of this kind and on its way out.
+            return unsafe { self.drop_held() };
+        }
         let layout = layout_of(self.alloc_bytes());
         let flags = self.header()[0];
         // SAFETY: the layout is the one of `build`, whose parts never change; the slot holds an

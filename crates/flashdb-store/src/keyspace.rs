@@ -8,7 +8,6 @@ use crate::pieces;
 use crate::shard::Shard;
 use crate::snapshot::SnapshotJob;
 use crate::tracked::{TrackedKeys, TrackedTotals};
-use crate::value::Value;
 use flashdb_base::crc::key_slot;
 use flashdb_base::hash::hash_bytes;
 use flashdb_io::placement::Placement;
@@ -64,7 +63,7 @@ struct ShardCell(Mutex<Shard>);
 
 /// Things too big to be freed on a core loop.
 pub(crate) enum Garbage {
-    Value(#[expect(dead_code, reason = "only dropped")] Value),
+    Entry(#[expect(dead_code, reason = "only dropped")] Entry),
     Database(Box<crate::database::Database>),
     Tracked(Box<TrackedKeys>),
 }
@@ -291,22 +290,15 @@ impl Keyspace {
         }
     }
 
-    /// Hands a value to the freeing thread if freeing it takes long.
-    pub(crate) fn discard(&self, value: Value) {
+    /// Hands an entry that is in no table any more to the freeing thread if freeing it takes long.
+    pub(crate) fn discard_entry(&self, entry: Entry) {
         /// Below this many allocations freeing at once is cheaper than handing over (as in Redis).
         const EFFORT_MAX: usize = 64;
-        if let Some(job) = pieces::taker_of(&value).map(|taker| taker.job().clone()) {
+        if let Some(job) = pieces::taker_of(&entry).map(|taker| taker.job().clone()) {
             // The walker takes what is left of it, and frees it.
-            job.take_removed(value);
-        } else if value.free_effort() > EFFORT_MAX {
-            self.hand_over(Garbage::Value(value), 1);
-        }
-    }
-
-    /// As [`Keyspace::discard`], of an entry that is in no table any more.
-    pub(crate) fn discard_entry(&self, mut entry: Entry) {
-        if let Some(value) = entry.take_object() {
-            self.discard(value);
+            job.take_removed(entry);
+        } else if entry.free_effort() > EFFORT_MAX {
+            self.hand_over(Garbage::Entry(entry), 1);
         }
     }
 
@@ -352,7 +344,7 @@ impl Collector {
     pub fn run(self, space: &Keyspace) {
         while let Ok(garbage) = self.0.recv() {
             let objects = match &garbage {
-                Garbage::Value(_) => 1,
+                Garbage::Entry(_) => 1,
                 Garbage::Database(database) => database.len(),
                 Garbage::Tracked(tracked) => tracked.len(),
             };

@@ -8,7 +8,6 @@
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::snapshot::{Piece, SnapshotJob, WalkBudget};
-use crate::value::Value;
 use flashdb_types::pieces::{Amount, Kind, Part, Takeable, Taker};
 use std::any::Any;
 use std::sync::Arc;
@@ -41,9 +40,8 @@ pub(crate) struct PieceTaker {
 /// The collection in the entry if it is to be captured in pieces.
 #[inline]
 fn large_collection(entry: &Entry) -> Option<&dyn Takeable> {
-    let value = entry.object()?;
-    let collection = value.takeable()?;
-    let is_large = value.memory_bytes() > LARGE_BYTES && entry.key().len() <= KEY_BYTES_MAX;
+    let collection = entry.takeable()?;
+    let is_large = entry.memory_bytes() > LARGE_BYTES && entry.key().len() <= KEY_BYTES_MAX;
     (is_large && collection.is_takeable() && collection.taker().is_none()).then_some(collection)
 }
 
@@ -91,10 +89,10 @@ impl Taker for PieceTaker {
     }
 }
 
-/// Who takes a value, if it is being taken.
+/// Who takes the value of an entry, if it is being taken.
 #[inline]
-pub(crate) fn taker_of(value: &Value) -> Option<&PieceTaker> {
-    let taker: &dyn Any = value.takeable()?.taker()?;
+pub(crate) fn taker_of(entry: &Entry) -> Option<&PieceTaker> {
+    let taker: &dyn Any = entry.takeable()?.taker()?;
     taker.downcast_ref()
 }
 
@@ -104,9 +102,9 @@ impl PieceTaker {
     }
 }
 
-/// Takes a piece of a value; false when nothing is left of it.
-pub(crate) fn take_some(value: &mut Value, budget: &mut WalkBudget) -> bool {
-    let Some(collection) = value.takeable_mut() else {
+/// Takes a piece of an entry's value; false when nothing is left of it.
+pub(crate) fn take_some(entry: &mut Entry, budget: &mut WalkBudget) -> bool {
+    let Some(collection) = entry.takeable_mut() else {
         return false;
     };
     let most = Amount {
@@ -128,8 +126,7 @@ impl Database {
                 .table
                 .find_mut_unmarked(hash, |entry| *entry.key() == *taker.key);
             let collection = entry
-                .and_then(Entry::object_mut)
-                .and_then(Value::takeable_mut)
+                .and_then(Entry::takeable_mut)
                 .expect("captured a moment ago under the same lock");
             collection.begin_taking(job.epoch(), Box::new(taker));
             self.note_opened(hash, &job);
@@ -138,8 +135,8 @@ impl Database {
 
     /// To be called when an entry came here from elsewhere: if its value is being taken, that goes on here.
     pub(crate) fn follow(&mut self, key: &[u8], hash: u64, shard: u16) {
-        let value = self.find(key, hash).and_then(Entry::object);
-        if let Some(job) = value.and_then(taker_of).map(|taker| taker.job.clone()) {
+        let entry = self.find(key, hash);
+        if let Some(job) = entry.and_then(taker_of).map(|taker| taker.job.clone()) {
             self.note_opened(hash, &job);
             job.walk_again(shard);
         }
@@ -165,16 +162,15 @@ impl Database {
                 return true;
             }
             budget.spend(1, 0);
-            let is_taken = |entry: &Entry| entry.object().and_then(taker_of).is_some();
-            let value = self
+            let is_taken = |entry: &Entry| taker_of(entry).is_some();
+            let entry = self
                 .table
-                .find_mut_unmarked(hash, |entry| entry_is(entry, hash) && is_taken(entry))
-                .and_then(Entry::object_mut);
-            match value {
-                Some(value) if opened.job.is_abandoned() => {
-                    value.takeable_mut().into_iter().for_each(|of| of.end_taking());
+                .find_mut_unmarked(hash, |entry| entry_is(entry, hash) && is_taken(entry));
+            match entry {
+                Some(entry) if opened.job.is_abandoned() => {
+                    entry.takeable_mut().into_iter().for_each(|of| of.end_taking());
                 }
-                Some(value) => drop(take_some(value, budget)),
+                Some(entry) => _ = take_some(entry, budget),
                 None => drop(opened.hashes.pop()),
             }
         }

@@ -12,7 +12,6 @@ use crate::database::Database;
 use crate::entry::Entry;
 use crate::keyspace::Keyspace;
 use crate::pieces;
-use crate::value::Value;
 use flashdb_table::Regions;
 use flashdb_types::pieces::{Kind, Part};
 use parking_lot::Mutex;
@@ -127,8 +126,8 @@ enum Work {
     },
     /// A database that was flushed.
     Flushed(Box<Database>),
-    /// A value that was removed while it was being taken.
-    Removed(Value),
+    /// An entry that was removed while its value was being taken.
+    Removed(Entry),
 }
 
 impl SnapshotJob {
@@ -172,9 +171,9 @@ impl SnapshotJob {
         self.add(Work::Flushed(Box::new(database)));
     }
 
-    /// Takes a value that left the keyspace while it was being taken; called as [`Self::take_flushed`].
-    pub(crate) fn take_removed(&self, value: Value) {
-        self.add(Work::Removed(value));
+    /// Takes an entry that left the keyspace while its value was being taken; called as [`Self::take_flushed`].
+    pub(crate) fn take_removed(&self, entry: Entry) {
+        self.add(Work::Removed(entry));
     }
 
     /// Has a shard walked once more, into which a value moved that is being taken; called under its lock, and that of the
@@ -297,7 +296,7 @@ impl SnapshotWalk {
         let more = match &mut self.work {
             None => return self.progress(space),
             Some(Work::Flushed(database)) => database.walk_captured(&mut budget),
-            Some(Work::Removed(value)) => !self.job.is_abandoned() && pieces::take_some(value, &mut budget),
+            Some(Work::Removed(entry)) => !self.job.is_abandoned() && pieces::take_some(entry, &mut budget),
             Some(Work::Shard { id, hint }) => space.walk_shard(self.lane, *id, hint, &mut budget),
         };
         if more {

@@ -1,6 +1,7 @@
 //! What a key can hold. Short strings and integers live in the entry itself (`entry.rs`); all else
 //! is a `Value`. `ValueRef` is the borrowed view that unites both.
 
+use crate::entry::Entry;
 use flashdb_base::number::NumberBuffer;
 use flashdb_types::approach::{Step, Wanted};
 use flashdb_types::hash::Hash;
@@ -177,43 +178,73 @@ impl Value {
     }
 }
 
-/// A type that a `Value` can hold, so that the keyspace's typed accessors are written once.
+/// A type that an entry can hold, so that the keyspace's typed accessors are written once.
 pub trait Typed: Sized {
-    /// The variant's content, if the value is of this type.
-    fn of(value: &Value) -> Option<&Self>;
-    /// As [`Typed::of`], mutably.
-    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    /// The entry's value, if it is of this type.
+    fn of(entry: &Entry) -> Option<&Self>;
+    /// As [`Typed::of`], mutably: to be changed, not to be exchanged as a whole.
+    fn of_mut(entry: &mut Entry) -> Option<&mut Self>;
     /// Wraps a fresh value.
     fn into_value(self) -> Value;
 }
 
-macro_rules! typed {
+impl Typed for Stream {
+    #[inline]
+    fn of(entry: &Entry) -> Option<&Self> {
+        match entry.object() {
+            Some(Value::Stream(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+    #[inline]
+    fn of_mut(entry: &mut Entry) -> Option<&mut Self> {
+        match entry.object_mut() {
+            Some(Value::Stream(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Stream(self.into())
+    }
+}
+
+/// Types that are the entry itself, save where its key is long.
+macro_rules! held {
     ($type:ty, $variant:ident) => {
+        impl From<$type> for Value {
+            fn from(value: $type) -> Value {
+                Value::$variant(value)
+            }
+        }
+
         impl Typed for $type {
             #[inline]
-            fn of(value: &Value) -> Option<&Self> {
-                if let Value::$variant(inner) = value {
-                    Some(inner)
-                } else {
-                    None
+            fn of(entry: &Entry) -> Option<&Self> {
+                match entry.held() {
+                    Some(held) => Some(held),
+                    None => match entry.object() {
+                        Some(Value::$variant(inner)) => Some(inner),
+                        _ => None,
+                    },
                 }
             }
             #[inline]
-            fn of_mut(value: &mut Value) -> Option<&mut Self> {
-                if let Value::$variant(inner) = value {
-                    Some(inner)
-                } else {
-                    None
+            fn of_mut(entry: &mut Entry) -> Option<&mut Self> {
+                if entry.held::<Self>().is_some() {
+                    return entry.held_mut();
+                }
+                match entry.object_mut() {
+                    Some(Value::$variant(inner)) => Some(inner),
+                    _ => None,
                 }
             }
             fn into_value(self) -> Value {
-                Value::$variant(self.into())
+                Value::$variant(self)
             }
         }
     };
 }
-typed!(List, List);
-typed!(Set, Set);
-typed!(ZSet, ZSet);
-typed!(Hash, Hash);
-typed!(Stream, Stream);
+held!(List, List);
+held!(Set, Set);
+held!(ZSet, ZSet);
+held!(Hash, Hash);

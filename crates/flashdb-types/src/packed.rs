@@ -14,6 +14,7 @@
 
 use crate::length::{self, MARK_U16, MARK_U32};
 use crate::thin_buffer::{GapWriter, ThinBuffer};
+use crate::word::Encoding;
 use std::fmt;
 
 /// A packed sequence that can be walked from both ends.
@@ -24,9 +25,13 @@ pub type PackedForward = PackedSeq<false>;
 
 /// See [`Packed`] and [`PackedForward`].
 #[derive(Clone)]
+#[repr(transparent)]
 pub struct PackedSeq<const BACK: bool> {
     buffer: ThinBuffer,
 }
+
+// SAFETY: the type is `repr(transparent)` over the buffer.
+unsafe impl<const BACK: bool> Encoding for PackedSeq<BACK> {}
 
 /// Where an element starts; good until the sequence changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -304,7 +309,16 @@ impl<const BACK: bool> PackedSeq<BACK> {
 
     /// Removes everything and frees the memory.
     pub fn clear(&mut self) {
-        self.buffer = ThinBuffer::new();
+        self.buffer.clear();
+    }
+
+    /// Takes the elements of another sequence in place of its own.
+    pub(crate) fn replace_content(&mut self, elements: Self) {
+        self.buffer.replace_content(elements.buffer);
+    }
+
+    pub(crate) fn into_buffer(self) -> ThinBuffer {
+        self.buffer
     }
 
     /// Gives spare room back.

@@ -169,7 +169,7 @@ fn spare_room_is_bounded() {
     let mut packed = Packed::new();
     for i in 0..5000u32 {
         packed.push_back(&i.to_le_bytes());
-        let used = packed.bytes_len() + 12;
+        let used = packed.bytes_len() + 20;
         assert!(packed.memory_bytes() <= (used * 9 / 8).max(crate::thin_buffer::size_class(used)));
     }
     while packed.len() > 10 {

@@ -71,8 +71,8 @@ fn write_pairs(context: &mut Context<'_, '_>) -> Result<usize, ErrorReply> {
     }
     take_due(context);
     let limits = limits::hash(context.settings);
-    let sized = || Hash::sized_for(words.iter_from(2).map(<[u8]>::len), &limits);
-    let mut hash = context.data.write_or_create(words.at(1), sized)?;
+    let mut hash = context.data.write_or_create(words.at(1), Hash::new)?;
+    hash.reserve(words.iter_from(2).map(<[u8]>::len), &limits);
     let volatile = hash.next_expiry_ms().is_some();
     let mut created = 0;
     for at in (2..words.len()).step_by(2) {

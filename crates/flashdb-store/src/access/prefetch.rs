@@ -4,8 +4,8 @@
 
 use super::Access;
 use crate::database::Database;
+use crate::entry::Entry;
 use crate::keyspace::{KeyPlace, WINDOW};
-use crate::value::Value;
 use flashdb_types::approach::{Step, Wanted};
 use smallvec::SmallVec;
 
@@ -22,7 +22,7 @@ pub struct MemberAt<'w> {
 
 /// What a request will read inside of a collection.
 struct Approach<'v> {
-    value: &'v Value,
+    entry: &'v Entry,
     wanted: Wanted,
     /// The request before it is about the same collection.
     is_next: bool,
@@ -95,15 +95,15 @@ impl Access<'_> {
         for member in members {
             let is_next =
                 last.is_some_and(|last| last.place.hash == member.place.hash && last.key == member.key);
-            let value = match found.last() {
-                Some(before) if is_next => Some(before.value),
-                _ => self.object_at(member),
+            let entry = match found.last() {
+                Some(before) if is_next => Some(before.entry),
+                _ => self.collection_at(member),
             };
             last = None;
-            if let Some(value) = value {
+            if let Some(entry) = entry {
                 last = Some(member);
                 found.push(Approach {
-                    value,
+                    entry,
                     wanted: member.wanted,
                     is_next,
                 });
@@ -111,23 +111,24 @@ impl Access<'_> {
         }
         for step in Step::ALL {
             for Approach {
-                value,
+                entry,
                 wanted,
                 is_next,
             } in &found
             {
                 let is_done = *is_next && step == Step::Head;
                 if step <= wanted.until && !is_done {
-                    value.prefetch(step, *wanted);
+                    entry.prefetch(step, *wanted);
                 }
             }
         }
     }
 
-    fn object_at(&self, member: &MemberAt<'_>) -> Option<&Value> {
+    fn collection_at(&self, member: &MemberAt<'_>) -> Option<&Entry> {
         let shard = self.held.window_shard(&member.place)?;
         let database = shard.database(self.db);
-        database.find(member.key, member.place.hash)?.object()
+        let entry = database.find(member.key, member.place.hash)?;
+        (!entry.is_inline()).then_some(entry)
     }
 
     /// Brings the buckets of some keys, at most [`WINDOW`] of them, then their entries, towards the core; keys whose shards

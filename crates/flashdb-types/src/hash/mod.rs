@@ -9,19 +9,22 @@
 
 mod entry;
 mod field_table;
-mod packed_fields;
+mod pairs;
 #[cfg(test)]
 #[path = "hash_test.rs"]
 mod tests;
+mod timed_fields;
 
 use crate::approach::{Step, Wanted, prefetch_all};
-use crate::packed::PackedForward;
+use crate::held::OneWord;
 use crate::pieces::{Members, takeable};
 use crate::sample;
+use crate::word::{Encoding, View, ViewMut, Word};
 use entry::FieldEntry;
 use field_table::{FieldIter, FieldTable};
 use flashdb_base::prng::Prng;
-use packed_fields::{PackedFieldIter, PackedFields, Pairs, TimedFields};
+use pairs::{PairIter, Pairs, pair_bytes};
+use timed_fields::{TimedFields, TripleIter};
 
 /// Packed hashes stay below this size whatever the limits say.
 const PACKED_BYTES_CAP: usize = 1 << 30;
@@ -93,43 +96,76 @@ pub enum SetOutcome {
 
 /// Fields with values.
 #[derive(Clone)]
-pub struct Hash(Repr);
+#[repr(transparent)]
+pub struct Hash(Word<FieldTable, TimedFields>);
 
-#[derive(Clone)]
-enum Repr {
-    Packed(Pairs),
-    Timed(Box<TimedFields>),
-    Table(Box<FieldTable>),
+// SAFETY: the type is `repr(transparent)` over a `Word`, which is so over its buffer; nothing points into it.
+unsafe impl OneWord for Hash {}
+
+enum Repr<'a> {
+    Packed(&'a Pairs),
+    Timed(&'a TimedFields),
+    Table(&'a FieldTable),
 }
 
-const _: () = assert!(size_of::<Hash>() == 16);
+enum ReprMut<'a> {
+    Packed(&'a mut Pairs),
+    Timed(&'a mut TimedFields),
+    Table(&'a mut FieldTable),
+}
+
+const _: () = assert!(size_of::<Hash>() == 8);
 
 impl Hash {
     /// An empty hash; owns no memory.
     pub const fn new() -> Hash {
-        Hash(Repr::Packed(PackedFields(PackedForward::new())))
+        Hash(Word::new())
     }
 
-    /// An empty hash with room for exactly these names and values, if they may be packed: saves growing step by
-    /// step. `lengths` gives the bytes of each name and of each value.
-    pub fn sized_for(lengths: impl Iterator<Item = usize>, limits: &HashLimits) -> Hash {
+    #[inline]
+    fn repr(&self) -> Repr<'_> {
+        match self.0.view() {
+            View::Bytes(_, buffer) => Repr::Packed(Pairs::of(buffer)),
+            View::Medium(timed) => Repr::Timed(timed),
+            View::Large(table) => Repr::Table(table),
+        }
+    }
+
+    #[inline]
+    fn repr_mut(&mut self) -> ReprMut<'_> {
+        match self.0.view_mut() {
+            ViewMut::Bytes(_, buffer) => ReprMut::Packed(Pairs::of_mut(buffer)),
+            ViewMut::Medium(timed) => ReprMut::Timed(timed),
+            ViewMut::Large(table) => ReprMut::Table(table),
+        }
+    }
+
+    /// Makes room in an empty hash for exactly these names and values, or makes it a table if they may not be packed:
+    /// saves growing step by step. `lengths` gives the bytes of each name and of each value, by turns.
+    pub fn reserve(&mut self, mut lengths: impl Iterator<Item = usize>, limits: &HashLimits) {
+        if !self.is_empty() {
+            return;
+        }
         let (mut count, mut bytes) = (0, 0usize);
-        for len in lengths {
+        while let (Some(name_len), Some(value_len)) = (lengths.next(), lengths.next()) {
             count += 1;
-            bytes = bytes.saturating_add(PackedForward::encoded_len(len));
-            if len > limits.packed_value_bytes_max || count > limits.packed_entries_max.saturating_mul(2) {
-                return Hash(Repr::Table(Box::default()));
+            bytes = bytes.saturating_add(pair_bytes(name_len, value_len));
+            let longest = name_len.max(value_len);
+            if longest > limits.packed_value_bytes_max
+                || count > limits.packed_entries_max
+                || bytes > PACKED_BYTES_CAP
+            {
+                return self.make_table();
             }
         }
-        if bytes > PACKED_BYTES_CAP {
-            return Hash(Repr::Table(Box::default()));
+        if let ReprMut::Packed(pairs) = self.repr_mut() {
+            pairs.reserve_first(bytes);
         }
-        Hash(Repr::Packed(PackedFields(PackedForward::with_capacity(bytes))))
     }
 
     /// Fields, expired ones that nobody took out yet included.
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(pairs) => pairs.len(),
             Repr::Timed(timed) => timed.fields.len(),
             Repr::Table(table) => table.len(),
@@ -143,10 +179,10 @@ impl Hash {
     /// Calls for what a command on this field will need next; see [`crate::approach`].
     #[inline]
     pub fn prefetch(&self, step: Step, wanted: Wanted) {
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => table.prefetch(step, wanted),
-            Repr::Packed(pairs) if step == Step::Head => pairs.0.prefetch(),
-            Repr::Timed(timed) if step == Step::Head => prefetch_all(&**timed),
+            Repr::Packed(pairs) if step == Step::Head => pairs.prefetch(),
+            Repr::Timed(timed) if step == Step::Head => prefetch_all(timed),
             Repr::Timed(timed) if step == Step::Bucket => timed.fields.0.prefetch(),
             _ => {}
         }
@@ -157,7 +193,7 @@ impl Hash {
         if !self.has_due(now_ms) {
             return self.len();
         }
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(pairs) => pairs.len(),
             Repr::Timed(timed) => timed.fields.iter().filter(|field| field.is_live(now_ms)).count(),
             Repr::Table(table) => table.len() - table.due_len(now_ms),
@@ -166,24 +202,29 @@ impl Hash {
 
     /// The name that OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(_) | Repr::Timed(_) => "listpack",
             Repr::Table(_) => "hashtable",
         }
     }
 
-    /// Heap bytes. O(1).
+    /// Whether everything is in the one block, so that a copy of its bytes is a copy of the collection.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.repr(), Repr::Packed(_))
+    }
+
+    /// Heap bytes, with what a holder keeps in the same block. O(1).
     pub fn memory_bytes(&self) -> usize {
-        match &self.0 {
-            Repr::Packed(pairs) => pairs.0.memory_bytes(),
-            Repr::Timed(timed) => timed.memory_bytes(),
-            Repr::Table(table) => table.memory_bytes(),
+        match self.repr() {
+            Repr::Packed(_) => self.0.block_bytes(),
+            Repr::Timed(timed) => self.0.block_bytes() + timed.memory_bytes(),
+            Repr::Table(table) => self.0.block_bytes() + table.memory_bytes(),
         }
     }
 
     /// Number of allocations to free.
     pub fn free_effort(&self) -> usize {
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(_) => 1,
             Repr::Timed(_) => 2,
             Repr::Table(table) => table.len(),
@@ -192,7 +233,7 @@ impl Hash {
 
     /// The field, live or not. O(n) packed (few by definition), O(1) in a table.
     pub fn get_any(&self, name: &[u8]) -> Option<Field<'_>> {
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(pairs) => pairs.get(name),
             Repr::Timed(timed) => timed.fields.get(name),
             Repr::Table(table) => table.get(name),
@@ -215,10 +256,10 @@ impl Hash {
         if let FieldTtl::At(_) = ttl {
             self.make_timed();
         }
-        let created = match &mut self.0 {
-            Repr::Packed(pairs) => pairs.set(name, value),
-            Repr::Timed(timed) => timed.set(name, value, ttl),
-            Repr::Table(table) => table.set(name, value, ttl),
+        let created = match self.repr_mut() {
+            ReprMut::Packed(pairs) => pairs.set(name, value),
+            ReprMut::Timed(timed) => timed.set(name, value, ttl),
+            ReprMut::Table(table) => table.set(name, value, ttl),
         };
         if created && self.len() > limits.packed_entries_max {
             self.make_table();
@@ -232,10 +273,10 @@ impl Hash {
 
     /// Takes a field out; false when it was not there.
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Packed(pairs) => pairs.remove(name),
-            Repr::Timed(timed) => timed.remove(name),
-            Repr::Table(table) => table.remove(name),
+        match self.repr_mut() {
+            ReprMut::Packed(pairs) => pairs.remove(name),
+            ReprMut::Timed(timed) => timed.remove(name),
+            ReprMut::Table(table) => table.remove(name),
         }
     }
 
@@ -245,10 +286,10 @@ impl Hash {
             return false;
         }
         self.make_timed();
-        match &mut self.0 {
-            Repr::Packed(_) => false,
-            Repr::Timed(timed) => timed.set_expiry(name, Some(at_ms)),
-            Repr::Table(table) => table.set_expiry(name, Some(at_ms)),
+        match self.repr_mut() {
+            ReprMut::Packed(_) => false,
+            ReprMut::Timed(timed) => timed.set_expiry(name, Some(at_ms)),
+            ReprMut::Table(table) => table.set_expiry(name, Some(at_ms)),
         }
     }
 
@@ -260,16 +301,16 @@ impl Hash {
         {
             return false;
         }
-        match &mut self.0 {
-            Repr::Packed(_) => false,
-            Repr::Timed(timed) => timed.set_expiry(name, None),
-            Repr::Table(table) => table.set_expiry(name, None),
+        match self.repr_mut() {
+            ReprMut::Packed(_) => false,
+            ReprMut::Timed(timed) => timed.set_expiry(name, None),
+            ReprMut::Table(table) => table.set_expiry(name, None),
         }
     }
 
     /// The earliest expiry time (unix ms) of all fields. O(1) packed, O(log n) in a table.
     pub fn next_expiry_ms(&self) -> Option<u64> {
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(_) => None,
             Repr::Timed(timed) => timed.next_expiry_ms(),
             Repr::Table(table) => table.next_expiry_ms(),
@@ -287,10 +328,10 @@ impl Hash {
         if !self.has_due(now_ms) {
             return 0;
         }
-        match &mut self.0 {
-            Repr::Packed(_) => 0,
-            Repr::Timed(timed) => timed.take_due(now_ms, max, taken),
-            Repr::Table(table) => {
+        match self.repr_mut() {
+            ReprMut::Packed(_) => 0,
+            ReprMut::Timed(timed) => timed.take_due(now_ms, max, taken),
+            ReprMut::Table(table) => {
                 let due = std::iter::from_fn(|| table.take_due(now_ms)).take(max);
                 due.inspect(|entry| taken(entry.field())).count()
             }
@@ -316,7 +357,7 @@ impl Hash {
             return None;
         }
         let index = prng.below(self.len() as u64) as usize;
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(pairs) => pairs.nth(index),
             Repr::Timed(timed) => timed.fields.nth(index),
             Repr::Table(table) => table.random(prng),
@@ -333,7 +374,7 @@ impl Hash {
         visit: impl FnMut(Field<'a>),
     ) {
         let live = self.live_len(now_ms);
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => table.random_distinct(count, live, now_ms, prng, visit),
             _ => sample::choose(
                 self.iter().filter(|field| field.is_live(now_ms)),
@@ -348,7 +389,7 @@ impl Hash {
     /// Visits the fields of the cursor's bucket, live or not, and returns the next cursor; 0 starts and ends. A
     /// field that is there from start to end is visited at least once. A packed hash is visited whole in one call.
     pub fn scan(&self, cursor: u64, visit: impl FnMut(Field<'_>)) -> u64 {
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => table.scan(cursor, visit),
             _ => {
                 self.iter().for_each(visit);
@@ -359,7 +400,7 @@ impl Hash {
 
     /// All fields, live or not, in no promised order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter(match &self.0 {
+        Iter(match self.repr() {
             Repr::Packed(pairs) => ReprIter::Packed(pairs.iter()),
             Repr::Timed(timed) => ReprIter::Timed(timed.fields.iter()),
             Repr::Table(table) => ReprIter::Table(table.iter()),
@@ -367,22 +408,22 @@ impl Hash {
     }
 
     fn member_table(&self) -> Option<&Members<FieldEntry>> {
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => Some(table.members()),
             _ => None,
         }
     }
 
     fn member_table_mut(&mut self) -> Option<&mut Members<FieldEntry>> {
-        match &mut self.0 {
-            Repr::Table(table) => Some(table.members_mut()),
+        match self.repr_mut() {
+            ReprMut::Table(table) => Some(table.members_mut()),
             _ => None,
         }
     }
 
     fn leave_packed_unless_fits(&mut self, longest_bytes: usize, added_bytes: usize, limits: &HashLimits) {
-        let packed_bytes = match &self.0 {
-            Repr::Packed(pairs) => pairs.0.bytes_len(),
+        let packed_bytes = match self.repr() {
+            Repr::Packed(pairs) => pairs.bytes_len(),
             Repr::Timed(timed) => timed.fields.0.bytes_len(),
             Repr::Table(_) => return,
         };
@@ -393,20 +434,21 @@ impl Hash {
 
     /// Makes room for expiry times.
     fn make_timed(&mut self) {
-        if let Repr::Packed(pairs) = &self.0 {
-            self.0 = Repr::Timed(Box::new(TimedFields::from_pairs(pairs)));
+        if let Repr::Packed(pairs) = self.repr() {
+            let timed = Box::new(TimedFields::from_pairs(pairs));
+            self.0.put_medium(timed);
         }
     }
 
     fn make_table(&mut self) {
-        if let Repr::Table(_) = &self.0 {
+        if let Repr::Table(_) = self.repr() {
             return;
         }
         let mut table = Box::<FieldTable>::default();
         for field in self.iter() {
             table.insert_absent(FieldEntry::new(field.name, field.value, field.expires_at_ms));
         }
-        self.0 = Repr::Table(table);
+        self.0.put_large(table);
     }
 
     /// Checks the encoding in use.
@@ -414,7 +456,7 @@ impl Hash {
     /// # Panics
     /// When an invariant does not hold.
     pub fn validate(&self) {
-        match &self.0 {
+        match self.repr() {
             Repr::Packed(pairs) => pairs.validate(),
             Repr::Timed(timed) => timed.validate(),
             Repr::Table(table) => table.validate(),
@@ -458,8 +500,8 @@ impl<'a> IntoIterator for &'a Hash {
 pub struct Iter<'a>(ReprIter<'a>);
 
 enum ReprIter<'a> {
-    Packed(PackedFieldIter<'a, 2>),
-    Timed(PackedFieldIter<'a, 3>),
+    Packed(PairIter<'a>),
+    Timed(TripleIter<'a>),
     Table(FieldIter<'a>),
 }
 

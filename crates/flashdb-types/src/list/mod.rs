@@ -18,23 +18,36 @@ mod taking;
 pub use iter::Iter;
 pub use limits::Limits;
 
+use crate::held::OneWord;
 use crate::packed::Packed;
 use crate::pieces::{Amount, Kind, Takeable, Taker};
+use crate::word::{Encoding, View, ViewMut, Word};
 use quick::{Body, Quick};
 use std::fmt;
 use std::ops::Range;
 
-/// A list. Takes 16 bytes beside its heap memory; an empty one owns none.
+/// A list. Takes 8 bytes beside its heap memory; an empty one owns none.
 #[derive(Clone)]
-pub struct List(Encoding);
+#[repr(transparent)]
+pub struct List(Word<Quick>);
 
-#[derive(Clone)]
-enum Encoding {
-    Packed(Packed),
-    Quick(Box<Quick>),
+// SAFETY: the type is `repr(transparent)` over a `Word`, which is so over its buffer; nothing points into it.
+unsafe impl OneWord for List {}
+
+/// The form of the bytes.
+const PACKED: u8 = 0;
+
+enum Repr<'a> {
+    Packed(&'a Packed),
+    Quick(&'a Quick),
 }
 
-const _: () = assert!(size_of::<List>() == 16);
+enum ReprMut<'a> {
+    Packed(&'a mut Packed),
+    Quick(&'a mut Quick),
+}
+
+const _: () = assert!(size_of::<List>() == 8);
 
 /// An end of a list: where elements come or go, or where a walk begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +85,25 @@ const REPACK_BYTES: usize = 256;
 impl List {
     /// An empty list.
     pub const fn new() -> List {
-        List(Encoding::Packed(Packed::new()))
+        List(Word::new())
+    }
+
+    #[inline]
+    fn repr(&self) -> Repr<'_> {
+        match self.0.view() {
+            View::Bytes(_, buffer) => Repr::Packed(Packed::of(buffer)),
+            View::Medium(never) => match *never {},
+            View::Large(quick) => Repr::Quick(quick),
+        }
+    }
+
+    #[inline]
+    fn repr_mut(&mut self) -> ReprMut<'_> {
+        match self.0.view_mut() {
+            ViewMut::Bytes(_, buffer) => ReprMut::Packed(Packed::of_mut(buffer)),
+            ViewMut::Medium(never) => match *never {},
+            ViewMut::Large(quick) => ReprMut::Quick(quick),
+        }
     }
 
     /// A list of the given elements, front to back.
@@ -87,9 +118,9 @@ impl List {
     /// Number of elements.
     #[inline]
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Encoding::Packed(packed) => packed.len(),
-            Encoding::Quick(quick) => quick.len(),
+        match self.repr() {
+            Repr::Packed(packed) => packed.len(),
+            Repr::Quick(quick) => quick.len(),
         }
     }
 
@@ -104,26 +135,31 @@ impl List {
         "quicklist"
     }
 
-    /// Heap bytes of the list, slack included. O(1).
+    /// Whether everything is in the one block, so that a copy of its bytes is a copy of the list.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.repr(), Repr::Packed(_))
+    }
+
+    /// Heap bytes of the list, slack included, with what a holder keeps in the same block. O(1).
     pub fn memory_bytes(&self) -> usize {
-        match &self.0 {
-            Encoding::Packed(packed) => packed.memory_bytes(),
-            Encoding::Quick(quick) => quick.memory_bytes(),
+        match self.repr() {
+            Repr::Packed(_) => self.0.block_bytes(),
+            Repr::Quick(quick) => self.0.block_bytes() + quick.memory_bytes(),
         }
     }
 
     /// Number of allocations that dropping the list frees.
     pub fn free_effort(&self) -> usize {
-        match &self.0 {
-            Encoding::Packed(packed) => usize::from(packed.memory_bytes() > 0),
-            Encoding::Quick(quick) => quick.nodes().len() + 2,
+        match self.repr() {
+            Repr::Packed(packed) => usize::from(packed.memory_bytes() > 0),
+            Repr::Quick(quick) => quick.nodes().len() + 2,
         }
     }
 
     /// Adds an element at one end. Amortised O(1).
     #[inline]
     pub fn push(&mut self, end: End, value: &[u8], limits: &Limits) {
-        if let Encoding::Quick(quick) = &mut self.0 {
+        if let ReprMut::Quick(quick) = self.repr_mut() {
             quick.push(end, value, limits);
             if end == End::Front {
                 quick.inserted(0);
@@ -135,9 +171,9 @@ impl List {
 
     fn push_packed(&mut self, end: End, value: &[u8], limits: &Limits) {
         match self.room_for(value.len(), 0, limits) {
-            Encoding::Packed(packed) if end == End::Front => packed.push_front(value),
-            Encoding::Packed(packed) => packed.push_back(value),
-            Encoding::Quick(quick) => quick.push(end, value, limits),
+            ReprMut::Packed(packed) if end == End::Front => packed.push_front(value),
+            ReprMut::Packed(packed) => packed.push_back(value),
+            ReprMut::Quick(quick) => quick.push(end, value, limits),
         }
     }
 
@@ -155,9 +191,9 @@ impl List {
 
     /// Takes the element at one end out. Amortised O(1).
     pub fn pop(&mut self, end: End) -> Option<Vec<u8>> {
-        match &mut self.0 {
-            Encoding::Packed(_) => self.pop_with(end, <[u8]>::to_vec),
-            Encoding::Quick(quick) => {
+        match self.repr_mut() {
+            ReprMut::Packed(_) => self.pop_with(end, <[u8]>::to_vec),
+            ReprMut::Quick(quick) => {
                 let index = end.index(quick.len());
                 quick.before_change(index);
                 let value = quick.pop(end);
@@ -171,8 +207,8 @@ impl List {
     /// Takes the element at one end out and shows it to `take` instead of copying it. Amortised O(1).
     #[inline]
     pub fn pop_with<R>(&mut self, end: End, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        match &mut self.0 {
-            Encoding::Packed(packed) => {
+        match self.repr_mut() {
+            ReprMut::Packed(packed) => {
                 let index = if end == End::Front {
                     0
                 } else {
@@ -183,7 +219,7 @@ impl List {
                 packed.remove_at(at, 1);
                 Some(taken)
             }
-            Encoding::Quick(quick) => {
+            ReprMut::Quick(quick) => {
                 let index = end.index(quick.len());
                 quick.before_change(index);
                 let taken = quick.pop_with(end, take);
@@ -206,17 +242,17 @@ impl List {
 
     /// The element at one end. O(1).
     pub fn peek(&self, end: End) -> Option<&[u8]> {
-        match &self.0 {
-            Encoding::Packed(packed) if end == End::Front => packed.first(),
-            Encoding::Packed(packed) => packed.last(),
-            Encoding::Quick(quick) => quick.peek(end),
+        match self.repr() {
+            Repr::Packed(packed) if end == End::Front => packed.first(),
+            Repr::Packed(packed) => packed.last(),
+            Repr::Quick(quick) => quick.peek(end),
         }
     }
 
     /// Drops `count` elements at one end, at most all. O(nodes dropped) and a walk within one node.
     pub fn drop_many(&mut self, end: End, count: usize) {
-        match &mut self.0 {
-            Encoding::Packed(packed) => {
+        match self.repr_mut() {
+            ReprMut::Packed(packed) => {
                 let count = count.min(packed.len());
                 let start = if end == End::Front {
                     0
@@ -225,7 +261,7 @@ impl List {
                 };
                 packed.remove_range(start, count);
             }
-            Encoding::Quick(quick) => {
+            ReprMut::Quick(quick) => {
                 let len = quick.len();
                 let dropped = match end {
                     End::Front => 0..count.min(len),
@@ -248,9 +284,9 @@ impl List {
 
     /// The element at `index`.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
-        match &self.0 {
-            Encoding::Packed(packed) => packed.get(index),
-            Encoding::Quick(quick) => quick.get(index),
+        match self.repr() {
+            Repr::Packed(packed) => packed.get(index),
+            Repr::Quick(quick) => quick.get(index),
         }
     }
 
@@ -259,8 +295,8 @@ impl List {
         let Some(old) = self.get(index) else { return false };
         let old_len = old.len();
         match self.room_for(value.len(), Packed::encoded_len(old_len), limits) {
-            Encoding::Packed(packed) => packed.replace(index, value),
-            Encoding::Quick(quick) => {
+            ReprMut::Packed(packed) => packed.replace(index, value),
+            ReprMut::Quick(quick) => {
                 quick.before_change(index);
                 quick.set(index, value, limits);
             }
@@ -272,8 +308,8 @@ impl List {
     /// a renumbering of the nodes between it and the nearer end.
     pub fn insert(&mut self, index: usize, value: &[u8], limits: &Limits) {
         match self.room_for(value.len(), 0, limits) {
-            Encoding::Packed(packed) => packed.insert(index.min(packed.len()), value),
-            Encoding::Quick(quick) => {
+            ReprMut::Packed(packed) => packed.insert(index.min(packed.len()), value),
+            ReprMut::Quick(quick) => {
                 let index = index.min(quick.len());
                 quick.insert(index, value, limits);
                 quick.inserted(index);
@@ -296,9 +332,9 @@ impl List {
         if index >= self.len() {
             return false;
         }
-        match &mut self.0 {
-            Encoding::Packed(packed) => packed.remove_range(index, 1),
-            Encoding::Quick(quick) => {
+        match self.repr_mut() {
+            ReprMut::Packed(packed) => packed.remove_range(index, 1),
+            ReprMut::Quick(quick) => {
                 quick.before_change(index);
                 quick.remove_at(index);
                 quick.removed(index..index + 1);
@@ -310,9 +346,9 @@ impl List {
 
     /// Removes up to `max` elements equal to `value`, beginning at `from`; returns how many. O(n).
     pub fn remove_equal(&mut self, value: &[u8], from: End, max: usize) -> usize {
-        match &mut self.0 {
-            Encoding::Packed(packed) => remove_equal_packed(packed, value, from, max),
-            Encoding::Quick(quick) => {
+        match self.repr_mut() {
+            ReprMut::Packed(packed) => remove_equal_packed(packed, value, from, max),
+            ReprMut::Quick(quick) => {
                 // Looks at all elements anyway.
                 quick.before_removal(0..quick.len());
                 let removed = quick.remove_equal(value, from, max);
@@ -324,9 +360,9 @@ impl List {
 
     /// Index of the first element equal to `value`. O(n).
     pub fn find(&self, value: &[u8]) -> Option<usize> {
-        match &self.0 {
-            Encoding::Packed(packed) => packed.find(value, 1),
-            Encoding::Quick(_) => self.iter().position(|element| element == value),
+        match self.repr() {
+            Repr::Packed(packed) => packed.find(value, 1),
+            Repr::Quick(_) => self.iter().position(|element| element == value),
         }
     }
 
@@ -339,32 +375,32 @@ impl List {
     pub fn range(&self, range: Range<usize>) -> Iter<'_> {
         let end = range.end.min(self.len());
         let range = range.start.min(end)..end;
-        match &self.0 {
-            Encoding::Packed(packed) => Iter::packed(packed, range),
-            Encoding::Quick(quick) => Iter::quick(quick, range),
+        match self.repr() {
+            Repr::Packed(packed) => Iter::packed(packed, range),
+            Repr::Quick(quick) => Iter::quick(quick, range),
         }
     }
 
     /// The encoding to change, converted first if a value would make the packed one too large. `freed_bytes`
     /// are those of an element that the value replaces.
-    fn room_for(&mut self, value_len: usize, freed_bytes: usize, limits: &Limits) -> &mut Encoding {
-        if let Encoding::Packed(packed) = &self.0
+    fn room_for(&mut self, value_len: usize, freed_bytes: usize, limits: &Limits) -> ReprMut<'_> {
+        if let Repr::Packed(packed) = self.repr()
             && value_len.saturating_add(packed.bytes_len() - freed_bytes) > PACKED_BYTES_MAX
         {
             let mut quick = Quick::new(limits);
             for element in packed {
                 quick.push(End::Back, element, limits);
             }
-            self.0 = Encoding::Quick(Box::new(quick));
+            self.0.put_large(Box::new(quick));
         }
-        &mut self.0
+        self.repr_mut()
     }
 
     /// After elements were taken out: packs a list of nodes again if it has become small enough, and does not
     /// let one block keep the slack of a long list.
     #[inline]
     fn repack(&mut self) {
-        let Encoding::Quick(quick) = &mut self.0 else {
+        let ReprMut::Quick(quick) = self.repr_mut() else {
             return;
         };
         match quick.single_block() {
@@ -377,14 +413,15 @@ impl List {
 
     #[cold]
     fn pack(&mut self) {
-        self.0 = Encoding::Packed(Packed::from_elements(self.iter()));
+        let packed = Packed::from_elements(self.iter());
+        self.0.put_bytes(PACKED, packed.into_buffer());
     }
 
     /// Number of nodes and how many of them hold one big element; `None` while the list is packed.
     pub fn node_counts(&self) -> Option<(usize, usize)> {
-        match &self.0 {
-            Encoding::Packed(_) => None,
-            Encoding::Quick(quick) => {
+        match self.repr() {
+            Repr::Packed(_) => None,
+            Repr::Quick(quick) => {
                 let big = quick
                     .nodes()
                     .iter()
@@ -400,9 +437,9 @@ impl List {
     /// # Panics
     /// When one does not hold.
     pub fn validate(&self) {
-        match &self.0 {
-            Encoding::Packed(packed) => packed.validate(),
-            Encoding::Quick(quick) => {
+        match self.repr() {
+            Repr::Packed(packed) => packed.validate(),
+            Repr::Quick(quick) => {
                 assert!(quick.len() > 0, "an empty list is packed");
                 if let Err(error) = quick.validate() {
                     panic!("{error}");
@@ -429,7 +466,7 @@ fn remove_equal_packed(packed: &mut Packed, value: &[u8], from: End, max: usize)
         seen += usize::from(matches);
     }
     kept.shrink_to_fit();
-    *packed = kept;
+    packed.replace_content(kept);
     removed
 }
 
@@ -444,31 +481,31 @@ impl Takeable for List {
     }
 
     fn is_takeable(&self) -> bool {
-        matches!(self.0, Encoding::Quick(_))
+        matches!(self.repr(), Repr::Quick(_))
     }
 
     fn taker(&self) -> Option<&dyn Taker> {
-        match &self.0 {
-            Encoding::Packed(_) => None,
-            Encoding::Quick(quick) => quick.taker(),
+        match self.repr() {
+            Repr::Packed(_) => None,
+            Repr::Quick(quick) => quick.taker(),
         }
     }
 
     fn begin_taking(&mut self, _: u64, taker: Box<dyn Taker>) {
-        if let Encoding::Quick(quick) = &mut self.0 {
+        if let ReprMut::Quick(quick) = self.repr_mut() {
             quick.begin_taking(taker);
         }
     }
 
     fn take_some(&mut self, most: Amount) -> (Amount, bool) {
-        match &mut self.0 {
-            Encoding::Packed(_) => (Amount { members: 0, bytes: 0 }, false),
-            Encoding::Quick(quick) => quick.take_some(most),
+        match self.repr_mut() {
+            ReprMut::Packed(_) => (Amount { members: 0, bytes: 0 }, false),
+            ReprMut::Quick(quick) => quick.take_some(most),
         }
     }
 
     fn end_taking(&mut self) {
-        if let Encoding::Quick(quick) = &mut self.0 {
+        if let ReprMut::Quick(quick) = self.repr_mut() {
             quick.end_taking();
         }
     }

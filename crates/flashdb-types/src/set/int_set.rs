@@ -3,11 +3,16 @@
 //! The width follows from `bytes / count`. It only grows, as in Redis: it is reset with the set.
 
 use crate::thin_buffer::ThinBuffer;
+use crate::word::Encoding;
 
-#[derive(Clone)]
+/// See the head of the file.
+#[repr(transparent)]
 pub(crate) struct IntSet {
     buffer: ThinBuffer,
 }
+
+// SAFETY: the type is `repr(transparent)` over the buffer.
+unsafe impl Encoding for IntSet {}
 
 /// Bytes that `value` needs.
 const fn width_of(value: i64) -> usize {
@@ -31,22 +36,12 @@ fn read(bytes: &[u8], width: usize, index: usize) -> i64 {
 }
 
 impl IntSet {
-    pub(crate) const fn new() -> IntSet {
-        IntSet {
-            buffer: ThinBuffer::new(),
-        }
-    }
-
     pub(crate) fn prefetch(&self) {
         self.buffer.prefetch();
     }
 
     pub(crate) fn len(&self) -> usize {
         self.buffer.count()
-    }
-
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.buffer.memory_bytes()
     }
 
     fn width(&self) -> usize {
@@ -118,7 +113,7 @@ impl IntSet {
             self.iter()
                 .for_each(|value| gap.put(&value.to_le_bytes()[..width]));
         });
-        self.buffer = wide;
+        self.buffer.replace_content(wide);
     }
 
     /// The integers in ascending order.
@@ -171,7 +166,9 @@ mod tests {
 
     #[test]
     fn widens_with_the_widest_member() {
-        let mut ints = IntSet::new();
+        let mut ints = IntSet {
+            buffer: ThinBuffer::new(),
+        };
         for (value, bytes) in [
             (5, 2),
             (-32768, 4),
@@ -192,7 +189,7 @@ mod tests {
             assert!(ints.remove(value) && !ints.remove(value));
             ints.validate();
         }
-        assert_eq!((ints.len(), ints.memory_bytes()), (0, 0));
+        assert_eq!((ints.len(), ints.buffer.memory_bytes()), (0, 0));
         assert!(ints.insert(i64::MAX) && ints.contains(i64::MAX));
     }
 }

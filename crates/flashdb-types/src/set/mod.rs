@@ -9,19 +9,23 @@
 
 mod int_set;
 mod member_table;
+mod members;
 #[cfg(test)]
 #[path = "set_test.rs"]
 mod tests;
 
 use crate::approach::{Step, Wanted};
-use crate::packed::{self, PackedForward};
-use crate::pieces::{Members, takeable};
+use crate::held::OneWord;
+use crate::pieces::{self, takeable};
 use crate::sample;
+use crate::thin_buffer::ThinBuffer;
 use crate::thin_bytes::ThinBytes;
+use crate::word::{Encoding, View, ViewMut, Word};
 use flashdb_base::number::{NumberBuffer, parse_i64};
 use flashdb_base::prng::Prng;
 use int_set::{IntIter, IntSet};
 use member_table::{MemberIter, MemberTable};
+use members::{Members, MembersIter};
 
 /// Integer sets stay below this many members whatever the limits say, as their buffer is bounded.
 const INTSET_ENTRIES_CAP: usize = 1 << 28;
@@ -75,21 +79,54 @@ impl<'a> Member<'a> {
 
 /// A set of byte strings.
 #[derive(Clone)]
-pub struct Set(Repr);
+#[repr(transparent)]
+pub struct Set(Word<MemberTable>);
 
-#[derive(Clone)]
-enum Repr {
-    Ints(IntSet),
-    Packed(PackedForward),
-    Table(Box<MemberTable>),
+// SAFETY: the type is `repr(transparent)` over a `Word`, which is so over its buffer; nothing points into it.
+unsafe impl OneWord for Set {}
+
+/// Forms of a set's bytes.
+const INTS: u8 = 0;
+const PACKED: u8 = 1;
+
+enum Repr<'a> {
+    Ints(&'a IntSet),
+    Packed(&'a Members),
+    Table(&'a MemberTable),
 }
 
-const _: () = assert!(size_of::<Set>() == 16);
+enum ReprMut<'a> {
+    Ints(&'a mut IntSet),
+    Packed(&'a mut Members),
+    Table(&'a mut MemberTable),
+}
+
+const _: () = assert!(size_of::<Set>() == 8);
 
 impl Set {
     /// An empty set; owns no memory.
     pub const fn new() -> Set {
-        Set(Repr::Ints(IntSet::new()))
+        Set(Word::new())
+    }
+
+    #[inline]
+    fn repr(&self) -> Repr<'_> {
+        match self.0.view() {
+            View::Bytes(INTS, buffer) => Repr::Ints(IntSet::of(buffer)),
+            View::Bytes(_, buffer) => Repr::Packed(Members::of(buffer)),
+            View::Medium(never) => match *never {},
+            View::Large(table) => Repr::Table(table),
+        }
+    }
+
+    #[inline]
+    fn repr_mut(&mut self) -> ReprMut<'_> {
+        match self.0.view_mut() {
+            ViewMut::Bytes(INTS, buffer) => ReprMut::Ints(IntSet::of_mut(buffer)),
+            ViewMut::Bytes(_, buffer) => ReprMut::Packed(Members::of_mut(buffer)),
+            ViewMut::Medium(never) => match *never {},
+            ViewMut::Large(table) => ReprMut::Table(table),
+        }
     }
 
     /// A set of these members.
@@ -102,7 +139,7 @@ impl Set {
     }
 
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match self.repr() {
             Repr::Ints(ints) => ints.len(),
             Repr::Packed(packed) => packed.len(),
             Repr::Table(table) => table.len(),
@@ -115,24 +152,28 @@ impl Set {
 
     /// The name that OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
-        match &self.0 {
+        match self.repr() {
             Repr::Ints(_) => "intset",
             Repr::Packed(_) | Repr::Table(_) => "hashtable",
         }
     }
 
-    /// Heap bytes. O(1).
+    /// Whether everything is in the one block, so that a copy of its bytes is a copy of the collection.
+    pub fn is_plain(&self) -> bool {
+        !matches!(self.repr(), Repr::Table(_))
+    }
+
+    /// Heap bytes, with what a holder keeps in the same block. O(1).
     pub fn memory_bytes(&self) -> usize {
-        match &self.0 {
-            Repr::Ints(ints) => ints.memory_bytes(),
-            Repr::Packed(packed) => packed.memory_bytes(),
-            Repr::Table(table) => table.memory_bytes(),
+        match self.repr() {
+            Repr::Ints(_) | Repr::Packed(_) => self.0.block_bytes(),
+            Repr::Table(table) => self.0.block_bytes() + table.memory_bytes(),
         }
     }
 
     /// Number of allocations to free.
     pub fn free_effort(&self) -> usize {
-        match &self.0 {
+        match self.repr() {
             Repr::Ints(_) | Repr::Packed(_) => 1,
             Repr::Table(table) => table.len(),
         }
@@ -141,7 +182,7 @@ impl Set {
     /// Calls for what a command on this member will need next; see [`crate::approach`].
     #[inline]
     pub fn prefetch(&self, step: Step, wanted: Wanted) {
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => table.prefetch(step, wanted),
             Repr::Ints(ints) if step == Step::Head => ints.prefetch(),
             Repr::Packed(packed) if step == Step::Head => packed.prefetch(),
@@ -151,16 +192,16 @@ impl Set {
 
     /// O(log n) for integers, O(n) packed (few by definition), O(1) in a table.
     pub fn contains(&self, member: &[u8]) -> bool {
-        match &self.0 {
+        match self.repr() {
             Repr::Ints(ints) => parse_i64(member).is_some_and(|value| ints.contains(value)),
-            Repr::Packed(packed) => packed.find_position(member, 1).is_some(),
+            Repr::Packed(packed) => packed.find(member).is_some(),
             Repr::Table(table) => table.contains(member),
         }
     }
 
     /// As [`Self::contains`], without a detour over text between two integer sets.
     pub fn contains_member(&self, member: Member<'_>) -> bool {
-        match (&self.0, member) {
+        match (self.repr(), member) {
             (Repr::Ints(ints), Member::Int(value)) => ints.contains(value),
             (_, member) => self.contains(member.as_bytes(&mut NumberBuffer::new())),
         }
@@ -168,7 +209,7 @@ impl Set {
 
     /// Adds a member; false when it was there. Cost as [`Self::contains`], plus now and then a conversion.
     pub fn insert(&mut self, member: &[u8], limits: &SetLimits) -> bool {
-        if let Repr::Ints(_) = &self.0 {
+        if let Repr::Ints(_) = self.repr() {
             match parse_i64(member) {
                 Some(value) => return self.insert_int(value, limits),
                 None => self.leave_ints(member.len(), limits),
@@ -179,14 +220,14 @@ impl Set {
 
     /// As [`Self::insert`].
     pub fn insert_member(&mut self, member: Member<'_>, limits: &SetLimits) -> bool {
-        match (&self.0, member) {
+        match (self.repr(), member) {
             (Repr::Ints(_), Member::Int(value)) => self.insert_int(value, limits),
             (_, member) => self.insert(member.as_bytes(&mut NumberBuffer::new()), limits),
         }
     }
 
     fn insert_int(&mut self, value: i64, limits: &SetLimits) -> bool {
-        let Repr::Ints(ints) = &mut self.0 else {
+        let ReprMut::Ints(ints) = self.repr_mut() else {
             return false;
         };
         let inserted = ints.insert(value);
@@ -197,17 +238,17 @@ impl Set {
     }
 
     fn insert_bytes(&mut self, member: &[u8], limits: &SetLimits) -> bool {
-        if let Repr::Packed(packed) = &mut self.0 {
-            if packed.find_position(member, 1).is_some() {
+        if let ReprMut::Packed(packed) = self.repr_mut() {
+            if packed.find(member).is_some() {
                 return false;
             }
             if fits_packed(packed.len() + 1, packed.bytes_len(), member.len(), limits) {
-                packed.push_back(member);
+                packed.push(member);
                 return true;
             }
             self.convert_to_table();
         }
-        let Repr::Table(table) = &mut self.0 else {
+        let ReprMut::Table(table) = self.repr_mut() else {
             return false;
         };
         table.insert(member)
@@ -215,33 +256,33 @@ impl Set {
 
     /// Converts integers to strings: packed where they and one more member of `next_bytes` fit.
     fn leave_ints(&mut self, next_bytes: usize, limits: &SetLimits) {
-        let Repr::Ints(ints) = &self.0 else { return };
+        let Repr::Ints(ints) = self.repr() else { return };
         let longest = if ints.len() > 0 {
             flashdb_base::number::I64_TEXT_MAX
         } else {
             0
         };
         if fits_packed(ints.len() + 1, 0, next_bytes.max(longest), limits) {
-            let mut packed = PackedForward::new();
+            let mut packed = Members::new();
             let mut buffer = NumberBuffer::new();
             ints.iter()
-                .for_each(|value| packed.push_back(buffer.format_i64(value)));
-            self.0 = Repr::Packed(packed);
+                .for_each(|value| packed.push(buffer.format_i64(value)));
+            self.0.put_bytes(PACKED, packed.into_buffer());
         } else {
             self.convert_to_table();
         }
     }
 
-    fn member_table(&self) -> Option<&Members<ThinBytes>> {
-        match &self.0 {
+    fn member_table(&self) -> Option<&pieces::Members<ThinBytes>> {
+        match self.repr() {
             Repr::Table(table) => Some(table.members()),
             _ => None,
         }
     }
 
-    fn member_table_mut(&mut self) -> Option<&mut Members<ThinBytes>> {
-        match &mut self.0 {
-            Repr::Table(table) => Some(table.members_mut()),
+    fn member_table_mut(&mut self) -> Option<&mut pieces::Members<ThinBytes>> {
+        match self.repr_mut() {
+            ReprMut::Table(table) => Some(table.members_mut()),
             _ => None,
         }
     }
@@ -252,21 +293,21 @@ impl Set {
         for member in self.iter() {
             table.insert(member.as_bytes(&mut buffer));
         }
-        self.0 = Repr::Table(table);
+        self.0.put_large(table);
     }
 
     /// Takes a member out; false when it was not there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Ints(ints) => parse_i64(member).is_some_and(|value| ints.remove(value)),
-            Repr::Packed(packed) => match packed.find_position(member, 1) {
-                Some(at) => {
-                    packed.remove_at(at, 1);
+        match self.repr_mut() {
+            ReprMut::Ints(ints) => parse_i64(member).is_some_and(|value| ints.remove(value)),
+            ReprMut::Packed(packed) => match packed.find(member) {
+                Some(found) => {
+                    packed.remove(&found);
                     true
                 }
                 None => false,
             },
-            Repr::Table(table) => table.remove(member),
+            ReprMut::Table(table) => table.remove(member),
         }
     }
 
@@ -276,9 +317,11 @@ impl Set {
             return None;
         }
         let index = |len: usize, prng: &mut Prng| prng.below(len as u64) as usize;
-        match &self.0 {
+        match self.repr() {
             Repr::Ints(ints) => Some(Member::Int(ints.get(index(ints.len(), prng)))),
-            Repr::Packed(packed) => packed.get(index(packed.len(), prng)).map(Member::Bytes),
+            Repr::Packed(packed) => packed
+                .nth(index(packed.len(), prng))
+                .map(|found| Member::Bytes(packed.at(&found))),
             Repr::Table(table) => table.random(prng).map(Member::Bytes),
         }
     }
@@ -286,7 +329,7 @@ impl Set {
     /// Visits `count` different random members (all when there are fewer), each subset equally likely, in no
     /// promised order. O(count) of a much larger table, else O(n).
     pub fn random_distinct<'a>(&'a self, count: usize, prng: &mut Prng, mut visit: impl FnMut(Member<'a>)) {
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => table.random_distinct(count, prng, |member| visit(Member::Bytes(member))),
             _ => sample::choose(self.iter(), self.len(), count, prng, visit),
         }
@@ -297,20 +340,20 @@ impl Set {
         if self.is_empty() {
             return false;
         }
-        match &mut self.0 {
-            Repr::Ints(ints) => {
+        match self.repr_mut() {
+            ReprMut::Ints(ints) => {
                 let rank = prng.below(ints.len() as u64) as usize;
                 taken(Member::Int(ints.get(rank)));
                 ints.remove_rank(rank);
             }
-            Repr::Packed(packed) => {
+            ReprMut::Packed(packed) => {
                 let index = prng.below(packed.len() as u64) as usize;
-                if let Some(at) = packed.position(index) {
-                    taken(Member::Bytes(packed.at(at)));
-                    packed.remove_at(at, 1);
+                if let Some(found) = packed.nth(index) {
+                    taken(Member::Bytes(packed.at(&found)));
+                    packed.remove(&found);
                 }
             }
-            Repr::Table(table) => match table.pop_random(prng) {
+            ReprMut::Table(table) => match table.pop_random(prng) {
                 Some(member) => taken(Member::Bytes(member.as_bytes())),
                 None => return false,
             },
@@ -330,7 +373,7 @@ impl Set {
         let len = self.len();
         if count >= len {
             self.iter().for_each(taken);
-            *self = Set::new();
+            self.0.put_bytes(INTS, ThinBuffer::new());
         } else if count > len / 2 {
             let mut rest = Set::new();
             let mut left = count;
@@ -342,7 +385,7 @@ impl Set {
                     rest.insert_member(member, limits);
                 }
             }
-            *self = rest;
+            self.0.take(rest.0);
         } else {
             for _ in 0..count {
                 self.pop_random(prng, &mut taken);
@@ -353,7 +396,7 @@ impl Set {
     /// Visits the members of the cursor's bucket and returns the next cursor; 0 starts and ends. A member that
     /// is there from start to end is visited at least once. Small encodings are visited whole in one call.
     pub fn scan(&self, cursor: u64, mut visit: impl FnMut(Member<'_>)) -> u64 {
-        match &self.0 {
+        match self.repr() {
             Repr::Table(table) => table.scan(cursor, |member| visit(Member::Bytes(member))),
             _ => {
                 self.iter().for_each(visit);
@@ -364,7 +407,7 @@ impl Set {
 
     /// All members: integers ascending, others in no promised order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter(match &self.0 {
+        Iter(match self.repr() {
             Repr::Ints(ints) => ReprIter::Ints(ints.iter()),
             Repr::Packed(packed) => ReprIter::Packed(packed.iter()),
             Repr::Table(table) => ReprIter::Table(table.iter()),
@@ -376,14 +419,9 @@ impl Set {
     /// # Panics
     /// When an invariant does not hold.
     pub fn validate(&self) {
-        match &self.0 {
+        match self.repr() {
             Repr::Ints(ints) => ints.validate(),
-            Repr::Packed(packed) => {
-                packed.validate();
-                for (index, member) in packed.iter().enumerate() {
-                    assert_eq!(packed.find(member, 1), Some(index), "a member twice");
-                }
-            }
+            Repr::Packed(packed) => packed.validate(),
             Repr::Table(table) => table.validate(),
         }
     }
@@ -434,7 +472,7 @@ pub struct Iter<'a>(ReprIter<'a>);
 
 enum ReprIter<'a> {
     Ints(IntIter<'a>),
-    Packed(packed::Iter<'a, false>),
+    Packed(MembersIter<'a>),
     Table(MemberIter<'a>),
 }
 

@@ -151,12 +151,12 @@ fn small_strings_are_packed_up_to_the_limits() {
     let limits = SetLimits::default();
     let mut set = Set::new();
     (0..128).for_each(|i| assert!(set.insert(format!("member:{i}").as_bytes(), &limits)));
-    assert!(matches!(set.0, Repr::Packed(_)) && set.free_effort() == 1);
+    assert!(matches!(set.repr(), Repr::Packed(_)) && set.free_effort() == 1);
     assert!(set.insert(b"one more", &limits));
-    assert!(matches!(set.0, Repr::Table(_)) && set.free_effort() == 129);
+    assert!(matches!(set.repr(), Repr::Table(_)) && set.free_effort() == 129);
     let mut long = Set::new();
-    assert!(long.insert(&[b'x'; 64], &limits) && matches!(long.0, Repr::Packed(_)));
-    assert!(long.insert(&[b'x'; 65], &limits) && matches!(long.0, Repr::Table(_)));
+    assert!(long.insert(&[b'x'; 64], &limits) && matches!(long.repr(), Repr::Packed(_)));
+    assert!(long.insert(&[b'x'; 65], &limits) && matches!(long.repr(), Repr::Table(_)));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use super::element::Element;
 use super::large::{LargeZSet, sorted_entries};
 use super::packed::PackedZSet;
-use super::{Limits, Repr, ZSet};
+use super::{Limits, ZSet};
 use flashdb_base::hash::hash_bytes;
 use flashdb_table::Table;
 
@@ -79,21 +79,15 @@ impl ZSetBuilder {
                 .iter()
                 .all(|element| element.member().len() <= limits.max_listpack_value);
         if !allowed {
-            return ZSet {
-                repr: Repr::Large(Box::new(LargeZSet::from_table(self.table))),
-            };
+            return ZSet::from_large(LargeZSet::from_table(self.table));
         }
         let mut packed = PackedZSet::new();
         for entry in sorted_entries(&self.table) {
             if !packed.has_room_for(entry.member().len()) {
-                return ZSet {
-                    repr: Repr::Large(Box::new(LargeZSet::from_table(self.table))),
-                };
+                return ZSet::from_large(LargeZSet::from_table(self.table));
             }
             packed.push(entry.member(), entry.score);
         }
-        ZSet {
-            repr: Repr::Packed(packed),
-        }
+        ZSet::from_packed(packed)
     }
 }

@@ -15,7 +15,9 @@ pub use builder::ZSetBuilder;
 pub use range::{LexBound, LexRange, ScoreRange};
 
 use crate::approach::{Step, Wanted};
+use crate::held::OneWord;
 use crate::pieces::{Members, takeable};
+use crate::word::{Encoding, View, ViewMut, Word};
 use element::Element;
 use large::LargeZSet;
 use packed::{PackedIter, PackedZSet};
@@ -51,16 +53,27 @@ pub enum Inserted {
     Unchanged,
 }
 
-/// A sorted set. 16 bytes and the heap.
+/// A sorted set. 8 bytes and the heap.
 #[derive(Clone)]
+#[repr(transparent)]
 pub struct ZSet {
-    repr: Repr,
+    word: Word<LargeZSet>,
 }
 
-#[derive(Clone)]
-enum Repr {
-    Packed(PackedZSet),
-    Large(Box<LargeZSet>),
+// SAFETY: the type is `repr(transparent)` over a `Word`, which is so over its buffer; nothing points into it.
+unsafe impl OneWord for ZSet {}
+
+/// The form of the bytes.
+const PACKED: u8 = 0;
+
+enum Repr<'a> {
+    Packed(&'a PackedZSet),
+    Large(&'a LargeZSet),
+}
+
+enum ReprMut<'a> {
+    Packed(&'a mut PackedZSet),
+    Large(&'a mut LargeZSet),
 }
 
 impl Default for ZSet {
@@ -72,8 +85,36 @@ impl Default for ZSet {
 impl ZSet {
     /// An empty set; owns no memory.
     pub const fn new() -> ZSet {
-        ZSet {
-            repr: Repr::Packed(PackedZSet::new()),
+        ZSet { word: Word::new() }
+    }
+
+    fn from_packed(packed: PackedZSet) -> ZSet {
+        let mut zset = ZSet::new();
+        zset.word.put_bytes(PACKED, packed.into_buffer());
+        zset
+    }
+
+    fn from_large(large: LargeZSet) -> ZSet {
+        let mut zset = ZSet::new();
+        zset.word.put_large(Box::new(large));
+        zset
+    }
+
+    #[inline]
+    fn repr(&self) -> Repr<'_> {
+        match self.word.view() {
+            View::Bytes(_, buffer) => Repr::Packed(PackedZSet::of(buffer)),
+            View::Medium(never) => match *never {},
+            View::Large(large) => Repr::Large(large),
+        }
+    }
+
+    #[inline]
+    fn repr_mut(&mut self) -> ReprMut<'_> {
+        match self.word.view_mut() {
+            ViewMut::Bytes(_, buffer) => ReprMut::Packed(PackedZSet::of_mut(buffer)),
+            ViewMut::Medium(never) => match *never {},
+            ViewMut::Large(large) => ReprMut::Large(large),
         }
     }
 
@@ -91,7 +132,7 @@ impl ZSet {
 
     /// Number of members.
     pub fn len(&self) -> usize {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => packed.len(),
             Repr::Large(large) => large.len(),
         }
@@ -103,23 +144,28 @@ impl ZSet {
 
     /// The name that OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
-        match self.repr {
+        match self.repr() {
             Repr::Packed(_) => "listpack",
             Repr::Large(_) => "skiplist",
         }
     }
 
-    /// Heap bytes. O(1).
+    /// Whether everything is in the one block, so that a copy of its bytes is a copy of the collection.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.repr(), Repr::Packed(_))
+    }
+
+    /// Heap bytes, with what a holder keeps in the same block. O(1).
     pub fn memory_bytes(&self) -> usize {
-        match &self.repr {
-            Repr::Packed(packed) => packed.memory_bytes(),
-            Repr::Large(large) => large.memory_bytes(),
+        match self.repr() {
+            Repr::Packed(_) => self.word.block_bytes(),
+            Repr::Large(large) => self.word.block_bytes() + large.memory_bytes(),
         }
     }
 
     /// Number of allocations that dropping the set frees, about. O(1).
     pub fn free_effort(&self) -> usize {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(_) => 1,
             Repr::Large(large) => large.free_effort(),
         }
@@ -127,7 +173,7 @@ impl ZSet {
 
     /// The score of a member.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => packed.find(member).map(|found| found.score),
             Repr::Large(large) => large.score(member),
         }
@@ -136,7 +182,7 @@ impl ZSet {
     /// Calls for what a command on this member will need next; see [`crate::approach`].
     #[inline]
     pub fn prefetch(&self, step: Step, wanted: Wanted) {
-        match &self.repr {
+        match self.repr() {
             Repr::Large(large) => large.prefetch(step, wanted),
             Repr::Packed(packed) if step == Step::Head => packed.prefetch(),
             Repr::Packed(_) => {}
@@ -150,8 +196,8 @@ impl ZSet {
     /// When the score is not a number.
     pub fn insert(&mut self, member: &[u8], score: f64, limits: &Limits) -> Inserted {
         assert!(!score.is_nan(), "a score is a number");
-        let old_score = match &mut self.repr {
-            Repr::Packed(packed) => match packed.find(member) {
+        let old_score = match self.repr_mut() {
+            ReprMut::Packed(packed) => match packed.find(member) {
                 Some(found) => {
                     if found.score != score {
                         packed.change(found, member, score);
@@ -164,7 +210,7 @@ impl ZSet {
                 }
                 None => self.enlarge().insert(member, score),
             },
-            Repr::Large(large) => large.insert(member, score),
+            ReprMut::Large(large) => large.insert(member, score),
         };
         match old_score {
             None => Inserted::Added,
@@ -174,49 +220,49 @@ impl ZSet {
     }
 
     fn member_table(&self) -> Option<&Members<Element>> {
-        match &self.repr {
+        match self.repr() {
             Repr::Large(table) => Some(table.members()),
             _ => None,
         }
     }
 
     fn member_table_mut(&mut self) -> Option<&mut Members<Element>> {
-        match &mut self.repr {
-            Repr::Large(table) => Some(table.members_mut()),
+        match self.repr_mut() {
+            ReprMut::Large(table) => Some(table.members_mut()),
             _ => None,
         }
     }
 
     /// Changes to the large encoding.
     fn enlarge(&mut self) -> &mut LargeZSet {
-        if let Repr::Packed(packed) = &self.repr {
+        if let Repr::Packed(packed) = self.repr() {
             let mut large = Box::new(LargeZSet::new());
             for (member, score) in packed.range(0..packed.len()) {
                 large.insert(member, score);
             }
-            self.repr = Repr::Large(large);
+            self.word.put_large(large);
         }
-        match &mut self.repr {
-            Repr::Large(large) => large,
-            Repr::Packed(_) => unreachable!("just made large"),
+        match self.repr_mut() {
+            ReprMut::Large(large) => large,
+            ReprMut::Packed(_) => unreachable!("just made large"),
         }
     }
 
     /// Removes a member; the score it had.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        match &mut self.repr {
-            Repr::Packed(packed) => {
+        match self.repr_mut() {
+            ReprMut::Packed(packed) => {
                 let found = packed.find(member)?;
                 packed.remove(found);
                 Some(found.score)
             }
-            Repr::Large(large) => large.remove(member),
+            ReprMut::Large(large) => large.remove(member),
         }
     }
 
     /// Rank of a member from the lowest, 0 first, and its score. O(log n).
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => packed.find(member).map(|found| (found.rank, found.score)),
             Repr::Large(large) => large.rank(member),
         }
@@ -235,7 +281,7 @@ impl ZSet {
 
     /// Number of members that satisfy `before`, which must hold for a prefix of the order.
     fn partition_point(&self, before: impl Fn(f64, &[u8]) -> bool) -> usize {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => packed.partition_point(before),
             Repr::Large(large) => large.partition_point(before),
         }
@@ -263,7 +309,7 @@ impl ZSet {
     /// The members of these ranks (clamped to the end), ascending, or descending by `rev()`. O(log n) to get there,
     /// no allocation.
     pub fn range(&self, ranks: Range<usize>) -> Iter<'_> {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => Iter(IterRepr::Packed(packed.range(ranks))),
             Repr::Large(large) => Iter(IterRepr::Large(large.range(ranks))),
         }
@@ -272,9 +318,9 @@ impl ZSet {
     /// Removes the members of these ranks (clamped to the end). O(k + log n). To know them, walk [`ZSet::range`]
     /// first.
     pub fn remove_ranks(&mut self, ranks: Range<usize>) {
-        match &mut self.repr {
-            Repr::Packed(packed) => packed.remove_range(ranks),
-            Repr::Large(large) => large.remove_range(ranks),
+        match self.repr_mut() {
+            ReprMut::Packed(packed) => packed.remove_range(ranks),
+            ReprMut::Large(large) => large.remove_range(ranks),
         }
     }
 
@@ -295,7 +341,7 @@ impl ZSet {
     /// Shows some members and gives the cursor to go on with; 0 starts and ends. Members that are there all the time
     /// are shown at least once. A packed set is shown at once, a large one a bucket a call.
     pub fn scan(&self, cursor: u64, mut visit: impl FnMut(&[u8], f64)) -> u64 {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => {
                 packed
                     .range(0..packed.len())
@@ -308,7 +354,7 @@ impl ZSet {
 
     /// Checks every invariant of the structures inside; what is wrong, if anything. O(n log n).
     pub fn validate(&self) -> Result<(), String> {
-        match &self.repr {
+        match self.repr() {
             Repr::Packed(packed) => packed.validate(),
             Repr::Large(large) => large.validate(),
         }

@@ -1,17 +1,19 @@
 //! `PackedZSet`: a small sorted set in one allocation, its pairs one after another in ascending order.
 //!
 //! ```text
-//! pair:  score (1-9) │ member length (1+) │ member │ bytes of the three before (1+)
+//! pair:  score (1-9) │ member length (1+) │ member
 //! score: 00..DF             0..=223, the tag itself         1 byte
 //!        E0..EF xx          224..=4319                      2
 //!        F0 / F1 / F2       i16 / i32 / 48-bit integer      3 / 5 / 7
 //!        F3 / F4            f32 / f64, when nothing else is exact (-0 and infinities are an f32)
 //! ```
 //!
-//! Lengths are base-128, low bits first, the top bit saying that more follow; the trailing one is mirrored, so that
-//! pairs can be walked from both ends. Everything is O(n); the caller bounds n.
+//! Lengths are base-128, low bits first, the top bit saying that more follow. Everything is O(n); the caller bounds n.
+//! Pairs can be read from the front only: a walk from the back notes where some of the last pairs begin. A length behind
+//! each pair as well would cost a byte of some twelve.
 
 use crate::thin_buffer::ThinBuffer;
+use crate::word::Encoding;
 use std::ops::Range;
 
 /// Beyond this the sorted set has to become large, whatever its thresholds say.
@@ -27,16 +29,22 @@ const TAG_F32: u8 = 0xF3;
 const TAG_F64: u8 = 0xF4;
 const I48_LIMIT: i64 = 1 << 47;
 
-#[derive(Clone)]
+/// See the head of the file.
+#[repr(transparent)]
 pub(super) struct PackedZSet {
     pairs: ThinBuffer,
 }
+
+// SAFETY: the type is `repr(transparent)` over the buffer.
+unsafe impl Encoding for PackedZSet {}
 
 /// Where a pair is, and its score; good until the set changes.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) score: f64,
     pub(super) rank: usize,
+    /// Where the pair before it starts; its own start if it is the first.
+    before: usize,
     start: usize,
     end: usize,
 }
@@ -109,11 +117,6 @@ impl Field {
         }
     }
 
-    fn mirrored(mut self) -> Field {
-        self.bytes[..self.len].reverse();
-        self
-    }
-
     fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -159,34 +162,21 @@ fn read_length(bytes: impl Iterator<Item = u8>) -> (usize, usize) {
     (value, used)
 }
 
-/// One decoded pair: the member's range and where the pair ends.
+/// One decoded pair: the member's range ends where the pair ends.
 struct Pair {
     score: f64,
     member: Range<usize>,
-    end: usize,
 }
 
-/// Bytes of a length field.
-fn length_bytes(value: usize) -> usize {
-    if value < 0x80 { 1 } else { Field::length(value).len }
-}
-
+#[inline]
 fn pair_at(bytes: &[u8], at: usize) -> Pair {
     let (score, length) = score_at(bytes, at);
     let (len, used) = read_length(bytes[length..].iter().copied());
     let start = length + used;
-    let inner = start + len - at;
     Pair {
         score,
         member: start..start + len,
-        end: start + len + length_bytes(inner),
     }
-}
-
-/// Where the pair starts that ends at `end`.
-fn pair_before(bytes: &[u8], end: usize) -> usize {
-    let (inner, used) = read_length(bytes[..end].iter().rev().copied());
-    end - used - inner
 }
 
 impl PackedZSet {
@@ -196,16 +186,16 @@ impl PackedZSet {
         }
     }
 
+    pub(super) fn into_buffer(self) -> ThinBuffer {
+        self.pairs
+    }
+
     pub(super) fn prefetch(&self) {
         self.pairs.prefetch();
     }
 
     pub(super) fn len(&self) -> usize {
         self.pairs.count()
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.pairs.memory_bytes()
     }
 
     /// Whether a member of this length can be added without exceeding what a packed set can hold.
@@ -217,18 +207,20 @@ impl PackedZSet {
     /// Looks a member up.
     pub(super) fn find(&self, member: &[u8]) -> Option<Found> {
         let bytes = self.pairs.bytes();
-        let (mut start, mut rank) = (0, 0);
+        let (mut before, mut start, mut rank) = (0, 0, 0);
         while start < bytes.len() {
             let pair = pair_at(bytes, start);
+            let end = pair.member.end;
             if pair.member.len() == member.len() && &bytes[pair.member] == member {
                 return Some(Found {
                     score: pair.score,
                     rank,
+                    before,
                     start,
-                    end: pair.end,
+                    end,
                 });
             }
-            start = pair.end;
+            (before, start) = (start, end);
             rank += 1;
         }
         None
@@ -240,10 +232,11 @@ impl PackedZSet {
         let (mut start, mut rank) = (0, 0);
         while start < bytes.len() {
             let pair = pair_at(bytes, start);
+            let end = pair.member.end;
             if !before(pair.score, &bytes[pair.member]) {
                 break;
             }
-            start = pair.end;
+            start = end;
             rank += 1;
         }
         (rank, start)
@@ -268,7 +261,7 @@ impl PackedZSet {
     pub(super) fn change(&mut self, found: Found, member: &[u8], score: f64) {
         let bytes = self.pairs.bytes();
         let follows = found.start == 0 || {
-            let before = pair_at(bytes, pair_before(bytes, found.start));
+            let before = pair_at(bytes, found.before);
             (before.score, &bytes[before.member]) < (score, member)
         };
         let precedes = found.end == bytes.len() || {
@@ -287,12 +280,10 @@ impl PackedZSet {
         let score = Field::score(score);
         let length = Field::length(member.len());
         let inner = score.len + length.len + member.len();
-        let back = Field::length(inner).mirrored();
-        self.pairs.splice(at, replaced, inner + back.len, count, |gap| {
+        self.pairs.splice(at, replaced, inner, count, |gap| {
             gap.put(score.as_slice());
             gap.put(length.as_slice());
             gap.put(member);
-            gap.put(back.as_slice());
         });
     }
 
@@ -312,45 +303,46 @@ impl PackedZSet {
         }
     }
 
-    /// Where the pair of this rank starts, walking from the nearer end; the end of the buffer for `len()`.
+    /// Where the pair of this rank starts; the end of the buffer for `len()`.
     fn offset(&self, rank: usize) -> usize {
         let bytes = self.pairs.bytes();
-        if rank <= self.len() / 2 {
-            (0..rank).fold(0, |at, _| pair_at(bytes, at).end)
-        } else {
-            (rank..self.len()).fold(bytes.len(), |end, _| pair_before(bytes, end))
+        if rank == self.len() {
+            return bytes.len();
         }
+        (0..rank).fold(0, |at, _| pair_at(bytes, at).member.end)
     }
 
     /// The pairs of these ranks (clamped to the end), from either side.
     pub(super) fn range(&self, ranks: Range<usize>) -> PackedIter<'_> {
         let end = ranks.end.min(self.len());
-        if ranks.start >= end {
-            return PackedIter { bytes: &[], left: 0 };
-        }
-        let span = self.offset(ranks.start)..self.offset(end);
+        let (bytes, at, left) = if ranks.start < end {
+            (self.pairs.bytes(), self.offset(ranks.start), end - ranks.start)
+        } else {
+            (&[][..], 0, 0)
+        };
         PackedIter {
-            bytes: &self.pairs.bytes()[span],
-            left: end - ranks.start,
+            bytes,
+            at,
+            left,
+            last: [0; LAST_MAX],
+            noted: 0,
         }
     }
 
-    /// Checks order, back lengths and count. O(n).
+    /// Checks order and count. O(n).
     pub(super) fn validate(&self) -> Result<(), String> {
         let bytes = self.pairs.bytes();
         let (mut at, mut count) = (0, 0);
         let mut previous: Option<(f64, &[u8])> = None;
         while at < bytes.len() {
             let pair = pair_at(bytes, at);
+            let end = pair.member.end;
             let current = (pair.score, &bytes[pair.member]);
             if previous.is_some_and(|previous| previous >= current) || pair.score.is_nan() {
                 return Err(format!("pair {count} is out of order"));
             }
-            if pair_before(bytes, pair.end) != at {
-                return Err(format!("pair {count} has a wrong back length"));
-            }
             previous = Some(current);
-            at = pair.end;
+            at = end;
             count += 1;
         }
         if at != bytes.len() || count != self.len() {
@@ -364,25 +356,51 @@ impl PackedZSet {
     }
 }
 
+/// Pairs that a walk from the back notes at a time.
+const LAST_MAX: usize = 32;
+
 /// Pairs of a range of ranks, from either side.
 #[derive(Clone)]
 pub(super) struct PackedIter<'a> {
     bytes: &'a [u8],
+    /// Where the next pair starts.
+    at: usize,
     left: usize,
+    /// Where the last `noted` of the pairs that are left start, in ascending order.
+    last: [u32; LAST_MAX],
+    noted: usize,
+}
+
+impl PackedIter<'_> {
+    #[cold]
+    fn note_last(&mut self) {
+        let noted = self.left.min(LAST_MAX);
+        let skipped = (noted..self.left).fold(self.at, |at, _| pair_at(self.bytes, at).member.end);
+        let mut at = skipped;
+        for start in &mut self.last[..noted] {
+            *start = at as u32;
+            at = pair_at(self.bytes, at).member.end;
+        }
+        self.noted = noted;
+    }
 }
 
 impl<'a> Iterator for PackedIter<'a> {
     type Item = (&'a [u8], f64);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.bytes.is_empty() {
+        if self.left == 0 {
             return None;
         }
-        let pair = pair_at(self.bytes, 0);
-        let member = &self.bytes[pair.member];
-        self.bytes = &self.bytes[pair.end..];
+        let pair = pair_at(self.bytes, self.at);
+        self.at = pair.member.end;
         self.left -= 1;
-        Some((member, pair.score))
+        if self.noted > self.left {
+            // The first of the noted ones is this one.
+            self.noted = 0;
+        }
+        Some((&self.bytes[pair.member], pair.score))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -390,17 +408,18 @@ impl<'a> Iterator for PackedIter<'a> {
     }
 }
 
-impl DoubleEndedIterator for PackedIter<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        if self.bytes.is_empty() {
+impl<'a> DoubleEndedIterator for PackedIter<'a> {
+    fn next_back(&mut self) -> Option<(&'a [u8], f64)> {
+        if self.left == 0 {
             return None;
         }
-        let start = pair_before(self.bytes, self.bytes.len());
-        let pair = pair_at(self.bytes, start);
-        let member = &self.bytes[pair.member];
-        self.bytes = &self.bytes[..start];
+        if self.noted == 0 {
+            self.note_last();
+        }
+        self.noted -= 1;
         self.left -= 1;
-        Some((member, pair.score))
+        let pair = pair_at(self.bytes, self.last[self.noted] as usize);
+        Some((&self.bytes[pair.member], pair.score))
     }
 }
 
@@ -442,15 +461,10 @@ mod tests {
     }
 
     #[test]
-    fn lengths_read_from_both_sides() {
+    fn lengths_come_back() {
         for value in [0, 1, 127, 128, 300, 16_383, 16_384, 1 << 30] {
             let field = Field::length(value);
             assert_eq!(read_length(field.as_slice().iter().copied()), (value, field.len));
-            let mirrored = Field::length(value).mirrored();
-            assert_eq!(
-                read_length(mirrored.as_slice().iter().rev().copied()),
-                (value, field.len)
-            );
         }
     }
 
@@ -460,6 +474,37 @@ mod tests {
         for i in 0..8 {
             set.insert_new(format!("member:{i}").as_bytes(), f64::from(i));
         }
-        assert!(set.memory_bytes() <= 112, "{}", set.memory_bytes());
+        assert_eq!(set.pairs.memory_bytes(), 96);
+    }
+
+    /// Every order of taking from the two ends, from sets that are smaller and larger than what is noted.
+    #[test]
+    fn walks_from_both_ends_meet() {
+        let mut random = flashdb_base::prng::Prng::from_seed(3);
+        for count in (0..100).chain([500]) {
+            let mut set = PackedZSet::new();
+            let mut model: Vec<(Vec<u8>, f64)> = Vec::new();
+            for i in 0..count {
+                let pair = (vec![b'm'; i % 7], f64::from(i as u32) * 1.25);
+                set.push(&pair.0, pair.1);
+                model.push(pair);
+            }
+            for bias in [1, 2, 3, 50] {
+                let (low, high) = (random.below(count as u64 + 1) as usize, count);
+                let (mut pairs, mut expected) = (set.range(low..high), model[low..high].iter());
+                loop {
+                    let (got, wanted) = if random.below(bias) == 0 {
+                        (pairs.next(), expected.next())
+                    } else {
+                        (pairs.next_back(), expected.next_back())
+                    };
+                    assert_eq!(got, wanted.map(|(member, score)| (member.as_slice(), *score)));
+                    assert_eq!(pairs.size_hint().0, expected.len());
+                    if got.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
     }
 }

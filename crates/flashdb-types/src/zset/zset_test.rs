@@ -434,6 +434,6 @@ fn bulk_building_fills_nodes_evenly() {
 }
 
 #[test]
-fn a_set_is_two_words() {
-    assert_eq!(size_of::<ZSet>(), 16);
+fn a_set_is_one_word() {
+    assert_eq!(size_of::<ZSet>(), 8);
 }

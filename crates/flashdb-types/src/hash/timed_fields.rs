@@ -1,23 +1,22 @@
-//! The encodings of small hashes: name and value as neighbours in a packed sequence; where fields expire, three
-//! neighbours, the third the time (empty: never), and the earliest time beside the sequence.
+//! The encoding of small hashes with expiring fields: name, value and time (empty: never) as neighbours in a packed
+//! sequence, and the earliest time beside it.
 
+use crate::hash::pairs::Pairs;
 use crate::hash::{Field, FieldTtl};
 use crate::packed::{self, PackedForward, Position};
 
-/// A small hash without expiring fields.
-#[derive(Clone, Default)]
-pub(crate) struct PackedFields<const STRIDE: usize>(pub(crate) PackedForward);
+/// Elements of a field: name, value, expiry time.
+const STRIDE: usize = 3;
 
-/// Name and value.
-pub(crate) type Pairs = PackedFields<2>;
-/// Name, value and expiry time.
-pub(crate) type Triples = PackedFields<3>;
+/// Name, value and expiry time of fields.
+#[derive(Clone, Default)]
+pub(crate) struct Triples(pub(crate) PackedForward);
 
 /// Where the parts of a field are.
 struct Place {
     name: Position,
     value: Position,
-    expiry: Option<Position>,
+    expiry: Position,
 }
 
 /// Packs a time in as few bytes as it needs, at least one.
@@ -33,9 +32,7 @@ fn decode_time(bytes: &[u8]) -> Option<u64> {
     (!bytes.is_empty()).then(|| u64::from_le_bytes(wide))
 }
 
-impl<const STRIDE: usize> PackedFields<STRIDE> {
-    const EXPIRES: bool = STRIDE == 3;
-
+impl Triples {
     pub(crate) fn len(&self) -> usize {
         self.0.len() / STRIDE
     }
@@ -46,7 +43,7 @@ impl<const STRIDE: usize> PackedFields<STRIDE> {
 
     fn place_at(&self, name: Position) -> Option<Place> {
         let value = self.0.after(name)?;
-        let expiry = if Self::EXPIRES { self.0.after(value) } else { None };
+        let expiry = self.0.after(value)?;
         Some(Place { name, value, expiry })
     }
 
@@ -54,7 +51,7 @@ impl<const STRIDE: usize> PackedFields<STRIDE> {
         Field {
             name: self.0.at(place.name),
             value: self.0.at(place.value),
-            expires_at_ms: place.expiry.and_then(|at| decode_time(self.0.at(at))),
+            expires_at_ms: decode_time(self.0.at(place.expiry)),
         }
     }
 
@@ -78,7 +75,7 @@ impl<const STRIDE: usize> PackedFields<STRIDE> {
     fn push(&mut self, name: &[u8], value: &[u8], expires_at_ms: Option<u64>) {
         let mut buffer = [0; 8];
         let time = expires_at_ms.map_or(&[][..], |at_ms| encode_time(at_ms, &mut buffer));
-        self.0.push_back_all(&[name, value, time][..STRIDE]);
+        self.0.push_back_all(&[name, value, time]);
     }
 
     /// Takes a field out, None when it is absent; gives its expiry time.
@@ -89,8 +86,8 @@ impl<const STRIDE: usize> PackedFields<STRIDE> {
         Some(old_ms)
     }
 
-    pub(crate) fn iter(&self) -> PackedFieldIter<'_, STRIDE> {
-        PackedFieldIter(self.0.iter())
+    pub(crate) fn iter(&self) -> TripleIter<'_> {
+        TripleIter(self.0.iter())
     }
 
     pub(crate) fn validate(&self) {
@@ -103,21 +100,6 @@ impl<const STRIDE: usize> PackedFields<STRIDE> {
                 "a field twice"
             );
         }
-    }
-}
-
-impl Pairs {
-    /// Writes a field; true when it is new.
-    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let created = self.overwrite(name, value).is_none();
-        if created {
-            self.push(name, value, None);
-        }
-        created
-    }
-
-    pub(crate) fn remove(&mut self, name: &[u8]) -> bool {
-        self.take(name).is_some()
     }
 }
 
@@ -170,11 +152,9 @@ impl TimedFields {
             return false;
         };
         let old_ms = self.fields.field(&place).expires_at_ms;
-        if let Some(at) = place.expiry {
-            let mut buffer = [0; 8];
-            let time = expires_at_ms.map_or(&[][..], |at_ms| encode_time(at_ms, &mut buffer));
-            self.fields.0.replace_at(at, time);
-        }
+        let mut buffer = [0; 8];
+        let time = expires_at_ms.map_or(&[][..], |at_ms| encode_time(at_ms, &mut buffer));
+        self.fields.0.replace_at(place.expiry, time);
         self.note_time(old_ms, expires_at_ms);
         true
     }
@@ -210,11 +190,11 @@ impl TimedFields {
             };
             let field = self.fields.field(&place);
             if field.is_live(now_ms) {
-                next = place.expiry.and_then(|at| self.fields.0.after(at));
+                next = self.fields.0.after(place.expiry);
                 continue;
             }
             taken(field);
-            self.fields.0.remove_at(name, 3);
+            self.fields.0.remove_at(name, STRIDE);
             count += 1;
             next = (name.index < self.fields.0.len()).then_some(name);
         }
@@ -229,14 +209,13 @@ impl TimedFields {
 }
 
 #[derive(Clone)]
-pub(crate) struct PackedFieldIter<'a, const STRIDE: usize>(packed::Iter<'a, false>);
+pub(crate) struct TripleIter<'a>(packed::Iter<'a, false>);
 
-impl<'a, const STRIDE: usize> Iterator for PackedFieldIter<'a, STRIDE> {
+impl<'a> Iterator for TripleIter<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        let (name, value) = (self.0.next()?, self.0.next()?);
-        let time = if STRIDE == 3 { self.0.next()? } else { &[] };
+        let (name, value, time) = (self.0.next()?, self.0.next()?, self.0.next()?);
         Some(Field {
             name,
             value,
