@@ -294,6 +294,9 @@ impl Keyspace {
     pub(crate) fn discard_entry(&self, entry: Entry) {
         /// Below this many allocations freeing at once is cheaper than handing over (as in Redis).
         const EFFORT_MAX: usize = 64;
+        if entry.is_inline() {
+            return;
+        }
         if let Some(job) = pieces::taker_of(&entry).map(|taker| taker.job().clone()) {
             // The walker takes what is left of it, and frees it.
             job.take_removed(entry);
