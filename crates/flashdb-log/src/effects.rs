@@ -97,7 +97,7 @@ impl EffectBuffer {
     pub fn end_frame(&mut self) {
         match self.open_effects {
             0 => return,
-            1 => self.seal(self.open_at),
+            1 => {}
             _ => self.end_group(),
         }
         self.open_at = self.bytes.len();
@@ -168,18 +168,23 @@ impl EffectBuffer {
             let goes_on = if at < bodies.len() { CONTINUES } else { 0 };
             let header = &mut self.bytes[start + FRAME_PREFIX..start + FRAME_HEADER];
             write_header(header, Kind::Group, flags | goes_on, 0, 0, value_len, 0);
-            self.seal(start);
         }
     }
 
-    /// Computes the checksum of the body at `start`; the LSN is added to it when it is known.
-    #[inline]
-    fn seal(&mut self, start: usize) {
-        let crc = checksum::crc32c(&self.bytes[start + FRAME_PREFIX..]);
-        self.bytes[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+    /// Computes the checksums of the closed frames' bodies; their LSNs are added when they are known. All at once, some time
+    /// after they were written: right after, each would wait for its bytes on their way to the cache, and for the one before.
+    pub(crate) fn seal(&mut self) {
+        let mut at = 0;
+        while at < self.open_at {
+            let frame = &mut self.bytes[at..];
+            let len = body_at(frame);
+            let crc = checksum::crc32c(&frame[FRAME_PREFIX..len]);
+            frame[..4].copy_from_slice(&crc.to_le_bytes());
+            at += len;
+        }
     }
 
-    /// Gives the closed frames their LSNs, `next` upwards, and completes their checksums; returns the LSN after the last.
+    /// Gives the closed frames, which are sealed, their LSNs, `next` upwards, and completes their checksums; returns the LSN after the last.
     #[inline]
     pub(crate) fn number(&mut self, mut next: Lsn) -> Lsn {
         debug_assert!(self.open_effects == 0, "a frame is still open");
@@ -320,6 +325,7 @@ mod tests {
             push(&mut buffer, words);
             buffer.end_frame();
         }
+        buffer.seal();
         assert_eq!(buffer.number(7), 7 + all.len() as u64);
         let expected: Vec<_> = all
             .iter()
@@ -343,6 +349,7 @@ mod tests {
         buffer.end_frame();
         push(&mut buffer, &["DEL", "a"]);
         buffer.end_frame();
+        buffer.seal();
         assert_eq!(buffer.number(1), 3);
         let lsns: Vec<Lsn> = requests(&buffer).iter().map(|(lsn, _)| *lsn).collect();
         assert_eq!(lsns, [1, 1, 2]);
@@ -364,6 +371,7 @@ mod tests {
         push(&mut buffer, &["SET", "b", "1"]);
         buffer.drop_open();
         buffer.end_frame();
+        buffer.seal();
         buffer.number(1);
         assert_eq!(requests(&buffer).len(), 1);
     }
@@ -383,6 +391,7 @@ mod tests {
             assert_eq!(buffer.mark(), mark);
             buffer.push(3, true, 2, |at| [b"DEL".as_slice(), b"b"][at]);
             buffer.end_frame();
+            buffer.seal();
             buffer.number(1);
             buffer.bytes().to_vec()
         };

@@ -3,6 +3,7 @@
 
 use crate::Lsn;
 use crate::effects::EffectBuffer;
+use crate::prefetch::prefetch_for_writing;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -137,6 +138,7 @@ impl Log {
     /// came about. Returns the LSN of the last.
     #[inline]
     pub fn append(&self, effects: &mut EffectBuffer) -> Lsn {
+        effects.seal();
         let mut state = self.state.lock();
         let first = state.next;
         if state.sealed {
@@ -156,6 +158,8 @@ impl Log {
                 state.first = first;
             }
             state.bytes.extend_from_slice(bytes);
+            // The next batch is most likely about as long.
+            prefetch_for_writing(state.bytes.spare_capacity_mut(), bytes.len());
             let len = bytes.len() as u64;
             self.backlog_bytes.fetch_add(len, Ordering::Relaxed);
             self.appended_bytes.fetch_add(len, Ordering::Relaxed);
