@@ -27,7 +27,7 @@ const SHAPE: Shape = Shape {
 /// that on the machine; without them counts repeat three times as closely.
 const TIMER_WORK: &[&str] = &[
     "flashdb_server::memory::measure",
-    "flashdb_server::core_loop::CoreLoop::expire",
+    "flashdb_server::core_loop::expiry::<impl flashdb_server::core_loop::CoreLoop>::slice_of_expiry",
     "flashdb_store::expiry::<impl flashdb_store::access::Access>::expire_due",
 ];
 

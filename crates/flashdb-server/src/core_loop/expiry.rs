@@ -76,10 +76,16 @@ impl CoreLoop {
     }
 
     /// A slice of the round that is under way, if there is one.
+    #[inline]
     pub(super) fn expire(&mut self, turn: &mut Turn<'_, '_>) {
-        if !self.expiry.is_under_way() {
-            return;
+        if self.expiry.is_under_way() {
+            self.slice_of_expiry(turn);
         }
+    }
+
+    /// A function of its own, so that counts of instructions can leave it out.
+    #[inline(never)]
+    fn slice_of_expiry(&mut self, turn: &mut Turn<'_, '_>) {
         let server = turn.server;
         if !server.active_expire.load(Ordering::Relaxed) || server.is_loading() || !turn.data.policy.expire {
             self.expiry.left = 0;
