@@ -38,6 +38,8 @@ const INBOX_BYTES_MAX: usize = u32::MAX as usize - 2 * READ_BYTES_PER_TURN;
 const READ_BYTES_PER_TURN: usize = 1024 * 1024;
 /// Capacity of an output buffer that is kept for the next reply.
 const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
+/// Bytes of the requests of a window above which each is measured: long values take long, and belong in the slow log.
+const LONG_WINDOW_BYTES: usize = 256 * 1024;
 
 /// What a connection wants after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -549,7 +551,9 @@ impl Connection {
         commands: &[Command],
         keys: &[KeyPlace],
     ) -> usize {
-        let each = dispatch::measures_each(turn.settings);
+        let start = first.checked_sub(1).map_or(0, |before| batch.end(before));
+        let window_bytes = batch.end(first + commands.len() - 1) - start;
+        let each = dispatch::measures_each(turn.settings) || window_bytes > LONG_WINDOW_BYTES;
         let began = Instant::now();
         let mut measured_ns = 0;
         let mut done = 0;

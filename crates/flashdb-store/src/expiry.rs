@@ -35,6 +35,10 @@ impl Access<'_> {
         let mut pass = ExpiryPass::default();
         for db in 0..self.space().databases_count() as u16 {
             self.db = db;
+            let database = self.held().shard_mut(shard).database(db);
+            if database.volatile_len() + database.volatile_fields_len() == 0 {
+                continue;
+            }
             loop {
                 let (keys, fields) = (self.expire_sample(shard), self.expire_field_sample(shard));
                 pass.drawn += keys.drawn + fields.drawn;

@@ -70,6 +70,12 @@ pub struct Amount {
     pub bytes: usize,
 }
 
+/// What is taken at once outside the walk is closed into pieces of about this much: memory for one stays small.
+pub(crate) const PIECE: Amount = Amount {
+    members: 1000,
+    bytes: 64 << 10,
+};
+
 /// A collection that can be taken in pieces once it is large.
 pub trait Takeable {
     /// What it is.
@@ -293,11 +299,6 @@ impl<T: Piecewise> Members<T> {
     #[cold]
     #[inline(never)]
     fn take_rest(&mut self) {
-        /// Pieces stay small, so that memory for one does.
-        const PIECE: Amount = Amount {
-            members: 1000,
-            bytes: 64 << 10,
-        };
         while self.take_some(PIECE).1 {}
     }
 

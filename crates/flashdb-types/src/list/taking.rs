@@ -3,7 +3,7 @@
 
 use super::iter::Iter;
 use super::quick::Quick;
-use crate::pieces::{Amount, Part, Taker};
+use crate::pieces::{Amount, PIECE, Part, Taker};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -188,9 +188,16 @@ impl Quick {
         while let Some(stretch) = open.cut(&wanted) {
             let [start, end] = [stretch.indexes.start, stretch.indexes.end];
             let indexes = (start + open.shift) as usize..(end + open.shift) as usize;
+            let mut piece = Amount { members: 0, bytes: 0 };
             for (origin, element) in (stretch.origin..).zip(Iter::quick(self, indexes)) {
-                amount.members += 1;
-                amount.bytes += element.len();
+                if piece.members >= PIECE.members || piece.bytes >= PIECE.bytes {
+                    open.taker.close();
+                    piece = Amount { members: 0, bytes: 0 };
+                }
+                for sum in [&mut amount, &mut piece] {
+                    sum.members += 1;
+                    sum.bytes += element.len();
+                }
                 open.taker.take(Part::Element(origin, element));
             }
             open.taker.close();
