@@ -739,7 +739,6 @@ impl CoreLoop {
             match timer {
                 Timer::Cron => {
                     self.timers.add(now_ms + CRON_MS, Timer::Cron);
-                    self.begin_expiry(turn);
                     if self.id == 0 && !turn.server.cron_paused.load(Ordering::Relaxed) {
                         crate::ending::on_signal(&self.server, turn.settings);
                     }
@@ -756,7 +755,9 @@ impl CoreLoop {
                         }
                         turn.leave();
                     }
+                    // While a round is under way much is being freed: memory is given back between two of them.
                     self.give_back_at_rest(turn);
+                    self.begin_expiry(turn);
                     if tracking::is_over_bound(turn) && !turn.server.cron_paused.load(Ordering::Relaxed) {
                         self.lend(|| tracking::keep_bound(turn, true));
                         turn.leave();
