@@ -3,7 +3,7 @@
 
 use crate::checksum;
 use crate::record::{
-    BODY_HEADER, CONTINUES, FRAME_HEADER, FRAME_PREFIX, Kind, Plan, REMOVAL, Record, frame_len,
+    CONTINUES, FRAME_PREFIX, Header, Kind, Plan, REMOVAL, Record, frame_len, push_word, pushed_len,
 };
 use crate::{Frame, Lsn};
 
@@ -56,37 +56,28 @@ impl EffectBuffer {
     #[inline]
     pub fn push<'w>(&mut self, db: u16, removal: bool, len: usize, at: impl Fn(usize) -> &'w [u8]) {
         let plan = Plan::of(len, &at);
-        let start = self.bytes.len();
         let key = if plan.kind == Kind::Command { b"" } else { at(1) };
         let words = plan.value_words(len);
-        if plan.kind.has_plain_value() {
-            let value = at(words.start);
-            self.bytes.reserve(FRAME_HEADER + key.len() + value.len());
-            self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
-            self.bytes.extend_from_slice(key);
-            self.bytes.extend_from_slice(value);
-        } else {
-            self.bytes.reserve(FRAME_HEADER + key.len());
-            self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
-            self.bytes.extend_from_slice(key);
-            for index in words {
-                let word = at(index);
-                self.bytes.extend_from_slice(&(word.len() as u32).to_le_bytes());
-                self.bytes.extend_from_slice(word);
-            }
-        }
-        let value_len = self.bytes.len() - start - FRAME_HEADER - key.len();
-        let flags = plan.flags | if removal { REMOVAL } else { 0 };
-        let header = &mut self.bytes[start + FRAME_PREFIX..start + FRAME_HEADER];
-        write_header(
-            header,
-            plan.kind,
-            flags,
+        let is_plain = plan.kind.has_plain_value();
+        let value_len = match is_plain {
+            true => at(words.start).len(),
+            false => words.clone().map(|index| pushed_len(at(index).len())).sum(),
+        };
+        let header = Header {
+            kind: plan.kind,
+            flags: plan.flags | if removal { REMOVAL } else { 0 },
             db,
-            key.len(),
+            key_len: key.len(),
             value_len,
-            plan.expire_at_ms,
-        );
+            expire_at_ms: plan.expire_at_ms,
+        };
+        header.push(&mut self.bytes);
+        self.bytes.extend_from_slice(key);
+        if is_plain {
+            self.bytes.extend_from_slice(at(words.start));
+        } else {
+            words.for_each(|index| push_word(&mut self.bytes, at(index)));
+        }
         self.open_effects += 1;
         self.open_requested |= !removal;
     }
@@ -148,26 +139,26 @@ impl EffectBuffer {
     }
 
     fn end_group(&mut self) {
-        let bodies = self.bytes.split_off(self.open_at);
+        let open = self.bytes.split_off(self.open_at);
         let flags = if self.open_requested { 0 } else { REMOVAL };
         let mut at = 0;
-        while at < bodies.len() {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(&[0; FRAME_HEADER]);
-            while at < bodies.len() {
-                let len = body_at(&bodies[at..]);
-                let value_len = self.bytes.len() - start - FRAME_HEADER;
-                if value_len > 0 && value_len + len > GROUP_BYTES_MAX {
-                    break;
-                }
-                let body = at + FRAME_PREFIX;
-                self.bytes.extend_from_slice(&bodies[body..at + len]);
-                at += len;
+        while at < open.len() {
+            let end = at + part_len(&open[at..]);
+            let goes_on = if end < open.len() { CONTINUES } else { 0 };
+            let value_len = bodies(&open[at..end]).map(|body| body.len()).sum();
+            let header = Header {
+                kind: Kind::Group,
+                flags: flags | goes_on,
+                db: 0,
+                key_len: 0,
+                value_len,
+                expire_at_ms: 0,
+            };
+            header.push(&mut self.bytes);
+            for body in bodies(&open[at..end]) {
+                self.bytes.extend_from_slice(body);
             }
-            let value_len = self.bytes.len() - start - FRAME_HEADER;
-            let goes_on = if at < bodies.len() { CONTINUES } else { 0 };
-            let header = &mut self.bytes[start + FRAME_PREFIX..start + FRAME_HEADER];
-            write_header(header, Kind::Group, flags | goes_on, 0, 0, value_len, 0);
+            at = end;
         }
     }
 
@@ -226,27 +217,29 @@ fn body_at(bytes: &[u8]) -> usize {
     frame_len(bytes).expect("this module wrote a whole frame")
 }
 
-#[inline]
-pub(crate) fn write_header(
-    header: &mut [u8],
-    kind: Kind,
-    flags: u8,
-    db: u16,
-    key_len: usize,
-    value_len: usize,
-    expire_at_ms: i64,
-) {
-    assert!(
-        key_len <= u32::MAX as usize && value_len <= u32::MAX as usize,
-        "an effect of more than 4 GiB"
-    );
-    let header: &mut [u8; BODY_HEADER] = header.try_into().expect("the slice has the header's length");
-    header[0] = kind as u8;
-    header[1] = flags;
-    header[2..4].copy_from_slice(&db.to_le_bytes());
-    header[4..8].copy_from_slice(&(key_len as u32).to_le_bytes());
-    header[8..12].copy_from_slice(&(value_len as u32).to_le_bytes());
-    header[12..20].copy_from_slice(&expire_at_ms.to_le_bytes());
+/// The bodies at the front of `bytes`, each behind room for a prefix, that one frame of a group takes: one at least.
+fn part_len(bytes: &[u8]) -> usize {
+    let (mut len, mut value_len) = (0, 0);
+    for body in bodies(bytes) {
+        value_len += body.len();
+        if len > 0 && value_len > GROUP_BYTES_MAX {
+            break;
+        }
+        len += FRAME_PREFIX + body.len();
+    }
+    len
+}
+
+/// The bodies in `bytes`, which this module has written, each behind room for a prefix.
+fn bodies(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let (frame, behind) = bytes.split_at(body_at(bytes));
+        bytes = behind;
+        Some(&frame[FRAME_PREFIX..])
+    })
 }
 
 /// The frames in `bytes`, as a tap or a reader sees them.
@@ -338,6 +331,51 @@ mod tests {
             })
             .collect();
         assert_eq!(requests(&buffer), expected);
+    }
+
+    /// A frame is as short as `docs/formats/wal.md` says, and long keys, values and words come back whole.
+    #[test]
+    fn lengths_around_a_byte_survive_encoding() {
+        let mut buffer = EffectBuffer::default();
+        buffer.push(0, false, 3, |at| {
+            [b"SET".as_slice(), b"0123456789abcdef", &[b'v'; 32]][at]
+        });
+        assert_eq!(buffer.bytes_len(), 64);
+        buffer.end_frame();
+        let lens = [0, 1, 254, 255, 256, 70_000];
+        let text = "x".repeat(70_000);
+        let mut expected = Vec::new();
+        for (key, value) in lens
+            .iter()
+            .flat_map(|key| lens.map(|value| (&text[..*key], &text[..value])))
+        {
+            for words in [
+                vec!["SET", key, value],
+                vec!["SET", key, value, "PXAT", "9"],
+                vec!["SADD", key, value, value],
+                vec!["COPY", key, value],
+            ] {
+                for db in [0, 7] {
+                    buffer.push(db, false, words.len(), |at| words[at].as_bytes());
+                    buffer.end_frame();
+                    expected.push((db, words.iter().map(|word| word.len()).collect::<Vec<_>>()));
+                }
+            }
+        }
+        buffer.seal();
+        buffer.number(1);
+        let found: Vec<_> = frames(buffer.bytes())
+            .skip(1)
+            .map(|frame| {
+                let record = frame.expect("sound").record;
+                let request = record.request().expect("sound");
+                (
+                    record.db,
+                    request.as_args().iter().map(<[u8]>::len).collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        assert!(found == expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::archive::{self, Source};
 use crate::error::{LogDamage, LogError};
-use crate::record::{CONTINUES, FRAME_HEADER, FrameError, Kind};
+use crate::record::{CONTINUES, FRAME_MIN, FrameError, Kind};
 use crate::repair::next_frame;
 use crate::segment::{self, FRAMES_AT, HistoryId, Mark, SegmentStart};
 use crate::{Frame, Lsn};
@@ -214,7 +214,7 @@ fn take_headless(
         let bytes = mapped.bytes();
         // Frames and marks are written only behind a beginning that is durable.
         let marked = |history| Mark::find(bytes, &history, 0).is_some();
-        if is_newer_version(bytes)
+        if is_other_version(bytes)
             || next_frame(bytes, 0, options.from + 1).is_some()
             || options.history.is_some_and(marked)
         {
@@ -440,7 +440,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
         let bytes = mapped.bytes();
         loop {
             let rest = &bytes[*at..];
-            let header = &rest[..rest.len().min(FRAME_HEADER)];
+            let header = &rest[..rest.len().min(FRAME_MIN)];
             if header.iter().all(|&byte| byte == 0) {
                 if rest.iter().any(|&byte| byte != 0) {
                     return bad(*at, false, "zeros where a record should be");
@@ -576,9 +576,10 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
     }
 }
 
-/// Whether a segment without a beginning that we know is one of a later version, which must not be taken for torn.
-fn is_newer_version(bytes: &[u8]) -> bool {
+/// Whether a segment without a beginning that we know is one of another version, which must not be taken for torn.
+fn is_other_version(bytes: &[u8]) -> bool {
     bytes.len() >= 6
         && bytes[..4] == segment::MAGIC
-        && (segment::FORMAT_VERSION + 1..=64).contains(&u16::from_le_bytes([bytes[4], bytes[5]]))
+        && u16::from_le_bytes([bytes[4], bytes[5]]) != segment::FORMAT_VERSION
+        && (1..=64).contains(&u16::from_le_bytes([bytes[4], bytes[5]]))
 }

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! frame:  crc32c u32 | lsn u64 | body                     crc32c is over body, then lsn
-//! body:   kind u8 | flags u8 | db u16 | key_len u32 | value_len u32 | expire_at_ms i64 | key | value
+//! body:   kind u8 | flags u8 | key_len u8 | value_len u8 | [db u16] | [expire_at_ms i64] | key | value
 //! ```
+//!
+//! Flags say which of the parts in brackets are there, and whether the lengths take four bytes each: a short SET has a
+//! header of 16 bytes, and every byte is copied and summed three times on its way to the disk.
 //!
 //! A frame is replayed whole or not at all. One with several effects is of kind `Group`; its value is their bodies, one
 //! behind the other. The value of `Set` and `SetWithTtl` is the string; that of other kinds the request's words behind name
-//! and key, each with its length before it (u32); that of `Command` all words, the key left empty.
+//! and key, each with its length before it; that of `Command` all words, the key left empty.
 
 use crate::Lsn;
 use crate::checksum;
@@ -15,10 +18,14 @@ use std::fmt;
 
 /// Checksum and LSN.
 pub const FRAME_PREFIX: usize = 12;
-/// A body without key and value.
-pub const BODY_HEADER: usize = 20;
-/// Everything before the key.
-pub const FRAME_HEADER: usize = FRAME_PREFIX + BODY_HEADER;
+/// Shortest body: kind, flags, two lengths of one byte.
+const BODY_MIN: usize = 4;
+/// Shortest frame.
+pub const FRAME_MIN: usize = FRAME_PREFIX + BODY_MIN;
+/// Most before the key: prefix, kind, flags, two lengths of four bytes, database, expiry.
+const HEADER_MAX: usize = FRAME_PREFIX + 2 + 8 + 2 + 8;
+/// In place of a word's length: four bytes with it follow.
+const LONG_WORD: u8 = 0xFF;
 
 /// The effect expires the key: `expire_at_ms` counts.
 pub const HAS_EXPIRY: u8 = 1;
@@ -28,7 +35,12 @@ pub const LOWER_CASE: u8 = 2;
 pub const REMOVAL: u8 = 4;
 /// The group goes on in the next frame; it counts only with its last frame.
 pub const CONTINUES: u8 = 8;
-const FLAGS_KNOWN: u8 = HAS_EXPIRY | LOWER_CASE | REMOVAL | CONTINUES;
+/// Both lengths take four bytes. About the layout only, and not told by [`Record`].
+const WIDE: u8 = 16;
+/// The database is given; else it is 0. As [`WIDE`].
+const HAS_DB: u8 = 32;
+const LAYOUT: u8 = WIDE | HAS_DB;
+const FLAGS_KNOWN: u8 = HAS_EXPIRY | LOWER_CASE | REMOVAL | CONTINUES | LAYOUT;
 
 macro_rules! kinds {
     ($($(#[$meta:meta])* $name:ident = $code:literal $(, $word:literal)?;)*) => {
@@ -236,6 +248,120 @@ impl Plan {
     }
 }
 
+/// What stands before key and value of a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    pub kind: Kind,
+    pub flags: u8,
+    pub db: u16,
+    pub key_len: usize,
+    pub value_len: usize,
+    /// Counts with [`HAS_EXPIRY`].
+    pub expire_at_ms: i64,
+}
+
+impl Header {
+    /// Appends room for a frame's prefix, and the header; key and value will fit without growing again.
+    #[inline]
+    pub fn push(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(HEADER_MAX + self.key_len + self.value_len);
+        let is_short = self.key_len | self.value_len <= usize::from(u8::MAX);
+        if is_short && self.db == 0 && self.flags & HAS_EXPIRY == 0 {
+            let mut header = [0; FRAME_MIN];
+            let body = [
+                self.kind as u8,
+                self.flags,
+                self.key_len as u8,
+                self.value_len as u8,
+            ];
+            header[FRAME_PREFIX..].copy_from_slice(&body);
+            bytes.extend_from_slice(&header);
+        } else {
+            self.push_long(bytes, is_short);
+        }
+    }
+
+    fn push_long(&self, bytes: &mut Vec<u8>, is_short: bool) {
+        let mut header = [0; HEADER_MAX];
+        header[FRAME_PREFIX] = self.kind as u8;
+        let mut flags = self.flags;
+        let mut len = FRAME_PREFIX + 2;
+        let mut put = |field: &[u8]| {
+            header[len..len + field.len()].copy_from_slice(field);
+            len += field.len();
+        };
+        if is_short {
+            put(&[self.key_len as u8, self.value_len as u8]);
+        } else {
+            assert!(
+                self.key_len <= u32::MAX as usize && self.value_len <= u32::MAX as usize,
+                "an effect of more than 4 GiB"
+            );
+            flags |= WIDE;
+            put(&(self.key_len as u32).to_le_bytes());
+            put(&(self.value_len as u32).to_le_bytes());
+        }
+        if self.db != 0 {
+            flags |= HAS_DB;
+            put(&self.db.to_le_bytes());
+        }
+        if flags & HAS_EXPIRY != 0 {
+            put(&self.expire_at_ms.to_le_bytes());
+        }
+        header[FRAME_PREFIX + 1] = flags;
+        bytes.extend_from_slice(&header[..len]);
+    }
+}
+
+/// Where the parts of a body are.
+#[derive(Clone, Copy)]
+struct Layout {
+    header_len: usize,
+    key_len: usize,
+    value_len: usize,
+}
+
+impl Layout {
+    /// By the flags and lengths at the front of `body`; `None` when it ends before them.
+    #[inline]
+    fn of(body: &[u8]) -> Option<Layout> {
+        let (lengths_end, key_len, value_len) = match body {
+            [_, flags, key_len, value_len, ..] if flags & WIDE == 0 => {
+                (4, usize::from(*key_len), usize::from(*value_len))
+            }
+            _ if body.len() >= 10 => (10, u32_at(body, 2) as usize, u32_at(body, 6) as usize),
+            _ => return None,
+        };
+        let flags = body[1];
+        let db_len = if flags & HAS_DB != 0 { 2 } else { 0 };
+        let expiry_len = if flags & HAS_EXPIRY != 0 { 8 } else { 0 };
+        Some(Layout {
+            header_len: lengths_end + db_len + expiry_len,
+            key_len,
+            value_len,
+        })
+    }
+}
+
+/// Appends a word with its length before it.
+#[inline]
+pub(crate) fn push_word(bytes: &mut Vec<u8>, word: &[u8]) {
+    match u8::try_from(word.len()) {
+        Ok(len) if len < LONG_WORD => bytes.push(len),
+        _ => {
+            bytes.push(LONG_WORD);
+            bytes.extend_from_slice(&(word.len() as u32).to_le_bytes());
+        }
+    }
+    bytes.extend_from_slice(word);
+}
+
+/// Bytes that a word of this length takes with its length before it.
+#[inline]
+pub(crate) fn pushed_len(word_len: usize) -> usize {
+    word_len + if word_len < usize::from(LONG_WORD) { 1 } else { 5 }
+}
+
 /// Why bytes are no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -283,29 +409,34 @@ impl<'a> Record<'a> {
     /// # Errors
     /// When the bytes are no body. Never reads outside of `bytes`.
     pub fn take(bytes: &'a [u8]) -> Result<(Record<'a>, &'a [u8]), FrameError> {
-        let (header, rest) = bytes
-            .split_at_checked(BODY_HEADER)
-            .ok_or(FrameError::Malformed("a body is shorter than its header"))?;
-        let key_len = u32_at(header, 4) as usize;
-        let value_len = u32_at(header, 8) as usize;
+        const SHORT: FrameError = FrameError::Malformed("a body is shorter than its header");
+        let layout = Layout::of(bytes).ok_or(SHORT)?;
+        let (header, rest) = bytes.split_at_checked(layout.header_len).ok_or(SHORT)?;
         let (key, rest) = rest
-            .split_at_checked(key_len)
+            .split_at_checked(layout.key_len)
             .ok_or(FrameError::Malformed("the key is longer than the record"))?;
         let (value, rest) = rest
-            .split_at_checked(value_len)
+            .split_at_checked(layout.value_len)
             .ok_or(FrameError::Malformed("the value is longer than the record"))?;
         let kind = Kind::of_code(header[0]).ok_or(FrameError::Malformed("its type is unknown"))?;
         let flags = header[1];
         if flags & !FLAGS_KNOWN != 0 {
             return Err(FrameError::Malformed("its flags are unknown"));
         }
-        let mut at_ms = [0; 8];
-        at_ms.copy_from_slice(&header[12..20]);
+        // What comes last in the header is looked for from its end.
+        let (header, expire_at_ms) = match header.split_last_chunk() {
+            Some((before, at_ms)) if flags & HAS_EXPIRY != 0 => (before, Some(i64::from_le_bytes(*at_ms))),
+            _ => (header, None),
+        };
+        let db = match header.last_chunk() {
+            Some(db) if flags & HAS_DB != 0 => u16::from_le_bytes(*db),
+            _ => 0,
+        };
         let record = Record {
             kind,
-            flags,
-            db: u16::from_le_bytes([header[2], header[3]]),
-            expire_at_ms: (flags & HAS_EXPIRY != 0).then(|| i64::from_le_bytes(at_ms)),
+            flags: flags & !LAYOUT,
+            db,
+            expire_at_ms,
             key,
             value,
         };
@@ -360,13 +491,14 @@ impl<'a> Iterator for Words<'a> {
     type Item = Result<&'a [u8], FrameError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let taken = self
-            .rest
-            .split_at_checked(4)
-            .and_then(|(len, rest)| rest.split_at_checked(u32_at(len, 0) as usize));
+        let (len, behind) = match self.rest {
+            [LONG_WORD, behind @ ..] if behind.len() >= 4 => (u32_at(behind, 0) as usize, &behind[4..]),
+            // A long word without its length is longer than any rest.
+            [LONG_WORD, ..] => (usize::MAX, &[][..]),
+            [len, behind @ ..] => (usize::from(*len), behind),
+            [] => return None,
+        };
+        let taken = behind.split_at_checked(len);
         match taken {
             Some((word, rest)) => {
                 self.rest = rest;
@@ -451,12 +583,16 @@ impl<'a> Frame<'a> {
 ///
 /// # Errors
 /// `Short` when not even the header is there.
+#[inline]
 pub fn frame_len(bytes: &[u8]) -> Result<usize, FrameError> {
-    if bytes.len() < FRAME_HEADER {
-        return Err(FrameError::Short);
+    let body = bytes.get(FRAME_PREFIX..).ok_or(FrameError::Short)?;
+    if let [_, flags, key_len, value_len, ..] = body
+        && flags & (WIDE | HAS_DB | HAS_EXPIRY) == 0
+    {
+        return Ok(FRAME_MIN + usize::from(*key_len) + usize::from(*value_len));
     }
-    let body = &bytes[FRAME_PREFIX..];
-    Ok(FRAME_HEADER + u32_at(body, 4) as usize + u32_at(body, 8) as usize)
+    let layout = Layout::of(body).ok_or(FrameError::Short)?;
+    Ok(FRAME_PREFIX + layout.header_len + layout.key_len + layout.value_len)
 }
 
 /// The LSN field of the frame at the front of `bytes`, not checked. There are 12 bytes at least.

@@ -4,7 +4,7 @@
 use crate::Lsn;
 use crate::error::{LogDamage, LogError};
 use crate::reader::ScanEnd;
-use crate::record::{FRAME_HEADER, FRAME_PREFIX, Frame, Kind, frame_len, lsn_at};
+use crate::record::{FRAME_MIN, FRAME_PREFIX, Frame, Kind, frame_len, lsn_at};
 use crate::segment::{self, CUT_SUFFIX, FRAMES_AT, SUFFIX};
 use flashdb_disk::{Disk, DiskFile, OpenMode};
 use std::ffi::OsString;
@@ -87,7 +87,7 @@ pub fn truncate(disk: &dyn Disk, dir: &Path, damage: &LogDamage) -> Result<Vec<P
 pub(crate) fn next_frame(bytes: &[u8], offset: usize, expected: Lsn) -> Option<(usize, Lsn)> {
     let believable = |at: usize| {
         let rest = bytes.get(at..)?;
-        let header = rest.get(..FRAME_HEADER)?;
+        let header = rest.get(..FRAME_MIN)?;
         let kind = Kind::of_code(header[FRAME_PREFIX])?;
         let lsn = lsn_at(header);
         let follows = lsn >= expected && lsn - expected < LSN_AHEAD_MAX;
@@ -100,9 +100,9 @@ pub(crate) fn next_frame(bytes: &[u8], offset: usize, expected: Lsn) -> Option<(
         return Some((offset + len, lsn));
     }
     let mut left = SEARCH_BYTES_MAX;
-    for at in offset + 1..bytes.len().saturating_sub(FRAME_HEADER) + 1 {
+    for at in offset + 1..bytes.len().saturating_sub(FRAME_MIN) + 1 {
         let Some(rest) = believable(at) else { continue };
-        let Ok(len) = frame_len(rest) else { break };
+        let Ok(len) = frame_len(rest) else { continue };
         if len > rest.len() {
             continue;
         }

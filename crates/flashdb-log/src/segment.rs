@@ -9,9 +9,8 @@
 //! under a checksum.
 
 use crate::checksum;
-use crate::effects::write_header;
 use crate::error::LogError;
-use crate::record::{BODY_HEADER, FRAME_HEADER, FRAME_PREFIX, Frame, FrameError, Kind, u64_at};
+use crate::record::{FRAME_MIN, FRAME_PREFIX, Frame, FrameError, Header, Kind, u64_at};
 use crate::{Lsn, Record};
 use flashdb_disk::{Disk, OpenMode};
 use std::path::{Path, PathBuf};
@@ -19,15 +18,15 @@ use std::path::{Path, PathBuf};
 /// First bytes of every segment.
 pub const MAGIC: [u8; 4] = *b"FLWL";
 /// Version of the format.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 /// Magic, version, id.
 pub const HEADER_LEN: usize = 14;
 const START_VALUE_LEN: usize = 8 + 8 + 16 + 8;
 /// Where the first ordinary frame of a segment begins.
-pub const FRAMES_AT: usize = HEADER_LEN + FRAME_HEADER + START_VALUE_LEN;
+pub const FRAMES_AT: usize = HEADER_LEN + FRAME_MIN + START_VALUE_LEN;
 const MARK_VALUE_LEN: usize = 8 + 8 + 16;
 /// Bytes of the frame of a [`Mark`].
-pub const MARK_LEN: usize = FRAME_HEADER + MARK_VALUE_LEN;
+pub const MARK_LEN: usize = FRAME_MIN + MARK_VALUE_LEN;
 
 /// Names the history of one data folder: random bytes dealt out when its first segment was written.
 pub type HistoryId = [u8; 16];
@@ -152,7 +151,7 @@ impl Mark {
     /// checksums computed: the history has to be there first.
     pub fn find(bytes: &[u8], history: &HistoryId, lsn: Lsn) -> Option<usize> {
         const KIND_AT: usize = FRAME_PREFIX;
-        const HISTORY_AT: usize = FRAME_HEADER + 16;
+        const HISTORY_AT: usize = FRAME_MIN + 16;
         bytes.windows(MARK_LEN).position(|frame| {
             frame[KIND_AT] == Kind::Durable as u8
                 && frame[HISTORY_AT..] == *history
@@ -166,16 +165,22 @@ impl Mark {
 
 /// Appends a frame with a plain value and its LSN.
 fn push_frame(bytes: &mut Vec<u8>, kind: Kind, lsn: Lsn, value: &[u8]) {
-    let mut body = [0; BODY_HEADER];
-    write_header(&mut body, kind, 0, 0, 0, value.len(), 0);
-    let lsn = lsn.to_le_bytes();
-    let crc = [&body[..], value, &lsn]
-        .iter()
-        .fold(0, |crc, part| checksum::crc32c_append(crc, part));
-    bytes.extend_from_slice(&crc.to_le_bytes());
-    bytes.extend_from_slice(&lsn);
-    bytes.extend_from_slice(&body);
+    let header = Header {
+        kind,
+        flags: 0,
+        db: 0,
+        key_len: 0,
+        value_len: value.len(),
+        expire_at_ms: 0,
+    };
+    let start = bytes.len();
+    header.push(bytes);
     bytes.extend_from_slice(value);
+    let frame = &mut bytes[start..];
+    let lsn = lsn.to_le_bytes();
+    let crc = checksum::crc32c_append(checksum::crc32c(&frame[FRAME_PREFIX..]), &lsn);
+    frame[..4].copy_from_slice(&crc.to_le_bytes());
+    frame[4..FRAME_PREFIX].copy_from_slice(&lsn);
 }
 
 // ---- names -----------------------------------------------------------------------------------------

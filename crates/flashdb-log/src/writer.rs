@@ -654,13 +654,13 @@ fn units_within(bytes: &[u8], room: u64) -> (usize, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FRAME_HEADER, Kind};
+    use crate::record::{FRAME_MIN, Kind};
 
     fn frames(flags: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for flags in flags {
             let at = bytes.len();
-            bytes.resize(at + FRAME_HEADER, 0);
+            bytes.resize(at + FRAME_MIN, 0);
             bytes[at + FRAME_PREFIX] = Kind::Group as u8;
             bytes[at + FRAME_PREFIX + 1] = *flags;
         }
@@ -671,7 +671,7 @@ mod tests {
     #[test]
     fn groups_are_not_split() {
         let bytes = frames(&[0, CONTINUES, CONTINUES, 0, 0]);
-        let len = |count| count * FRAME_HEADER;
+        let len = |count| count * FRAME_MIN;
         for (room, expected) in [(0, 0), (1, 1), (2, 1), (3, 1), (4, 4), (5, 5), (9, 5)] {
             let (at, count) = units_within(&bytes, len(room) as u64);
             assert_eq!((at, count), (len(expected), expected as u64), "room for {room}");

@@ -141,7 +141,7 @@ fn errors_name_place_and_command_and_no_values() {
 /// A record that this version would not write, with a sound checksum, is an error and no panic.
 #[test]
 fn records_of_any_shape_do_no_harm() {
-    use flashdb_log::record::{FRAME_HEADER, FRAME_PREFIX};
+    use flashdb_log::record::{FRAME_MIN, FRAME_PREFIX};
     let whole = logged(&[
         &["SET k v PXAT 99"],
         &["XADD k 1-1 f v"],
@@ -158,7 +158,7 @@ fn records_of_any_shape_do_no_harm() {
         let mut rest = &mut bytes[..];
         // Checksums are made to fit; lengths that lead out of the file are the reader's to find.
         while let Ok(len) = flashdb_log::record::frame_len(rest) {
-            if len > rest.len() || len < FRAME_HEADER {
+            if len > rest.len() || len < FRAME_MIN {
                 break;
             }
             let crc = crc32c::crc32c_append(crc32c::crc32c(&rest[FRAME_PREFIX..len]), &rest[4..FRAME_PREFIX]);
