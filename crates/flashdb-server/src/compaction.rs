@@ -4,7 +4,7 @@
 //! freed behind it.
 
 use crate::memory;
-use flashdb_store::{Access, Compacted};
+use flashdb_store::Access;
 
 /// Where the walk is.
 pub struct Compaction {
@@ -59,15 +59,15 @@ impl Compaction {
     /// One step. At the end of a walk the number of entries that it moved.
     pub fn step(&mut self, data: &mut Access<'_>, shards: usize, loops: usize) -> Option<usize> {
         let is_sparse = memory::sparse()?;
-        let Compacted { next, seen, moved } = data.compact(self.shard, self.db, self.from, is_sparse);
-        self.seen += seen;
-        self.moved += moved;
-        self.from = next.unwrap_or(0);
-        if next.is_some() {
+        let compacted = data.compact(self.shard, self.db, self.from, is_sparse);
+        self.seen += compacted.seen;
+        self.moved += compacted.moved;
+        self.from = compacted.next.unwrap_or(0);
+        if compacted.next.is_some() {
             return None;
         }
         self.db += 1;
-        if usize::from(self.db) < data.space().databases_count() {
+        if usize::from(self.db) < compacted.databases {
             return None;
         }
         self.db = 0;

@@ -85,7 +85,6 @@ const TABLES_BYTES: usize = 256 * 1024;
 
 /// Sums the memory in use. Locks the shards one after the other; `data` holds none or all of them.
 pub fn measure(server: &Server, data: &mut Access<'_>) -> MemoryUse {
-    let databases = server.space.databases_count() as u16;
     let mut sum = MemoryUse {
         fixed_bytes: server.space.shards_count() * SHARD_BYTES
             + server.loops.len() * LOOP_BYTES
@@ -93,7 +92,7 @@ pub fn measure(server: &Server, data: &mut Access<'_>) -> MemoryUse {
         ..MemoryUse::default()
     };
     data.held().count_in_each_shard(|_, shard| {
-        for db in 0..databases {
+        for db in 0..shard.databases_len() as u16 {
             let database = shard.database(db);
             sum.data_bytes += database.memory_bytes();
             sum.table_bytes += database.table_bytes();

@@ -14,13 +14,17 @@ pub struct Compacted {
     pub seen: usize,
     /// Those that have another address now.
     pub moved: usize,
+    /// Databases of the shard that may hold something.
+    pub databases: usize,
 }
 
 impl Access<'_> {
     /// Moves those of some hundred entries of database `db` in the locked shard whose address `is_sparse`. 0 begins.
     pub fn compact(&mut self, shard: u16, db: u16, from: u32, is_sparse: fn(*const u8) -> bool) -> Compacted {
         let (mut seen, mut moved) = (0, 0);
-        let table = &mut self.held().shard_mut(shard).database_mut(db).table;
+        let held = self.held().shard_mut(shard);
+        let databases = held.databases_len();
+        let table = &mut held.database_mut(db).table;
         let next = table.visit_segment_unmarked(from, |entry: &mut Entry| {
             seen += 1;
             if is_sparse(entry.address()) {
@@ -28,7 +32,12 @@ impl Access<'_> {
                 moved += 1;
             }
         });
-        Compacted { next, seen, moved }
+        Compacted {
+            next,
+            seen,
+            moved,
+            databases,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ impl Access<'_> {
     /// Evicts one key of the locked shard `shard`; the bytes it took, or `None` when no key of it
     /// may go. O(samples).
     pub fn evict_one(&mut self, shard: u16, eviction: &Eviction) -> Option<usize> {
-        let databases = self.space().databases_count() as u64;
+        let databases = self.held().shard_mut(shard).databases_len() as u64;
         let first = self.prng.below(databases);
         let selected = self.db;
         let mut freed = None;

@@ -33,7 +33,7 @@ impl Access<'_> {
     /// (monotonic). Effects are noted as for any removal.
     pub fn expire_due(&mut self, shard: u16, deadline_us: u64) -> ExpiryPass {
         let mut pass = ExpiryPass::default();
-        for db in 0..self.space().databases_count() as u16 {
+        for db in 0..self.held().shard_mut(shard).databases_len() as u16 {
             self.db = db;
             let database = self.held().shard_mut(shard).database(db);
             if database.volatile_len() + database.volatile_fields_len() == 0 {

@@ -50,9 +50,16 @@ pub(crate) enum Telling {
 
 type KeyIn = (u16, Box<[u8]>);
 
+/// Databases that every shard has from the start: as many as there are by default.
+const EARLY_DATABASES: usize = 16;
+
 /// The data behind one shard lock.
 pub struct Shard {
-    pub(crate) databases: Vec<Database>,
+    /// Those up to the highest that was ever changed here, and the first few: with `databases 10000` all of them would take
+    /// 600 MB in 256 shards, and every look at each a cache miss.
+    databases: Vec<Database>,
+    /// Stands for those that are not there.
+    vacant: Database,
     pub(crate) watched: HashMap<KeyIn, Vec<Watcher>>,
     /// Tickets of blocked clients per key, first come first.
     waiters: HashMap<KeyIn, VecDeque<u64>>,
@@ -67,8 +74,10 @@ pub struct Shard {
 impl Shard {
     /// An empty shard of `databases` databases.
     pub fn new(databases: usize, segment_buckets: usize) -> Self {
+        let database = || Database::new(segment_buckets);
         Shard {
-            databases: (0..databases).map(|_| Database::new(segment_buckets)).collect(),
+            databases: (0..databases.min(EARLY_DATABASES)).map(|_| database()).collect(),
+            vacant: database(),
             watched: HashMap::new(),
             waiters: HashMap::new(),
             segment_buckets,
@@ -80,20 +89,56 @@ impl Shard {
     /// This shard's part of database `db`.
     #[inline]
     pub fn database(&self, db: u16) -> &Database {
-        &self.databases[db as usize]
+        self.databases.get(db as usize).unwrap_or(&self.vacant)
+    }
+
+    /// As many databases, from the first on, may hold something; the others are empty.
+    #[inline]
+    pub fn databases_len(&self) -> usize {
+        self.databases.len()
     }
 
     #[inline]
     pub(crate) fn database_mut(&mut self, db: u16) -> &mut Database {
+        if db as usize >= self.databases.len() {
+            self.make_databases(db);
+        }
         &mut self.databases[db as usize]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_databases(&mut self, last: u16) {
+        let segment_buckets = self.segment_buckets;
+        self.databases
+            .resize_with(last as usize + 1, || Database::new(segment_buckets));
+    }
+
+    /// All databases that may hold something, by number.
+    pub(crate) fn databases_mut(&mut self) -> &mut [Database] {
+        &mut self.databases
+    }
+
+    /// Exchanges two databases.
+    pub(crate) fn swap_databases(&mut self, first: u16, second: u16) {
+        let last = first.max(second) as usize;
+        let nothing_there = self.databases.len() <= first.min(second) as usize;
+        if nothing_there || first == second {
+            return;
+        }
+        if last >= self.databases.len() {
+            self.make_databases(last as u16);
+        }
+        self.databases.swap(first as usize, second as usize);
     }
 
     /// Empties database `db`; gives the old content back so that it can be freed elsewhere.
     pub(crate) fn take_database(&mut self, db: u16) -> Database {
-        std::mem::replace(
-            &mut self.databases[db as usize],
-            Database::new(self.segment_buckets),
-        )
+        let fresh = Database::new(self.segment_buckets);
+        match self.databases.get_mut(db as usize) {
+            Some(database) => std::mem::replace(database, fresh),
+            None => fresh,
+        }
     }
 
     /// Whether anybody watches or waits for any key of this shard.
@@ -174,5 +219,47 @@ impl Shard {
     /// Number of keys that somebody watches.
     pub fn watched_keys_count(&self) -> usize {
         self.watched.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Entry;
+    use flashdb_base::hash::hash_bytes;
+
+    fn put(shard: &mut Shard, db: u16, key: &[u8]) {
+        shard
+            .database_mut(db)
+            .insert(Entry::new_string(key, b"v", None), hash_bytes(key));
+    }
+
+    fn has(shard: &Shard, db: u16, key: &[u8]) -> bool {
+        shard.database(db).find(key, hash_bytes(key)).is_some()
+    }
+
+    #[test]
+    fn databases_take_memory_once_they_are_used() {
+        let mut shard = Shard::new(10_000, 16);
+        assert_eq!(shard.databases_len(), EARLY_DATABASES);
+        assert!(shard.database(9_999).is_empty());
+        assert!(shard.take_database(9_999).is_empty());
+        shard.swap_databases(500, 9_999);
+        assert_eq!(shard.databases_len(), EARLY_DATABASES, "looked at only");
+        put(&mut shard, 300, b"k");
+        assert_eq!(shard.databases_len(), 301);
+        assert_eq!(Shard::new(1, 16).databases_len(), 1);
+    }
+
+    #[test]
+    fn what_is_exchanged_with_a_database_that_is_not_there_changes_sides() {
+        let mut shard = Shard::new(10_000, 16);
+        put(&mut shard, 3, b"k");
+        shard.swap_databases(3, 9_000);
+        assert!(!has(&shard, 3, b"k") && has(&shard, 9_000, b"k"));
+        shard.swap_databases(3, 9_000);
+        assert!(has(&shard, 3, b"k") && !has(&shard, 9_000, b"k"));
+        assert_eq!(shard.take_database(3).len(), 1);
+        assert!(!has(&shard, 3, b"k"));
     }
 }

@@ -214,7 +214,7 @@ impl Keyspace {
             left: AtomicUsize::new(self.shards_count()),
         });
         self.lock_as_touched().for_each_shard(|id, shard| {
-            for (db, database) in shard.databases.iter_mut().enumerate() {
+            for (db, database) in shard.databases_mut().iter_mut().enumerate() {
                 database.begin_capture(&job, id, db as u16);
             }
         });
@@ -334,11 +334,12 @@ impl Keyspace {
     fn walk_shard(&self, lane: usize, id: u16, hint: &mut u16, budget: &mut WalkBudget) -> bool {
         let pass = self.gate().enter(lane);
         let mut shard = self.lock_shard(id);
-        let count = shard.databases.len();
+        let count = shard.databases_len();
         let mut more = false;
         for step in 0..count {
             let at = (usize::from(*hint) + step) % count;
-            if shard.databases[at].is_captured() && shard.databases[at].walk_captured(budget) {
+            let database = &mut shard.databases_mut()[at];
+            if database.is_captured() && database.walk_captured(budget) {
                 (*hint, more) = (at as u16, true);
                 break;
             }
@@ -356,7 +357,7 @@ impl Keyspace {
         }
         let epoch = self.next_epoch();
         self.lock_as_touched().for_each_shard(|_, shard| {
-            for (db, database) in shard.databases.iter_mut().enumerate() {
+            for (db, database) in shard.databases_mut().iter_mut().enumerate() {
                 database.track(epoch, db as u16);
             }
         });

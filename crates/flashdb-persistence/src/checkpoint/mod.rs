@@ -234,7 +234,7 @@ impl Checkpoint {
 fn size(space: &Keyspace) -> (u64, usize) {
     let (mut keys, mut bytes) = (0, 0);
     space.lock_as_touched().for_each_shard(|_, shard| {
-        for db in 0..space.databases_count() as u16 {
+        for db in 0..shard.databases_len() as u16 {
             let database = shard.database(db);
             keys += database.len() as u64;
             bytes += database.memory_bytes();

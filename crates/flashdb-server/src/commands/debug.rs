@@ -474,9 +474,8 @@ fn reload(context: &mut Context<'_, '_>) -> CommandResult {
 
 fn digest_all(context: &mut Context<'_, '_>) -> CommandResult {
     let mut all = Digest::default();
-    let databases = context.data.space().databases_count() as u16;
     context.data.held().for_each_shard(|_, shard| {
-        for db in 0..databases {
+        for db in 0..shard.databases_len() as u16 {
             all.unordered(digest::of_database(db, shard.database(db)));
         }
     });

@@ -232,7 +232,7 @@ fn databases(context: &mut Context<'_, '_>) -> Vec<(usize, usize, usize, usize)>
         .map(|db| (db, 0, 0, 0))
         .collect();
     context.data.held().for_each_shard(|_, shard| {
-        for (db, keys, main, expires) in &mut all {
+        for (db, keys, main, expires) in all.iter_mut().take(shard.databases_len()) {
             let database = shard.database(*db as u16);
             let volatile = database.volatile_len() * size_of::<u64>();
             *keys += database.len();

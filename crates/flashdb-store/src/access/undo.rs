@@ -402,7 +402,7 @@ impl Access<'_> {
                 self.space.dispose(since, later);
             }
             Step::Swap { first, second } => self.held.for_each_shard(|_, shard| {
-                shard.databases.swap(first as usize, second as usize);
+                shard.swap_databases(first, second);
             }),
         }
     }

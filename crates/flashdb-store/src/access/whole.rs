@@ -70,7 +70,7 @@ impl Access<'_> {
                     }
                 }
             }
-            shard.databases.swap(first as usize, second as usize);
+            shard.swap_databases(first, second);
         });
         self.note_whole(met);
         self.keep_swap(first, second);

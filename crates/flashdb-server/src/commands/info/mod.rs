@@ -156,7 +156,7 @@ fn databases(context: &mut Context<'_, '_>) -> Vec<DatabaseFacts> {
     let now_ms = context.now_ms();
     let random = context.data.prng.next_u64();
     context.data.held().count_in_each_shard(|id, shard| {
-        for (db, facts) in all.iter_mut().enumerate() {
+        for (db, facts) in all.iter_mut().enumerate().take(shard.databases_len()) {
             let database = shard.database(db as u16);
             facts.keys += database.len();
             facts.volatile += database.volatile_len();
