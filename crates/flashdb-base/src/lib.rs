@@ -13,6 +13,7 @@ pub mod hash;
 pub mod long_double;
 pub mod notify_flags;
 pub mod number;
+pub mod prefetch;
 pub mod prng;
 pub mod split_args;
 pub mod version;

@@ -11,7 +11,6 @@ pub mod effects;
 pub mod error;
 pub mod log;
 pub mod pmem;
-pub mod prefetch;
 mod reader;
 pub mod record;
 pub mod repair;

@@ -3,7 +3,7 @@
 
 use crate::Lsn;
 use crate::effects::EffectBuffer;
-use crate::prefetch::prefetch_for_writing;
+use flashdb_base::prefetch::prefetch_for_writing;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

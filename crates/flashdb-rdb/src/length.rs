@@ -42,6 +42,21 @@ pub(crate) fn read_length(input: &mut impl Input) -> Result<u64> {
     }
 }
 
+/// Bytes that [`write_length`] appends.
+#[inline]
+pub(crate) fn length_len(length: u64) -> usize {
+    if length < 1 << 6 {
+        1
+    } else if length < 1 << 14 {
+        2
+    } else if u32::try_from(length).is_ok() {
+        5
+    } else {
+        9
+    }
+}
+
+#[inline]
 pub(crate) fn write_length(out: &mut Vec<u8>, length: u64) {
     if length < 1 << 6 {
         out.push(length as u8);

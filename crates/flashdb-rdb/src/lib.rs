@@ -33,6 +33,7 @@ pub use encode::{
 pub use error::{FileError, RdbError};
 pub use file::{Access, Entry, FileItem, FileReader, FileWriter, Flavor, NeedsVersion, Skipped};
 pub use functions::{FunctionsError, decode_functions, dump_functions};
+pub use string::PlainString;
 pub use types::{FileVersion, ValueType};
 pub use value::{
     HashField, PendingEntry, RdbValue, StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamMeta,

@@ -1,11 +1,14 @@
 //! Strings as RDB stores them: plain, as a small integer, or compressed.
 
-use flashdb_base::number;
+use flashdb_base::number::{self, NumberBuffer};
 
 use crate::error::{RdbError, Result};
 use crate::input::Input;
-use crate::length::{Length, read_length, read_length_or_encoding, write_encoding_mark, write_length};
+use crate::length::{
+    Length, length_len, read_length, read_length_or_encoding, write_encoding_mark, write_length,
+};
 use crate::lzf;
+use crate::types::ValueType;
 
 const ENCODING_INT8: u8 = 0;
 const ENCODING_INT16: u8 = 1;
@@ -38,14 +41,64 @@ fn read_compressed(input: &mut impl Input) -> Result<Vec<u8>> {
     lzf::decompress(&compressed, length).ok_or(RdbError::Corrupt("bad compressed string"))
 }
 
+/// A string as it is stored without compression. Its length is known before it is written, so that it can be written
+/// behind its length and needs no buffer of its own.
+#[derive(Clone, Copy, Debug)]
+pub enum PlainString<'a> {
+    /// As a small integer.
+    Integer(i32),
+    /// As it is.
+    Text(&'a [u8]),
+}
+
+impl<'a> PlainString<'a> {
+    /// Type of a value that is one string.
+    pub const VALUE_TYPE: ValueType = ValueType::STRING;
+
+    /// The form of this text.
+    #[inline]
+    pub fn of(text: &'a [u8]) -> Self {
+        if text.len() <= INTEGER_TEXT_MAX
+            && let Some(integer) = number::parse_i64(text).and_then(|integer| i32::try_from(integer).ok())
+        {
+            return PlainString::Integer(integer);
+        }
+        PlainString::Text(text)
+    }
+
+    /// The form of the number's text, which is written into `digits` where it is needed.
+    #[inline]
+    pub fn of_number(number: i64, digits: &'a mut NumberBuffer) -> Self {
+        i32::try_from(number).map_or_else(
+            |_| PlainString::Text(digits.format_i64(number)),
+            PlainString::Integer,
+        )
+    }
+
+    /// Bytes that [`PlainString::write`] appends.
+    #[inline]
+    pub fn encoded_len(self) -> usize {
+        match self {
+            PlainString::Integer(integer) => 1 + integer_len(integer),
+            PlainString::Text(text) => length_len(text.len() as u64) + text.len(),
+        }
+    }
+
+    /// Appends it.
+    #[inline]
+    pub fn write(self, out: &mut Vec<u8>) {
+        match self {
+            PlainString::Integer(integer) => write_integer(out, integer),
+            PlainString::Text(text) => write_plain(out, text),
+        }
+    }
+}
+
 /// Appends a string in its shortest form.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8], compress: bool) {
-    if text.len() <= INTEGER_TEXT_MAX
-        && let Some(integer) = number::parse_i64(text).and_then(|integer| i32::try_from(integer).ok())
-    {
-        return write_integer(out, integer);
-    }
+    let plain = PlainString::of(text);
     if compress
+        && matches!(plain, PlainString::Text(_))
         && text.len() > COMPRESS_ABOVE_BYTES
         && let Some(compressed) = lzf::compress(text)
     {
@@ -54,13 +107,26 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &[u8], compress: bool) {
         write_length(out, text.len() as u64);
         return out.extend_from_slice(&compressed);
     }
-    write_plain(out, text);
+    plain.write(out);
 }
 
 /// Appends a string byte by byte, which packed containers without a gain from compression also use.
+#[inline]
 pub(crate) fn write_plain(out: &mut Vec<u8>, text: &[u8]) {
     write_length(out, text.len() as u64);
     out.extend_from_slice(text);
+}
+
+/// Bytes of the integer itself.
+#[inline]
+fn integer_len(integer: i32) -> usize {
+    if i8::try_from(integer).is_ok() {
+        1
+    } else if i16::try_from(integer).is_ok() {
+        2
+    } else {
+        4
+    }
 }
 
 fn write_integer(out: &mut Vec<u8>, integer: i32) {
@@ -113,6 +179,34 @@ mod tests {
         let mut plain = Vec::new();
         write_string(&mut plain, &[b'a'; 1000], false);
         assert_eq!(plain.len(), 1002);
+    }
+
+    #[test]
+    fn the_length_is_known_before_a_string_is_written() {
+        let long: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+        let around = |edge: usize| [edge - 1, edge, edge + 1];
+        let texts = [1, 64, 128, 1 << 14].map(around).concat();
+        for text in texts.iter().map(|&len| &long[..len]) {
+            check_plain(PlainString::of(text), text);
+        }
+        let powers = (0..63).flat_map(|bit| [1i64 << bit, -1 << bit, (1 << bit) - 1, !(1 << bit)]);
+        for number in powers.chain([i64::MIN]) {
+            let text = number.to_string();
+            check_plain(PlainString::of(text.as_bytes()), text.as_bytes());
+            check_plain(
+                PlainString::of_number(number, &mut NumberBuffer::new()),
+                text.as_bytes(),
+            );
+        }
+    }
+
+    fn check_plain(plain: PlainString<'_>, text: &[u8]) {
+        let (mut out, mut expected) = (Vec::new(), Vec::new());
+        plain.write(&mut out);
+        write_string(&mut expected, text, false);
+        assert_eq!(out, expected);
+        assert_eq!(plain.encoded_len(), out.len());
+        assert_eq!(read_string(&mut SliceInput::new(&out)).unwrap(), text);
     }
 
     #[test]

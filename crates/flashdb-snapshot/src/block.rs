@@ -13,6 +13,7 @@ use crate::entry::EntryRef;
 use crate::piece::Portion;
 use crate::region::Region;
 use crate::{SnapshotError, SnapshotId};
+use flashdb_base::prefetch::prefetch_for_writing;
 
 pub(crate) const BLOCK_HEADER_LEN: usize = 32;
 const CRC_AT: usize = BLOCK_HEADER_LEN - 4;
@@ -161,15 +162,36 @@ impl BlockBuilder {
     #[must_use]
     #[inline]
     pub fn push_entry(&mut self, entry: &EntryRef<'_>) -> bool {
+        self.push_entry_with(entry, entry.payload.len(), |out| {
+            out.extend_from_slice(entry.payload);
+        })
+    }
+
+    /// The same for an entry whose payload is written right into the block: `write` appends just `payload_len` bytes. That of
+    /// `entry` does not count.
+    #[must_use]
+    #[inline]
+    pub fn push_entry_with(
+        &mut self,
+        entry: &EntryRef<'_>,
+        payload_len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
         assert!(self.kind == BlockKind::Entries, "a block of entries");
-        let len_max = entry.len_max();
+        let len_max = entry.len_max(payload_len);
         if self.items == 0 {
             // Exactly: buffers that double would take up to twice what their blocks hold, and be copied on the way.
             self.raw.reserve_exact(len_max.max(self.content_max));
         } else if self.raw.len() + len_max > self.content_max {
             return false;
         }
-        entry.put(self.last_db, &mut self.raw);
+        entry.put_head(self.last_db, payload_len, &mut self.raw);
+        let payload_at = self.raw.len();
+        write(&mut self.raw);
+        assert!(
+            self.raw.len() - payload_at == payload_len,
+            "the length that was said"
+        );
         self.last_db = entry.db;
         self.db_max = self.db_max.max(entry.db);
         self.items += 1;
@@ -205,6 +227,12 @@ impl BlockBuilder {
     fn room_for_small(&self) -> bool {
         const REGION_LEN_MAX: usize = 5 * 5;
         self.raw.len() + REGION_LEN_MAX <= self.content_max
+    }
+
+    /// Brings the memory for the next `bytes` of content towards the core, if there is that much already.
+    #[inline]
+    pub fn prefetch(&mut self, bytes: usize) {
+        prefetch_for_writing(self.raw.spare_capacity_mut(), bytes);
     }
 
     /// Bytes of content.

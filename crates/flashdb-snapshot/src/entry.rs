@@ -43,14 +43,16 @@ pub struct EntryRef<'a> {
 }
 
 impl EntryRef<'_> {
-    /// More than it takes in a block, by a few bytes.
-    pub(crate) fn len_max(&self) -> usize {
-        OVERHEAD_MAX + self.key.len() + self.payload.len()
+    /// More than it takes in a block with a payload of this length, by a few bytes.
+    #[inline]
+    pub(crate) fn len_max(&self, payload_len: usize) -> usize {
+        OVERHEAD_MAX + self.key.len() + payload_len
     }
 
-    /// Appends it to a block whose last entry belongs to `last_db`.
+    /// Appends everything but the payload, behind which this many bytes of it are to come, to a block whose last entry
+    /// belongs to `last_db`.
     #[inline]
-    pub(crate) fn put(&self, last_db: u16, out: &mut Vec<u8>) {
+    pub(crate) fn put_head(&self, last_db: u16, payload_len: usize, out: &mut Vec<u8>) {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         let flags = flag(self.expire_at_ms.is_some(), HAS_EXPIRY)
             | flag(self.raw, RAW)
@@ -67,7 +69,12 @@ impl EntryRef<'_> {
         }
         put_varint(out, self.key.len() as u64);
         out.extend_from_slice(self.key);
-        put_varint(out, self.payload.len() as u64);
+        put_varint(out, payload_len as u64);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn put(&self, last_db: u16, out: &mut Vec<u8>) {
+        self.put_head(last_db, self.payload.len(), out);
         out.extend_from_slice(self.payload);
     }
 }
@@ -196,7 +203,7 @@ mod tests {
             for entry in &entries {
                 let before = out.len();
                 entry.put(last_db, &mut out);
-                assert!(out.len() - before <= entry.len_max());
+                assert!(out.len() - before <= entry.len_max(entry.payload.len()));
                 last_db = entry.db;
             }
             let keys = entries.iter().filter(|entry| entry.portion != Portion::Piece);

@@ -28,25 +28,17 @@ struct Copier {
 }
 
 impl SnapshotSink for Copier {
-    fn capture(&self, _shard: u16, _db: u16, entry: &Entry) {
-        self.entries.fetch_add(1, Ordering::Relaxed);
+    fn capture(&self, _shard: u16, _db: u16, entries: &[&Entry]) {
+        self.entries.fetch_add(entries.len(), Ordering::Relaxed);
         let mut buffer = self.buffer.lock();
         if buffer.len() > 1 << 20 {
             buffer.clear();
         }
-        buffer.extend_from_slice(entry.key());
-        match entry.value() {
-            ValueRef::String(text) => buffer.extend_from_slice(text.as_bytes(&mut NumberBuffer::new())),
-            ValueRef::Hash(hash) => hash.iter().for_each(|field| {
-                buffer.extend_from_slice(field.name);
-                buffer.extend_from_slice(field.value);
-            }),
-            _ => {}
-        }
+        entries.iter().for_each(|entry| copy(entry, &mut buffer));
     }
 
     fn capture_head(&self, shard: u16, db: u16, entry: &Entry, _members: usize) {
-        self.capture(shard, db, entry);
+        self.capture(shard, db, &[entry]);
     }
 
     fn encode(&self, _part: &Part<'_>, _payload: &mut Vec<u8>) {}
@@ -57,6 +49,18 @@ impl SnapshotSink for Copier {
 
     fn is_congested(&self) -> bool {
         false
+    }
+}
+
+fn copy(entry: &Entry, buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(entry.key());
+    match entry.value() {
+        ValueRef::String(text) => buffer.extend_from_slice(text.as_bytes(&mut NumberBuffer::new())),
+        ValueRef::Hash(hash) => hash.iter().for_each(|field| {
+            buffer.extend_from_slice(field.name);
+            buffer.extend_from_slice(field.value);
+        }),
+        _ => {}
     }
 }
 

@@ -5,10 +5,15 @@
 //! it out of its shard, and it still knows what it was at the cut. Without a snapshot a change pays one branch.
 
 use crate::database::{Database, entry_hash, prefetch_entry};
-use crate::pieces;
+use crate::entry::Entry;
+use crate::pieces::{self, PieceTaker};
 use crate::snapshot::{Coverage, Mode, SnapshotJob, WalkBudget};
 use flashdb_table::{Change, Remainder};
+use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// Entries that go to the sink at once: more than most buckets are home to.
+const BATCH: usize = 16;
 
 /// What a database was at the last cut, to know what an incremental snapshot has to say of it.
 #[derive(Clone, Copy)]
@@ -41,6 +46,56 @@ enum Scope {
     Whole,
     /// What changed in this epoch.
     ChangedIn(u64),
+}
+
+/// Entries on their way to the sink.
+struct Batch<'c, 't> {
+    job: &'c Arc<SnapshotJob>,
+    shard: u16,
+    db: u16,
+    entries: SmallVec<[&'t Entry; BATCH]>,
+    /// What is to be opened, of large entries.
+    large: Vec<PieceTaker>,
+}
+
+impl<'c, 't> Batch<'c, 't> {
+    fn new(job: &'c Arc<SnapshotJob>, shard: u16, db: u16) -> Self {
+        Batch {
+            job,
+            shard,
+            db,
+            entries: SmallVec::new(),
+            large: Vec::new(),
+        }
+    }
+
+    /// Whether the entry is captured as a whole, not in pieces.
+    #[inline]
+    fn add(&mut self, entry: &'t Entry) -> bool {
+        let large = pieces::capture_large(self.job, self.shard, self.db, entry);
+        let is_whole = large.is_none();
+        self.large.extend(large);
+        if is_whole {
+            if self.entries.len() == BATCH {
+                self.hand_on();
+            }
+            self.entries.push(entry);
+        }
+        is_whole
+    }
+
+    fn hand_on(&mut self) {
+        if !self.entries.is_empty() {
+            self.job.sink().capture(self.shard, self.db, &self.entries);
+            self.entries.clear();
+        }
+    }
+
+    /// Hands the rest on; what is returned is to be opened.
+    fn end(mut self) -> Vec<PieceTaker> {
+        self.hand_on();
+        self.large
+    }
 }
 
 impl Database {
@@ -109,11 +164,12 @@ impl Database {
         let Capture {
             job, shard, db, rest, ..
         } = capture;
-        let mut large = Vec::new();
+        let mut batch = Batch::new(job, *shard, *db);
         self.table
             .before_change(hash, change, rest, entry_hash, prefetch_entry, |entry| {
-                large.extend(pieces::capture(job, *shard, *db, entry));
+                batch.add(entry);
             });
+        let large = batch.end();
         self.open(large);
     }
 
@@ -134,12 +190,12 @@ impl Database {
                 job, shard, db, rest, ..
             } = capture;
             budget.spend(1, 0);
-            let mut large = Vec::new();
+            let mut batch = Batch::new(job, *shard, *db);
             let more = self.table.walk(rest, entry_hash, prefetch_entry, |entry| {
-                let taker = pieces::capture(job, *shard, *db, entry);
-                budget.spend(1, if taker.is_some() { 0 } else { entry.memory_bytes() });
-                large.extend(taker);
+                let is_whole = batch.add(entry);
+                budget.spend(1, if is_whole { entry.memory_bytes() } else { 0 });
             });
+            let large = batch.end();
             self.open(large);
             if !more {
                 self.end_capture();

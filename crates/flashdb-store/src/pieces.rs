@@ -45,13 +45,16 @@ fn large_collection(entry: &Entry) -> Option<&dyn Takeable> {
     (is_large && collection.is_takeable() && collection.taker().is_none()).then_some(collection)
 }
 
-/// Captures an entry, of a large one its head: then it has to be opened with what is returned.
+/// Captures the head of an entry that is large, which then has to be opened with what is returned. `None`, and nothing
+/// captured, for others.
 #[inline]
-pub(crate) fn capture(job: &Arc<SnapshotJob>, shard: u16, db: u16, entry: &Entry) -> Option<PieceTaker> {
-    let Some(collection) = large_collection(entry) else {
-        job.sink().capture(shard, db, entry);
-        return None;
-    };
+pub(crate) fn capture_large(
+    job: &Arc<SnapshotJob>,
+    shard: u16,
+    db: u16,
+    entry: &Entry,
+) -> Option<PieceTaker> {
+    let collection = large_collection(entry)?;
     job.sink().capture_head(shard, db, entry, collection.members());
     Some(PieceTaker {
         job: job.clone(),

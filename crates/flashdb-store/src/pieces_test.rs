@@ -42,8 +42,8 @@ impl Counter {
 }
 
 impl SnapshotSink for Counter {
-    fn capture(&self, _: u16, _: u16, entry: &Entry) {
-        panic!("{} as a whole", entry.key().escape_ascii());
+    fn capture(&self, _: u16, _: u16, entries: &[&Entry]) {
+        panic!("{} as a whole", entries[0].key().escape_ascii());
     }
 
     fn capture_head(&self, _: u16, _: u16, _: &Entry, members: usize) {

@@ -21,8 +21,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// What becomes of the entries of a snapshot. Called under the lock of a shard, by walkers and core loops at the same time:
 /// an implementor encodes and queues, waits for nothing and does not touch the keyspace.
 pub trait SnapshotSink: Send + Sync {
-    /// One entry of database `db` (its number at the cut). Each entry comes once; those of a database in no order.
-    fn capture(&self, shard: u16, db: u16, entry: &Entry);
+    /// Some entries of database `db` (its number at the cut), at most those of a bucket: together, as a sink has to lock what
+    /// it keeps them in. Each entry comes once; those of a database in no order.
+    fn capture(&self, shard: u16, db: u16, entries: &[&Entry]);
 
     /// In place of [`SnapshotSink::capture`], all of an entry but the members of its value, of which there are so many. They
     /// come in pieces, also after entries of other databases.

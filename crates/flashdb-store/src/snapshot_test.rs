@@ -35,13 +35,16 @@ struct Recorder {
 }
 
 impl SnapshotSink for Recorder {
-    fn capture(&self, shard: u16, db: u16, entry: &Entry) {
-        if let Some(Some(regions)) = self.covered.lock().get(&(shard, db)) {
-            assert!(regions.contains(hash_bytes(entry.key())));
+    fn capture(&self, shard: u16, db: u16, entries: &[&Entry]) {
+        assert!(!entries.is_empty());
+        for entry in entries {
+            if let Some(Some(regions)) = self.covered.lock().get(&(shard, db)) {
+                assert!(regions.contains(hash_bytes(entry.key())));
+            }
+            let at = (db, entry.key().to_vec());
+            let twice = self.captured.lock().insert(at, describe(entry));
+            assert_eq!(twice, None, "each entry once");
         }
-        let at = (db, entry.key().to_vec());
-        let twice = self.captured.lock().insert(at, describe(entry));
-        assert_eq!(twice, None, "each entry once");
     }
 
     fn capture_head(&self, shard: u16, db: u16, entry: &Entry, members: usize) {

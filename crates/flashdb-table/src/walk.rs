@@ -114,12 +114,12 @@ impl<T> Table<T> {
     /// Takes one step out of `remainder`: visits what it holds of about one bucket, save what was handed out by
     /// [`Table::before_change`] already. False at the end. A step may visit nothing. `warm` gets most values of a bucket
     /// before the first is visited, to prefetch what they point to.
-    pub fn walk(
-        &self,
+    pub fn walk<'t>(
+        &'t self,
         remainder: &mut Remainder,
         hasher: impl Fn(&T) -> u64,
         warm: impl Fn(&T),
-        mut visit: impl FnMut(&T),
+        mut visit: impl FnMut(&'t T),
     ) -> bool {
         if self.is_empty() {
             remainder.pass_all();
@@ -155,14 +155,14 @@ impl<T> Table<T> {
     }
 
     /// Visits what the segment has of the band of `remainder`, up to position `end`.
-    fn visit_rest(
-        &self,
+    fn visit_rest<'t>(
+        &'t self,
         segment: Segment<T>,
         prefixes: &Range<u32>,
         remainder: &Remainder,
         end: u32,
         (hasher, warm): (&impl Fn(&T) -> u64, &impl Fn(&T)),
-        visit: &mut impl FnMut(&T),
+        visit: &mut impl FnMut(&'t T),
     ) {
         let (band, start, buckets) = (&remainder.band, remainder.position, segment.buckets());
         let changed = segment.header().changed_in(self.epoch);
@@ -187,14 +187,14 @@ impl<T> Table<T> {
     /// To be called right before the change of an entry with this hash: calls `capture` with what `remainder` holds of the
     /// buckets that the change marks for the first time in this epoch, and marks them. One bucket usually, one or two
     /// segments when the change leads to a resize. Does nothing in epoch 0. `warm` is as in [`Table::walk`].
-    pub fn before_change(
-        &mut self,
+    pub fn before_change<'t>(
+        &'t mut self,
         hash: u64,
         change: Change,
         remainder: &Remainder,
         hasher: impl Fn(&T) -> u64,
         warm: impl Fn(&T),
-        mut capture: impl FnMut(&T),
+        mut capture: impl FnMut(&'t T),
     ) {
         let segment = self.directory.locate(hash);
         if self.epoch == 0 || segment.is_vacant() {
@@ -221,15 +221,17 @@ impl<T> Table<T> {
     }
 
     /// Captures and marks those of `buckets` that are not marked yet; `at` is a prefix of the segment.
-    fn capture(
+    fn capture<'t>(
         &mut self,
         segment: Segment<T>,
         at: u32,
         buckets: u64,
         remainder: &Remainder,
         (hasher, warm): (&impl Fn(&T) -> u64, &impl Fn(&T)),
-        capture: &mut impl FnMut(&T),
-    ) {
+        capture: &mut impl FnMut(&'t T),
+    ) where
+        T: 't,
+    {
         let unmarked = buckets & !segment.header().changed_in(self.epoch);
         if unmarked == 0 {
             return;
@@ -246,7 +248,8 @@ impl<T> Table<T> {
                 }
             });
         }
-        // SAFETY: callers pass no vacant segment; exclusively borrowed, no other reference to the header.
+        // SAFETY: callers pass no vacant segment; exclusively borrowed, no other reference to the header. Those that were
+        // captured are to values in slots, which no header overlaps.
         unsafe { segment.header_mut() }.mark(self.epoch, buckets);
     }
 }

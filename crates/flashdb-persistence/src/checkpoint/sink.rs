@@ -7,19 +7,22 @@
 //! three quarters are left. So the memory that a snapshot takes is bounded, whatever the clients do, but for one entry
 //! that is larger than the bound.
 
+use flashdb_base::number::NumberBuffer;
 use flashdb_command::rdb_convert;
-use flashdb_rdb::EncodeLimits;
+use flashdb_rdb::{EncodeLimits, PlainString};
 use flashdb_snapshot::{
     BLOCK_CONTENT_MAX, BlockBuilder, Collection, EntryRef, Member, Portion, Region, put_head,
 };
-use flashdb_store::{Coverage, Entry, Piece, SnapshotSink, ValueRef};
+use flashdb_store::{Coverage, Entry, Piece, SnapshotSink, StrRef, ValueRef};
 use flashdb_types::pieces::{Kind, Part};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Memory kept by a thread for encoding values.
 const SCRATCH_KEPT_BYTES: usize = 64 << 10;
+/// What most entries take at least, to have as much of a block at hand.
+const ENTRY_BYTES_USUAL: usize = 64;
 /// Smallest bound of a block, whatever the memory: a page.
 const BLOCK_BYTES_MIN: usize = 4 << 10;
 /// Hash fields whose time has come are in the state until their removal, so nothing is left out.
@@ -177,47 +180,111 @@ impl CheckpointSink {
         std::mem::replace(builder, fresh)
     }
 
-    fn push(&self, shard: u16, entry: &EntryRef<'_>) {
-        let mut builder = self.builders[usize::from(shard)].lock();
-        if builder.memory_bytes() > 0 && builder.push_entry(entry) {
-            return;
+    fn builder(&self, shard: u16) -> MutexGuard<'_, BlockBuilder> {
+        self.builders[usize::from(shard)].lock()
+    }
+
+    fn push(&self, builder: &mut BlockBuilder, entry: &EntryRef<'_>) {
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(entry.payload);
+        self.push_with(builder, entry, entry.payload.len(), write);
+    }
+
+    /// See [`BlockBuilder::push_entry_with`].
+    #[inline]
+    fn push_with(
+        &self,
+        builder: &mut BlockBuilder,
+        entry: &EntryRef<'_>,
+        payload_len: usize,
+        write: impl Fn(&mut Vec<u8>),
+    ) {
+        let is_done = builder.memory_bytes() > 0 && builder.push_entry_with(entry, payload_len, &write);
+        if !is_done {
+            self.push_to_next(builder, entry, payload_len, write);
         }
+    }
+
+    /// Begins another block with the entry.
+    #[cold]
+    fn push_to_next(
+        &self,
+        builder: &mut BlockBuilder,
+        entry: &EntryRef<'_>,
+        payload_len: usize,
+        write: impl Fn(&mut Vec<u8>),
+    ) {
         if !builder.is_empty() {
-            let full = self.renew(&mut builder);
+            let full = self.renew(builder);
             self.full.lock().push(full);
         }
         if let Some(mut spare) = self.spare.lock().pop() {
-            spare.begin_entries(shard);
+            spare.begin_entries(builder.shard());
             *builder = spare;
         }
-        let fits = builder.push_entry(entry);
+        let fits = builder.push_entry_with(entry, payload_len, write);
         assert!(fits, "an empty block has room for any entry");
         self.count(builder.memory_bytes());
     }
 }
 
-impl SnapshotSink for CheckpointSink {
-    fn capture(&self, shard: u16, db: u16, entry: &Entry) {
+/// An entry without its payload.
+#[inline]
+fn head_of(db: u16, entry: &Entry, value_type: u8) -> EntryRef<'_> {
+    EntryRef {
+        db,
+        key: entry.key(),
+        expire_at_ms: entry.expire_at_ms(),
+        access: entry.access(),
+        raw: entry.is_raw(),
+        portion: Portion::Whole,
+        value_type,
+        payload: &[],
+    }
+}
+
+impl CheckpointSink {
+    /// Writes a string right into the block. By way of a buffer it is not only copied twice: what was just written there
+    /// in parts is read as a whole, for which the core waits until every store before it, into the block too, is done.
+    #[inline]
+    fn push_string(&self, builder: &mut BlockBuilder, db: u16, entry: &Entry, text: StrRef<'_>) {
+        let mut digits;
+        let plain = match text {
+            StrRef::Bytes(bytes) => PlainString::of(bytes),
+            StrRef::Int(number) => {
+                digits = NumberBuffer::new();
+                PlainString::of_number(number, &mut digits)
+            }
+        };
+        let head = head_of(db, entry, PlainString::VALUE_TYPE.0);
+        self.push_with(builder, &head, plain.encoded_len(), |out| plain.write(out));
+    }
+
+    #[inline(never)]
+    fn push_value(&self, builder: &mut BlockBuilder, db: u16, entry: &Entry, value: ValueRef<'_>) {
         SCRATCH.with_borrow_mut(|payload| {
             payload.clear();
-            let value_type = rdb_convert::write(payload, entry.value(), &self.limits, NOTHING_IS_DUE_MS);
-            self.push(
-                shard,
-                &EntryRef {
-                    db,
-                    key: entry.key(),
-                    expire_at_ms: entry.expire_at_ms(),
-                    access: entry.access(),
-                    raw: entry.is_raw(),
-                    portion: Portion::Whole,
-                    value_type: value_type.0,
-                    payload,
-                },
-            );
+            let value_type = rdb_convert::write(payload, value, &self.limits, NOTHING_IS_DUE_MS);
+            let head = head_of(db, entry, value_type.0);
+            self.push(builder, &EntryRef { payload, ..head });
             if payload.capacity() > SCRATCH_KEPT_BYTES {
                 *payload = Vec::new();
             }
         });
+    }
+}
+
+impl SnapshotSink for CheckpointSink {
+    /// Locks once for all of them: letting the lock go waits for what was written into the block, which is seldom in the
+    /// cache, so that the lines of several entries should be on their way together.
+    fn capture(&self, shard: u16, db: u16, entries: &[&Entry]) {
+        let mut builder = self.builder(shard);
+        builder.prefetch(entries.len() * ENTRY_BYTES_USUAL);
+        for entry in entries {
+            match entry.value() {
+                ValueRef::String(text) => self.push_string(&mut builder, db, entry, text),
+                value => self.push_value(&mut builder, db, entry, value),
+            }
+        }
     }
 
     fn capture_head(&self, shard: u16, db: u16, entry: &Entry, members: usize) {
@@ -231,7 +298,7 @@ impl SnapshotSink for CheckpointSink {
         let mut payload = Vec::new();
         put_head(members as u64, &mut payload);
         self.push(
-            shard,
+            &mut self.builder(shard),
             &EntryRef {
                 db,
                 key: entry.key(),
@@ -267,7 +334,7 @@ impl SnapshotSink for CheckpointSink {
             Kind::Hash => Collection::Hash,
         };
         self.push(
-            piece.shard,
+            &mut self.builder(piece.shard),
             &EntryRef {
                 db: piece.db,
                 key: piece.key,
@@ -316,7 +383,17 @@ impl SnapshotSink for CheckpointSink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flashdb_snapshot::{Compression, Sealer};
+    use flashdb_base::prng::Prng;
+    use flashdb_disk::SimDisk;
+    use flashdb_snapshot::{
+        BlockBuffer, Compression, HistoryId, Sealer, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader,
+        SnapshotWriter,
+    };
+    use flashdb_store::Value;
+    use flashdb_types::set::{Set, SetLimits};
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
 
     const LIMIT_BYTES: usize = 4 << 20;
     const SHARDS: u16 = 256;
@@ -324,7 +401,7 @@ mod tests {
     fn capture(sink: &CheckpointSink, number: u64, value_len: usize) {
         let key = format!("key:{number:012}");
         let entry = Entry::new_string(key.as_bytes(), &vec![b'v'; value_len], None);
-        sink.capture((number % u64::from(SHARDS)) as u16, 0, &entry);
+        sink.capture((number % u64::from(SHARDS)) as u16, 0, &[&entry]);
     }
 
     fn write(sink: &CheckpointSink, sealer: &mut Sealer, mut block: BlockBuilder) {
@@ -358,6 +435,89 @@ mod tests {
             write(&sink, &mut sealer, block);
         }
         assert_eq!((sink.entries(), sink.pending_bytes()), (captured, 0));
+    }
+
+    /// Strings and numbers of all sizes, raw ones, and sets.
+    fn random_entry(prng: &mut Prng, number: u64) -> Entry {
+        let key = format!("key:{number:012}").into_bytes();
+        let expire_at_ms = (prng.below(3) == 0).then_some(number.cast_signed() << 20);
+        let len = prng.below(300) as usize * (1 + 30 * usize::from(prng.below(20) == 0));
+        let integer = prng.next_u64().cast_signed() >> prng.below(64);
+        match prng.below(4) {
+            0 => Entry::new_int(&key, integer, expire_at_ms),
+            1 => Entry::new_raw(&key, integer.to_string().into_bytes(), expire_at_ms),
+            2 => Entry::new_string(&key, &vec![b'v'; len], expire_at_ms),
+            _ => {
+                let members = [b"1".as_slice(), &vec![b'm'; len / 10]];
+                let set = Set::from_members(members, &SetLimits::default());
+                Entry::new_object(&key, Value::Set(set), expire_at_ms)
+            }
+        }
+    }
+
+    fn write_rest(sink: &CheckpointSink, disk: &Arc<SimDisk>) -> SnapshotInfo {
+        let meta = SnapshotMeta {
+            id: SnapshotId([7; 16]),
+            lsn: 1,
+            base: None,
+            history: HistoryId([9; 16]),
+            created_ms: 1,
+            label: String::new(),
+            kept: false,
+            databases: 16,
+            shards: SHARDS.into(),
+            hash_seed: Vec::new(),
+            compression: Compression::None,
+        };
+        let mut writer = SnapshotWriter::create(disk.clone(), Path::new("/data"), meta).unwrap();
+        while let Some(mut block) = sink.take_rest() {
+            writer.append(&mut block).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn batches_go_over_the_ends_of_blocks_and_all_values_come_back() {
+        let limits = EncodeLimits {
+            compress: false,
+            ..EncodeLimits::default()
+        };
+        let sink = CheckpointSink::new(usize::from(SHARDS), 0, limits.clone());
+        let (mut prng, mut expected) = (Prng::from_seed(1), BTreeMap::new());
+        for number in 0..300 {
+            let (shard, db) = (prng.below(3) as u16, prng.below(3) as u16);
+            let numbers = number * 16..number * 16 + 1 + prng.below(16);
+            let entries: Vec<Entry> = numbers.map(|number| random_entry(&mut prng, number)).collect();
+            sink.capture(shard, db, &entries.iter().collect::<Vec<_>>());
+            for entry in &entries {
+                let mut payload = Vec::new();
+                let value_type = rdb_convert::write(&mut payload, entry.value(), &limits, 0);
+                let about = (db, entry.expire_at_ms(), entry.is_raw(), value_type.0, payload);
+                expected.insert((shard, entry.key().to_vec()), about);
+            }
+        }
+        let disk = Arc::new(SimDisk::new(1));
+        let info = write_rest(&sink, &disk);
+        assert_eq!(sink.entries(), expected.len() as u64);
+        let reader = SnapshotReader::open(&*disk, &info.path).unwrap();
+        assert!(reader.blocks().len() > 50);
+        let mut buffer = BlockBuffer::new();
+        for index in 0..reader.blocks().len() {
+            let block = reader.read_block(index, &mut buffer).unwrap();
+            let shard = block.info().shard();
+            for entry in block.entries().map(Result::unwrap) {
+                let EntryRef { db, raw, .. } = entry;
+                let about = (
+                    db,
+                    entry.expire_at_ms,
+                    raw,
+                    entry.value_type,
+                    entry.payload.to_vec(),
+                );
+                assert_eq!(expected.remove(&(shard, entry.key.to_vec())), Some(about));
+            }
+        }
+        assert!(expected.is_empty());
     }
 
     #[test]
