@@ -10,7 +10,7 @@ use crate::dispatch::Turn;
 use crate::server::Server;
 use flashdb_base::args::Span;
 use flashdb_base::clock;
-use flashdb_store::ExpiryPass;
+use flashdb_store::{ExpiryPass, Keyspace};
 use std::sync::atomic::Ordering;
 
 /// Longest time for active expiry in one turn, save the draws under way. While there is more to do every turn has such a
@@ -58,6 +58,16 @@ impl Round {
     fn begin(&mut self, shards: usize) {
         (self.left, self.drawn, self.due) = (shards, 0, 0);
         self.number = (self.number + 1) % BARREN_ROUNDS;
+    }
+
+    /// Leaves the round off if a snapshot has more to write than is good, and tells so: a key that goes is a change like any
+    /// other, before which the keys beside it are captured. Clients that write wait, too. The next round goes on here.
+    fn gives_way_to_snapshot(&mut self, space: &Keyspace) -> bool {
+        let gives_way = space.snapshot_is_congested();
+        if gives_way {
+            self.left = 0;
+        }
+        gives_way
     }
 
     /// Whether the present shard need not be looked at in this round.
@@ -114,6 +124,9 @@ impl CoreLoop {
         let server = turn.server;
         if !server.active_expire.load(Ordering::Relaxed) || server.is_loading() || !turn.data.policy.expire {
             self.expiry.left = 0;
+            return;
+        }
+        if self.expiry.gives_way_to_snapshot(&server.space) {
             return;
         }
         let began_us = clock::monotonic_us();
@@ -182,6 +195,49 @@ fn shards_of(server: &Server) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flashdb_store::{Coverage, Entry, Mode, Piece, Progress, SnapshotSink, SnapshotWalk, WalkBudget};
+    use flashdb_types::pieces::Part;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    /// A sink that is congested when it is told to be.
+    #[derive(Default)]
+    struct Congested(AtomicBool);
+
+    impl SnapshotSink for Congested {
+        fn capture(&self, _: u16, _: u16, _: &[&Entry]) {}
+        fn capture_head(&self, _: u16, _: u16, _: &Entry, _: usize) {}
+        fn encode(&self, _: &Part<'_>, _: &mut Vec<u8>) {}
+        fn capture_piece(&self, _: &Piece<'_>) {}
+        fn cover(&self, _: u16, _: u16, _: Coverage<'_>) {}
+        fn is_congested(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_round_is_left_off_while_a_snapshot_is_congested() {
+        let (space, _collector) = Keyspace::new(8, 1, 1);
+        let mut round = Round::new(1);
+        round.begin(3);
+        round.note(pass(20, 20, false), 1, 3, 8);
+        assert!(!round.gives_way_to_snapshot(&space), "no snapshot");
+        let sink = Arc::new(Congested::default());
+        let closed = space.gate().close();
+        let job = space.begin_snapshot(Mode::Full, false, sink.clone());
+        let mut walk = SnapshotWalk::new(job.expect("no other"), space.gate().background_lane(0));
+        drop(closed);
+        assert!(!round.gives_way_to_snapshot(&space) && round.is_under_way());
+        sink.0.store(true, Ordering::Relaxed);
+        assert!(round.gives_way_to_snapshot(&space) && !round.is_under_way());
+        round.begin(3);
+        assert_eq!(round.shard, 4, "goes on where it was");
+        assert!(round.gives_way_to_snapshot(&space));
+        let budget = WalkBudget { entries: 9, bytes: 9 };
+        while walk.step(&space, budget) != Progress::Done {}
+        round.begin(3);
+        assert!(!round.gives_way_to_snapshot(&space) && round.is_under_way());
+    }
 
     fn pass(drawn: usize, due: usize, unfinished: bool) -> ExpiryPass {
         ExpiryPass {
