@@ -29,6 +29,15 @@ pub enum PersistenceError {
         /// Why.
         reason: String,
     },
+    /// A value in pieces whose pieces do not fit together: damage of a snapshot's file that its checksums do not show.
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// Where the block with the piece begins at which it was noticed.
+        offset: u64,
+        /// What is wrong, and with which key.
+        reason: String,
+    },
     /// A record of the log cannot be executed.
     Replay {
         /// The segment.
@@ -65,6 +74,9 @@ impl fmt::Display for PersistenceError {
             PersistenceError::Snapshot(error) => error.fmt(f),
             PersistenceError::Entry { path, reason } => {
                 write!(f, "{}: an entry cannot be loaded: {reason}", path.display())
+            }
+            PersistenceError::Unfit { path, offset, reason } => {
+                write!(f, "{} is damaged at offset {offset}: {reason}", path.display())
             }
             PersistenceError::Replay { path, offset, reason } => {
                 write!(f, "{} at offset {offset}: {reason}", path.display())

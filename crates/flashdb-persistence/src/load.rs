@@ -92,7 +92,7 @@ pub fn load_chain(
     }
     pieces
         .finish()
-        .map_err(|(item, reason)| refused(&reader, item, &reason))?;
+        .map_err(|(item, reason)| unfit(&reader, item, reason))?;
     if let Some(block) = reader.functions()? {
         let mut added = libraries::decode(&block).map_err(|error| PersistenceError::Entry {
             path: chain.newest().path.clone(),
@@ -111,6 +111,18 @@ fn refused<H: Fn(&[u8], &[u8]) -> u64>(
     PersistenceError::Entry {
         path: reader.path(item).to_owned(),
         reason: format!("{reason} (block at offset {})", reader.offset(item)),
+    }
+}
+
+fn unfit<H: Fn(&[u8], &[u8]) -> u64>(
+    reader: &ChainReader<H>,
+    item: WorkItem,
+    reason: String,
+) -> PersistenceError {
+    PersistenceError::Unfit {
+        path: reader.path(item).to_owned(),
+        offset: reader.offset(item),
+        reason,
     }
 }
 
@@ -143,7 +155,16 @@ struct Loader<'k> {
 /// Why an entry was not loaded.
 enum EntryError {
     Snapshot(SnapshotError),
+    /// It cannot be held here.
     Held(String),
+    /// It does not fit to other entries of its key.
+    Unfit(String),
+}
+
+impl EntryError {
+    fn unfit(key: &[u8], reason: &str) -> Self {
+        EntryError::Unfit(format!("{reason} (key {})", pieces::quoted(key)))
+    }
 }
 
 impl From<SnapshotError> for EntryError {
@@ -189,7 +210,7 @@ impl<'k> Loader<'k> {
                 held = Some(shard);
             }
             keys += u64::from(entry.portion != Portion::Piece);
-            put(data, settings, entry, item, pieces).map_err(EntryError::Held)
+            put(data, settings, entry, item, pieces)
         });
         data.release();
         drop(pass);
@@ -203,6 +224,7 @@ impl<'k> Loader<'k> {
         outcome.map_err(|error| match error {
             EntryError::Snapshot(error) => error.into(),
             EntryError::Held(reason) => refused(reader, item, &reason),
+            EntryError::Unfit(reason) => unfit(reader, item, reason),
         })
     }
 }
@@ -214,29 +236,27 @@ fn put(
     entry: &EntryRef<'_>,
     item: WorkItem,
     pieces: &Pieces,
-) -> Result<(), String> {
+) -> Result<(), EntryError> {
     if usize::from(entry.db) >= data.space().databases_count() {
-        return Err(format!(
+        return Err(EntryError::Held(format!(
             "it belongs to database {}, and `databases` is {}",
             entry.db,
             data.space().databases_count()
-        ));
+        )));
     }
     data.db = entry.db;
-    if entry.portion != Portion::Whole {
-        if let Some(complete) = pieces.add(entry, settings, item)? {
-            if data.peek(entry.key).is_some() {
-                return Err(KEY_TWICE.to_owned());
-            }
-            let expiry = complete.expire_at_ms.map_or(Expiry::Clear, Expiry::At);
-            data.set_value(entry.key, complete.value, expiry);
-            settle(data, entry.key, complete.access, false);
+    if entry.portion == Portion::Whole {
+        if pieces.contains(entry.db, entry.key) {
+            return Err(EntryError::unfit(entry.key, KEY_TWICE));
         }
-        return Ok(());
+        put_whole(data, settings, entry).map_err(EntryError::Held)
+    } else {
+        put_portion(data, settings, entry, item, pieces)
+            .map_err(|reason| EntryError::unfit(entry.key, &reason))
     }
-    if pieces.contains(entry.db, entry.key) {
-        return Err(KEY_TWICE.to_owned());
-    }
+}
+
+fn put_whole(data: &mut Access<'_>, settings: &Settings, entry: &EntryRef<'_>) -> Result<(), String> {
     let value =
         decode_value(ValueType(entry.value_type), entry.payload).map_err(|error| error.to_string())?;
     let expiry = entry.expire_at_ms.map_or(Expiry::Clear, Expiry::At);
@@ -251,6 +271,25 @@ fn put(
         }
     }
     settle(data, entry.key, entry.access, entry.raw);
+    Ok(())
+}
+
+/// A head or a piece: the value is put under its key when it is complete.
+fn put_portion(
+    data: &mut Access<'_>,
+    settings: &Settings,
+    entry: &EntryRef<'_>,
+    item: WorkItem,
+    pieces: &Pieces,
+) -> Result<(), String> {
+    if let Some(complete) = pieces.add(entry, settings, item)? {
+        if data.peek(entry.key).is_some() {
+            return Err(KEY_TWICE.to_owned());
+        }
+        let expiry = complete.expire_at_ms.map_or(Expiry::Clear, Expiry::At);
+        data.set_value(entry.key, complete.value, expiry);
+        settle(data, entry.key, complete.access, false);
+    }
     Ok(())
 }
 

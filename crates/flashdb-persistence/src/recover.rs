@@ -155,7 +155,7 @@ fn load_newest(
                     recovered.snapshot = Some(chain.newest().clone());
                     return Ok(needed);
                 }
-                Err(PersistenceError::Snapshot(error)) => {
+                Err(error @ (PersistenceError::Snapshot(_) | PersistenceError::Unfit { .. })) => {
                     empty(space);
                     error.to_string()
                 }

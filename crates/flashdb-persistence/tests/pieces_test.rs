@@ -1,6 +1,9 @@
 //! Large collections through snapshots: captured in pieces while they change, loaded, consolidated; and files whose pieces do
 //! not fit together, under checksums that match.
 
+mod crafted;
+
+use crafted::{NOW_MS, head, piece, write};
 use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_base::prng::Prng;
 use flashdb_config::Settings;
@@ -9,8 +12,8 @@ use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, Step};
 use flashdb_persistence::load::{LoadProgress, SeededHashes, load_chain};
 use flashdb_persistence::{DataFolder, PersistenceError, offline};
 use flashdb_snapshot::{
-    Base, BlockBuilder, Chain, ChainReader, Collection, Compression, EntryRef, Member, Portion, SnapshotInfo,
-    SnapshotMeta, SnapshotReader, SnapshotWriter, consolidate, put_head,
+    Base, Chain, ChainReader, Collection, Compression, Member, Portion, SnapshotInfo, SnapshotReader,
+    consolidate,
 };
 use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, Value, ValueRef};
 use flashdb_types::hash::{FieldTtl, Hash, HashLimits};
@@ -22,7 +25,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 const MEMBERS: u64 = 3000;
-const NOW_MS: i64 = 1_700_000_000_000;
 
 /// Key, to expiry and members.
 type State = BTreeMap<Vec<u8>, (Option<i64>, BTreeMap<Vec<u8>, String>)>;
@@ -253,60 +255,6 @@ fn a_chain_with_values_in_pieces_is_the_state_at_its_cuts() {
         (base, epoch) = (info, next);
     }
     assert!(pieces > 500, "{pieces}");
-}
-
-/// A head of so many members.
-fn head(members: u64) -> (Portion, Collection, Vec<u8>) {
-    let mut payload = Vec::new();
-    put_head(members, &mut payload);
-    (Portion::Head, Collection::ZSet, payload)
-}
-
-fn piece(members: &[(&[u8], f64)]) -> (Portion, Collection, Vec<u8>) {
-    let mut payload = Vec::new();
-    for (member, score) in members {
-        Member::ZSet(member, *score).put(&mut payload);
-    }
-    (Portion::Piece, Collection::ZSet, payload)
-}
-
-/// Writes a snapshot whose entries all belong to one key, each in a block of its own.
-fn write(folder: &DataFolder, entries: &[(Portion, Collection, Vec<u8>)], lsn: u64) -> SnapshotInfo {
-    let space = offline::keyspace(&Settings::default());
-    let key = b"key";
-    let meta = SnapshotMeta {
-        id: flashdb_snapshot::SnapshotId(lsn.to_le_bytes().repeat(2).try_into().expect("16 bytes")),
-        lsn,
-        base: None,
-        history: folder.history(),
-        created_ms: NOW_MS,
-        label: String::new(),
-        kept: false,
-        databases: 16,
-        shards: space.shards_count() as u32,
-        hash_seed: flashdb_base::hash::seed().to_bytes().to_vec(),
-        compression: Compression::None,
-    };
-    let mut writer = SnapshotWriter::create(folder.disk().clone(), folder.dir(), meta).expect("a sound disk");
-    for (portion, collection, payload) in entries {
-        let mut builder = BlockBuilder::entries(space.shard_of(key));
-        let value_type = match portion {
-            Portion::Whole => 0,
-            Portion::Head | Portion::Piece => collection.code(),
-        };
-        assert!(builder.push_entry(&EntryRef {
-            db: 0,
-            key,
-            expire_at_ms: None,
-            access: 0,
-            raw: false,
-            portion: *portion,
-            value_type,
-            payload,
-        }));
-        writer.append(&mut builder).expect("a sound disk");
-    }
-    writer.finish().expect("a sound disk")
 }
 
 #[test]

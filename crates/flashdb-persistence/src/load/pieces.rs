@@ -17,6 +17,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+const KEY_SHOWN_BYTES: usize = 128;
+
 /// Database and key.
 type Place = (u16, Box<[u8]>);
 
@@ -121,11 +123,18 @@ impl Pieces {
                 }
                 Some(_) => continue,
             };
-            let reason = format!("the value of key \"{}\" has {missing}", key.escape_ascii());
+            let reason = format!("the value of key {} has {missing}", quoted(key));
             return Err((partial.item, reason));
         }
         Ok(())
     }
+}
+
+/// A key for an error's text, of which a long one has only the beginning.
+pub(super) fn quoted(key: &[u8]) -> String {
+    let shown = &key[..key.len().min(KEY_SHOWN_BYTES)];
+    let more = if shown.len() < key.len() { "..." } else { "" };
+    format!("\"{}{more}\"", shown.escape_ascii())
 }
 
 impl Partial {
@@ -188,7 +197,7 @@ impl Partial {
             Making::ZSet(builder) => Value::ZSet(builder.finish(&limits::zset(settings))),
             Making::List(stretches) => {
                 let list = stretches.join(&limits::list(settings));
-                Value::List(list.ok_or("a list has an element twice")?)
+                Value::List(list.ok_or("a list has an element twice, or a gap")?)
             }
             Making::Done => return Err("a value goes on behind its last member".to_owned()),
         };
