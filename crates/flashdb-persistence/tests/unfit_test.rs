@@ -1,5 +1,5 @@
 //! A start whose newest snapshot has pieces that do not fit together: it goes back to an older one and the log behind it, and where
-//! that would lose something it stops, naming file, offset and key.
+//! that would lose something it stops, naming file, offset and key. And those who verify a file see it without loading it.
 
 mod crafted;
 
@@ -7,10 +7,11 @@ use crafted::{Crafted, NOW_MS, head, piece, write};
 use flashdb_config::{Recover, Settings};
 use flashdb_disk::{Disk, SimDisk};
 use flashdb_log::{EffectBuffer, Log, LogListener, LogWriter, Lsn, StepOutcome, WriterParts, WriterSettings};
+use flashdb_persistence::check::check;
 use flashdb_persistence::load::LoadProgress;
 use flashdb_persistence::recover::{RecoverOptions, Recovered, recover};
 use flashdb_persistence::{DataFolder, PersistenceError, offline};
-use flashdb_snapshot::SnapshotInfo;
+use flashdb_snapshot::{Collection, Member, Portion, SnapshotInfo};
 use flashdb_store::{Keyspace, Usage, ValueRef};
 use std::path::Path;
 use std::sync::Arc;
@@ -86,6 +87,18 @@ fn members(space: &Keyspace) -> Vec<String> {
     members
 }
 
+fn list_head(elements: u64) -> Crafted {
+    (Portion::Head, Collection::List, head(elements).2)
+}
+
+fn elements(first: u64, elements: &[&[u8]]) -> Crafted {
+    let mut payload = Vec::new();
+    for (index, element) in (first..).zip(elements) {
+        Member::List(index, element).put(&mut payload);
+    }
+    (Portion::Piece, Collection::List, payload)
+}
+
 /// All ways in which pieces do not fit together that differ in when they are noticed.
 fn unfit() -> Vec<Vec<Crafted>> {
     let [a, b, c] = [b"a".as_slice(), b"b", b"c"].map(|member| (member, 1.0));
@@ -95,6 +108,14 @@ fn unfit() -> Vec<Vec<Crafted>> {
         vec![head(2), piece(&[a, b, c])],
         vec![head(3), piece(&[a, b]), piece(&[b])],
         vec![head(3), head(3), piece(&[a, b, c])],
+        vec![
+            head(3),
+            piece(&[a, b, c]),
+            (Portion::Whole, Collection::Set, b"\x01v".to_vec()),
+        ],
+        vec![list_head(3), elements(0, &[b"a", b"b"]), elements(3, &[b"c"])],
+        vec![list_head(3), elements(0, &[b"a", b"b"]), elements(1, &[b"c"])],
+        vec![list_head(2), elements(1, &[b"a", b"b"])],
     ]
 }
 
@@ -137,5 +158,26 @@ fn a_start_stops_where_the_log_is_gone_and_goes_on_only_with_consent() {
         }
         let (recovered, members) = started(&folder, Recover::Skip).expect("consent");
         assert_eq!((recovered.state, members), (OLDER, vec!["a".to_owned()]));
+    }
+}
+
+#[test]
+fn who_verifies_the_file_sees_it() {
+    for newer in unfit() {
+        let (folder, info) = folder(&newer, true);
+        let path = &*info.path.to_string_lossy();
+        let report = check(folder.disk(), folder.dir()).expect("readable");
+        let [damage] = &report.damage[..] else {
+            panic!("one file is damaged: {:?}", report.damage);
+        };
+        assert!(damage.contains(path) && damage.contains("offset"), "{damage}");
+        assert_eq!(report.snapshot, Some(OLDER));
+
+        let empty = DataFolder::open(folder.disk().clone(), Path::new("/other")).expect("an empty folder");
+        let error = offline::place(&empty, &info.path)
+            .expect_err("it is not restored")
+            .to_string();
+        assert!(error.contains(path) && error.contains("offset"), "{error}");
+        assert!(empty.is_empty().expect("readable"));
     }
 }

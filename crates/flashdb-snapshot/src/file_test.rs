@@ -377,6 +377,48 @@ fn crafted_content_with_right_checksums_does_no_harm() {
     );
 }
 
+/// A key that comes twice in a file, whatever the blocks and however small the memory.
+#[test]
+fn a_key_that_comes_twice_is_noticed() {
+    for compression in ALL {
+        for at in (7..400u32).step_by(43) {
+            let disk = Arc::new(SimDisk::new(0));
+            let meta = SnapshotMeta {
+                compression,
+                ..test_meta()
+            };
+            let mut writer = SnapshotWriter::create(disk.clone(), Path::new("/d"), meta).unwrap();
+            let mut builder = BlockBuilder::entries(1);
+            for i in 0..400u32 {
+                let key = if i == at { 7 } else { i };
+                let entry = EntryRef {
+                    db: 0,
+                    key: &key.to_le_bytes(),
+                    expire_at_ms: None,
+                    access: 0,
+                    raw: false,
+                    portion: Portion::Whole,
+                    value_type: 0,
+                    payload: b"value",
+                };
+                assert!(builder.push_entry(&entry));
+                if i % 150 == 149 {
+                    writer.append(&mut builder).unwrap();
+                }
+            }
+            writer.append(&mut builder).unwrap();
+            let info = writer.finish().unwrap();
+            let reader = SnapshotReader::open(&*disk, &info.path).unwrap();
+            for hashes_max in [20, 1000] {
+                let verified = reader.verify_within(hashes_max);
+                let what = verified.err().map(|error| error.to_string());
+                assert_eq!(what.is_some(), at != 7, "{at}");
+                assert!(what.is_none_or(|what| what.contains("a key comes twice")));
+            }
+        }
+    }
+}
+
 /// A good block, in which content, lengths or counts were changed here and there.
 fn crafted_block(prng: &mut Prng) -> SealedBlock {
     let kind = prng.below(3);

@@ -3,7 +3,7 @@
 //!
 //! Nothing here knows a keyspace: an entry is a database's number, a key, a few words of metadata and a value that others
 //! encoded. All files go through [`flashdb_disk::Disk`]. Reading order: `meta` (the head), `entry`, `piece` and `block` (the
-//! content), `footer` (the index), `writer`, `reader`; then `region`, `catalog`, `chain`. The format is drawn in
+//! content), `footer` (the index), `writer`, `reader` and `distinct` (what a file has twice); then `region`, `catalog`, `chain`. The format is drawn in
 //! `docs/formats/snapshot.md`.
 
 mod block;
@@ -12,6 +12,7 @@ mod catalog;
 mod chain;
 mod codec;
 mod consolidate;
+mod distinct;
 mod entry;
 mod error;
 mod footer;

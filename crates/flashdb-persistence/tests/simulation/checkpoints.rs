@@ -6,7 +6,7 @@ use flashdb_log::{LogError, LogWriter, Lsn, WriterParts, archive};
 use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, Step};
 use flashdb_persistence::load::SeededHashes;
 use flashdb_persistence::{DataFolder, PersistenceError};
-use flashdb_snapshot::{Base, ChainReader, Retention, SnapshotInfo, consolidate, load_order};
+use flashdb_snapshot::{Base, ChainReader, Retention, SnapshotInfo, SnapshotReader, consolidate, load_order};
 use flashdb_store::{Collector, Keyspace};
 
 /// What there is while a step is taken.
@@ -154,6 +154,7 @@ impl Checkpoints {
             Err(error) => return moment.life.tell(format!("the checkpoint failed: {error}")),
         };
         moment.life.tell(format!("checkpoint {}", info.path.display()));
+        verify(moment.life, &info);
         moment.life.oracle.note_acked(info.meta.lsn);
         moment.life.figures.snapshots += 1;
         moment.life.figures.incremental += u64::from(chained > 0);
@@ -247,5 +248,15 @@ impl Checkpoints {
             *chained = 0;
         }
         Ok(true)
+    }
+}
+
+/// Whatever was going on meanwhile, nothing is in a snapshot twice or in part. Looks at a copy of the disk: the faults of this one
+/// are for the process.
+fn verify(life: &Life, info: &SnapshotInfo) {
+    let disk = life.disk.snapshot(0);
+    let verified = SnapshotReader::open(&disk, &info.path).and_then(|reader| reader.verify());
+    if let Err(error) = verified {
+        life.fail(&format!("a snapshot that was just written: {error}"));
     }
 }
