@@ -147,6 +147,7 @@ pub(crate) fn decode(
         footer.split_at(index_len.ok_or_else(|| damaged("the footer's length is impossible"))?);
     let mut blocks = Vec::with_capacity(index.len() / INDEX_ENTRY_LEN);
     let mut sums = Totals::default();
+    let mut has_functions = false;
     let mut end = head_len as u64;
     for bytes in index.chunks_exact(INDEX_ENTRY_LEN) {
         let block = index_entry(bytes)
@@ -158,6 +159,11 @@ pub(crate) fn decode(
             .filter(|&end| end <= start as u64)
             .ok_or_else(|| damaged("a block of the index reaches into the footer"))?;
         sums.add(&block.header);
+        // A start reads the first one, and would not see what is wrong with another.
+        let is_functions = block.kind() == BlockKind::Functions;
+        if is_functions && std::mem::replace(&mut has_functions, true) {
+            return Err(damaged("the index has two blocks of functions"));
+        }
         blocks.push(block);
     }
     if end != start as u64 {
