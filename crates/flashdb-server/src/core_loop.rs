@@ -763,7 +763,7 @@ impl CoreLoop {
                         turn.leave();
                     }
                     if crate::eviction::is_over_limit(turn) && !turn.server.is_loading() {
-                        self.lend(|| crate::eviction::evict(turn));
+                        self.lend(|| crate::eviction::evict_on_time(turn));
                         turn.leave();
                     }
                 }

@@ -592,8 +592,10 @@ fn gates(
     if turn.server.pause.until_ms(turn.data.now_ms).is_some() && is_held_back(turn, client, flags) {
         return Ok(Gate::Pause);
     }
-    // The disk cannot keep up: the client waits instead of the server's memory growing.
-    if writes && (log.is_congested() || turn.server.space.snapshot_is_congested()) {
+    // The disk cannot keep up: the client waits instead of the server's memory growing. A script that does not say that it
+    // only reads may write, too.
+    let may_write = writes || flags.has(Flags::RUNS_SCRIPT) && flags.has(Flags::MAY_REPLICATE);
+    if may_write && (log.is_congested() || turn.server.space.snapshot_is_congested()) {
         return Ok(Gate::Pause);
     }
     if client.multi.is_some() && !flags.has(Flags::IMMEDIATE) {

@@ -48,15 +48,14 @@ fn policy(settings: &Settings) -> Option<Eviction> {
 pub enum Evicted {
     /// The data is below the limit.
     Enough,
-    /// The time was over first, or a snapshot has to be waited for; more keys can go.
+    /// The time was over first; more keys can go.
     Some,
     /// No key may go, and the data is above the limit.
     Nothing,
 }
 
 /// Evicts keys while the data is over the limit, for one slice of time. Holds no locks before and
-/// after. While a snapshot has more to write than is good nothing is evicted: before a key goes, those beside it are
-/// captured, which takes memory instead of giving it back. Clients that write wait then.
+/// after.
 pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
     let Some(eviction) = policy(turn.settings) else {
         return if is_over_limit(turn) {
@@ -65,9 +64,6 @@ pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
             Evicted::Enough
         };
     };
-    if turn.server.space.snapshot_is_congested() {
-        return Evicted::Some;
-    }
     let deadline_us = clock::monotonic_us() + SLICE_US;
     let shards = turn.server.space.shards_count() as u64;
     let request = OwnedArgs::from_words([b"evict".as_slice()]);
@@ -105,6 +101,14 @@ pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
                 .store(until_ms, Ordering::Relaxed);
             Evicted::Nothing
         }
+    }
+}
+
+/// As [`evict`], ten times a second. Not while a snapshot has more to write than is good: before a key goes, those beside
+/// it are captured, which takes memory instead of giving it back. Clients that write wait then.
+pub fn evict_on_time(turn: &mut Turn<'_, '_>) {
+    if !turn.server.space.snapshot_is_congested() {
+        evict(turn);
     }
 }
 

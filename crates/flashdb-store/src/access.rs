@@ -336,8 +336,8 @@ impl<'k> Access<'k> {
         }
         let random = self.random_for_use();
         let (db, now_ms, policy) = (self.db, self.now_ms, self.policy);
-        let database = self.held.shard_mut(place.shard).database_mut(db);
-        let Some(entry) = database.find_to_touch(key, place.hash) else {
+        let database = self.held.shard_mut(place.shard).present_database_mut(db);
+        let Some(entry) = database.and_then(|database| database.find_to_touch(key, place.hash)) else {
             self.misses += 1;
             return None;
         };
@@ -368,7 +368,7 @@ impl<'k> Access<'k> {
         let entry = self
             .held
             .shard_mut(place.shard)
-            .database_mut(db)
+            .present_database_mut(db)?
             .find_to_touch(key, place.hash)?;
         policy.touch(entry, now_ms, random);
         Some(entry)
@@ -472,8 +472,9 @@ impl<'k> Access<'k> {
         self.before_write::<T>(key, place);
         let random = self.random_for_use();
         let (now_ms, policy) = (self.now_ms, self.policy);
-        let database = self.held.shard_mut(place.shard).database_mut(self.db);
-        let Some((entry, account)) = database.find_charged(key, place.hash) else {
+        let database = self.held.shard_mut(place.shard).present_database_mut(self.db);
+        let Some((entry, account)) = database.and_then(|database| database.find_charged(key, place.hash))
+        else {
             return Ok(None);
         };
         policy.touch(entry, now_ms, random);
@@ -714,8 +715,10 @@ impl<'k> Access<'k> {
         let place = self.place(key);
         self.unsettled = true;
         self.keep_expiry(key, place);
-        let database = self.held.shard_mut(place.shard).database_mut(self.db);
-        let found = database.replace(key, place.hash, |entry| entry.with_expiry(expire_at_ms));
+        let database = self.held.shard_mut(place.shard).present_database_mut(self.db);
+        let found = database.is_some_and(|database| {
+            database.replace(key, place.hash, |entry| entry.with_expiry(expire_at_ms))
+        });
         self.unsettled = found;
         found
     }
@@ -753,8 +756,8 @@ impl<'k> Access<'k> {
     }
 
     fn remove_at(&mut self, key: &[u8], place: Place) -> bool {
-        let database = self.held.shard_mut(place.shard).database_mut(self.db);
-        let Some(entry) = database.remove(key, place.hash) else {
+        let database = self.held.shard_mut(place.shard).present_database_mut(self.db);
+        let Some(entry) = database.and_then(|database| database.remove(key, place.hash)) else {
             return false;
         };
         if self.undo.is_some() {
@@ -775,7 +778,7 @@ impl<'k> Access<'k> {
         self.keep(key, place);
         self.held
             .shard_mut(place.shard)
-            .database_mut(self.db)
+            .present_database_mut(self.db)?
             .remove(key, place.hash)
     }
 
@@ -806,7 +809,7 @@ impl<'k> Access<'k> {
         if !self.policy.expire || self.replaying {
             return 0;
         }
-        let database = self.held.shard_mut(place.shard).database_mut(db);
+        let database = self.held.shard_mut(place.shard).database(db);
         if database.volatile_fields_len() == 0 {
             return 0;
         }

@@ -24,13 +24,14 @@ impl Access<'_> {
         let (mut seen, mut moved) = (0, 0);
         let held = self.held().shard_mut(shard);
         let databases = held.databases_len();
-        let table = &mut held.database_mut(db).table;
-        let next = table.visit_segment_unmarked(from, |entry: &mut Entry| {
-            seen += 1;
-            if is_sparse(entry.address()) {
-                entry.relocate();
-                moved += 1;
-            }
+        let next = held.present_database_mut(db).and_then(|database| {
+            database.table.visit_segment_unmarked(from, |entry: &mut Entry| {
+                seen += 1;
+                if is_sparse(entry.address()) {
+                    entry.relocate();
+                    moved += 1;
+                }
+            })
         });
         Compacted {
             next,

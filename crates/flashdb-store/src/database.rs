@@ -70,6 +70,11 @@ impl Database {
         self.table.len()
     }
 
+    /// Whether it is as it was made: a new one can stand for it.
+    pub(crate) fn is_as_new(&self) -> bool {
+        self.is_empty() && self.capture.is_none() && self.origin.is_none() && self.opened.is_none()
+    }
+
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()

@@ -50,8 +50,9 @@ pub(crate) enum Telling {
 
 type KeyIn = (u16, Box<[u8]>);
 
-/// Databases that every shard has from the start: as many as there are by default.
-const EARLY_DATABASES: usize = 16;
+/// Databases that every shard has from the start: as many as there are by default. The models in tests have four, of which
+/// some are to be made late.
+const EARLY_DATABASES: usize = if cfg!(test) { 2 } else { 16 };
 
 /// The data behind one shard lock.
 pub struct Shard {
@@ -60,6 +61,9 @@ pub struct Shard {
     databases: Vec<Database>,
     /// Stands for those that are not there.
     vacant: Database,
+    /// As many were there when changes began to be recorded for an incremental snapshot, which has to say of each that it
+    /// is empty now.
+    databases_recorded: usize,
     pub(crate) watched: HashMap<KeyIn, Vec<Watcher>>,
     /// Tickets of blocked clients per key, first come first.
     waiters: HashMap<KeyIn, VecDeque<u64>>,
@@ -78,6 +82,7 @@ impl Shard {
         Shard {
             databases: (0..databases.min(EARLY_DATABASES)).map(|_| database()).collect(),
             vacant: database(),
+            databases_recorded: 0,
             watched: HashMap::new(),
             waiters: HashMap::new(),
             segment_buckets,
@@ -106,12 +111,23 @@ impl Shard {
         &mut self.databases[db as usize]
     }
 
+    /// As [`Shard::database_mut`], for those who only look for what is there: `None` where nothing ever was.
+    #[inline]
+    pub(crate) fn present_database_mut(&mut self, db: u16) -> Option<&mut Database> {
+        self.databases.get_mut(db as usize)
+    }
+
     #[cold]
     #[inline(never)]
     fn make_databases(&mut self, last: u16) {
         let segment_buckets = self.segment_buckets;
         self.databases
             .resize_with(last as usize + 1, || Database::new(segment_buckets));
+    }
+
+    /// From now on changes are recorded, or no longer.
+    pub(crate) fn set_recorded(&mut self, recorded: bool) {
+        self.databases_recorded = if recorded { self.databases.len() } else { 0 };
     }
 
     /// All databases that may hold something, by number.
@@ -121,24 +137,24 @@ impl Shard {
 
     /// Exchanges two databases.
     pub(crate) fn swap_databases(&mut self, first: u16, second: u16) {
-        let last = first.max(second) as usize;
-        let nothing_there = self.databases.len() <= first.min(second) as usize;
-        if nothing_there || first == second {
+        let (low, high) = (first.min(second), first.max(second));
+        // Where one is not there, and the other is empty, both stay as they are.
+        if high as usize >= self.databases.len() && self.database(low).is_empty() {
             return;
         }
-        if last >= self.databases.len() {
-            self.make_databases(last as u16);
-        }
+        self.database_mut(high);
         self.databases.swap(first as usize, second as usize);
     }
 
-    /// Empties database `db`; gives the old content back so that it can be freed elsewhere.
-    pub(crate) fn take_database(&mut self, db: u16) -> Database {
+    /// Empties database `db`; gives the old content back so that it can be freed elsewhere, if it was there.
+    pub(crate) fn take_database(&mut self, db: u16) -> Option<Database> {
         let fresh = Database::new(self.segment_buckets);
-        match self.databases.get_mut(db as usize) {
-            Some(database) => std::mem::replace(database, fresh),
-            None => fresh,
+        let taken = std::mem::replace(self.databases.get_mut(db as usize)?, fresh);
+        let least = EARLY_DATABASES.max(self.databases_recorded);
+        while self.databases.len() > least && self.databases.last().is_some_and(Database::is_as_new) {
+            self.databases.pop();
         }
+        Some(taken)
     }
 
     /// Whether anybody watches or waits for any key of this shard.
@@ -243,11 +259,16 @@ mod tests {
         let mut shard = Shard::new(10_000, 16);
         assert_eq!(shard.databases_len(), EARLY_DATABASES);
         assert!(shard.database(9_999).is_empty());
-        assert!(shard.take_database(9_999).is_empty());
+        assert!(shard.take_database(9_999).is_none());
+        assert!(shard.present_database_mut(9_999).is_none());
         shard.swap_databases(500, 9_999);
+        shard.swap_databases(1, 9_999);
         assert_eq!(shard.databases_len(), EARLY_DATABASES, "looked at only");
         put(&mut shard, 300, b"k");
         assert_eq!(shard.databases_len(), 301);
+        put(&mut shard, 200, b"k");
+        assert_eq!(shard.take_database(300).map(|database| database.len()), Some(1));
+        assert_eq!(shard.databases_len(), 201, "given back");
         assert_eq!(Shard::new(1, 16).databases_len(), 1);
     }
 
@@ -259,7 +280,7 @@ mod tests {
         assert!(!has(&shard, 3, b"k") && has(&shard, 9_000, b"k"));
         shard.swap_databases(3, 9_000);
         assert!(has(&shard, 3, b"k") && !has(&shard, 9_000, b"k"));
-        assert_eq!(shard.take_database(3).len(), 1);
+        assert_eq!(shard.take_database(3).map(|database| database.len()), Some(1));
         assert!(!has(&shard, 3, b"k"));
     }
 }

@@ -218,6 +218,7 @@ impl Keyspace {
             for (db, database) in shard.databases_mut().iter_mut().enumerate() {
                 database.begin_capture(&job, id, db as u16);
             }
+            shard.set_recorded(keep_tracking);
         });
         *running = Some(job.clone());
         self.snapshotting.store(true, Ordering::Relaxed);
@@ -361,6 +362,7 @@ impl Keyspace {
             for (db, database) in shard.databases_mut().iter_mut().enumerate() {
                 database.track(epoch, db as u16);
             }
+            shard.set_recorded(true);
         });
         Ok(epoch)
     }

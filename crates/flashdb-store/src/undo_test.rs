@@ -274,3 +274,34 @@ fn images_of_large_values_are_freed_off_the_loop() {
     data.unchanged();
     collector.run_pending(&space);
 }
+
+/// What is not there is neither made by looking for it nor by flushing it.
+#[test]
+fn databases_that_nobody_wrote_to_are_not_made() {
+    let (space, _collector) = Keyspace::new(4, 10_000, 1);
+    let mut data = access(&space);
+    let made = |data: &mut Access<'_>| {
+        let mut most = 0;
+        data.held()
+            .for_each_shard(|_, shard| most = most.max(shard.databases_len()));
+        most
+    };
+    let before = made(&mut data);
+    data.db = 9_999;
+    assert!(data.find(b"missing").is_none());
+    assert!(data.find_for_write(b"missing").is_none());
+    assert!(!data.remove(b"missing"));
+    assert!(!data.set_expiry(b"missing", Some(5)));
+    assert!(matches!(data.write::<List>(b"missing"), Ok(None)));
+    data.unchanged();
+    data.begin_undo();
+    for db in 0..10_000 {
+        data.flush_database(db, false);
+    }
+    data.roll_back();
+    assert_eq!(made(&mut data), before);
+    data.set_string(b"k", b"v", Expiry::Clear);
+    assert_eq!(made(&mut data), 10_000);
+    data.flush_database(9_999, false);
+    assert_eq!(made(&mut data), before, "given back");
+}

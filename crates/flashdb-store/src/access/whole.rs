@@ -33,7 +33,9 @@ impl Access<'_> {
                     met.push((id, db, key, telling));
                 }
             }
-            let database = shard.take_database(db);
+            let Some(database) = shard.take_database(db) else {
+                return;
+            };
             removed += database.len();
             if keeps {
                 kept.push((id, database));
