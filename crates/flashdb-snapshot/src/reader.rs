@@ -129,9 +129,12 @@ impl SnapshotReader {
     }
 
     /// Reads everything and checks that all of it can be understood, that no key comes twice, and that values in pieces are
-    /// complete: neither a member nor an element of a list is missing or there twice. It takes 64 MiB at most, or a thirty-second
-    /// part of the uncompressed content if that is more, and some 100 bytes and the key for each value in pieces. For it the file
-    /// is read again for each 8 million keys and members that it has.
+    /// complete: neither a member nor an element of a list is missing or there twice.
+    ///
+    /// It takes one block's content; for hashes 64 MiB at most, or a thirty-second part of the uncompressed content if that is
+    /// more; some 100 bytes and the key for each value in pieces; and to compare what has equal hashes 1 MiB, or all that has one
+    /// hash if that is more. The file is read about once for each 7 million keys and members that it has, and again where there
+    /// are equal hashes: once for each 64 of them, more often only if keys or members are large.
     pub fn verify(&self) -> Result<(), SnapshotError> {
         self.verify_within(distinct::hashes_max(self.totals.raw_bytes))
     }
