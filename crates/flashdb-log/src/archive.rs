@@ -179,6 +179,16 @@ pub fn first_archived(disk: &dyn Disk, dir: &Path) -> Result<Option<Lsn>, LogErr
     Ok(None)
 }
 
+/// Refuses an archive with a segment that another version of this software wrote.
+///
+/// # Errors
+/// `Version` for the first one, or `Io`.
+pub fn refuse_other_versions(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    let all = sources(disk, dir, true)?;
+    let mut archived = all.iter().filter(|source| source.archived);
+    archived.try_for_each(|source| source.refuse_other_version(disk))
+}
+
 /// All segments in order, with those in the archive if asked for. One that is in both places (a crash came before it was
 /// removed) is taken plain.
 pub(crate) fn sources(disk: &dyn Disk, dir: &Path, archived: bool) -> Result<Vec<Source>, LogError> {
@@ -207,6 +217,24 @@ pub(crate) fn sources(disk: &dyn Disk, dir: &Path, archived: bool) -> Result<Vec
 impl Source {
     /// What the segment's first frame says; `None` if it cannot be read.
     pub fn start(&self, disk: &dyn Disk) -> Result<Option<SegmentStart>, LogError> {
+        let (bytes, len) = self.beginning(disk)?;
+        Ok(SegmentStart::decode(&bytes[..len], self.id).ok())
+    }
+
+    /// Refuses a segment that another version of this software wrote.
+    pub fn refuse_other_version(&self, disk: &dyn Disk) -> Result<(), LogError> {
+        let (bytes, len) = self.beginning(disk)?;
+        match segment::other_version(&bytes[..len]) {
+            Some(version) => Err(LogError::Version {
+                path: self.path.clone(),
+                version,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The first bytes, and how many of them there are; none of an archived segment that is cut short.
+    fn beginning(&self, disk: &dyn Disk) -> Result<([u8; FRAMES_AT], usize), LogError> {
         let mut bytes = [0; FRAMES_AT];
         let len = if self.archived {
             let packed = disk.map(&self.path).map_err(LogError::io(&self.path, "map"))?;
@@ -217,7 +245,7 @@ impl Source {
                 .and_then(|file| file.read_at(&mut bytes, 0))
                 .map_err(LogError::io(&self.path, "read"))?
         };
-        Ok(SegmentStart::decode(&bytes[..len], self.id).ok())
+        Ok((bytes, len))
     }
 
     /// The segment's bytes: mapped, or unpacked into memory.

@@ -1,5 +1,6 @@
 //! What can go wrong with the log's files, always with the place: the world fails (`Io`), or the files are not what was
-//! written (`Damage`), not all there (`Gap`), or those of another data folder (`ForeignHistory`).
+//! written (`Damage`), not all there (`Gap`), those of another data folder (`ForeignHistory`), or in a format that another
+//! version of this software reads (`Version`).
 
 use crate::{Lsn, segment};
 use std::fmt;
@@ -47,6 +48,14 @@ pub enum LogError {
     ForeignHistory {
         /// The segment's file.
         path: PathBuf,
+    },
+    /// A segment is of another version of the format. It may well be sound, so nothing is done to it whatever the operator
+    /// says about damage.
+    Version {
+        /// The segment's file.
+        path: PathBuf,
+        /// Its version.
+        version: u16,
     },
     /// The log failed earlier, and needs [`LogWriter::reopen_after`](crate::LogWriter::reopen_after).
     Failed,
@@ -101,6 +110,13 @@ impl fmt::Display for LogError {
             LogError::ForeignHistory { path } => {
                 write!(f, "{} belongs to another data folder's log", path.display())
             }
+            LogError::Version { path, version } => write!(
+                f,
+                "{} is a segment of format version {version}, and this FlashDB reads version {}: export the data with the \
+                 FlashDB that wrote it, and import it into a new folder",
+                path.display(),
+                segment::FORMAT_VERSION
+            ),
             LogError::Failed => f.write_str("the log failed earlier and was not reopened since"),
         }
     }

@@ -159,7 +159,7 @@ pub struct ScanEnd {
 /// several frames is visited as a whole or not at all. The mappings live until the last [`KeptFrame`] is gone.
 ///
 /// # Errors
-/// `Damage`, `Gap`, `ForeignHistory`, or `Io`.
+/// `Damage`, `Gap`, `ForeignHistory`, `Version`, or `Io`. With `Version` no frame was visited.
 pub fn scan(
     disk: &dyn Disk,
     dir: &Path,
@@ -169,6 +169,11 @@ pub fn scan(
     let mut sources = archive::sources(disk, dir, options.archived)?;
     let headless = take_headless(disk, &mut sources, options)?;
     let begin = first_needed(disk, &sources, options)?;
+    let needed = &sources[begin..];
+    // All of them before the first frame: whoever cuts the log at a damage moves aside what follows.
+    for source in needed {
+        source.refuse_other_version(disk)?;
+    }
     let mut scan = Scan {
         disk,
         options,
@@ -186,7 +191,6 @@ pub fn scan(
         proof: Proof::default(),
         before: None,
     };
-    let needed = &sources[begin..];
     for (index, source) in needed.iter().enumerate() {
         scan.segment(source, index + 1 == needed.len())?;
         if scan.end.stopped {
@@ -214,7 +218,7 @@ fn take_headless(
         let bytes = mapped.bytes();
         // Frames and marks are written only behind a beginning that is durable.
         let marked = |history| Mark::find(bytes, &history, 0).is_some();
-        if is_other_version(bytes)
+        if segment::claimed_version(bytes).is_some()
             || next_frame(bytes, 0, options.from + 1).is_some()
             || options.history.is_some_and(marked)
         {
@@ -574,12 +578,4 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
             kind,
         });
     }
-}
-
-/// Whether a segment without a beginning that we know is one of another version, which must not be taken for torn.
-fn is_other_version(bytes: &[u8]) -> bool {
-    bytes.len() >= 6
-        && bytes[..4] == segment::MAGIC
-        && u16::from_le_bytes([bytes[4], bytes[5]]) != segment::FORMAT_VERSION
-        && (1..=64).contains(&u16::from_le_bytes([bytes[4], bytes[5]]))
 }

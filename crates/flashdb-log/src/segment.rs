@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub const MAGIC: [u8; 4] = *b"FLWL";
 /// Version of the format.
 pub const FORMAT_VERSION: u16 = 2;
+/// A number above it is not believed to be a version.
+const VERSION_MAX: u16 = 64;
 /// Magic, version, id.
 pub const HEADER_LEN: usize = 14;
 const START_VALUE_LEN: usize = 8 + 8 + 16 + 8;
@@ -106,6 +108,25 @@ impl SegmentStart {
         }
         Ok(start)
     }
+}
+
+/// The version that the first bytes of a segment claim, if it is another than ours.
+pub(crate) fn claimed_version(bytes: &[u8]) -> Option<u16> {
+    let header = bytes.get(..6)?;
+    let version = u16::from_le_bytes([header[4], header[5]]);
+    let is_other = version != FORMAT_VERSION && (1..=VERSION_MAX).contains(&version);
+    (header[..4] == MAGIC && is_other).then_some(version)
+}
+
+/// The version of a segment that another version of this software wrote. One whose first frame is sound as ours only has a
+/// damaged header: the frame is under a checksum, and its layout is part of the version.
+pub(crate) fn other_version(bytes: &[u8]) -> Option<u16> {
+    let version = claimed_version(bytes)?;
+    let first = bytes
+        .get(HEADER_LEN..FRAMES_AT)
+        .and_then(|frame| Frame::read(frame).ok());
+    let is_ours = first.is_some_and(|frame| frame.record.kind == Kind::SegmentStart);
+    (!is_ours).then_some(version)
 }
 
 /// What a record of kind `Durable` says. It carries the LSN of the frame before it, and the history, so that no bytes that a
@@ -335,6 +356,23 @@ mod tests {
                 damaged[at] ^= 1 << bit;
                 assert!(SegmentStart::decode(&damaged, 7).is_err(), "byte {at} bit {bit}");
             }
+        }
+    }
+
+    /// A flipped bit in the version is damage of a segment of ours; without a first frame of ours it is another version.
+    #[test]
+    fn another_version_is_told_from_a_damaged_header() {
+        let bytes = start().encode();
+        assert_eq!(other_version(&bytes), None);
+        for version in (0..=u16::MAX).filter(|&version| version != FORMAT_VERSION) {
+            let mut other = bytes.clone();
+            other[4..6].copy_from_slice(&version.to_le_bytes());
+            assert_eq!(other_version(&other), None, "{version}");
+            other[FRAMES_AT - 1] ^= 1;
+            let expected = (1..=64).contains(&version).then_some(version);
+            assert_eq!(other_version(&other), expected, "{version}");
+            other[0] ^= 1;
+            assert_eq!(other_version(&other), None, "{version}");
         }
     }
 

@@ -217,7 +217,7 @@ fn truncating_moves_aside_what_follows() {
     assert_eq!(lsns(&scan_all(&disk).expect("sound").0), [1, 2, 3, 4, 5, 6]);
 }
 
-/// A segment of a later or an earlier version is refused, not cut away.
+/// A segment of a later or an earlier version is refused, not cut away, and is no damage that could be skipped.
 #[test]
 fn another_version_is_not_taken_for_torn() {
     for version in [segment::FORMAT_VERSION + 1, segment::FORMAT_VERSION - 1] {
@@ -229,10 +229,20 @@ fn another_version_is_not_taken_for_torn() {
             .open(&path(4), flashdb_disk::OpenMode::CreateNew)
             .expect("a new file");
         file.write_at(&bytes, 0).expect("a sound disk");
-        let Err(LogError::Damage(damage)) = scan_all(&disk) else {
-            panic!("version {version} was accepted");
-        };
-        assert!(damage.reason.contains(&format!("version {version}")), "{damage}");
+        for on_damage in [OnDamage::Stop, OnDamage::Skip] {
+            let options = ScanOptions {
+                on_damage,
+                ..ScanOptions::default()
+            };
+            let Err(LogError::Version {
+                path: of,
+                version: found,
+            }) = read(&disk, Path::new(DIR), &options)
+            else {
+                panic!("version {version} was accepted or taken for damage");
+            };
+            assert_eq!((of, found), (path(4), version));
+        }
     }
 }
 

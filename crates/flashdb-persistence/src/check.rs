@@ -5,8 +5,11 @@ use crate::PersistenceError;
 use crate::folder::history_of;
 use crate::uploads::Uploads;
 use flashdb_disk::Disk;
-use flashdb_log::{LogError, Lsn, OnDamage, ScanEnd, ScanOptions, TailKind, archive, scan, segment};
+use flashdb_log::{
+    HistoryId, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, TailKind, archive, scan, segment,
+};
 use flashdb_snapshot::{Catalog, Chain, SnapshotInfo, SnapshotReader};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,13 +65,16 @@ pub struct Report {
 /// When the folder or a file cannot be read at all.
 pub fn check(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Report, PersistenceError> {
     let mut report = Report::default();
-    match history_of(disk, dir) {
-        Ok(_) => {}
-        Err(PersistenceError::Foreign(what)) => report.damage.push(what),
+    let history = match history_of(disk, dir) {
+        Ok(history) => history.map(|history| history.0),
+        Err(PersistenceError::Foreign(what)) => {
+            report.damage.push(what);
+            None
+        }
         Err(error) => return Err(error),
-    }
+    };
     check_snapshots(disk, dir, &mut report)?;
-    check_log(disk.as_ref(), dir, &mut report)?;
+    check_log(disk.as_ref(), dir, history, &mut report)?;
     if report.files.is_empty() {
         let nothing = format!("{} holds no data of FlashDB", dir.display());
         report.damage.push(nothing);
@@ -125,7 +131,12 @@ fn file_of(info: &SnapshotInfo, kind: FileKind) -> CheckedFile {
     }
 }
 
-fn check_log(disk: &dyn Disk, dir: &Path, report: &mut Report) -> Result<(), PersistenceError> {
+fn check_log(
+    disk: &dyn Disk,
+    dir: &Path,
+    history: Option<HistoryId>,
+    report: &mut Report,
+) -> Result<(), PersistenceError> {
     let covered = report.snapshot.unwrap_or(0);
     report.last = covered;
     let segments = segment::list(disk, dir)?;
@@ -138,61 +149,78 @@ fn check_log(disk: &dyn Disk, dir: &Path, report: &mut Report) -> Result<(), Per
             entries: None,
         });
     }
-    let Some(first) = segments.iter().find_map(|info| info.first) else {
-        return Ok(());
+    // What a start reads, as it reads it: what is wrong there, a start refuses, even where no segment has a beginning.
+    let start = ScanOptions {
+        from: covered,
+        history,
+        on_damage: OnDamage::Skip,
+        archived: false,
     };
-    // All of it is read; but a log that begins behind what the snapshots hold has a gap, which the scan finds.
-    let archived = archive::first_archived(disk, dir)?;
-    let begin = archived.unwrap_or(first).min(first).saturating_sub(1);
-    scan_from(disk, dir, begin, archived.is_some(), report)?;
-    // Behind the snapshot it has to be whole.
-    if begin < covered {
-        let before = report.damage.len();
-        scan_from(disk, dir, covered, false, report)?;
-        let mut again = report.damage.split_off(before);
-        again.retain(|damage| !report.damage.contains(damage));
-        report.damage.append(&mut again);
-    } else if begin > covered {
+    let mut places = HashSet::new();
+    scan_with(disk, dir, &start, &mut places, report)?;
+    let first = segments.iter().find_map(|info| info.first);
+    if let Some(first) = first.filter(|&first| first > covered + 1) {
         report.damage.push(format!(
-            "the log begins with LSN {}, and the snapshots hold the state up to LSN {covered}: what is between is missing",
-            begin + 1
+            "the log begins with LSN {first}, and the snapshots hold the state up to LSN {covered}: what is between is missing"
         ));
+    }
+    // And what it does not need.
+    if let Err(error) = archive::refuse_other_versions(disk, dir) {
+        add_error(error, report)?;
+    }
+    let archived = archive::first_archived(disk, dir)?;
+    if let Some(first) = first.into_iter().chain(archived).min()
+        && (archived.is_some() || first <= covered)
+    {
+        let all = ScanOptions {
+            from: first.saturating_sub(1),
+            archived: archived.is_some(),
+            ..start
+        };
+        scan_with(disk, dir, &all, &mut places, report)?;
     }
     Ok(())
 }
 
-fn scan_from(
+/// Adds to `places` where something is wrong, and to the report what, unless it was there already.
+fn scan_with(
     disk: &dyn Disk,
     dir: &Path,
-    from: Lsn,
-    archived: bool,
+    options: &ScanOptions,
+    places: &mut HashSet<(PathBuf, u64)>,
     report: &mut Report,
 ) -> Result<(), PersistenceError> {
-    let options = ScanOptions {
-        from,
-        history: None,
-        on_damage: OnDamage::Skip,
-        archived,
-    };
-    match scan(disk, dir, &options, |_| ControlFlow::Continue(())) {
+    match scan(disk, dir, options, |_| ControlFlow::Continue(())) {
         Ok(end) => {
             report.frames = report.frames.max(end.frames);
             report.last = report.last.max(end.last);
-            note_end(end, report);
+            let covered = report.snapshot.filter(|&covered| options.from < covered);
+            note_end(end, covered, places, report);
+            Ok(())
         }
-        // A state that was restored or imported stands behind a gap, which its snapshot covers.
-        Err(LogError::Gap { found, .. }) if report.snapshot.is_some_and(|covered| found <= covered + 1) => {}
-        Err(error @ LogError::Io { .. }) => return Err(error.into()),
-        Err(error) => report.damage.push(error.to_string()),
+        Err(error) => add_error(error, report),
+    }
+}
+
+fn add_error(error: LogError, report: &mut Report) -> Result<(), PersistenceError> {
+    if matches!(error, LogError::Io { .. }) {
+        return Err(error.into());
+    }
+    let line = error.to_string();
+    if !report.damage.contains(&line) {
+        report.damage.push(line);
     }
     Ok(())
 }
 
-fn note_end(end: ScanEnd, report: &mut Report) {
-    let covered = report.snapshot.unwrap_or(0);
+/// `covered` is the snapshot's LSN for a scan of what a start does not need.
+fn note_end(end: ScanEnd, covered: Option<Lsn>, places: &mut HashSet<(PathBuf, u64)>, report: &mut Report) {
     for damage in &end.skipped.damages {
+        if !places.insert((damage.path.clone(), damage.offset)) {
+            continue;
+        }
         let mut line = damage.to_string();
-        if damage.lsn <= covered {
+        if covered.is_some_and(|covered| damage.lsn <= covered) {
             line += " (a snapshot covers it: a start does not need it, going back in time may)";
         }
         report.damage.push(line);
