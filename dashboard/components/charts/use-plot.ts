@@ -1,0 +1,230 @@
+// Runs one uPlot: builds it when its element is there, feeds it when samples arrive, and fills the tooltip.
+'use client';
+import { type RefObject, useEffect } from 'react';
+import type uPlot from 'uplot';
+import { formatClock } from '@/lib/format';
+import { stack } from '@/lib/memory-parts';
+import { series as samples, useServerStore } from '@/stores/server';
+import { useSettingsStore } from '@/stores/settings';
+import { cssColour, seriesColour, seriesDash } from './palette';
+import type { StreamChartProps } from './stream-chart';
+import { BYTE_STEPS, DECIMAL_STEPS, upperEnd } from './ticks';
+
+export interface PlotHandle {
+  zoomOut(): void;
+}
+
+interface PlotOptions extends StreamChartProps {
+  host: RefObject<HTMLDivElement | null>;
+  tip: RefObject<HTMLDivElement | null>;
+  handle: RefObject<PlotHandle | null>;
+  onZoom(zoomed: boolean): void;
+}
+
+export function usePlot(options: PlotOptions): void {
+  const { host, series, span_ms } = options;
+  useEffect(() => {
+    const element = host.current;
+    if (element === null) return;
+    let plot: Running | null = null;
+    let gone = false;
+    void import('uplot').then(({ default: UPlot }) => {
+      if (!gone) plot = run(UPlot, element, options);
+    });
+    return () => {
+      gone = true;
+      plot?.destroy();
+    };
+    // The plot is built anew when what it shows changes; formatters and callbacks stay the same.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [host, series, span_ms]);
+}
+
+interface Running {
+  destroy(): void;
+}
+
+function run(UPlot: typeof uPlot, element: HTMLDivElement, options: PlotOptions): Running {
+  const { series, span_ms, handle, onZoom } = options;
+  let zoomed = false;
+  const setZoomed = (value: boolean) => {
+    if (zoomed === value) return;
+    zoomed = value;
+    onZoom(value);
+  };
+  const data = () => {
+    const [times, ...columns] = samples.columns(series.map((one) => one.field), span_ms);
+    return [times, ...(options.stacked === true ? stack(columns) : columns)] as uPlot.AlignedData;
+  };
+  const plot = new UPlot(
+    settings(
+      element,
+      options,
+      () => setZoomed(true),
+      () => zoomOut(),
+    ),
+    data(),
+    element,
+  );
+  const feed = () => {
+    if (useServerStore.getState().paused) return;
+    // A zoomed chart holds still; the data behind it goes on.
+    plot.setData(data(), !zoomed);
+    if (zoomed) plot.redraw();
+    else showSpan(plot, span_ms);
+  };
+  showSpan(plot, span_ms);
+  const zoomOut = () => {
+    setZoomed(false);
+    feed();
+    showSpan(plot, span_ms);
+  };
+  handle.current = { zoomOut };
+  const onKey = (event: KeyboardEvent) => {
+    const editing = event.target instanceof HTMLElement && ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
+    if (event.key.toLowerCase() === 'z' && !editing && !event.metaKey && !event.ctrlKey && useSettingsStore.getState().letters && zoomed) zoomOut();
+  };
+  window.addEventListener('keydown', onKey);
+  const size = new ResizeObserver(() => {
+    if (element.clientWidth > 0) plot.setSize({ width: element.clientWidth, height: element.clientHeight });
+  });
+  size.observe(element);
+  const stops = [samples.subscribe(feed), useSettingsStore.subscribe(() => plot.redraw(false)), useServerStore.subscribe((now, before) => before.paused && !now.paused && feed())];
+  return {
+    destroy() {
+      window.removeEventListener('keydown', onKey);
+      size.disconnect();
+      for (const stop of stops) stop();
+      handle.current = null;
+      plot.destroy();
+    },
+  };
+}
+
+// The whole span is shown from the first second on, so that lines grow into a still frame.
+function showSpan(plot: uPlot, span_ms: number): void {
+  const end = (samples.lastTime ?? Date.now()) / 1000;
+  plot.setScale('x', { min: end - span_ms / 1000, max: end });
+}
+
+function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () => void, onDouble: () => void): uPlot.Options {
+  const { series, format, scale = 'linear', steps = 'decimal', least = 1, stacked = false } = options;
+  const axis: uPlot.Axis = {
+    stroke: () => cssColour('--text-muted'),
+    font: '11px Inter, system-ui, sans-serif',
+    grid: { stroke: () => withAlpha(cssColour('--border'), 0.55), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: element.clientHeight,
+    padding: [8, 4, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: 'page', setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, dist: 8 }, bind: { dblclick: () => () => (onDouble(), null) } },
+    scales: {
+      x: { time: true },
+      y: scale === 'log' ? { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } : { range: (_, _low, high) => [0, upperEnd(high, least)] },
+    },
+    axes: [
+      {
+        ...axis,
+        space: (_, _axis, _from, _to, width) => (width < 320 ? 44 : 72),
+        values: (plot, times, _axis, _space, step) => times.map((time) => clockLabel(plot, time, step)),
+        size: 22,
+        gap: 6,
+      },
+      {
+        ...axis,
+        size: 68,
+        gap: 8,
+        space: 36,
+        ...(scale === 'log' ? { filter: decades, grid: { ...axis.grid, filter: decades } } : { incrs: steps === 'bytes' ? BYTE_STEPS : DECIMAL_STEPS }),
+        values: (_, values) => values.map((value) => (value === null ? '' : format(value))),
+      },
+    ],
+    series: [
+      {},
+      ...series.map((one, at): uPlot.Series => ({
+        label: one.label,
+        stroke: () => seriesColour(one.tone),
+        dash: stacked ? undefined : seriesDash(one.tone),
+        width: stacked ? 1 : 1.5,
+        points: { show: false },
+        spanGaps: false,
+        ...(at === 0 && scale === 'linear' ? { fill: () => withAlpha(seriesColour(one.tone), stacked ? 0.35 : 0.1) } : {}),
+      })),
+    ],
+    // Between each line and the one below it.
+    bands: stacked ? series.slice(1).map((one, at) => ({ series: [at + 2, at + 1], fill: () => withAlpha(seriesColour(one.tone), 0.35) })) : [],
+    hooks: {
+      setCursor: [(plot) => drawTip(plot, options)],
+      setSelect: [(plot) => plot.select.width > 8 && onSelect()],
+    },
+  };
+}
+
+// Seconds only where lines stand closer than a minute; no label where the edge would cut it.
+function clockLabel(plot: uPlot, time: number, step: number): string {
+  const text = formatClock(time * 1000);
+  const label = step >= 60 ? text.slice(0, 5) : text;
+  const room = plot.bbox.width / devicePixelRatio - plot.valToPos(time, 'x');
+  return room < label.length * 3.2 ? '' : label;
+}
+
+// Only whole powers of ten carry a label and a line.
+function decades(_: uPlot, splits: number[]): (number | null)[] {
+  return splits.map((split) => (Number.isInteger(Math.log10(split)) ? split : null));
+}
+
+function logRange(low: number | null, high: number | null): [number, number] {
+  const bottom = 10 ** Math.floor(Math.log10(Math.max(low ?? 1, 0.1)));
+  const top = 10 ** Math.ceil(Math.log10(Math.max(high ?? 10, bottom * 10)));
+  return [bottom, top];
+}
+
+function withAlpha(colour: string, alpha: number): string {
+  return `${colour}${Math.round(alpha * 255).toString(16).padStart(2, '0')}`;
+}
+
+// The value of a series, without those that it stands on.
+function heightOf(plot: uPlot, index: number, at: number, stacked: boolean): number | null | undefined {
+  const value = plot.data[index]?.[at];
+  const below = stacked && index > 1 ? plot.data[index - 1]?.[at] : 0;
+  return typeof value === 'number' && typeof below === 'number' ? value - below : value;
+}
+
+// All series in their fixed order, with the absolute time. Text nodes only.
+function drawTip(plot: uPlot, { tip, series, format, stacked }: PlotOptions): void {
+  const box = tip.current;
+  if (box === null) return;
+  const at = plot.cursor.idx;
+  const left = plot.cursor.left ?? -1;
+  const time = at === null || at === undefined ? undefined : plot.data[0][at];
+  // Only the chart under the pointer shows its tooltip; the others show the crosshair.
+  const hovered = plot.over.matches(':hover');
+  if (time === undefined || left < 0 || at === null || at === undefined || !hovered) {
+    box.classList.add('hidden');
+    return;
+  }
+  const head = document.createElement('div');
+  head.className = 'num mb-1 text-muted';
+  head.textContent = formatClock(time * 1000);
+  const rows = series.map((one, index) => {
+    const row = document.createElement('div');
+    row.className = 'flex justify-between gap-4';
+    const label = document.createElement('span');
+    label.textContent = one.label;
+    label.className = 'text-dim';
+    const value = document.createElement('span');
+    value.className = 'num font-medium';
+    value.textContent = format(heightOf(plot, index + 1, at, stacked === true));
+    row.append(label, value);
+    return row;
+  });
+  box.replaceChildren(head, ...rows);
+  box.classList.remove('hidden');
+  const offset = plot.over.offsetLeft;
+  const wanted = offset + left + 14;
+  const fits = wanted + box.offsetWidth < (plot.root.clientWidth || Infinity);
+  box.style.transform = `translate(${Math.round(fits ? wanted : offset + left - box.offsetWidth - 14)}px, 8px)`;
+}

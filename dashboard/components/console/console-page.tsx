@@ -1,0 +1,81 @@
+// The console: what does the server say to exactly this command.
+'use client';
+import { Eraser, SquareTerminal } from 'lucide-react';
+import { useSearchParams } from 'next/navigation';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { PageHead } from '@/components/layout/page-head';
+import { Empty } from '@/components/state/empty';
+import { Button } from '@/components/ui/button';
+import { Segmented } from '@/components/ui/segmented';
+import { useViewActions } from '@/hooks/use-view-actions';
+import { commandOf } from '@/lib/command-line';
+import { useCommandStore } from '@/stores/commands';
+import { useConsoleStore, type View } from '@/stores/console';
+import { CommandCard } from './command-card';
+import { EntryView } from './entry';
+import { Prompt } from './prompt';
+
+const VIEWS: readonly { value: View; label: string }[] = [
+  { value: 'raw', label: 'Raw' },
+  { value: 'table', label: 'Table' },
+  { value: 'json', label: 'JSON' },
+  { value: 'tree', label: 'Tree' },
+];
+
+const TRIES = ['INFO server', 'SCAN 0 COUNT 10', 'DBSIZE', 'CONFIG GET maxmemory*'];
+
+export function ConsolePage() {
+  const { entries, history, db, view, run, setView, clear } = useConsoleStore();
+  const commands = useCommandStore((store) => store.commands);
+  const loadCommands = useCommandStore((store) => store.load);
+  const prefill = useSearchParams().get('line') ?? '';
+  const [line, setLine] = useState(prefill);
+  const [taken, setTaken] = useState(prefill);
+  const log = useRef<HTMLDivElement>(null);
+  // The palette may send another line while the page is open.
+  if (prefill !== taken) {
+    setTaken(prefill);
+    setLine(prefill);
+  }
+  useEffect(loadCommands, [loadCommands]);
+  const newest = entries.at(-1);
+  useEffect(() => {
+    log.current?.scrollTo({ top: log.current.scrollHeight });
+  }, [newest]);
+  useViewActions(useMemo(() => [{ id: 'clear', label: 'Clear the console', run: clear }], [clear]));
+  const runLine = (wanted: string) => void run(wanted);
+  return (
+    <>
+      <PageHead title="Console">
+        <Segmented label="Show replies as" value={view} onChange={setView} options={VIEWS} />
+        <Button variant="ghost" size="sm" onClick={clear} disabled={entries.length === 0}>
+          <Eraser /> Clear
+        </Button>
+      </PageHead>
+      <div className="flex min-h-96 flex-1 overflow-hidden rounded-lg border border-line bg-page">
+        <div className="flex min-w-0 flex-1 flex-col">
+          <div ref={log} role="log" aria-label="Commands and replies" tabIndex={0} className="min-h-0 flex-1 basis-0 overflow-auto -outline-offset-2">
+            {entries.length === 0 ? (
+              <Empty icon={<SquareTerminal aria-hidden />} title="Nothing was run yet">
+                <p>Try one of these:</p>
+                <p className="mt-3 flex flex-wrap justify-center gap-2">
+                  {TRIES.map((wanted) => (
+                    <Button key={wanted} size="sm" className="font-mono" onClick={() => runLine(wanted)}>
+                      {wanted}
+                    </Button>
+                  ))}
+                </p>
+              </Empty>
+            ) : (
+              entries.map((entry) => <EntryView key={entry.id} entry={entry} view={view} onRun={runLine} />)
+            )}
+          </div>
+          <Prompt db={db} line={line} onLine={setLine} onRun={runLine} commands={commands} history={history} />
+        </div>
+        <aside aria-label="About the command" tabIndex={0} className="hidden w-72 shrink-0 overflow-auto border-l border-line bg-panel p-4 -outline-offset-2 lg:block">
+          <CommandCard command={commandOf(line, commands)} />
+        </aside>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,37 @@
+// The Dashboard: figures, operations and memory over time, what needs attention.
+'use client';
+import { useSpan } from '@/components/charts/span-select';
+import { StreamChart } from '@/components/charts/stream-chart';
+import { PageHead } from '@/components/layout/page-head';
+import { formatBytes, formatRate } from '@/lib/format';
+import { useServerStore } from '@/stores/server';
+import { NoPermission } from '@/components/state/failures';
+import { Attention } from './attention';
+import { MEMORY_PARTS, OPERATIONS } from './charts';
+import { Databases } from './databases';
+import { FirstSteps } from './first-steps';
+import { KeyWeight } from './key-weight';
+import { KpiRow } from './kpi-row';
+
+export function DashboardPage() {
+  const { span_ms, control } = useSpan();
+  const empty = useServerStore((store) => store.sample?.keys === 0);
+  const refused = useServerStore((store) => store.live.refused);
+  return (
+    <>
+      <PageHead title="Dashboard">{control}</PageHead>
+      {refused !== null && <NoPermission needs={refused} />}
+      <KpiRow />
+      {empty && <FirstSteps />}
+      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_360px]">
+        <StreamChart title="Operations" unit="per second" series={OPERATIONS} span_ms={span_ms} format={formatRate} least={10} />
+        <Attention />
+        <StreamChart title="Memory" unit="resident, in parts that add up" series={MEMORY_PARTS} span_ms={span_ms} format={formatBytes} steps="bytes" least={1024 * 1024} stacked />
+        <div className="flex flex-col gap-4">
+          <KeyWeight />
+          <Databases />
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,120 @@
+// What is stored, and what is in this key: as a tree of prefixes, or as a list where a filter is set. What is shown lives
+// in the address.
+'use client';
+import { useMemo, useRef } from 'react';
+import { PageHead } from '@/components/layout/page-head';
+import { NoPermission } from '@/components/state/failures';
+import { Segmented } from '@/components/ui/segmented';
+import { Input, Select } from '@/components/ui/input';
+import { useQueryState } from '@/hooks/use-query-state';
+import { cn } from '@/lib/cn';
+import { fromKeyWord, keyWord } from '@/lib/bytes';
+import { globOf } from '@/lib/glob';
+import { useServerStore } from '@/stores/server';
+import { KeyList } from './key-list';
+import { KeyTree } from './key-tree';
+import { KeyPane } from './key-pane';
+
+const TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
+
+export function ExplorerPage() {
+  const session = useServerStore((store) => store.session);
+  const [rawDb, setDb] = useQueryState('db', '0');
+  const [text, setText] = useQueryState('q', '');
+  const [rootWord, setRoot] = useQueryState('p', '');
+  const [sort, setSort] = useQueryState('sort', 'bytes');
+  const [view, setView] = useQueryState('view', 'tree');
+  const [type, setType] = useQueryState('t', '');
+  const [segment, setSegment] = useQueryState('k', '');
+  const filter = useRef<HTMLInputElement>(null);
+  const databases = session?.databases ?? 16;
+  const db = Math.min(Math.max(0, Number.parseInt(rawDb, 10) || 0), databases - 1);
+  const key = useMemo(() => (segment === '' ? null : fromKeyWord(segment)), [segment]);
+  const root = useMemo(() => fromKeyWord(rootWord), [rootWord]);
+  const mayTree = session?.capabilities['prefix.tree'] !== false;
+  const isFiltered = text.trim() !== '' || type !== '';
+  const asTree = mayTree && view === 'tree' && !isFiltered;
+  const order = sort === 'count' || sort === 'name' ? sort : 'bytes';
+  if (session?.capabilities.scan === false && !mayTree) {
+    return (
+      <>
+        <PageHead title="Explorer" />
+        <NoPermission needs="+scan" />
+      </>
+    );
+  }
+  return (
+    <>
+      <PageHead title="Explorer">
+        <Select aria-label="Database" value={String(db)} onChange={(event) => setDb(event.target.value)}>
+          {Array.from({ length: databases }, (_, at) => (
+            <option key={at} value={String(at)}>
+              db{at}
+            </option>
+          ))}
+        </Select>
+        {mayTree && (
+          <Segmented
+            label="Show keys as"
+            size="md"
+            value={asTree ? 'tree' : 'list'}
+            onChange={(next) => {
+              if (next === 'tree') {
+                setText('');
+                setType('');
+                if (filter.current !== null) filter.current.value = '';
+              }
+              setView(next, 'push');
+            }}
+            options={[
+              { value: 'tree', label: 'Tree' },
+              { value: 'list', label: 'List' },
+            ]}
+          />
+        )}
+        {asTree && (
+          <Select aria-label="Order of branches" value={order} onChange={(event) => setSort(event.target.value)}>
+            <option value="bytes">By bytes</option>
+            <option value="count">By keys</option>
+            <option value="name">By name</option>
+          </Select>
+        )}
+        <Select aria-label="Type" value={type} onChange={(event) => setType(event.target.value)}>
+          <option value="">All types</option>
+          {TYPES.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </Select>
+        <Input
+          ref={filter}
+          data-filter
+          type="search"
+          variant="mono"
+          aria-label="Filter keys"
+          placeholder="text or pattern*"
+          defaultValue={text}
+          onChange={(event) => setText(event.target.value)}
+          className="w-52 max-sm:w-full"
+        />
+      </PageHead>
+      <div className="flex min-h-[480px] flex-1 overflow-hidden rounded-lg border border-line">
+        <div className={cn('min-w-0 flex-1 bg-panel md:w-[42%] md:flex-none md:border-r md:border-line', key !== null && 'max-md:hidden')}>
+          {asTree ? (
+            <KeyTree key={`${db} ${rootWord} ${order}`} db={db} root={root} sort={order} selected={segment} onSelect={(next) => setSegment(next, 'push')} onRoot={(prefix) => setRoot(keyWord(prefix), 'push')} />
+          ) : (
+            <KeyList db={db} match={globOf(text)} type={type} selected={segment} onSelect={(next) => setSegment(next, 'push')} />
+          )}
+        </div>
+        <div className={cn('min-w-0 flex-1 bg-page', key === null && 'max-md:hidden')}>
+          {key === null ? (
+            <p className="grid h-full place-items-center p-6 text-center text-dim">Choose a key to see what is in it.</p>
+          ) : (
+            <KeyPane key={`${db} ${segment}`} name={key} db={db} onClose={() => setSegment('')} />
+          )}
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,278 @@
+// The keyspace as a tree of prefixes, for mouse and keys: only the rows in view are drawn, however many there are.
+'use client';
+import { ChevronRight, CircleAlert, FolderTree } from 'lucide-react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { Empty } from '@/components/state/empty';
+import { Failure } from '@/components/state/failures';
+import { Refresh } from '@/components/state/refresh';
+import { SkeletonRows } from '@/components/state/skeleton';
+import { useKeyTree } from '@/hooks/use-key-tree';
+import { cutLength, display, keyWord, whole } from '@/lib/bytes';
+import { cn } from '@/lib/cn';
+import type { Bytes, TreeBranch, TreeSort } from '@/lib/contract';
+import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
+import { TypeBadge } from './type-badge';
+
+interface KeyTreeProps {
+  db: number;
+  root: Bytes;
+  sort: TreeSort;
+  selected: string;
+  onSelect(word: string): void;
+  onRoot(prefix: Bytes): void;
+}
+
+/** Rows drawn above and below what is in view. */
+const SPARE = 12;
+
+function weightOf(sort: TreeSort): (branch: TreeBranch) => number | null {
+  return sort === 'count' ? (branch) => branch.keys : (branch) => branch.bytes;
+}
+
+export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeProps) {
+  const tree = useKeyTree(db, root, sort);
+  const lines = useMemo(() => linesOf(root, tree.loaded, tree.open, weightOf(sort)), [root, tree.loaded, tree.open, sort]);
+  const places = useMemo(() => placesOf(lines), [lines]);
+  const [active, setActive] = useState<string | null>(null);
+  const port = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const [row, setRow] = useState(32);
+  const at = Math.max(0, lines.findIndex((line) => line.id === active));
+  useLayoutEffect(() => {
+    const element = port.current;
+    if (element === null) return;
+    const coarse = window.matchMedia('(pointer: coarse)');
+    const measure = () => {
+      setRow(coarse.matches ? 44 : 32);
+      setView({ top: element.scrollTop, height: element.clientHeight });
+    };
+    const size = new ResizeObserver(measure);
+    size.observe(element);
+    element.addEventListener('scroll', measure, { passive: true });
+    return () => {
+      size.disconnect();
+      element.removeEventListener('scroll', measure);
+    };
+  }, []);
+
+  const show = (index: number) => {
+    const element = port.current;
+    const line = lines[index];
+    if (element === null || line === undefined) return;
+    setActive(line.id);
+    if (index * row < element.scrollTop) element.scrollTop = index * row;
+    else if ((index + 1) * row > element.scrollTop + element.clientHeight) element.scrollTop = (index + 1) * row - element.clientHeight;
+  };
+  const press = (line: Line) => {
+    if (line.kind === 'branch') tree.toggle(line.branch.prefix, !line.open);
+    else if (line.kind === 'key') {
+      if (cutLength(line.row.key) === null) onSelect(keyWord(whole(line.row.key)));
+    } else if (line.kind === 'more') tree.more(line.of, line.what);
+    else if (line.error !== undefined) tree.more(line.of, 'branches');
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
+    const move = moveOf(event.key, lines, at, Math.max(1, Math.floor(view.height / row) - 1));
+    const line = lines[at];
+    if (move === null) {
+      const found = event.key.length === 1 && /\S/.test(event.key) ? lineByLetter(event.key, lines, at) : null;
+      if (found === null) return;
+      event.preventDefault();
+      // A letter is typed here, not a shortcut of the page.
+      event.stopPropagation();
+      return show(found);
+    }
+    event.preventDefault();
+    if ('to' in move) return show(move.to);
+    if (line === undefined) return;
+    setActive(line.id);
+    if (move.act === 'press') press(line);
+    else if (line.kind === 'branch') tree.toggle(line.branch.prefix, move.act === 'open');
+  };
+
+  const first = Math.max(0, Math.floor(view.top / row) - SPARE);
+  const last = Math.min(lines.length, Math.ceil((view.top + view.height) / row) + SPARE);
+  const about = tree.top?.exact === false ? '≈ ' : '';
+  const isEmpty = tree.top !== null && tree.top.exact && lines.length === 0 && !tree.loading;
+  return (
+    <div className="flex h-full flex-col">
+      <div className="flex h-10 shrink-0 items-center justify-between gap-2 border-b border-line px-4 text-xs text-muted">
+        <span className="num truncate" role="status">
+          {tree.top === null
+            ? 'Looking…'
+            : tree.top.keys === null
+              ? 'What you may read'
+              : `${about}${formatCount(tree.top.keys)} keys · ≈ ${formatBytes(tree.top.bytes)}${tree.top.exact ? '' : ` · counting, ${Math.round(tree.top.progress * 100)} %`}`}
+        </span>
+        <Refresh resource={tree} />
+      </div>
+      {display(root) !== '' && <Crumbs root={root} separator={tree.top?.separator ?? ':'} onRoot={onRoot} />}
+      <div ref={port} className="relative min-h-0 flex-1 basis-0 overflow-auto">
+        {tree.error !== null && (
+          <div className="p-4">
+            <Failure error={tree.error} onRetry={tree.reload} />
+          </div>
+        )}
+        {tree.top === null && tree.error === null && <SkeletonRows rows={10} className="px-4" />}
+        {isEmpty && (
+          <Empty icon={<FolderTree aria-hidden />} title={display(root) === '' ? 'There is nothing to show' : 'No key begins with this'}>
+            {display(root) !== '' && 'The tree begins at a prefix that ends with the separator.'}
+          </Empty>
+        )}
+        {lines.length > 0 && tree.top !== null && (
+          <div
+            role="tree"
+            aria-label="Keys by prefix"
+            tabIndex={0}
+            aria-activedescendant={at >= first && at < last ? `tree-${at}` : undefined}
+            onKeyDown={onKey}
+            className="group/tree relative -outline-offset-2"
+            style={{ height: lines.length * row }}
+          >
+            {lines.slice(first, last).map((line, offset) => (
+              <Row
+                key={line.id}
+                line={line}
+                index={first + offset}
+                place={places[first + offset]}
+                row={row}
+                sort={sort}
+                isActive={first + offset === at}
+                isSelected={line.kind === 'key' && cutLength(line.row.key) === null && keyWord(whole(line.row.key)) === selected}
+                onPress={() => {
+                  setActive(line.id);
+                  press(line);
+                }}
+              />
+            ))}
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+interface RowProps {
+  line: Line;
+  index: number;
+  place: { place: number; of: number } | undefined;
+  row: number;
+  sort: TreeSort;
+  isActive: boolean;
+  isSelected: boolean;
+  onPress(): void;
+}
+
+function Row({ line, index, place, row, sort, isActive, isSelected, onPress }: RowProps) {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // Set here and not as an attribute: the policy of the page knows no inline styles.
+    if (element.current === null) return;
+    element.current.style.transform = `translateY(${index * row}px)`;
+    element.current.style.height = `${row}px`;
+    element.current.style.paddingLeft = `${line.depth * 16 - 4}px`;
+  }, [index, row, line.depth]);
+  return (
+    <div
+      ref={element}
+      id={`tree-${index}`}
+      role="treeitem"
+      aria-level={line.depth}
+      aria-posinset={place?.place}
+      aria-setsize={place?.of}
+      aria-selected={isSelected}
+      aria-expanded={line.kind === 'branch' ? line.open : undefined}
+      onClick={onPress}
+      className={cn(
+        'absolute inset-x-0 top-0 flex cursor-pointer items-center gap-2 pr-4 hover:bg-raised',
+        isActive && 'group-focus-visible/tree:bg-raised',
+        isSelected && 'bg-tint-accent before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-accent hover:bg-tint-accent',
+      )}
+    >
+      <Content line={line} sort={sort} />
+    </div>
+  );
+}
+
+function Content({ line, sort }: { line: Line; sort: TreeSort }) {
+  if (line.kind === 'branch') {
+    const { keys, bytes } = line.branch;
+    return (
+      <>
+        <ChevronRight aria-hidden className={cn('size-4 shrink-0 text-muted transition-transform duration-[120ms]', line.open && 'rotate-90')} />
+        <span className="min-w-0 flex-1 truncate font-mono text-xs" title={display(line.branch.prefix)}>
+          {line.label}
+        </span>
+        {keys !== null && (
+          <>
+            <span className="num shrink-0 text-xs" title={line.exact ? 'keys' : 'keys, estimated from a sample'}>
+              {line.exact ? '' : '≈ '}
+              {formatCount(keys)}
+              <span className="sr-only"> keys</span>
+            </span>
+            <span className="num w-18 shrink-0 text-right text-xs text-dim" title="bytes, about">
+              ≈ {formatBytes(bytes)}
+            </span>
+            <svg aria-hidden viewBox="0 0 48 6" preserveAspectRatio="none" className="h-1.5 w-12 shrink-0 max-sm:hidden">
+              <rect width="48" height="6" className="fill-raised" />
+              <rect width={Math.max(1, 48 * line.share)} height="6" className={sort === 'count' ? 'fill-series-3' : 'fill-series-1'} />
+            </svg>
+          </>
+        )}
+      </>
+    );
+  }
+  if (line.kind === 'key') {
+    const cut = cutLength(line.row.key);
+    return (
+      <>
+        <TypeBadge type={line.row.type} />
+        <span className={cn('min-w-0 flex-1 truncate font-mono text-xs', cut !== null && 'text-muted')} title={display(line.row.key).slice(0, 500)}>
+          {line.label.slice(0, 500) || '(the prefix itself)'}
+        </span>
+        {cut !== null && <span className="shrink-0 text-xs text-muted">name of {formatBytes(cut)}, too long to open</span>}
+        {line.row.ttl_ms !== null && <span className="num shrink-0 text-xs text-dim">{formatTtl(line.row.ttl_ms)}</span>}
+      </>
+    );
+  }
+  if (line.kind === 'more') {
+    const left = line.left === null || line.left === 0 ? '' : `, ${formatCount(line.left)} left`;
+    return <span className="text-xs text-accent-text">{line.loading ? 'Looking…' : `More ${line.what}${left}`}</span>;
+  }
+  return (
+    <span className="flex items-center gap-2 text-xs text-muted">
+      {line.error !== undefined && <CircleAlert aria-hidden className="size-3.5 text-error-text" />}
+      {line.text}
+    </span>
+  );
+}
+
+// Where the tree begins, level by level.
+function Crumbs({ root, separator, onRoot }: { root: Bytes; separator: string; onRoot(prefix: Bytes): void }) {
+  const text = typeof root === 'string' ? root : '';
+  const levels = text.split(separator).filter((_, at, all) => at < all.length - 1);
+  return (
+    <nav aria-label="Where the tree begins" className="flex shrink-0 flex-wrap items-center gap-1 border-b border-line px-4 py-1.5 font-mono text-xs">
+      <button type="button" className="rounded-sm text-accent-text underline-offset-2 hover:underline coarse:min-h-11" onClick={() => onRoot('')}>
+        all keys
+      </button>
+      {text === '' && <span>{display(root)}</span>}
+      {levels.map((level, at) => {
+        const prefix = levels.slice(0, at + 1).join(separator) + separator;
+        return (
+          <span key={prefix} className="flex items-center gap-1">
+            <ChevronRight aria-hidden className="size-3 text-muted" />
+            {at === levels.length - 1 ? (
+              <span aria-current="location">{display(level + separator)}</span>
+            ) : (
+              <button type="button" className="rounded-sm text-accent-text underline-offset-2 hover:underline coarse:min-h-11" onClick={() => onRoot(prefix)}>
+                {display(level + separator)}
+              </button>
+            )}
+          </span>
+        );
+      })}
+    </nav>
+  );
+}

@@ -1,0 +1,77 @@
+// What concerns every page: the connection is lost, the data set is loading, the server is open to all.
+'use client';
+import { CircleAlert, Info, WifiOff } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Button } from '@/components/ui/button';
+import { useNow } from '@/hooks/use-now';
+import { cn } from '@/lib/cn';
+import { formatSeconds } from '@/lib/format';
+import { useServerStore } from '@/stores/server';
+
+export function Banners() {
+  const phase = useServerStore((store) => store.live.phase);
+  const state = useServerStore((store) => store.sample?.state ?? store.server?.state);
+  const open = useServerStore((store) => store.open);
+  const environment = useServerStore((store) => store.server?.environment ?? null);
+  const isLocal = useServerStore((store) => store.access === 'in') && ['localhost', '127.0.0.1', '[::1]'].includes(window.location.hostname);
+  return (
+    <>
+      {environment === 'production' && <div className="h-[3px] shrink-0 bg-error" role="note" aria-label="Production server" />}
+      {environment === 'staging' && <div className="h-[3px] shrink-0 bg-warning" role="note" aria-label="Staging server" />}
+      {phase === 'waiting' && <Disconnected />}
+      {phase !== 'waiting' && state === 'loading' && (
+        <Banner tone="warning" icon={<Info />}>
+          The server is loading its data. Figures grow until it is ready.
+        </Banner>
+      )}
+      {open && !isLocal && (
+        <Banner tone="warning" icon={<CircleAlert />}>
+          Open server: anybody who reaches this address is in. Set a password for the default user to change that.
+        </Banner>
+      )}
+    </>
+  );
+}
+
+function Disconnected() {
+  const retryAt = useServerStore((store) => store.live.retryAt);
+  const lostAt = useServerStore((store) => store.live.lostAt);
+  const retryNow = useServerStore((store) => store.retryNow);
+  const now = useNow(500);
+  const age = now === null || lostAt === null ? null : (now - lostAt) / 1000;
+  const wait = now === null || retryAt === null ? null : Math.max(0, (retryAt - now) / 1000);
+  return (
+    <Banner tone="error" icon={<WifiOff />}>
+      <span className="min-w-0 flex-1">
+        Connection lost. Figures are <span className="num">{age === null ? '…' : formatSeconds(Math.floor(age))}</span> old
+        <span className="num" aria-hidden>
+          {wait === null ? '.' : `, next try in ${Math.ceil(wait)}\u00a0s.`}
+        </span>
+      </span>
+      <Button size="sm" onClick={retryNow}>
+        Retry now
+      </Button>
+    </Banner>
+  );
+}
+
+interface BannerProps {
+  tone: 'warning' | 'error';
+  icon: ReactNode;
+  children: ReactNode;
+}
+
+function Banner({ tone, icon, children }: BannerProps) {
+  return (
+    <div
+      role="status"
+      className={cn(
+        'flex min-h-9 shrink-0 items-center gap-2 border-b border-line px-4 py-1 [&>svg]:size-4 [&>svg]:shrink-0',
+        tone === 'error' ? 'bg-tint-error text-error-text' : 'bg-tint-warning text-warning',
+      )}
+    >
+      {icon}
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,94 @@
+// The frame of every page behind the login: navigation, bars, banners, palette, and the gate that waits for the session.
+'use client';
+import dynamic from 'next/dynamic';
+import { usePathname, useRouter } from 'next/navigation';
+import { useCallback, useEffect, useState, type ReactNode } from 'react';
+import { Failure } from '@/components/state/failures';
+import { Skeleton } from '@/components/state/skeleton';
+import { useShortcuts } from '@/hooks/use-shortcuts';
+import { useTopic } from '@/hooks/use-topic';
+import { useAlertStore } from '@/stores/alerts';
+import { usePaletteStore } from '@/stores/palette';
+import { useServerStore } from '@/stores/server';
+import { useSettingsStore } from '@/stores/settings';
+import { Banners } from './banners';
+import { BottomBar } from './bottom-bar';
+import { Sidebar } from './sidebar';
+import { TopBar } from './top-bar';
+
+// What is not needed for the first paint comes after it; the first load has a budget.
+const Toaster = dynamic(() => import('@/components/ui/toaster').then((module) => module.Toaster), { ssr: false });
+const Palette = dynamic(() => import('./palette').then((module) => module.Palette), { ssr: false });
+const ShortcutHelp = dynamic(() => import('./shortcut-help').then((module) => module.ShortcutHelp), { ssr: false });
+
+export function Shell({ children }: { children: ReactNode }) {
+  const access = useServerStore((store) => store.access);
+  const failure = useServerStore((store) => store.failure);
+  const enter = useServerStore((store) => store.enter);
+  const connect = useServerStore((store) => store.connect);
+  const paletteOpen = usePaletteStore((store) => store.open);
+  const [helpOpen, setHelpOpen] = useState(false);
+  const path = usePathname();
+  const router = useRouter();
+
+  useShortcuts(useCallback(() => setHelpOpen(true), []));
+  // On every page, for the badge.
+  useTopic('alert', {
+    onMessage: (alert) => useAlertStore.getState().take(alert),
+    onFresh: () => void useAlertStore.getState().load(),
+  });
+  useEffect(() => {
+    useSettingsStore.getState().load();
+    void enter();
+  }, [enter]);
+  useEffect(() => {
+    if (access === 'in') return connect();
+  }, [access, connect]);
+  useEffect(() => {
+    if (access === 'out') router.replace(`/login/?next=${encodeURIComponent(path + window.location.search)}`);
+    // The address to come back to is that of the moment the session ended.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [access, router]);
+
+  return (
+    <>
+      <a href="#content" className="sr-only z-50 rounded-md bg-accent-hover px-3 py-2 text-on-accent focus:not-sr-only focus:fixed focus:top-2 focus:left-2">
+        Skip to content
+      </a>
+      <div className="flex h-dvh flex-col">
+        <div className="flex min-h-0 flex-1">
+          <Sidebar />
+          <div className="flex min-w-0 flex-1 flex-col">
+            <TopBar />
+            <Banners />
+            <main id="content" tabIndex={-1} className="min-h-0 flex-1 overflow-auto outline-none">
+              <div className="mx-auto flex min-h-full max-w-[1680px] flex-col gap-4 p-4 md:p-6">
+                {access === 'in' ? (
+                  children
+                ) : access === 'unreachable' ? (
+                  <Failure error={failure} onRetry={() => void enter()} />
+                ) : (
+                  <PageSkeleton />
+                )}
+              </div>
+            </main>
+          </div>
+        </div>
+        <BottomBar />
+      </div>
+      {paletteOpen && <Palette />}
+      {helpOpen && <ShortcutHelp onClose={() => setHelpOpen(false)} />}
+      <Toaster />
+    </>
+  );
+}
+
+function PageSkeleton() {
+  return (
+    <div role="status" aria-label="Loading" className="flex flex-col gap-4">
+      <Skeleton className="h-7 w-40" />
+      <Skeleton className="h-24 w-full rounded-lg" />
+      <Skeleton className="h-80 w-full rounded-lg" />
+    </div>
+  );
+}

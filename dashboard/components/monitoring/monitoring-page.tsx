@@ -1,0 +1,43 @@
+// Where time and memory go: overview, slow log, clients, hot keys, memory, alerts. The tab is part of the address.
+'use client';
+import dynamic from 'next/dynamic';
+import { PageHead } from '@/components/layout/page-head';
+import { Tabs } from '@/components/ui/tabs';
+import { useQueryState } from '@/hooks/use-query-state';
+import { useSpan } from '@/components/charts/span-select';
+import { AlertBadge } from '@/components/layout/alert-badge';
+import { Clients } from './clients';
+import { Overview } from './overview';
+import { SlowLogTab } from './slow-log';
+
+// Each comes when it is first looked at: together they are more than a first visit should wait for.
+const AlertsTab = dynamic(() => import('./alerts').then((module) => module.AlertsTab), { ssr: false });
+const HotKeysTab = dynamic(() => import('./hot-keys').then((module) => module.HotKeysTab), { ssr: false });
+const MemoryTab = dynamic(() => import('./memory').then((module) => module.MemoryTab), { ssr: false });
+
+const TABS = [
+  { id: 'overview', label: 'Overview', href: '/monitoring/' },
+  { id: 'slowlog', label: 'Slow log', href: '/monitoring/?tab=slowlog' },
+  { id: 'clients', label: 'Clients', href: '/monitoring/?tab=clients' },
+  { id: 'hotkeys', label: 'Hot keys', href: '/monitoring/?tab=hotkeys' },
+  { id: 'memory', label: 'Memory', href: '/monitoring/?tab=memory' },
+  { id: 'alerts', label: 'Alerts', href: '/monitoring/?tab=alerts', badge: <AlertBadge /> },
+] as const;
+
+export function MonitoringPage() {
+  const [raw] = useQueryState('tab', 'overview');
+  const tab = TABS.find((one) => one.id === raw)?.id ?? 'overview';
+  const { span_ms, control } = useSpan();
+  return (
+    <>
+      <PageHead title="Monitoring">{(tab === 'overview' || tab === 'memory') && control}</PageHead>
+      <Tabs label="Parts of Monitoring" current={tab} tabs={TABS} />
+      {tab === 'overview' && <Overview span_ms={span_ms} />}
+      {tab === 'slowlog' && <SlowLogTab />}
+      {tab === 'clients' && <Clients />}
+      {tab === 'hotkeys' && <HotKeysTab />}
+      {tab === 'memory' && <MemoryTab span_ms={span_ms} />}
+      {tab === 'alerts' && <AlertsTab />}
+    </>
+  );
+}

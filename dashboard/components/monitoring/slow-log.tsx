@@ -1,0 +1,115 @@
+// The slow log as a list or grouped by shape. An empty one is good news, said together with the threshold.
+'use client';
+import { Hourglass, Trash2 } from 'lucide-react';
+import Link from 'next/link';
+import { useMemo, useState } from 'react';
+import { Age } from '@/components/state/age';
+import { Empty } from '@/components/state/empty';
+import { GatedButton } from '@/components/state/gated-button';
+import { Refresh } from '@/components/state/refresh';
+import { ResourceView } from '@/components/state/resource-view';
+import { Confirm } from '@/components/ui/lazy-confirm';
+import { type Column, DataTable } from '@/components/ui/data-table';
+import { Panel } from '@/components/ui/panel';
+import { Segmented } from '@/components/ui/segmented';
+import { useQueryState } from '@/hooks/use-query-state';
+import { useResource } from '@/hooks/use-resource';
+import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
+import type { SlowEntry, SlowLog } from '@/lib/contract';
+import { formatCount, formatMicros } from '@/lib/format';
+import { groupByShape, type Shape } from '@/lib/slow-shape';
+
+const ENTRY_COLUMNS: readonly Column<SlowEntry>[] = [
+  { id: 'time', label: 'When', value: (row) => row.time_ms, cell: (row) => <Age at={row.time_ms} /> },
+  { id: 'duration', label: 'Took', align: 'right', value: (row) => row.duration_us, cell: (row) => <span className="font-mono">{formatMicros(row.duration_us)}</span> },
+  { id: 'args', label: 'Command', className: 'w-full sm:max-w-0', cell: (row) => <Arguments entry={row} /> },
+  { id: 'addr', label: 'Client', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs text-dim">{display(row.name) || row.addr}</span> },
+];
+
+const SHAPE_COLUMNS: readonly Column<Shape>[] = [
+  { id: 'shape', label: 'Shape', value: (row) => row.shape, className: 'w-full', cell: (row) => <code className="font-mono text-xs">{row.shape}</code> },
+  { id: 'count', label: 'Times', align: 'right', value: (row) => row.count, cell: (row) => formatCount(row.count) },
+  { id: 'worst', label: 'Worst', align: 'right', value: (row) => row.worst_us, cell: (row) => formatMicros(row.worst_us) },
+  { id: 'total', label: 'Total', align: 'right', value: (row) => row.total_us, cell: (row) => formatMicros(row.total_us) },
+  { id: 'keys', label: 'Keys', align: 'right', value: (row) => row.keys, cell: (row) => formatCount(row.keys) },
+  { id: 'last', label: 'Last', align: 'right', value: (row) => row.last_ms, cell: (row) => <Age at={row.last_ms} /> },
+];
+
+function Arguments({ entry }: { entry: SlowEntry }) {
+  const text = entry.args.map(display).join(' ');
+  return (
+    <code className="block truncate font-mono text-xs max-sm:max-w-60" title={text}>
+      {text}
+    </code>
+  );
+}
+
+export function SlowLogTab() {
+  const log = useResource((signal) => api.slowlog(signal));
+  const [view, setView] = useQueryState('view', 'list');
+  const [asking, setAsking] = useState(false);
+  const shapes = useMemo(() => groupByShape(log.data?.entries ?? []), [log.data]);
+  return (
+    <Panel
+      title="Slow log"
+      unit={log.data === null ? undefined : threshold(log.data)}
+      actions={
+        <>
+          <Refresh resource={log} />
+          <GatedButton right="slowlog|reset" variant="danger-ghost" size="sm" onClick={() => setAsking(true)}>
+            <Trash2 /> Clear
+          </GatedButton>
+        </>
+      }
+    >
+      <ResourceView resource={log}>
+        {(answer) =>
+          answer.entries.length === 0 ? (
+            <Empty icon={<Hourglass aria-hidden />} title="No slow command: good news">
+              {threshold(answer)}.{' '}
+              <Link href="/settings/?tab=server&q=slowlog" className="text-accent-text underline">
+                Change the threshold
+              </Link>
+            </Empty>
+          ) : (
+            <div className="flex flex-col gap-3">
+              <Segmented
+                label="Arrange the slow log"
+                value={view === 'shape' ? 'shape' : 'list'}
+                onChange={setView}
+                className="self-start"
+                options={[
+                  { value: 'list', label: 'List' },
+                  { value: 'shape', label: 'By shape' },
+                ]}
+              />
+              {view === 'shape' ? (
+                <DataTable label="Slow commands by shape" columns={SHAPE_COLUMNS} rows={shapes} rowKey={(row) => row.shape} initialSort={{ id: 'total', down: true }} empty={null} />
+              ) : (
+                <DataTable label="Slow commands" columns={ENTRY_COLUMNS} rows={answer.entries} rowKey={(row) => row.id} initialSort={{ id: 'time', down: true }} empty={null} />
+              )}
+            </div>
+          )
+        }
+      </ResourceView>
+      <Confirm
+        open={asking}
+        onOpenChange={setAsking}
+        title="Clear the slow log"
+        effect={`Removes ${formatCount(log.data?.entries.length)} entries on the server, for everybody. This cannot be undone.`}
+        verb="Clear slow log"
+        act={async () => {
+          await api.resetSlowlog();
+          log.reload();
+        }}
+      />
+    </Panel>
+  );
+}
+
+function threshold(log: SlowLog): string {
+  if (log.threshold_us === null) return 'threshold not readable with your rights';
+  if (log.threshold_us < 0) return 'switched off';
+  return `commands of ${formatMicros(log.threshold_us)} and more${log.max_len === null ? '' : `, the last ${formatCount(log.max_len)}`}`;
+}

@@ -1,0 +1,28 @@
+// What if? Benchmarks of this server and made-up data, as jobs that go on when the page is left.
+'use client';
+import dynamic from 'next/dynamic';
+import { PageHead } from '@/components/layout/page-head';
+import { SkeletonRows } from '@/components/state/skeleton';
+import { Tabs } from '@/components/ui/tabs';
+import { useQueryState } from '@/hooks/use-query-state';
+
+const Benchmark = dynamic(() => import('./benchmark').then((module) => module.Benchmark), { ssr: false, loading: () => <SkeletonRows /> });
+const Generator = dynamic(() => import('./generator').then((module) => module.Generator), { ssr: false, loading: () => <SkeletonRows /> });
+
+const TABS = [
+  { id: 'benchmark', label: 'Benchmark', href: '/playground/' },
+  { id: 'generator', label: 'Data generator', href: '/playground/?tab=generator' },
+] as const;
+
+export function PlaygroundPage() {
+  const [raw] = useQueryState('tab', 'benchmark');
+  const tab = TABS.find((one) => one.id === raw)?.id ?? 'benchmark';
+  return (
+    <>
+      <PageHead title="Playground" />
+      <Tabs label="Parts of the Playground" current={tab} tabs={TABS} />
+      {tab === 'benchmark' && <Benchmark />}
+      {tab === 'generator' && <Generator />}
+    </>
+  );
+}

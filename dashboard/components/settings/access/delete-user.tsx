@@ -1,0 +1,28 @@
+// Removing a user, which ends its connections: a sentence to type.
+'use client';
+import { TypedConfirm } from '@/components/ui/typed-confirm';
+import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
+import type { AclUser } from '@/lib/contract';
+import { formatCount } from '@/lib/format';
+import { useToastStore } from '@/stores/toast';
+
+export function DeleteUser({ user, onClose, onDeleted }: { user: AclUser; onClose(): void; onDeleted(): void }) {
+  const say = useToastStore((store) => store.say);
+  const name = display(user.name);
+  const count = (number: number | null, what: string) => (number === null ? `its ${what}s, how many you may not see` : `${formatCount(number)} ${what}${number === 1 ? '' : 's'}`);
+  return (
+    <TypedConfirm
+      title={`Delete user ${name}`}
+      description={`Ends ${count(user.clients, 'client connection')} and ${count(user.sessions, 'session')} of the dashboard. Rules and passwords are gone.`}
+      phrase={`delete user ${name}`}
+      verb="Delete user"
+      onClose={onClose}
+      act={async () => {
+        await api.deleteUser(user.name);
+        say(`User ${name} is deleted`);
+        onDeleted();
+      }}
+    />
+  );
+}

@@ -1,0 +1,78 @@
+// Changes one setting of the running server, old and new side by side before it is sent.
+'use client';
+import { useId, useState, type FormEvent } from 'react';
+import { Button } from '@/components/ui/button';
+import { Dialog } from '@/components/ui/dialog';
+import { Input } from '@/components/ui/input';
+import { api } from '@/lib/api';
+import type { Setting } from '@/lib/contract';
+import { errorText } from '@/lib/errors';
+import { useToastStore } from '@/stores/toast';
+
+interface SettingDialogProps {
+  setting: Setting;
+  onClose(): void;
+  onChanged(): void;
+}
+
+export function SettingDialog({ setting, onClose, onChanged }: SettingDialogProps) {
+  const [value, setValue] = useState(setting.value ?? '');
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  const say = useToastStore((store) => store.say);
+  const id = useId();
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure(null);
+    try {
+      await api.setConfig({ [setting.name]: value });
+      say(`${setting.name} is changed`);
+      onChanged();
+      onClose();
+    } catch (error) {
+      setFailure(errorText(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={setting.name} description={setting.summary}>
+      <form onSubmit={save} className="flex flex-col gap-3">
+        <div className="flex flex-col gap-1.5">
+          <label htmlFor={id} className="font-medium">
+            New value <span className="font-normal text-muted">{setting.accepts}</span>
+          </label>
+          <Input
+            id={id}
+            variant="mono"
+            size="lg"
+            autoFocus
+            spellCheck={false}
+            type={setting.sensitive ? 'password' : 'text'}
+            autoComplete="off"
+            value={value}
+            onChange={(event) => setValue(event.target.value)}
+            aria-invalid={failure !== null || undefined}
+          />
+          {!setting.sensitive && (
+            <p className="text-xs text-muted">
+              Now <code className="font-mono">{setting.value === '' ? '(empty)' : setting.value}</code>, by default{' '}
+              <code className="font-mono">{setting.default === '' ? '(empty)' : setting.default}</code>. In force at once, until the next restart.
+            </p>
+          )}
+        </div>
+        {failure !== null && (
+          <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
+            {failure}
+          </p>
+        )}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" variant="solid" disabled={busy || value === setting.value}>
+            Change setting
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

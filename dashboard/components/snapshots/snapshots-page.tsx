@@ -1,0 +1,73 @@
+// Can I go back, to when, and how long would it take? How data is kept now, what there is to go back to, and going back.
+// The list is asked for anew when the live figures say that a snapshot came, went on or ended.
+'use client';
+import { Camera } from 'lucide-react';
+import dynamic from 'next/dynamic';
+import { useState } from 'react';
+import { PageHead } from '@/components/layout/page-head';
+import { GatedButton } from '@/components/state/gated-button';
+import { Refresh } from '@/components/state/refresh';
+import { ResourceView } from '@/components/state/resource-view';
+import { Confirm } from '@/components/ui/lazy-confirm';
+import { Panel } from '@/components/ui/panel';
+import { useChanged } from '@/hooks/use-changed';
+import { useResource } from '@/hooks/use-resource';
+import { api } from '@/lib/api';
+import type { SnapshotRow } from '@/lib/contract';
+import { formatBytes, formatCount, formatDay } from '@/lib/format';
+import { useServerStore } from '@/stores/server';
+import { Keeping } from './keeping';
+import { SnapshotTable, titleOf } from './snapshot-table';
+
+const RestoreDialog = dynamic(() => import('./restore-dialog').then((module) => module.RestoreDialog), { ssr: false });
+const TakeDialog = dynamic(() => import('./take-dialog').then((module) => module.TakeDialog), { ssr: false });
+
+/** Uploads are named by their file: the server may have one with the same id itself. */
+function nameOf(row: SnapshotRow): string {
+  return row.kind === 'upload' ? row.file : row.id;
+}
+
+export function SnapshotsPage() {
+  const resource = useResource((signal) => api.snapshots(signal));
+  const [taking, setTaking] = useState(false);
+  const [restoring, setRestoring] = useState<SnapshotRow | null>(null);
+  const [doomed, setDoomed] = useState<SnapshotRow | null>(null);
+  const mark = useServerStore(({ sample }) => (sample === null ? null : [sample.snapshots_total, sample.snapshot_newest_ms, sample.snapshot_captured !== null, sample.state].join(' ')));
+  useChanged(mark, resource.reload);
+  return (
+    <>
+      <PageHead title="Snapshots">
+        <GatedButton right="snapshot.create" variant="solid" onClick={() => setTaking(true)}>
+          <Camera /> Take snapshot…
+        </GatedButton>
+      </PageHead>
+      <ResourceView resource={resource}>
+        {(data) => (
+          <>
+            <Keeping data={data} />
+            <Panel
+              title="Snapshots"
+              unit={data.snapshots.length === 0 ? undefined : `${formatCount(data.snapshots.length)}, ${formatBytes(data.snapshots.reduce((sum, row) => sum + row.bytes, 0))} on disk`}
+              actions={<Refresh resource={resource} />}
+            >
+              <SnapshotTable rows={data.snapshots} load={data.persistence?.load ?? null} onRestore={setRestoring} onDelete={setDoomed} />
+            </Panel>
+          </>
+        )}
+      </ResourceView>
+      {taking && <TakeDialog onClose={() => setTaking(false)} onTaken={resource.reload} />}
+      {restoring !== null && <RestoreDialog name={nameOf(restoring)} onClose={() => setRestoring(null)} onRestored={resource.reload} />}
+      <Confirm
+        open={doomed !== null}
+        onOpenChange={(open) => !open && setDoomed(null)}
+        title={`Delete snapshot ${doomed === null ? '' : titleOf(doomed)}`}
+        effect={doomed === null ? '' : `Removes its file of ${formatBytes(doomed.bytes)} with ${formatCount(doomed.keys)} keys as of ${formatDay(doomed.created_ms)}. There is no way back to that moment afterwards.`}
+        verb="Delete snapshot"
+        act={async () => {
+          if (doomed !== null) await api.deleteSnapshot(nameOf(doomed));
+          resource.reload();
+        }}
+      />
+    </>
+  );
+}

@@ -1,0 +1,52 @@
+// Dialogs on Radix's focus trap. The backdrop is our own: Radix's Overlay injects a style element for its scroll lock,
+// which the content security policy forbids; app/globals.css locks scrolling with :has([data-backdrop]).
+'use client';
+import { X } from 'lucide-react';
+import * as Base from 'radix-ui/dialog';
+import type { ReactNode } from 'react';
+import { cn } from '@/lib/cn';
+import { Button } from './button';
+
+interface DialogProps {
+  open: boolean;
+  onOpenChange(open: boolean): void;
+  title: string;
+  /** Said to screen readers; shown unless `bare`. */
+  description?: string;
+  /** Without head and padding: the palette draws its own. */
+  bare?: boolean;
+  className?: string;
+  children: ReactNode;
+}
+
+export function Dialog({ open, onOpenChange, title, description, bare = false, className, children }: DialogProps) {
+  return (
+    <Base.Root open={open} onOpenChange={onOpenChange}>
+      <Base.Portal>
+        {open && <div data-backdrop aria-hidden className="fixed inset-0 z-40 animate-fade bg-[var(--backdrop)]" />}
+        <Base.Content
+          className={cn(
+            'floating fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(560px,calc(100vw-24px))] -translate-x-1/2 animate-fade flex-col overflow-hidden rounded-xl',
+            className,
+          )}
+          {...(description === undefined ? { 'aria-describedby': undefined } : {})}
+        >
+          <div className={bare ? 'sr-only' : 'flex items-start gap-4 px-5 pt-4 pb-2'}>
+            <div className="min-w-0 flex-1">
+              <Base.Title className="text-lg font-semibold">{title}</Base.Title>
+              {description !== undefined && <Base.Description className="mt-1 text-dim">{description}</Base.Description>}
+            </div>
+            {!bare && (
+              <Base.Close asChild>
+                <Button variant="ghost" size="icon-sm" aria-label="Close">
+                  <X />
+                </Button>
+              </Base.Close>
+            )}
+          </div>
+          {bare ? children : <div className="min-h-0 overflow-auto px-5 pt-1 pb-5">{children}</div>}
+        </Base.Content>
+      </Base.Portal>
+    </Base.Root>
+  );
+}

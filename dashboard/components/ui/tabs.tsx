@@ -1,0 +1,43 @@
+// Tabs whose state lives in the URL: links, so that each tab has an address and opens in a new window too.
+'use client';
+import type { MouseEvent, ReactNode } from 'react';
+import { setAddress } from '@/hooks/use-query-state';
+import { cn } from '@/lib/cn';
+
+interface TabsProps {
+  label: string;
+  current: string;
+  tabs: readonly { id: string; label: string; href: string; badge?: ReactNode }[];
+}
+
+// A plain press only changes the address; with a key held the browser opens the link its own way.
+function press(event: MouseEvent<HTMLAnchorElement>, href: string): void {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  setAddress(href, 'push');
+}
+
+export function Tabs({ label, current, tabs }: TabsProps) {
+  return (
+    <nav aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line">
+      {tabs.map((tab) => {
+        const active = tab.id === current;
+        return (
+          <a
+            key={tab.id}
+            href={tab.href}
+            onClick={(event) => press(event, tab.href)}
+            aria-current={active ? 'page' : undefined}
+            className={cn(
+              'relative inline-flex h-9 shrink-0 items-center gap-1.5 px-3 text-dim -outline-offset-2 transition-colors duration-[120ms] hover:text-ink coarse:h-11',
+              active && 'font-medium text-ink after:absolute after:inset-x-2 after:bottom-0 after:h-0.5 after:bg-accent',
+            )}
+          >
+            {tab.label}
+            {tab.badge}
+          </a>
+        );
+      })}
+    </nav>
+  );
+}

@@ -1,0 +1,134 @@
+// The branches that were opened, with what has come of them. Counts that are an estimate are asked for once more, with
+// patience; nothing is asked on a timer.
+'use client';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { api } from '@/lib/api';
+import type { Bytes, TreeSort, TreeView } from '@/lib/contract';
+import { type Loaded, NOTHING, withBranches, withKeys, wordOf } from '@/lib/key-tree';
+
+const PATIENCE_MS = 5000;
+/** Empty pages of keys in a row before somebody has to ask for the next. */
+const EMPTY_MAX = 20;
+
+export interface KeyTree {
+  loaded: ReadonlyMap<string, Loaded>;
+  open: ReadonlySet<string>;
+  /** The root's own figures. */
+  top: TreeView | null;
+  error: unknown;
+  loading: boolean;
+  loadedAt: number | null;
+  toggle(prefix: Bytes, open: boolean): void;
+  more(prefix: Bytes, what: 'branches' | 'keys'): void;
+  reload(): void;
+}
+
+/** Of one database from one prefix on; another one needs another key of the component. */
+export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
+  const [loaded, setLoaded] = useState<ReadonlyMap<string, Loaded>>(new Map());
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const [top, setTop] = useState<TreeView | null>(null);
+  const [loadedAt, setLoadedAt] = useState<number | null>(null);
+  const abort = useRef<AbortController | null>(null);
+  const now = useRef(loaded);
+  useEffect(() => {
+    now.current = loaded;
+  }, [loaded]);
+  const rootWord = wordOf(root);
+  const source = useRef(root);
+
+  const change = useCallback((prefix: Bytes, by: (before: Loaded) => Loaded) => {
+    setLoaded((before) => new Map(before).set(wordOf(prefix), by(before.get(wordOf(prefix)) ?? NOTHING)));
+  }, []);
+
+  const loadKeys = useCallback(
+    async (prefix: Bytes, from: string | null, signal: AbortSignal) => {
+      let cursor = from;
+      for (let round = 0; round < EMPTY_MAX; round += 1) {
+        const page = await api.treeKeys({ db, p: prefix, cursor, limit: 100 }, signal);
+        cursor = page.cursor;
+        if (page.keys.length === 0 && cursor !== null) continue;
+        change(prefix, (before) => withKeys(before, page.keys, page.cursor));
+        return;
+      }
+      change(prefix, (before) => withKeys(before, [], cursor));
+    },
+    [db, change],
+  );
+
+  const load = useCallback(
+    async (prefix: Bytes, cursor: string | null) => {
+      const signal = abort.current?.signal;
+      if (signal === undefined) return;
+      change(prefix, (before) => ({ ...before, loading: true, error: null }));
+      try {
+        for (const wait of [0, PATIENCE_MS, PATIENCE_MS, PATIENCE_MS]) {
+          const page = await api.tree({ db, p: prefix, sort, cursor, limit: 200, wait }, signal);
+          change(prefix, (before) => withBranches(before, page, cursor === null));
+          if (wordOf(prefix) === wordOf(source.current)) {
+            setTop(page);
+            setLoadedAt(Date.now());
+          }
+          if (page.exact && cursor === null && (page.loose ?? 0) > 0) {
+            change(prefix, (before) => ({ ...before, keys: [], loading: true }));
+            await loadKeys(prefix, null, signal);
+          }
+          if (page.exact) return;
+        }
+      } catch (error) {
+        if (!signal.aborted) change(prefix, (before) => ({ ...before, loading: false, error }));
+      }
+    },
+    [db, sort, change, loadKeys],
+  );
+
+  useEffect(() => {
+    const mine = new AbortController();
+    abort.current = mine;
+    const timer = setTimeout(() => void load(source.current, null), 0);
+    return () => {
+      clearTimeout(timer);
+      mine.abort();
+    };
+  }, [load]);
+
+  const toggle = useCallback(
+    (prefix: Bytes, isOpen: boolean) => {
+      const word = wordOf(prefix);
+      setOpen((before) => {
+        const after = new Set(before);
+        if (isOpen) after.add(word);
+        else after.delete(word);
+        return after;
+      });
+      if (isOpen && !now.current.has(word)) void load(prefix, null);
+    },
+    [load],
+  );
+
+  const more = useCallback(
+    (prefix: Bytes, what: 'branches' | 'keys') => {
+      const known = now.current.get(wordOf(prefix));
+      const signal = abort.current?.signal;
+      if (known === undefined || signal === undefined) return;
+      if (known.error !== null) void load(prefix, null);
+      else if (what === 'branches' && known.cursor !== null) void load(prefix, known.cursor);
+      else if (what === 'keys' && typeof known.keysCursor === 'string') {
+        change(prefix, (before) => ({ ...before, loading: true }));
+        loadKeys(prefix, known.keysCursor, signal).catch((error: unknown) => {
+          if (!signal.aborted) change(prefix, (before) => ({ ...before, loading: false, error }));
+        });
+      }
+    },
+    [load, loadKeys, change],
+  );
+
+  const reload = useCallback(() => {
+    setOpen(new Set());
+    setLoaded(new Map());
+    void load(source.current, null);
+  }, [load]);
+
+  const own = loaded.get(rootWord);
+  return { loaded, open, top, error: top === null ? (own?.error ?? null) : null, loading: own?.loading ?? true, loadedAt, toggle, more, reload };
+}

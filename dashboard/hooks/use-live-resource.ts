@@ -1,0 +1,17 @@
+// An answer of the API that a topic keeps fresh: asked for once, and again when the connection is new; what comes by
+// the topic takes its place. While drawing is paused it stays as it is.
+'use client';
+import { useState } from 'react';
+import type { TopicData, TopicName } from '@/lib/contract';
+import { useServerStore } from '@/stores/server';
+import { type Resource, useResource } from './use-resource';
+import { useTopic } from './use-topic';
+
+export function useLiveResource<Name extends TopicName>(topic: Name, load: (signal: AbortSignal) => Promise<TopicData[Name]>): Resource<TopicData[Name]> {
+  const paused = useServerStore((store) => store.paused);
+  const asked = useResource(load);
+  const [newest, setNewest] = useState<{ data: TopicData[Name]; at: number } | null>(null);
+  useTopic(topic, { onMessage: (data) => !paused && setNewest({ data, at: Date.now() }) });
+  if (newest === null || (asked.loadedAt !== null && asked.loadedAt > newest.at)) return asked;
+  return { ...asked, data: newest.data, error: null, loadedAt: newest.at };
+}

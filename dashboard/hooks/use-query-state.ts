@@ -1,0 +1,31 @@
+// One parameter of the page's address as state: what answers "what am I looking at" lives in the URL. The history is
+// written directly: the router would ask the server for the page again, which holds nothing that depends on it.
+'use client';
+import { useSearchParams } from 'next/navigation';
+import { useCallback } from 'react';
+
+type Mode = 'push' | 'replace';
+
+/** Changes the address without loading anything; Next's hooks notice. */
+export function setAddress(href: string, mode: Mode): void {
+  if (mode === 'push') window.history.pushState(null, '', href);
+  else window.history.replaceState(null, '', href);
+}
+
+export function useQueryState(name: string, fallback: string): [string, (value: string, mode?: Mode) => void] {
+  const parameters = useSearchParams();
+  const value = parameters.get(name) ?? fallback;
+  const change = useCallback(
+    (next: string, mode: Mode = 'replace') => {
+      // Read from the window: two parameters may change before the page is drawn again.
+      const changed = new URLSearchParams(window.location.search);
+      if (next === fallback) changed.delete(name);
+      else changed.set(name, next);
+      const query = changed.toString();
+      const path = window.location.pathname;
+      setAddress(query === '' ? path : `${path}?${query}`, mode);
+    },
+    [name, fallback],
+  );
+  return [value, change];
+}

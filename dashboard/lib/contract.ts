@@ -1,0 +1,564 @@
+// The shapes of the HTTP and WebSocket contract (docs/design/0010-control-plane.md), as the server sends them.
+// `null` always means "not known" or "none", never zero. Times are Unix milliseconds.
+
+/** Bytes of a key, a member or a value: text where they are UTF-8, else base64. */
+export type Bytes = string | { b64: string };
+
+/** Bytes in a page, which may be cut: `bytes` is then the whole length. */
+export type PageBytes = Bytes | { text?: string; b64?: string; bytes: number; cut: true };
+
+/** A number up to 2^53−1 in size, beyond that its decimal digits. */
+export type Int = number | string;
+
+export type Score = number | 'inf' | '-inf' | 'nan';
+
+export interface ServerInfo {
+  name: string;
+  version: string;
+  redis_version: string;
+  /** Left out, as the port, for who is not signed in. */
+  run_id?: string;
+  environment: string | null;
+  tls: boolean;
+  port?: number;
+  started_ms: number;
+  time_ms: number;
+  state: 'loading' | 'ready' | 'stopping';
+}
+
+export interface LiveSession {
+  authenticated: true;
+  user: string;
+  csrf: string;
+  created_ms: number;
+  expires_ms: number;
+  idle_ms: number;
+  mode: 'read-only' | 'unlocked';
+  unlocked_until_ms: number | null;
+  can_write: boolean;
+  capabilities: Record<string, boolean>;
+  databases: number;
+  open: boolean;
+  server: ServerInfo;
+}
+
+export interface NoSession {
+  authenticated: false;
+  open: boolean;
+  server: ServerInfo;
+}
+
+export type Session = LiveSession | NoSession;
+
+/** The figures of one second. Rates are per second. */
+export interface Sample {
+  t: number;
+  keys: number;
+  expires: number;
+  ops: number | null;
+  ops_total: number;
+  reads: number | null;
+  writes: number | null;
+  errors: number | null;
+  p50_us: number | null;
+  p95_us: number | null;
+  p99_us: number | null;
+  p999_us: number | null;
+  mem: number;
+  mem_peak: number;
+  rss: number | null;
+  maxmemory: number;
+  dataset: number | null;
+  clients_mem: number | null;
+  clients: number;
+  blocked: number;
+  hits_total: number;
+  misses_total: number;
+  hit_ratio: number | null;
+  net_in: number | null;
+  net_out: number | null;
+  expired_total: number;
+  evicted_total: number;
+  cpu: number | null;
+  uptime_s: number;
+  /** 0 to 1; null while no snapshot is being taken. */
+  snapshot_captured: number | null;
+  snapshot_newest_ms: number | null;
+  snapshots_total: number;
+  /** Parts of `rss`; they add up to it. */
+  rss_data: number;
+  rss_index: number;
+  rss_buffers: number;
+  rss_program: number;
+  rss_other: number;
+  state: 'loading' | 'ready' | 'stopping';
+}
+
+export interface DatabaseCount {
+  db: number;
+  keys: number;
+  expires: number;
+}
+
+export interface Stats extends Sample {
+  databases?: DatabaseCount[];
+}
+
+export interface History {
+  interval_ms: number;
+  fields: string[];
+  points: (number | null)[][];
+}
+
+/** Resident memory; the parts add up to `rss`. */
+export interface MemoryView {
+  rss: number;
+  parts: { name: string; bytes: number }[];
+  absent: number;
+  used: number;
+  peak: number;
+  keys: number;
+}
+
+export interface KeyRow {
+  /** Cut where it is too long to be opened by. */
+  key: PageBytes;
+  type: string | null;
+  ttl_ms: number | null;
+}
+
+export interface KeyPage {
+  db: number;
+  keys: KeyRow[];
+  cursor: string | null;
+  scanned: number;
+}
+
+export type TreeSort = 'bytes' | 'count' | 'name';
+
+/** A prefix, up to a separator; null numbers where it only leads to what may be read. Bytes are about. */
+export interface TreeBranch {
+  prefix: Bytes;
+  keys: number | null;
+  bytes: number | null;
+  branches: number;
+}
+
+export interface TreeView {
+  db: number;
+  prefix: Bytes;
+  separator: string;
+  db_keys: number | null;
+  db_bytes: number | null;
+  keys: number | null;
+  bytes: number | null;
+  /** Keys in none of the branches. */
+  loose: number | null;
+  exact: boolean;
+  progress: number;
+  branches: TreeBranch[];
+  branches_total: number;
+  cursor: string | null;
+}
+
+export interface TreeKeys {
+  db: number;
+  keys: KeyRow[];
+  cursor: string | null;
+}
+
+/** `error`: why a page that came with its key has no elements. */
+export type ItemsPage = { error?: { code: string; message: string } } & (
+  | { type: 'string'; value: PageBytes; offset: number; length: number; cursor: string | null }
+  | { type: 'list'; items: { index: number; value: PageBytes }[]; cursor: string | null }
+  | { type: 'set'; items: { member: PageBytes }[]; cursor: string | null }
+  | { type: 'hash'; items: { field: PageBytes; value: PageBytes }[]; cursor: string | null }
+  | { type: 'zset'; items: { member: PageBytes; score: Score }[]; cursor: string | null }
+  | { type: 'stream'; items: { id: string; fields: [PageBytes, PageBytes][] }[]; cursor: string | null }
+);
+
+export interface KeyView {
+  key: Bytes;
+  db: number;
+  type: string;
+  encoding: string | null;
+  ttl_ms: number | null;
+  bytes: number | null;
+  length: number | null;
+  page: ItemsPage;
+}
+
+export type Reply =
+  | { type: 'status'; value: string }
+  | { type: 'error'; code: string; message: string }
+  | { type: 'integer'; value: Int }
+  | { type: 'string'; value: Bytes }
+  | { type: 'null' }
+  | { type: 'double'; value: Score }
+  | { type: 'boolean'; value: boolean }
+  | { type: 'big_number'; value: string }
+  | { type: 'verbatim'; format: string; value: Bytes }
+  | { type: 'array' | 'set' | 'push'; items: Reply[] }
+  | { type: 'map'; entries: [Reply, Reply][] };
+
+export interface Executed {
+  command: string;
+  reply: Reply;
+  duration_us: number;
+}
+
+export interface CommandRow {
+  /** Lower case; a subcommand as `config|get`. */
+  name: string;
+  summary: string;
+  since: string;
+  group: string;
+  complexity: string;
+  arity: number;
+  flags: string[];
+  categories: string[];
+  syntax: string;
+  allowed: boolean;
+  read_only: boolean;
+  unsupported: string | null;
+}
+
+export interface ClientRow {
+  id: string;
+  addr: string;
+  laddr: string;
+  name: Bytes;
+  user: string;
+  db: number;
+  age_s: number;
+  idle_s: number;
+  flags: string;
+  cmd: string;
+  sub: number;
+  psub: number;
+  ssub: number;
+  multi: number;
+  qbuf: number;
+  omem: number;
+  tot_mem: number;
+  resp: number;
+  lib_name: string;
+  lib_ver: string;
+}
+
+export interface SlowEntry {
+  id: string;
+  time_ms: number;
+  duration_us: number;
+  args: PageBytes[];
+  addr: string;
+  name: Bytes;
+}
+
+export interface SlowLog {
+  threshold_us: number | null;
+  max_len: number | null;
+  entries: SlowEntry[];
+}
+
+export interface Setting {
+  name: string;
+  value: string | null;
+  default: string | null;
+  accepts: string;
+  summary: string;
+  source: 'default' | 'environment' | 'file' | 'command-line' | 'runtime';
+  changes: 'now' | 'restart' | 'protected';
+  effect: 'yes' | 'none';
+  sensitive: boolean;
+}
+
+export interface Configuration {
+  file: string | null;
+  settings: Setting[];
+}
+
+export interface SnapshotRow {
+  id: string;
+  label: string;
+  lsn: Int;
+  created_ms: number;
+  kind: 'full' | 'incremental' | 'upload';
+  bytes: number;
+  keys: number;
+  kept: boolean;
+  file: string;
+  base: string | null;
+}
+
+export interface AclUser {
+  name: Bytes;
+  enabled: boolean;
+  nopass: boolean;
+  passwords: number;
+  /** All rules but those about logging in. */
+  rules: string[];
+  /** False where a rule is no text. */
+  editable: boolean;
+  clients: number | null;
+  sessions: number | null;
+}
+
+export interface AclUsers {
+  users: AclUser[];
+  roles: string[];
+  saves_to: 'aclfile' | 'config' | null;
+}
+
+export interface AclChange {
+  enabled?: boolean;
+  rules?: string[];
+  passwords?: 'keep' | 'replace' | 'add' | 'clear' | 'any';
+  password?: string;
+  if?: 'absent' | 'exists';
+  was?: string[];
+}
+
+export interface SessionLine {
+  handle: string;
+  user: string;
+  addr: string;
+  created_ms: number;
+  last_ms: number;
+  unlocked_until_ms: number | null;
+  current: boolean;
+}
+
+/** How data is kept. */
+export interface Persistence {
+  log: boolean;
+  log_failure: string | null;
+  log_segments: number | null;
+  log_bytes: number | null;
+  lsn: Int;
+  durable_lsn: Int;
+  changes: number;
+  saving: boolean;
+  last_save_failed: boolean;
+  last_took_s: number | null;
+  load: { keys: number; ms: number } | null;
+  settings: { fsync: string; fsync_interval_ms: number | null; save: string; interval_s: number | null; retention: number | null } | null;
+}
+
+export interface Restore {
+  id: string;
+  user: string;
+  state: 'running' | 'done' | 'failed';
+  began_ms: number;
+  ended_ms: number | null;
+  error: string | null;
+}
+
+export interface Snapshots {
+  snapshots: SnapshotRow[];
+  persistence: Persistence | null;
+  restore: Restore | null;
+}
+
+export interface RestorePreview {
+  snapshot: SnapshotRow;
+  keys_now: number | null;
+  writes_lost: Int | null;
+  since_ms: number;
+  estimate_ms: number | null;
+  confirm: string;
+}
+
+export interface Health {
+  status: 'ok' | 'degraded' | 'loading';
+  state: string;
+  version: string;
+  uptime_s: number;
+  checks: Record<string, string>;
+}
+
+export interface Failure {
+  success: false;
+  error: { code: string; message: string; details?: Record<string, unknown> };
+  request_id: string;
+}
+
+export type HotKeyAdvice = 'client-cache' | 'short-cache' | 'split';
+
+export interface HotKey {
+  /** Cut where it is long. */
+  key: PageBytes;
+  db: number;
+  /** Commands per second, estimated from a sample where there are many. */
+  rate: number;
+  reads: number;
+  writes: number;
+  /** Of the uses of all keys. */
+  share: number;
+  /** Commands per second in each part, the present one last. */
+  history: number[];
+  advice: HotKeyAdvice | null;
+}
+
+/** The keys that are used most, hottest first. */
+export interface HotKeys {
+  t: number;
+  uses: number;
+  part_s: number;
+  keys: HotKey[];
+}
+
+export type AlertKind = 'hot_key' | 'memory' | 'latency' | 'errors' | 'rejected' | 'evictions' | 'blocked' | 'persistence';
+
+export interface Alert {
+  id: string;
+  type: AlertKind;
+  rule: string;
+  state: 'firing' | 'resolved';
+  since: number;
+  until: number | null;
+  /** In the unit of its rule. */
+  value: number;
+  worst: number;
+  threshold: number;
+  text: string | null;
+  key: PageBytes | null;
+  db: number | null;
+  qps: number | null;
+}
+
+/** `threshold` 0 is off. */
+export interface AlertRule {
+  name: string;
+  type: AlertKind;
+  summary: string;
+  threshold: number;
+  default: number;
+  unit: string;
+  setting: string;
+  holds_s: number;
+}
+
+export interface Alerts {
+  alerts: Alert[];
+  firing: number;
+  rules: AlertRule[];
+}
+
+/** What pages may subscribe to beside the figures, and what comes then. */
+export interface TopicData {
+  job: JobMessage;
+  hotkeys: HotKeys;
+  alert: Alert;
+}
+
+export type TopicName = keyof TopicData;
+
+export type TopicMessage = { [Name in TopicName]: { type: Name; data: TopicData[Name] } }[TopicName];
+
+/** Where work on the server stands; each kind of job adds what it has to say. */
+export interface JobMessage {
+  id: string;
+  kind: string;
+  state: string;
+  phase?: string;
+  done?: number;
+  total?: number;
+  errors?: number;
+  /** The newest figures of a job: of a benchmark a point of its series. */
+  point?: unknown;
+}
+
+export interface BenchRequest {
+  db: number;
+  mix: { command: string; weight: number }[];
+  keys: number;
+  value_bytes: number;
+  clients: number;
+  pipeline: number;
+  duration_s: number;
+  rate: number | null;
+  seed: number;
+  fill: boolean;
+}
+
+export interface BenchPoint {
+  /** From the start to the end of the interval. */
+  s: number;
+  rps: number;
+  p50_us: number;
+  p95_us: number;
+  p99_us: number;
+  p999_us: number;
+  max_us: number;
+}
+
+export interface Percentiles {
+  requests: number;
+  p50_us: number;
+  p95_us: number;
+  p99_us: number;
+  p999_us: number;
+  max_us: number;
+  mean_us: number;
+}
+
+export interface BenchResult {
+  seconds: number;
+  rps: number;
+  all: Percentiles;
+  by_command: Percentiles[];
+  errors: { text: string; count: number }[];
+  unanswered: number;
+  late: number;
+  generator_cores: number;
+  series: BenchPoint[];
+  histogram: { to_us: number; count: number }[];
+}
+
+export type GenerateType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
+
+export interface GenerateRequest {
+  db: number;
+  prefix: string;
+  types: GenerateType[];
+  keys: number;
+  value_bytes: number;
+  ttl_s: [number, number] | null;
+  seed: number;
+  rate: number | null;
+}
+
+export interface Job<Request, Result> {
+  id: string;
+  kind: 'bench' | 'generate';
+  state: 'running' | 'done' | 'failed' | 'aborted';
+  user: string;
+  began_ms: number;
+  ended_ms: number | null;
+  phase: string;
+  done: number;
+  total: number;
+  errors: number;
+  error: string | null;
+  request: Request;
+  /** Empty while there is none. */
+  result: Partial<Result>;
+}
+
+export type BenchJob = Job<BenchRequest, BenchResult>;
+export type GenerateJob = Job<GenerateRequest, { written: number; skipped: number; seconds: number }>;
+
+/** What the server may say over the WebSocket. */
+export type ServerMessage =
+  | TopicMessage
+  | { type: 'welcome'; data: { sid: string; resumed: boolean; server: ServerInfo; limits?: { hz: number } } }
+  | { type: 'ok'; data: { id: number } }
+  | { type: 'stats'; data: Sample }
+  /** What happened since the batch before; `seq` is said again once it was handled. */
+  | { type: 'batch'; data: ServerMessage[]; seq: string }
+  | { type: 'pong'; data: { n: number; t: number } }
+  | { type: 'session'; data: { state: 'locked' | 'unlocked' | 'rights' } }
+  | { type: 'gap'; data: { topic: string; lost: number } }
+  | { type: 'error'; data: { id?: number | null; topic?: string; code: string; message: string; needs?: string } }
+  | { type: 'bye'; data: { reason: string; retry_ms?: number } };

@@ -1,0 +1,13 @@
+// Patterns of SCAN out of what people type.
+
+/** Everything that begins with the text, taken literally. */
+export function globPrefix(text: string): string {
+  return `${text.replace(/[\\*?[\]^]/g, '\\$&')}*`;
+}
+
+/** What stands in the filter field: a pattern where it has a wildcard, else "contains". */
+export function globOf(text: string): string {
+  const wanted = text.trim();
+  if (wanted === '') return '';
+  return /[*?[]/.test(wanted) ? wanted : `*${wanted.replace(/[\\\]^]/g, '\\$&')}*`;
+}

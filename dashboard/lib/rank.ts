@@ -1,0 +1,35 @@
+// Which commands come first for what is typed: exact name, then beginning, then word inside, then summary.
+import type { CommandRow } from './contract';
+
+function spoken(command: CommandRow): string {
+  return command.name.replace('|', ' ');
+}
+
+function score(command: CommandRow, words: string): number {
+  const name = spoken(command);
+  if (name === words) return 0;
+  // "set a 1" is about SET: a typed command keeps matching while its arguments follow.
+  if (words.startsWith(`${name} `)) return 1;
+  if (name.startsWith(words)) return 2;
+  if (name.split(/[ .-]/).some((part) => part.startsWith(words))) return 3;
+  if (words.length > 2 && command.summary.toLowerCase().includes(words)) return 4;
+  return 9;
+}
+
+/** At most `limit` commands, best first; shorter names before longer ones of the same rank. */
+export function rankCommands(commands: readonly CommandRow[], text: string, limit: number): CommandRow[] {
+  const words = text.trim().toLowerCase().replace(/\s+/g, ' ');
+  if (words === '') return [];
+  return commands
+    .map((command) => ({ command, rank: score(command, words) }))
+    .filter(({ rank }) => rank < 9)
+    .sort((a, b) => a.rank - b.rank || a.command.name.length - b.command.name.length || a.command.name.localeCompare(b.command.name))
+    .slice(0, limit)
+    .map(({ command }) => command);
+}
+
+/** Whether a command is written out, with or without arguments, and not only begun. */
+export function namesCommand(commands: readonly CommandRow[], text: string): boolean {
+  const [first] = rankCommands(commands, text, 1);
+  return first !== undefined && score(first, text.trim().toLowerCase().replace(/\s+/g, ' ')) <= 1;
+}

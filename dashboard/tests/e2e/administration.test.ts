@@ -1,0 +1,102 @@
+// What an administrator does: takes a snapshot and goes back to it, makes a user and takes it away, makes data, measures.
+// Against a real server only: the stand-in changes nothing.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, openPage, signIn, type Watched } from './browser';
+import { PASSWORD, resp, type Server, startServer } from './server';
+
+let browser: Browser;
+let server: Server;
+let watched: Watched;
+
+beforeAll(async () => {
+  server = await startServer();
+  browser = await openBrowser();
+  watched = await openPage(browser);
+  await signIn(watched, server.url);
+});
+afterAll(async () => {
+  await watched?.context.close();
+  await browser?.close();
+  await server?.dispose();
+});
+
+async function unlock(page: Page): Promise<void> {
+  const button = page.getByRole('button', { name: 'Read-only', exact: true });
+  if ((await button.count()) > 0) await button.click();
+  await page.getByRole('button', { name: /^Editing/ }).waitFor();
+}
+
+describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () => {
+  it('is refused what changes something until editing is unlocked', async () => {
+    const { page } = watched;
+    await page.goto(`${server.url}/snapshots/`);
+    const take = page.getByRole('button', { name: 'Take snapshot…' });
+    await take.waitFor();
+    expect(await take.getAttribute('aria-disabled')).toBe('true');
+    await unlock(page);
+    await expect.poll(() => take.getAttribute('aria-disabled')).toBeNull();
+  });
+  it('takes a snapshot and goes back to it', async () => {
+    const { page } = watched;
+    await page.goto(`${server.url}/snapshots/`);
+    await unlock(page);
+    await page.getByRole('button', { name: 'Take snapshot…' }).click();
+    await page.getByLabel('Name').fill('before the test');
+    await page.getByRole('button', { name: 'Take snapshot', exact: true }).click();
+    await page.getByText('The snapshot is on disk', { exact: true }).waitFor();
+    await resp([`AUTH "${PASSWORD}"`, 'SET written:later 1']);
+    await page.getByRole('button', { name: 'Restore snapshot “before the test”' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Writes lost').waitFor();
+    const phrase = await dialog.locator('label code').innerText();
+    expect(phrase).toMatch(/^restore \d+ keys$/);
+    const restore = dialog.getByRole('button', { name: 'Restore', exact: true });
+    expect(await restore.isDisabled()).toBe(true);
+    await dialog.getByLabel(/to go on/).fill(phrase);
+    await restore.click();
+    await dialog.waitFor({ state: 'detached', timeout: 30_000 });
+    await page.getByText(/default restored/).waitFor();
+    // The present state was taken before.
+    await page.getByText(/^before restoring/).waitFor();
+  });
+  it('makes a user, tries it, and deletes it', async () => {
+    const { page } = watched;
+    await page.goto(`${server.url}/settings/?tab=access`);
+    await unlock(page);
+    await page.getByRole('button', { name: 'New', exact: true }).click();
+    await page.getByLabel('Name', { exact: true }).fill('viewer1');
+    await page.getByLabel('New password').fill('a pass word');
+    await page.getByRole('button', { name: 'Viewer', exact: true }).click();
+    await page.getByRole('button', { name: 'Review and save…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('+@read').waitFor();
+    await dialog.getByRole('button', { name: 'Make user' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    for (const [line, answer] of [['GET a', /: allowed/], ['SET a 1', /no permissions/]] as const) {
+      await page.getByLabel(/^Dry run/).fill(line);
+      await page.getByRole('button', { name: 'Try' }).click();
+      await page.getByRole('status').filter({ hasText: answer }).first().waitFor();
+    }
+    await page.getByRole('button', { name: 'Delete…' }).click();
+    await dialog.getByLabel(/to go on/).fill('delete user viewer1');
+    await dialog.getByRole('button', { name: 'Delete user' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await expect.poll(() => page.getByRole('button', { name: /viewer1/ }).count()).toBe(0);
+  });
+  it('makes data and measures, with progress as it goes', async () => {
+    const { page } = watched;
+    await page.goto(`${server.url}/playground/?tab=generator`);
+    await unlock(page);
+    await page.getByLabel('Keys', { exact: true }).fill('3000');
+    await page.getByRole('button', { name: 'Make 3,000 keys' }).click();
+    await page.getByRole('cell', { name: '3,000', exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByRole('link', { name: 'Benchmark' }).click();
+    await page.getByLabel(/^Duration/).fill('2');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('button', { name: 'Abort' }).waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { name: 'Result' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('cell', { name: 'done' }).first().waitFor();
+  });
+  it('has seen no fault on the way', () => expect(watched.faults).toEqual([]));
+});

@@ -1,0 +1,67 @@
+// Pictures of every view at three widths in both themes, for human eyes. Only where SCREENSHOTS names a folder. A real
+// server is filled and kept busy for SCREENSHOTS_WARM seconds first, so that the charts have a past.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { openBrowser, openPage, signIn } from './browser';
+import { playScene } from './scene';
+import { PASSWORD, RESP_PORT, type Server, startServer } from './server';
+import { VIEWS } from './views';
+
+const folder = process.env.SCREENSHOTS ?? '';
+const warm_ms = Number(process.env.SCREENSHOTS_WARM ?? 300) * 1000;
+const WIDTHS = [
+  [1440, 900],
+  [768, 1024],
+  [390, 844],
+] as const;
+
+describe.runIf(folder !== '')('screenshots', () => {
+  let browser: Browser;
+  let server: Server;
+  let endScene: () => void = () => undefined;
+  beforeAll(async () => {
+    mkdirSync(folder, { recursive: true });
+    server = await startServer(['--requirepass', PASSWORD, '--slowlog-log-slower-than', '4000', '--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru']);
+    browser = await openBrowser();
+    if (!server.isReal) return;
+    endScene = await playScene(RESP_PORT, PASSWORD);
+    await new Promise((resolve) => setTimeout(resolve, warm_ms));
+  }, warm_ms + 90_000);
+  afterAll(async () => {
+    endScene();
+    await browser?.close();
+    await server?.dispose();
+  });
+  it.each(WIDTHS.flatMap(([width, height]) => (['dark', 'light'] as const).map((theme) => ({ width, height, theme }))))('$width $theme', async ({ width, height, theme }) => {
+    const watched = await openPage(browser, { width, height, theme });
+    const { page, context } = watched;
+    const shoot = (name: string) => page.screenshot({ path: join(folder, `${name}-${width}-${theme}.png`) });
+    await page.goto(`${server.url}/login/`);
+    await page.getByText(/version/).waitFor();
+    await page.waitForTimeout(300);
+    await shoot('login');
+    await signIn(watched, server.url);
+    for (const view of VIEWS) {
+      await page.goto(server.url + view.path);
+      await page.getByRole('button', { name: /^Live/ }).waitFor();
+      if ('lines' in view) {
+        for (const line of view.lines) {
+          await page.getByRole('combobox', { name: 'Command' }).fill(line);
+          await page.keyboard.press('Enter');
+          await page.waitForTimeout(150);
+        }
+      }
+      await page.waitForTimeout(view.name === 'dashboard' || view.name === 'monitoring' ? 2500 : 700);
+      await shoot(view.name);
+    }
+    await page.goto(server.url);
+    await page.getByRole('button', { name: /^Live/ }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByPlaceholder('Search keys, commands and pages').fill('se');
+    await page.waitForTimeout(700);
+    await shoot('palette');
+    await context.close();
+  }, 120_000);
+});

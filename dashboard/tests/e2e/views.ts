@@ -1,0 +1,20 @@
+// The views that are looked at one by one: for accessibility and for screenshots.
+export const VIEWS = [
+  { name: 'dashboard', path: '/' },
+  { name: 'explorer', path: '/explorer/?k=session%253Auser%253Aada' },
+  { name: 'console', path: '/console/', lines: ['HGETALL session:user:ada', 'DBSIZE', 'ZRANGE leaderboard 0 2 WITHSCORES', 'SET a 1'] },
+  { name: 'monitoring', path: '/monitoring/' },
+  { name: 'slowlog', path: '/monitoring/?tab=slowlog' },
+  { name: 'clients', path: '/monitoring/?tab=clients' },
+  { name: 'memory', path: '/monitoring/?tab=memory' },
+  { name: 'hotkeys', path: '/monitoring/?tab=hotkeys' },
+  { name: 'alerts', path: '/monitoring/?tab=alerts' },
+  { name: 'snapshots', path: '/snapshots/' },
+  { name: 'benchmark', path: '/playground/' },
+  { name: 'generator', path: '/playground/?tab=generator' },
+  { name: 'settings', path: '/settings/' },
+  { name: 'access', path: '/settings/?tab=access' },
+  { name: 'session', path: '/settings/?tab=session' },
+  { name: 'appearance', path: '/settings/?tab=appearance' },
+  { name: 'list', path: '/explorer/?view=list&k=session%253Auser%253Aada' },
+] as const;

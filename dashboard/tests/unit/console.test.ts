@@ -1,0 +1,66 @@
+// The console's line and replies: completion order, secrets, the four views.
+import { describe, expect, it } from 'vitest';
+import { commandOf, maskSecrets, selectedDatabase, tokenise } from '@/lib/command-line';
+import type { CommandRow, Reply } from '@/lib/contract';
+import { namesCommand, rankCommands } from '@/lib/rank';
+import { extent, toGrid, toJson, toRaw } from '@/lib/reply';
+
+const command = (name: string, summary = '') => ({ name, summary }) as CommandRow;
+const TABLE = ['get', 'set', 'setex', 'getset', 'config|get', 'config|set', 'hset', 'client|list'].map((name) => command(name));
+
+describe('completion', () => {
+  it('puts the exact name first, then what begins so', () => {
+    expect(rankCommands(TABLE, 'set', 3).map((row) => row.name)).toEqual(['set', 'setex', 'config|set']);
+    expect(rankCommands(TABLE, 'config g', 3).map((row) => row.name)).toEqual(['config|get']);
+    expect(rankCommands(TABLE, '  ', 3)).toEqual([]);
+  });
+  it('tells a command that is written out from one that is begun', () => {
+    for (const text of ['get', 'GET  a', 'config set maxmemory']) expect(namesCommand(TABLE, text)).toBe(true);
+    for (const text of ['', 'ge', 'conf', 'config', 'nope x']) expect(namesCommand(TABLE, text)).toBe(false);
+  });
+  it('finds the command of a line, subcommands first', () => {
+    expect(commandOf('CONFIG GET maxmemory', TABLE)?.name).toBe('config|get');
+    expect(commandOf('get config', TABLE)?.name).toBe('get');
+    expect(commandOf('nope', TABLE)).toBeNull();
+  });
+});
+
+describe('lines', () => {
+  it('are taken apart without losing a character', () => {
+    const line = '  SET "a b" \'c\' 12 x"y"  ';
+    expect(tokenise(line).map((token) => token.text).join('')).toBe(line);
+    expect(tokenise('SET "a b" 12').filter((token) => token.kind !== 'space').map((token) => token.kind)).toEqual(['command', 'quoted', 'number']);
+  });
+  it('never show secrets again', () => {
+    for (const line of ['AUTH ada s3cret', 'hello 3 auth ada s3cret', 'ACL SETUSER ada >s3cret on', 'CONFIG SET requirepass s3cret', 'migrate h 1 k 0 9 AUTH2 ada s3cret']) {
+      expect(maskSecrets(line)).not.toContain('s3cret');
+    }
+    expect(maskSecrets('SET a b')).toBe('SET a b');
+  });
+  it('know a change of database', () => {
+    expect(selectedDatabase('select 3')).toBe(3);
+    expect(selectedDatabase('SELECT x')).toBeNull();
+  });
+});
+
+describe('replies', () => {
+  const map: Reply = { type: 'map', entries: [[{ type: 'string', value: 'name' }, { type: 'string', value: 'Ada' }], [{ type: 'string', value: 'n' }, { type: 'integer', value: 3 }]] };
+  it('become JSON', () => {
+    expect(toJson(map)).toEqual({ name: 'Ada', n: 3 });
+    expect(toJson({ type: 'string', value: { b64: '/w==' } })).toEqual({ b64: '/w==' });
+    expect(toJson({ type: 'map', entries: [[{ type: 'null' }, { type: 'null' }]] })).toEqual([[null, null]]);
+  });
+  it('read as in a terminal', () => {
+    expect(toRaw({ type: 'array', items: [{ type: 'string', value: 'a' }, { type: 'array', items: [{ type: 'integer', value: 1 }, { type: 'null' }] }] })).toBe('1) "a"\n2) 1) (integer) 1\n   2) (nil)');
+    expect(toRaw({ type: 'array', items: [] })).toBe('(empty array)');
+  });
+  it('become tables', () => {
+    expect(toGrid(map)).toEqual({ columns: ['field', 'value'], rows: [['name', 'Ada'], ['n', '3']] });
+    expect(toGrid({ type: 'array', items: [map, map] }).columns).toEqual(['name', 'n']);
+    expect(toGrid({ type: 'array', items: [{ type: 'null' }] }).rows).toEqual([['1', '(nil)']]);
+  });
+  it('say how many rows they have', () => {
+    expect(extent(map)).toBe('2 rows');
+    expect(extent({ type: 'null' })).toBeNull();
+  });
+});
