@@ -30,7 +30,18 @@ class Server:
             os.sched_setaffinity(0, set(range(1, os.cpu_count())))
         self.log = open(os.path.join(self.folder, "server.log"), "w+")
         raise_file_limit()
-        self.process = subprocess.Popen(words, cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT)
+        self.words = words
+        self.process = self.launch()
+
+    def launch(self):
+        return subprocess.Popen(self.words, cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT)
+
+    def restart(self):
+        """Kills the process and starts it in the same folder; returns when it answers."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = self.launch()
+        return self.__enter__()
 
     def __enter__(self):
         end = time.monotonic() + 60
@@ -155,6 +166,18 @@ def encode(*words):
         word = word if isinstance(word, bytes) else str(word).encode()
         parts.append(b"$%d\r\n%s\r\n" % (len(word), word))
     return b"".join(parts)
+
+
+def load_strings(server, keys):
+    """Writes `keys` strings of 32 bytes under names of 16."""
+    keys_per_mset = 50
+
+    def request(number):
+        first = number * keys_per_mset
+        pairs = ((b"key:%012d" % key, b"v" * 32) for key in range(first, min(first + keys_per_mset, keys)))
+        return encode("MSET", *(word for pair in pairs for word in pair))
+
+    Connection(server.port).load(request, -(-keys // keys_per_mset))
 
 
 def redis_benchmark(port, arguments):

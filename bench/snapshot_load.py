@@ -17,22 +17,10 @@ import random
 import threading
 import time
 
-from measured_server import Connection, EndlessLoad, Server, encode, quantile
+from measured_server import Connection, EndlessLoad, Server, load_strings, quantile
 
 PERIOD_S = 0.001
 SNAPSHOT_LIMIT_S = 120
-KEYS_PER_MSET = 50
-
-
-def load(server, keys):
-    connection = Connection(server.port)
-
-    def request(number):
-        first = number * KEYS_PER_MSET
-        pairs = ((b"key:%012d" % key, b"v" * 32) for key in range(first, min(first + KEYS_PER_MSET, keys)))
-        return encode("MSET", *(word for pair in pairs for word in pair))
-
-    connection.load(request, -(-keys // KEYS_PER_MSET))
 
 
 def probe(connection, keys, until):
@@ -114,7 +102,7 @@ def main():
         servers = []
         for number, spec in enumerate(arguments.servers):
             servers.append(stack.enter_context(Server(spec, 7560 + number, arguments.server_cpus)))
-            load(servers[-1], arguments.keys)
+            load_strings(servers[-1], arguments.keys)
         priority = os.sched_param(1)
         rounds = {server.name: [] for server in servers}
         for _ in range(arguments.rounds):

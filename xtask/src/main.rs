@@ -9,6 +9,8 @@ mod bench;
 mod clients;
 mod conformance;
 mod crash;
+mod dashboard;
+mod deploy;
 mod generated;
 mod layers;
 mod packages;
@@ -38,7 +40,7 @@ usage: cargo xtask TASK [OPTIONS]
                   --with-known    run the known failures too   --update     raise the baseline
   clients       redis-cli, redis-benchmark, redis-py, ioredis, redis-rs against the server
                   --server CMD    --only NAME (repeatable)
-  bench         perf | footprint | idle | expiry | big | persistence[-always|-cost|-recovery|-snapshot|-disk] | tracking[-reads|-broadcast]   beside Debian's redis-server (all: no name)
+  bench         perf | footprint | idle | expiry | big | persistence[-always|-cost|-recovery|-snapshot|-start|-disk] | tracking[-reads|-broadcast]   beside Debian's redis-server (all: no name)
                   --server CMD    --quick
   bench layers        the same scenarios at three layers: ns of processor time in the table, in the shards, in the server
                   --only NAME     --layer L (both repeatable)    --keys N   --operations N   --value-bytes N
@@ -53,12 +55,19 @@ usage: cargo xtask TASK [OPTIONS]
                   --sabotage BYTES    cut the log after each kill: the run must fail      -- ARGS   for the server
   crash damage  the server started on damaged files: the right data or a refusal that names the file
                   --samples N (400)   --every N (each Nth byte of each file)   --seed N   --server CMD   -- ARGS
+  dashboard     the pages of the dashboard: lint, unit tests, export, size; then Chromium against the server that embeds them
+                  --server CMD
   gen           the pages of docs/ that follow from the source: commands, settings, compatibility
                   --check         change nothing, fail on a stale page
+  deploy        what is in deploy/, linted by promtool, systemd-analyze, hadolint, docker-compose and helm
+                  --all           fail when one of them is not installed
   tidy          house rules: dependency order, file heads, file length, leftovers, orphan files
 ";
 
 fn main() -> ExitCode {
+    // Many servers are started, also by scripts: none of them is to listen for HTTP, or to warn that it cannot.
+    // SAFETY: there is one thread yet.
+    unsafe { std::env::set_var("FLASHDB_HTTP_PORT", "0") };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -77,9 +86,11 @@ fn run() -> Result<()> {
         "conformance" => conformance::run(&mut arguments),
         "clients" => clients::run(&mut arguments),
         "crash" => crash::run(&mut arguments),
+        "dashboard" => dashboard::run(&mut arguments),
         "bench" => bench::run(&mut arguments),
         "simulate" => simulate::run(&mut arguments),
         "gen" => generated::run(&mut arguments),
+        "deploy" => deploy::run(&mut arguments),
         "tidy" => tidy::run(&mut arguments),
         "" | "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -28,6 +28,11 @@ pub const REDIS_TOOLS: Package = Package {
     name: "redis-tools",
     present: || process::on_path("redis-cli") && process::on_path("redis-benchmark"),
 };
+/// Its `script` gives the tests of the command line a terminal.
+pub const BSDUTILS: Package = Package {
+    name: "bsdutils",
+    present: || process::on_path("script"),
+};
 pub const REDIS_SERVER: Package = Package {
     name: "redis-server",
     present: || process::on_path("redis-server"),
@@ -52,11 +57,16 @@ pub const VALGRIND: Package = Package {
     name: "valgrind",
     present: || process::on_path("valgrind") && process::on_path("vgdb"),
 };
+pub const CHROMIUM: Package = Package {
+    name: "chromium",
+    present: || process::on_path("chromium"),
+};
 
 /// Everything that `cargo xtask test` needs.
 pub const FOR_TESTS: &[Package] = &[
     TCL,
     PROCPS,
+    BSDUTILS,
     DPKG_DEV,
     REDIS_TOOLS,
     PYTHON,
@@ -64,6 +74,7 @@ pub const FOR_TESTS: &[Package] = &[
     NODE,
     NPM,
     VALGRIND,
+    CHROMIUM,
 ];
 
 /// Debian splits ensurepip from the interpreter; without it a virtual environment has no pip.

@@ -6,7 +6,7 @@
 
 use crate::arguments::Arguments;
 use crate::layers::counted;
-use crate::{clients, conformance, crash, generated, packages, process, tidy};
+use crate::{clients, conformance, crash, dashboard, generated, packages, process, tidy};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -20,11 +20,14 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
 
     let mut sum = Sum::default();
     sum.part("house rules", house_rules);
+    // Before anything that builds the server, which embeds the pages.
+    sum.part("pages of the dashboard", dashboard::run_pages);
     sum.part("unit tests", unit_tests);
     sum.part("generated pages", generated::check);
     sum.part("clients", || {
         clients::run_all().map(|counts| (counts.passed, counts.failed))
     });
+    sum.part("dashboard in a browser", || dashboard::run_browser(None));
     sum.part("crashes and damaged files", crash::run_short);
     sum.part("conformance", || {
         conformance::run_all().map(|counts| (counts.passed, counts.failed))

@@ -19,11 +19,12 @@ const LAYERS: &[&[&str]] = &[
         "flashdb-disk",
         "flashdb-benchmark",
     ],
-    &["flashdb-types", "flashdb-log", "flashdb-snapshot"],
+    &["flashdb-types", "flashdb-log", "flashdb-snapshot", "flashdb-cli"],
     &["flashdb-rdb", "flashdb-store", "flashdb-script"],
     &["flashdb-config", "flashdb-command"],
     &["flashdb-persistence", "flashdb-layers"],
     &["flashdb-server"],
+    &["flashdb-http"],
     &["flashdb"],
 ];
 

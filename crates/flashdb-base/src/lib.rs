@@ -15,6 +15,7 @@ pub mod notify_flags;
 pub mod number;
 pub mod prefetch;
 pub mod prng;
+pub mod rate_limit;
 pub mod split_args;
 pub mod version;
 

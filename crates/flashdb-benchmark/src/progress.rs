@@ -6,6 +6,15 @@ use crate::worker::ErrorCount;
 use flashdb_base::clock::monotonic_ns;
 use std::io::{IsTerminal, Write};
 
+/// Is told after each interval how a run goes.
+pub trait Watch {
+    /// How the interval was, and how the run is up to now.
+    fn show(&mut self, point: &Point, total: &Latencies, done_share: Option<f64>, errors: &[ErrorCount]);
+
+    /// The run is over.
+    fn clear(&mut self) {}
+}
+
 /// Writes to standard error, so that standard output can go into a file.
 #[derive(Debug)]
 pub struct Progress {
@@ -28,23 +37,6 @@ impl Progress {
         }
     }
 
-    /// After an interval: how it was, and how the run is up to now.
-    pub fn show(&mut self, point: &Point, total: &Latencies, done_share: Option<f64>, errors: &[ErrorCount]) {
-        self.show_error(errors);
-        if self.has_line {
-            let line = line(&self.title, point, total, done_share);
-            // A terminal that has gone is no reason to end a run.
-            let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
-        }
-    }
-
-    /// Takes the line away.
-    pub fn clear(&mut self) {
-        if self.has_line {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-
     /// At most one line per second.
     fn show_error(&mut self, errors: &[ErrorCount]) {
         let count: u64 = errors.iter().map(|kind| kind.count).sum();
@@ -60,6 +52,24 @@ impl Progress {
             eprintln!("Error from server: {} ({count} errors so far)", latest.text);
             self.errors_shown = count;
             self.errors_shown_ns = Some(now_ns);
+        }
+    }
+}
+
+impl Watch for Progress {
+    fn show(&mut self, point: &Point, total: &Latencies, done_share: Option<f64>, errors: &[ErrorCount]) {
+        self.show_error(errors);
+        if self.has_line {
+            let line = line(&self.title, point, total, done_share);
+            // A terminal that has gone is no reason to end a run.
+            let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+        }
+    }
+
+    /// Takes the line away.
+    fn clear(&mut self) {
+        if self.has_line {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }

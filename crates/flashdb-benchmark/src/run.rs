@@ -5,7 +5,7 @@ use crate::cpu;
 use crate::keys::KeySource;
 use crate::latency::{self, Latencies, percentile_ms};
 use crate::options::Options;
-use crate::progress::Progress;
+use crate::progress::{Progress, Watch};
 use crate::record::Point;
 use crate::socket::{Endpoint, Socket};
 use crate::template::{Filling, Template, payload};
@@ -14,6 +14,8 @@ use crate::workload::Workload;
 use flashdb_base::clock::monotonic_ns;
 use flashdb_base::prng::Prng;
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -95,8 +97,53 @@ pub fn run(
     stop: &Arc<AtomicBool>,
     progress: &mut Progress,
 ) -> Result<Outcome, ServerError> {
-    let plan = Arc::new(plan(options, server, workload, stop));
+    let plan = Arc::new(plan(options, &server.endpoint, workload, stop));
     let groups = connect(options, server, &plan.greeting)?;
+    let cpu_begin_ns = server.pid.and_then(cpu::process_ns);
+    let collector = drive(options, &plan, groups, progress).map_err(|source| ServerError::Io {
+        address: server.address.clone(),
+        source,
+    })?;
+    let server_cpu_ns = server
+        .pid
+        .and_then(cpu::process_ns)
+        .zip(cpu_begin_ns)
+        .map(|(end, begin)| end.saturating_sub(begin));
+    Ok(collector.finish(server_cpu_ns, stop.load(Ordering::Relaxed)))
+}
+
+/// Runs one test over connections that are there already and have been greeted: for programs that hold the server, or a
+/// way to it, themselves. `options.clients` and `options.keep_alive` are of no account.
+///
+/// # Errors
+/// Those of the system; what goes wrong later is in the outcome.
+pub fn run_over(
+    options: &Options,
+    sockets: Vec<Socket>,
+    workload: &Workload,
+    stop: &Arc<AtomicBool>,
+    watch: &mut dyn Watch,
+) -> io::Result<Outcome> {
+    // No connection is made, so where to does not matter.
+    let nowhere = Endpoint::Unix(PathBuf::new());
+    let mut plan = plan(options, &nowhere, workload, stop);
+    plan.keep_alive = true;
+    plan.threads = options.threads.min(sockets.len()).max(1);
+    let mut groups: Vec<Vec<Socket>> = (0..plan.threads).map(|_| Vec::new()).collect();
+    for (index, socket) in sockets.into_iter().enumerate() {
+        groups[index % plan.threads].push(socket);
+    }
+    let collector = drive(options, &Arc::new(plan), groups, watch)?;
+    Ok(collector.finish(None, stop.load(Ordering::Relaxed)))
+}
+
+/// Starts a thread for each group of connections, and collects what they find.
+fn drive(
+    options: &Options,
+    plan: &Arc<Plan>,
+    groups: Vec<Vec<Socket>>,
+    watch: &mut dyn Watch,
+) -> io::Result<Collector> {
     let (sender, receiver) = channel();
     let keys = KeySource::new(options.distribution, options.keyspace.unwrap_or(1));
     let payload = payload(options.sizes.max());
@@ -108,31 +155,27 @@ pub fn run(
             payload: Arc::clone(&payload),
             prng: Prng::from_seed(options.seed.wrapping_add((index as u64) << 32)),
         };
-        let worker = Worker::new(index, Arc::clone(&plan), sockets, filling, sender.clone());
-        workers.push(worker.map_err(|source| ServerError::Io {
-            address: server.address.clone(),
-            source,
-        })?);
+        workers.push(Worker::new(
+            index,
+            Arc::clone(plan),
+            sockets,
+            filling,
+            sender.clone(),
+        )?);
     }
     drop(sender);
-    let cpu_begin_ns = server.pid.and_then(cpu::process_ns);
     let start_ns = monotonic_ns();
-    let mut collector = Collector::new(&plan, start_ns);
+    let mut collector = Collector::new(plan, start_ns);
     std::thread::scope(|scope| {
         for worker in workers {
             scope.spawn(move || worker.run(start_ns));
         }
-        collector.collect(&receiver, progress);
+        collector.collect(&receiver, watch);
     });
-    let server_cpu_ns = server
-        .pid
-        .and_then(cpu::process_ns)
-        .zip(cpu_begin_ns)
-        .map(|(end, begin)| end.saturating_sub(begin));
-    Ok(collector.finish(server_cpu_ns, stop.load(Ordering::Relaxed)))
+    Ok(collector)
 }
 
-fn plan(options: &Options, server: &Found, workload: &Workload, stop: &Arc<AtomicBool>) -> Plan {
+fn plan(options: &Options, endpoint: &Endpoint, workload: &Workload, stop: &Arc<AtomicBool>) -> Plan {
     let template = |words: &[Vec<u8>], is_write| match words {
         [] => Template::raw(b"PING\r\n"),
         words => Template::new(words, options.keyspace.is_some(), is_write, &options.sizes),
@@ -150,7 +193,7 @@ fn plan(options: &Options, server: &Found, workload: &Workload, stop: &Arc<Atomi
         (None, _) => options.requests,
     };
     Plan {
-        endpoint: server.endpoint.clone(),
+        endpoint: endpoint.clone(),
         greeting: Greeting::new(options),
         shares: shares.collect(),
         templates: workload
@@ -229,7 +272,7 @@ impl Collector {
         }
     }
 
-    fn collect(&mut self, receiver: &Receiver<Message>, progress: &mut Progress) {
+    fn collect(&mut self, receiver: &Receiver<Message>, watch: &mut dyn Watch) {
         for message in receiver {
             match message {
                 Message::Slice(slice) => self.take(slice),
@@ -247,10 +290,10 @@ impl Collector {
             if self.series.len() > points
                 && let Some(point) = self.series.last()
             {
-                progress.show(point, &self.total, self.done_share(), &self.errors);
+                watch.show(point, &self.total, self.done_share(), &self.errors);
             }
         }
-        progress.clear();
+        watch.clear();
     }
 
     fn take(&mut self, slice: Slice) {

@@ -34,7 +34,7 @@ pub mod zset;
 pub use context::{BlockRequest, CommandResult, Context, Mode, OnTimeout, Session};
 pub use error::ErrorReply;
 pub use registry::Registry;
-pub use spec::{Arg, ArgKind, CommandSpec, Deprecated, Flags, Group};
+pub use spec::{Arg, ArgKind, Audit, CommandSpec, Deprecated, Flags, Group};
 
 /// The rows of all families of this crate.
 pub fn families() -> Vec<&'static [&'static CommandSpec]> {

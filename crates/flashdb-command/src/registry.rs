@@ -2,7 +2,7 @@
 //! adds (those about connections, transactions, publish/subscribe); read-only afterwards.
 
 use crate::error::ErrorReply;
-use crate::spec::CommandSpec;
+use crate::spec::{Audit, CommandSpec, Flags};
 use flashdb_resp::Args;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,6 +14,8 @@ pub struct Command {
     pub spec: &'static CommandSpec,
     /// Dense number over commands and subcommands.
     pub id: u32,
+    /// Always looked at once it has run, however short: it is for administrators, or belongs in the audit log.
+    pub is_noted: bool,
     /// Position of the only key, precomputed.
     pub single_key: Option<u32>,
 }
@@ -59,6 +61,7 @@ impl Registry {
         let command = Command {
             spec,
             id: self.all.len() as u32,
+            is_noted: spec.flags.has(Flags::ADMIN) || spec.audit != Audit::No,
             single_key,
         };
         self.all.push(command);

@@ -47,6 +47,8 @@ pub struct CommandSpec {
     pub exclusive_if: Option<fn(&Args<'_>) -> bool>,
     /// Which words of a request are secrets, where only some are; see [`CommandSpec::is_secret`].
     pub secrets: Option<fn(&Args<'_>, usize) -> bool>,
+    /// What the audit log shows of a request.
+    pub audit: Audit,
     /// What a request does with its key, where that depends on the options (`VARIABLE`).
     pub key_flags_of: Option<fn(&Args<'_>) -> KeyFlags>,
     /// Which member or field of the collection at its key a request that fits the arity is about, the first one if there
@@ -85,6 +87,7 @@ impl CommandSpec {
         channels: None,
         exclusive_if: None,
         secrets: None,
+        audit: Audit::No,
         key_flags_of: None,
         wanted: None,
         args: &[],
@@ -219,6 +222,19 @@ fn no_handler(context: &mut Context<'_, '_>) -> CommandResult {
         "{} is a container; the dispatcher calls its subcommands",
         context.spec.name
     )
+}
+
+/// What the audit log shows of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// The request does not belong there.
+    No,
+    /// All words but the secret ones.
+    Words,
+    /// So many words from the first on, and how many there are behind them.
+    Head(u8),
+    /// The first two words, where the third is 0: the request moves one of many parts, and the first of them tells enough.
+    FirstPart,
 }
 
 /// A command that another one has replaced.

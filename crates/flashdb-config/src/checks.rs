@@ -42,6 +42,15 @@ fn is_base_name(name: &str) -> bool {
     !name.contains(['/', '\\'])
 }
 
+/// One ASCII character.
+pub fn is_one_byte(text: &str) -> Result<(), Invalid> {
+    if text.len() == 1 && text.is_ascii() {
+        Ok(())
+    } else {
+        Err("it must be one ASCII character".into())
+    }
+}
+
 /// The longest host name, with its end in C.
 const HOST_NAME_BYTES_MAX: usize = 256;
 

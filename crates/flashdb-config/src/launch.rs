@@ -107,6 +107,7 @@ impl CommandLine {
                 b"-v" | b"--version" if index == 0 => line.action = Action::Version,
                 b"-h" | b"--help" if index == 0 => line.action = Action::Help,
                 b"--check-config" if matches!(line.action, Action::Run) => line.action = Action::Check,
+                b"--log-json" => line.options.extend([b"--log-format".to_vec(), b"json".to_vec()]),
                 b"-" if index == 0 || index == last => line.standard_input = true,
                 _ if index == 0 && !bytes.starts_with(b"-") => line.file = Some(PathBuf::from(argument)),
                 _ => line.options.push(bytes.to_vec()),
@@ -127,12 +128,14 @@ Usage: flashdb [/path/to/flashdb.conf | -] [--setting value ...] ...
        flashdb -v | --version
        flashdb -h | --help
 
-Serves a Redis-compatible database on port 6379 and keeps its data in ./data.
+Serves a Redis-compatible database on port 6379, with a dashboard and an HTTP API on http://127.0.0.1:8080,
+and keeps its data in ./data.
 
 Arguments:
   /path/to/flashdb.conf  settings to start with, in the syntax of redis.conf
   -                      as first or last argument: read settings from standard input as well
   --setting value ...    any setting of the file; a setting of several words takes several values
+  --log-json             log lines as JSON, the same as --log-format json
   --check-config         say whether the configuration is accepted, and end
   -v, --version          print the version, and end
   -h, --help             print this text, and end
@@ -155,6 +158,7 @@ Examples:
   flashdb --port 7000 --loglevel verbose     change some of them
   flashdb --save 3600 1 --save 60 100        several values, repeated
   flashdb --save '' --appendonly no          keep nothing on disk
+  flashdb --http-port 0                      no dashboard and no HTTP API
   echo 'maxclients 500' | flashdb -          settings from another program
   flashdb /etc/flashdb.conf --check-config   look before a restart
   FLASHDB_REQUIREPASS=secret flashdb         a password that no process list shows

@@ -1,4 +1,5 @@
-//! The log: one line per event, as text for people or as JSON, to the standard output or a file.
+//! The log: one line per event, as text for people or as JSON, to the standard output or a file. Lines about who did what
+//! to the server, the target [`AUDIT`], may go to a file of their own, whatever level the log has.
 //!
 //! The level can be changed while the server runs. Events carry names, counts and addresses, never
 //! keys or values of users; keeping to that is up to who writes the event. A file is opened for
@@ -9,13 +10,18 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use tracing::Subscriber;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
+mod json;
+
 use crate::choices::{LogFormat, LogLevel};
 use crate::settings::Settings;
+
+/// Target of the events about who did what to the server.
+pub const AUDIT: &str = "audit";
 
 /// Changes the level of the log.
 #[derive(Debug, Clone)]
@@ -58,17 +64,20 @@ impl std::fmt::Display for LogError {
 
 impl std::error::Error for LogError {}
 
-/// Sets up the log of this process as `loglevel`, `logfile` and `log-format` say. A relative `logfile`
-/// is in `dir`, which must exist.
+/// Sets up the log of this process as `loglevel`, `logfile`, `log-format` and `audit-logfile` say. Relative files are in
+/// `dir`, which must exist.
+///
+/// # Errors
+/// When a file cannot be written, or the process has a log.
 pub fn init(settings: &Settings) -> Result<LogControl, LogError> {
-    let target = match settings.logfile.as_str() {
-        "" => Target::StandardOutput,
-        file => Target::File(settings.dir.join(file)),
-    };
-    if let Target::File(path) = &target {
+    let file = |name: &str| (!name.is_empty()).then(|| settings.dir.join(name));
+    let (log, audit) = (file(&settings.logfile), file(&settings.audit_logfile));
+    for path in [&log, &audit].into_iter().flatten() {
         open(path).map_err(|error| LogError::File(path.clone(), error))?;
     }
-    let (subscriber, control) = subscriber(settings.loglevel, settings.log_format, target);
+    let target = log.map_or(Target::StandardOutput, Target::File);
+    let audit = audit.map(Target::File);
+    let (subscriber, control) = subscriber_with(settings.loglevel, settings.log_format, target, audit);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySet)?;
     Ok(control)
 }
@@ -83,16 +92,42 @@ pub fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    subscriber_with(level, format, target, None)
+}
+
+/// As [`subscriber`]; the audit's events reach `audit` and not `target`, if it is there.
+pub fn subscriber_with<W>(
+    level: LogLevel,
+    format: LogFormat,
+    target: W,
+    audit: Option<W>,
+) -> (impl Subscriber + Send + Sync, LogControl)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let (filter, handle) = reload::Layer::new(filter(level));
+    let is_apart = audit.is_some();
+    let elsewhere = FilterFn::new(move |event| !is_apart || event.target() != AUDIT);
+    let mut layers = vec![lines(format, target).with_filter(filter.and(elsewhere)).boxed()];
+    if let Some(audit) = audit {
+        let only = FilterFn::new(|event| event.target() == AUDIT).with_max_level_hint(LevelFilter::INFO);
+        layers.push(lines(format, audit).with_filter(only).boxed());
+    }
+    (Registry::default().with(layers), LogControl { level: handle })
+}
+
+fn lines<W>(format: LogFormat, target: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = fmt::layer().with_ansi(false).with_writer(OneLine(target));
-    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
+    match format {
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
-    };
-    (
-        Registry::default().with(filter).with(lines),
-        LogControl { level: handle },
-    )
+        LogFormat::Json => lines
+            .fmt_fields(json::JsonFields)
+            .event_format(json::JsonLines)
+            .boxed(),
+    }
 }
 
 fn filter(level: LogLevel) -> LevelFilter {
@@ -223,14 +258,51 @@ mod tests {
     #[test]
     fn json_lines() {
         let buffer = Buffer::default();
-        let (log, _control) = subscriber(LogLevel::Warning, LogFormat::Json, buffer.clone());
-        tracing::subscriber::with_default(log, || tracing::warn!(port = 7000, "two\nlines"));
+        let (log, _control) = subscriber(LogLevel::Notice, LogFormat::Json, buffer.clone());
+        tracing::subscriber::with_default(log, || {
+            tracing::warn!(
+                port = 7000,
+                level = "high",
+                ratio = f64::NAN,
+                "two\nlines \"quoted\""
+            );
+            let _outer = tracing::info_span!("request", request_id = "r-1").entered();
+            tracing::info!(ratio = 1.5, "within");
+        });
         let text = buffer.text();
-        assert_eq!(text.lines().count(), 1, "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].starts_with("{\"@timestamp\":\"20"), "{text}");
         assert!(
-            text.starts_with('{') && text.contains("\"port\":7000") && text.contains("two\\nlines"),
+            lines[0].contains(
+                "Z\",\"level\":\"WARN\",\"target\":\"flashdb_config::logging::tests\",\
+                 \"message\":\"two\\nlines \\\"quoted\\\"\",\"port\":7000,\"level_\":\"high\",\"ratio\":\"NaN\"}"
+            ),
             "{text}"
         );
+        assert!(
+            lines[1].ends_with("\"spans\":{\"request\":{\"request_id\":\"r-1\"}}}"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_audit_goes_to_its_own_place_whatever_the_level() {
+        let (log_lines, audit_lines) = (Buffer::default(), Buffer::default());
+        let audit = Some(audit_lines.clone());
+        let (log, control) = subscriber_with(LogLevel::Notice, LogFormat::Text, log_lines.clone(), audit);
+        tracing::subscriber::with_default(log, || {
+            tracing::info!(target: AUDIT, "first");
+            control.set_level(LogLevel::Nothing);
+            tracing::info!(target: AUDIT, "second");
+            tracing::info!("not heard");
+        });
+        assert_eq!(log_lines.text(), "");
+        assert_eq!(audit_lines.text().lines().count(), 2);
+        let together = Buffer::default();
+        let (log, _control) = subscriber(LogLevel::Notice, LogFormat::Text, together.clone());
+        tracing::subscriber::with_default(log, || tracing::info!(target: AUDIT, "third"));
+        assert!(together.text().contains("audit: third"), "{}", together.text());
     }
 
     #[test]

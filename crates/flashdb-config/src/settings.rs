@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use flashdb_base::NotifyFlags;
 
 use crate::checks::{
-    is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name, is_power_of_two,
+    is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name, is_one_byte, is_power_of_two,
     is_title_template,
 };
 use crate::choices::{
@@ -22,8 +22,8 @@ use crate::choices::{
 use crate::codec::{Bytes, Codec, MemoryLimit, MemoryOrPercent, Number, OneOf, Text, YesNo};
 use crate::row::{Flags, Row, default_of, format_of, lines_of, parse_into};
 use crate::values::{
-    BindAddress, BindAddresses, BufferLimits, CpuList, Cpus, EventLetters, Folder, Master, OomScores,
-    OutputBufferLimits, Percentiles, ReplicaOf, SavePoint, SavePoints, SignalShutdown,
+    BindAddress, BindAddresses, BufferLimits, CpuList, Cpus, EventLetters, Folder, LoopbackAddresses, Master,
+    OomScores, OutputBufferLimits, Percentiles, ReplicaOf, SavePoint, SavePoints, SignalShutdown,
 };
 
 /// Upper bounds, by the names of the C types whose ranges Redis gives its settings.
@@ -114,8 +114,18 @@ settings! {
     socket_mark_id: u32 = "socket-mark-id", Number::plain(0, u32::MAX, 0), [IMMUTABLE, INERT];
     /// Address that outgoing connections come from; empty for any.
     bind_source_addr: String = "bind-source-addr", Text::new(""), [NO_EFFECT_YET];
-    /// TCP port of the HTTP interface; 0 for none.
-    http_port: u16 = "http-port", Number::plain(0, 65535, 0), [AT_START, NO_EFFECT_YET];
+    /// TCP port of the dashboard, the HTTP API and the metrics; 0 for none. If it is taken and was not asked for, there are none.
+    http_port: u16 = "http-port", Number::plain(0, 65535, 8080), [AT_START];
+    /// Addresses to listen on for HTTP, written as for `bind`.
+    http_bind: Vec<BindAddress> = "http-bind", LoopbackAddresses, [AT_START, MULTI];
+    /// Names, apart from addresses and `localhost`, that HTTP clients may reach the server by; separated by spaces or commas.
+    http_hosts: String = "http-hosts", Text::new("");
+    /// Answers HTTP clients of other machines even while the default user needs no password.
+    http_open: bool = "http-open", YesNo(false);
+    /// Counts keys and bytes by prefix, for PREFIX.TREE and the dashboard, from the first question on until an hour after the last.
+    prefix_index: bool = "prefix-index", YesNo(true);
+    /// The character that ends a prefix.
+    prefix_separator: String = "prefix-separator", Text::new(":").checked(is_one_byte);
     /// The longest string in a request, and the longest string value, in bytes.
     proto_max_bulk_len: u64 = "proto-max-bulk-len", Number::memory(1 << 20, LONG_MAX, 512 << 20);
     /// Bytes of unfinished request that a client may pile up.
@@ -179,11 +189,17 @@ settings! {
 
     // Log
     /// The least severe line that is written.
-    loglevel: LogLevel = "loglevel", OneOf::new(LogLevel::Notice);
+    loglevel: LogLevel = "loglevel" | "log-level", OneOf::new(LogLevel::Notice);
     /// File of the log; empty for the standard output.
     logfile: String = "logfile", Text::new(""), [IMMUTABLE];
     /// Shape of the log lines.
     log_format: LogFormat = "log-format", OneOf::new(LogFormat::Text), [AT_START];
+    /// File of the audit log, which is written whatever the level of the log; empty to have its lines in the log.
+    audit_logfile: String = "audit-logfile", Text::new(""), [AT_START];
+    /// Slow commands that are logged as warnings, per second; the others are counted. 0 for none.
+    slowlog_warnings_per_second: u32 = "slowlog-warnings-per-second", Number::plain(0, INT_MAX, 5);
+    /// Keys of a database from which KEYS on it is logged as a warning; 0 for never.
+    keys_warning_threshold: u64 = "keys-warning-threshold", Number::plain(0, LONG_MAX, 100_000);
     /// Logs to syslog as well.
     syslog_enabled: bool = "syslog-enabled", YesNo(false), [IMMUTABLE, NO_EFFECT_YET];
     /// Name of the syslog lines.
@@ -212,6 +228,22 @@ settings! {
     latency_tracking_info_percentiles: Vec<f64> = "latency-tracking-info-percentiles", Percentiles, [MULTI];
     /// Classes of key-space events that are published; empty for none.
     notify_keyspace_events: NotifyFlags = "notify-keyspace-events", EventLetters;
+    /// Commands per second on one key from which an alert is raised; 0 for never. Alerts need the HTTP interface.
+    alert_hot_key_rate: u64 = "alert-hot-key-rate", Number::plain(0, LONG_MAX, 20000);
+    /// Memory in use, in percent of `maxmemory`, from which an alert is raised; 0 for never.
+    alert_memory_percent: u64 = "alert-memory-percent", Number::plain(0, LONG_MAX, 90);
+    /// Microseconds that one of a hundred commands takes from which an alert is raised; 0 for never.
+    alert_p99_us: u64 = "alert-p99-us", Number::plain(0, LONG_MAX, 10000);
+    /// Error replies per second from which an alert is raised; 0 for never.
+    alert_errors_rate: u64 = "alert-errors-rate", Number::plain(0, LONG_MAX, 100);
+    /// Connections refused per second from which an alert is raised; 0 for never.
+    alert_rejected_rate: u64 = "alert-rejected-rate", Number::plain(0, LONG_MAX, 1);
+    /// Keys evicted per second from which an alert is raised; 0 for never.
+    alert_evictions_rate: u64 = "alert-evictions-rate", Number::plain(0, LONG_MAX, 1000);
+    /// Clients waiting in a command from which an alert is raised; 0 for never.
+    alert_blocked_clients: u64 = "alert-blocked-clients", Number::plain(0, LONG_MAX, 1000);
+    /// Raises an alert while the log cannot be written, or after a snapshot failed.
+    alert_persistence: bool = "alert-persistence", YesNo(true);
     /// Milliseconds after which a stuck command is logged.
     watchdog_period: u32 = "watchdog-period", Number::plain(0, INT_MAX, 0), [HIDDEN, INERT];
 

@@ -163,6 +163,42 @@ impl Codec for BindAddresses {
     }
 }
 
+/// As [`BindAddresses`], by default those of this machine alone.
+pub(crate) struct LoopbackAddresses;
+
+impl Codec for LoopbackAddresses {
+    type Value = Vec<BindAddress>;
+
+    fn default(&self) -> Vec<BindAddress> {
+        let address = |host: &str, optional| BindAddress {
+            host: host.into(),
+            optional,
+        };
+        vec![address("127.0.0.1", false), address("::1", true)]
+    }
+
+    fn parse(
+        &self,
+        words: &[&[u8]],
+        present: &Vec<BindAddress>,
+        occurrence: Occurrence,
+    ) -> Result<Vec<BindAddress>, Invalid> {
+        BindAddresses.parse(words, present, occurrence)
+    }
+
+    fn format(&self, value: &Vec<BindAddress>) -> Vec<u8> {
+        BindAddresses.format(value)
+    }
+
+    fn lines(&self, value: &Vec<BindAddress>) -> Vec<Vec<u8>> {
+        BindAddresses.lines(value)
+    }
+
+    fn domain(&self) -> String {
+        BindAddresses.domain()
+    }
+}
+
 fn bind_address(word: &[u8]) -> Result<BindAddress, Invalid> {
     let word = text(word)?;
     let host = word.strip_prefix('-').unwrap_or(word);

@@ -38,6 +38,8 @@ pub struct Accepted {
     pub local: String,
     /// Whether it came from this machine.
     pub is_local: bool,
+    /// Whether it came over a unix socket that clients connect to.
+    pub is_unix: bool,
 }
 
 /// Resolves an address of the `bind` setting.
@@ -106,6 +108,7 @@ impl Listener {
                     peer: peer.to_string(),
                     local,
                     is_local,
+                    is_unix: false,
                 })
             }
             Listener::Unix(listener) => {
@@ -121,6 +124,7 @@ impl Listener {
                     peer: name.clone(),
                     local: name,
                     is_local: true,
+                    is_unix: true,
                 })
             }
         }
@@ -156,11 +160,6 @@ impl Stream {
                 .with_interval(Duration::from_secs(interval.into()))
                 .with_retries(3),
         )
-    }
-
-    /// Whether this is a unix socket.
-    pub fn is_unix(&self) -> bool {
-        matches!(self, Stream::Unix(_))
     }
 }
 

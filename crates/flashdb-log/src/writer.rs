@@ -83,6 +83,8 @@ pub struct WriterStatus {
     pub syncs: u64,
     /// How long the last sync took, in microseconds.
     pub sync_us_last: u64,
+    /// How long all syncs together took, in microseconds.
+    pub sync_us_total: u64,
     /// Segments begun.
     pub segments_begun: u64,
     /// Why the log failed; `None` while it works.
@@ -482,6 +484,7 @@ impl LogWriter {
         let mut status = self.status.lock();
         status.syncs += 1;
         status.sync_us_last = flashdb_base::clock::monotonic_us().saturating_sub(begun_us);
+        status.sync_us_total += status.sync_us_last;
         Ok(())
     }
 

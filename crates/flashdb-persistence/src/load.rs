@@ -4,6 +4,7 @@
 //! Nothing expires on the way: a key whose time has come since may have been persisted by a later record of the log.
 
 mod pieces;
+mod shard_queue;
 
 use crate::PersistenceError;
 use flashdb_base::hash::{Seed, SeededHash};
@@ -15,9 +16,10 @@ use flashdb_snapshot::{BlockBuffer, Chain, ChainReader, EntryRef, Portion, Snaps
 use flashdb_store::{Access, Expiry, Keyspace, Policy, Usage, libraries};
 use parking_lot::Mutex;
 use pieces::Pieces;
-use std::collections::HashMap;
+use shard_queue::ShardQueue;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How far a load has come, for those who look on.
@@ -56,12 +58,18 @@ pub fn load_chain(
     let hashes = SeededHashes::of(chain);
     let reader = ChainReader::open(disk, chain, |seed: &[u8], key: &[u8]| hashes.hash(seed, key))?;
     let placement = space.placement();
-    let mut by_home: Vec<Queue> = (0..placement.nodes()).map(|_| Queue::default()).collect();
+    let mut shards_at_home: Vec<BTreeMap<u16, Vec<WorkItem>>> = vec![BTreeMap::new(); placement.nodes()];
     for item in reader.work_items() {
-        by_home[placement.node_of_shard(reader.shard(item))]
-            .items
+        let shard = reader.shard(item);
+        shards_at_home[placement.node_of_shard(shard)]
+            .entry(shard)
+            .or_default()
             .push(item);
     }
+    let by_home: Vec<ShardQueue<WorkItem>> = shards_at_home
+        .into_iter()
+        .map(|shards| ShardQueue::of(shards.into_values()))
+        .collect();
     let failure: Mutex<Option<PersistenceError>> = Mutex::default();
     let pieces = Pieces::default();
     std::thread::scope(|scope| {
@@ -72,7 +80,8 @@ pub fn load_chain(
                 let mut loader = Loader::new(space, settings, lane);
                 // What is at home here first; then the others are helped.
                 let (others, own) = by_home.split_at(placement.node_of_worker(worker));
-                for item in own.iter().chain(others).flat_map(Queue::taken) {
+                let shards = own.iter().chain(others).flat_map(ShardQueue::taken);
+                for &item in shards.flatten() {
                     if failure.lock().is_some() || progress.stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -123,23 +132,6 @@ fn unfit<H: Fn(&[u8], &[u8]) -> u64>(
         path: reader.path(item).to_owned(),
         offset: reader.offset(item),
         reason,
-    }
-}
-
-/// Blocks whose shards are at home on one memory node.
-#[derive(Default)]
-struct Queue {
-    items: Vec<WorkItem>,
-    next: AtomicUsize,
-}
-
-impl Queue {
-    /// One by one what no other thread has taken.
-    fn taken(&self) -> impl Iterator<Item = WorkItem> {
-        std::iter::from_fn(|| {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
-            self.items.get(at).copied()
-        })
     }
 }
 

@@ -396,7 +396,7 @@ fn printable(byte: u8) -> char {
 }
 
 #[inline]
-fn memchr(needle: u8, haystack: &[u8]) -> Option<usize> {
+pub(crate) fn memchr(needle: u8, haystack: &[u8]) -> Option<usize> {
     haystack.iter().position(|&byte| byte == needle)
 }
 

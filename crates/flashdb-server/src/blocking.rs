@@ -7,10 +7,11 @@
 //! Lock order: shards, then ticket.
 
 use crate::acl::{self, Surroundings};
+use crate::audit::Outcome;
 use crate::client::ClientInfo;
 use crate::commit;
 use crate::core_loop::{Message, UNBLOCKED};
-use crate::dispatch::{not_permitted, note_slow};
+use crate::dispatch::{not_permitted, note_end};
 use crate::server::Server;
 use crate::tracking;
 use flashdb_command::registry::Command;
@@ -265,19 +266,21 @@ fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &T
         let outcome = commit::commit(server, context.data, &context.args);
         return outcome;
     }
+    let outcome = Outcome::of(result.is_err());
     if let Err(error) = result {
         reply.truncate(0);
         reply.error_bytes(error.text());
         server.stats.error(error.code());
     }
     data.effects.end_command(ticket.db, 0, &ticket.request.as_args());
-    note_slow(
+    note_end(
         server,
         settings,
         &ticket.client,
         &ticket.request.as_args(),
         ticket.command,
         began.elapsed().as_nanos() as u64,
+        outcome,
     );
     *open = false;
     server.tickets.forget(ticket);

@@ -1,9 +1,14 @@
 //! Starting and ending: directory, log, listeners, threads, signals. Everything that may fail does
 //! so before the first client is accepted, with an error that names the thing that failed.
 
+#[cfg(test)]
+pub(crate) mod test_server;
+
 use crate::acl::{Acl, SetupError};
 use crate::core_loop::{CoreLoop, WAKER};
 use crate::durability::{self, Durability, StartupError, Wish, checkpoints};
+use crate::engine::Engine;
+use crate::hot;
 use crate::server::{LoopHandle, Server};
 use crate::stats::LoopStats;
 use crate::supervisor;
@@ -74,8 +79,16 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Runs the server until it is told to end (a signal, SHUTDOWN).
-pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
+/// Ends what was started beside the server.
+pub type EndBeside = Box<dyn FnOnce()>;
+
+/// Runs the server until it is told to end (a signal, SHUTDOWN). `beside` starts what runs beside it, as soon as guests are
+/// admitted and before the data is loaded; what it returns is called once the core loops have ended.
+pub fn run(
+    config: ConfigStore,
+    warnings: &[String],
+    beside: impl FnOnce(Engine) -> io::Result<EndBeside>,
+) -> Result<(), StartError> {
     let config = Arc::new(config);
     let settings = config.settings();
     crate::process::ignore_file_size_signal();
@@ -111,17 +124,37 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
     })?;
     // The freeing thread ends with the process: the channel's sender lives as long as the server.
     drop(freeing);
+    let collecting = spawn("hot-keys", {
+        let server = server.clone();
+        move || hot::run(&server)
+    })?;
+    // It ends with the process, too; nothing depends on its last second.
+    drop(collecting);
     let loops = start_loops(&server, &config, pollers, listeners)?;
     if settings.always_show_logo {
         show_banner(&settings);
     }
     write_pid_file(&settings);
     let signals = watch_signals(server.clone())?;
+    let end_beside = match beside(Engine::new(server.clone())) {
+        Ok(end_beside) => end_beside,
+        Err(error) => {
+            let error = StartError::System("cannot start what runs beside the server", error);
+            return fail(&server, &settings, loops, &signals, error);
+        }
+    };
+    let report = supervisor::report_load(&server);
     let checkpoints = load(&server, &settings);
+    if let Some(report) = report {
+        report.end();
+    }
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let checkpoints = match checkpoints {
         Ok(checkpoints) => checkpoints,
-        Err(error) => return fail(&server, &settings, loops, &signals, error),
+        Err(error) => {
+            end_beside();
+            return fail(&server, &settings, loops, &signals, error);
+        }
     };
     tracing::info!(
         listen = shown.join(" "),
@@ -136,6 +169,7 @@ pub fn run(config: ConfigStore, warnings: &[String]) -> Result<(), StartError> {
             tracing::error!("a core loop ended by a fault");
         }
     }
+    end_beside();
     supervisor::tell(&settings, supervisor::News::Stopping);
     signals.close();
     end_durability(&server, checkpoints);
@@ -202,6 +236,7 @@ fn build(
         loops.push(LoopHandle {
             mailbox: Mailbox::new(waker),
             stats: LoopStats::new(registry.ids_count()),
+            samples: Default::default(),
             awaits_durable: false.into(),
         });
         pollers.push(poll);
@@ -224,10 +259,14 @@ fn build(
         pubsub: Default::default(),
         feed: Default::default(),
         memory: Default::default(),
+        key_tree: Default::default(),
+        http_bytes: Default::default(),
+        census: Default::default(),
         scripts: Default::default(),
         functions: Default::default(),
         tickets: Default::default(),
         monitors: Default::default(),
+        hot_keys: Default::default(),
         tracking: Default::default(),
         pause: Default::default(),
         slowlog: Mutex::default(),
@@ -515,11 +554,14 @@ fn watch_signals(server: Arc<Server>) -> Result<signal_hook::iterator::Handle, S
 
 /// Files that are not clients: listeners, pollers, log and data files.
 const FILES_RESERVED: u64 = 64;
+/// Of the HTTP interface: its connections, and two for each guest.
+const FILES_OF_HTTP: u64 = 768;
 
 /// Lets the process open as many sockets as `maxclients` asks for, if the system allows it. Returns
 /// how many clients the limit now leaves room for.
 pub fn raise_file_limit(settings: &Settings) -> u64 {
-    let wanted = u64::from(settings.maxclients) + FILES_RESERVED;
+    let of_http = if settings.http_port == 0 { 0 } else { FILES_OF_HTTP };
+    let wanted = u64::from(settings.maxclients) + FILES_RESERVED + of_http;
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,

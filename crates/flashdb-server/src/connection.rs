@@ -7,6 +7,7 @@
 use crate::blocking::Ticket;
 use crate::client::{Client, flags};
 use crate::dispatch::{self, Flow, Turn};
+use crate::hot;
 use crate::idle::Activity;
 use crate::output_limit::{self, SoftLimit};
 use flashdb_command::registry::Command;
@@ -498,6 +499,8 @@ impl Connection {
     ) -> SmallVec<[Command; WINDOW]> {
         let mut commands = SmallVec::new();
         let mut before: Option<(Args<'_>, Command)> = None;
+        // The key of the request before, and where it lives: clients often send many requests about one large value.
+        let mut neighbour: (&[u8], KeyPlace) = (&[], KeyPlace::default());
         for (index, place) in (first..batch.len()).zip(keys) {
             let args = batch.args(index, buffer);
             let known = before.filter(|(before, _)| dispatch::is_same_form(before, &args));
@@ -515,7 +518,10 @@ impl Connection {
             self.client.last_command = Some(command);
             before = Some((args, command));
             commands.push(command);
-            *place = KeyPlace::of(&turn.server.space, key);
+            if !is_same_key(neighbour.0, key) {
+                neighbour = (key, KeyPlace::of(&turn.server.space, key));
+            }
+            *place = neighbour.1;
         }
         commands
     }
@@ -536,6 +542,12 @@ impl Connection {
         debug_assert!(
             matches!(ran.flow, Flow::Continue),
             "windows hold no command that changes the flow"
+        );
+        hot::note_one(
+            &turn.server.loops[turn.lane].samples,
+            &command,
+            args,
+            self.client.db,
         );
         dispatch::serve(turn, ran.ready);
         turn.data.release();
@@ -582,6 +594,11 @@ impl Connection {
         if !each {
             share_time(turn, &commands[..done], shared_ns);
         }
+        hot::note_window(turn, done, |at| hot::Ran {
+            command: &commands[at],
+            args: batch.args(first + at, buffer),
+            db: self.client.db,
+        });
         turn.data.release();
         done
     }
@@ -758,6 +775,12 @@ impl Connection {
 struct Progress {
     requests: usize,
     flow: Flow,
+}
+
+/// Whether two keys are the same; empty ones need not be told to be. Keys of one kind mostly differ in their last byte.
+#[inline]
+fn is_same_key(one: &[u8], other: &[u8]) -> bool {
+    one.last() == other.last() && !one.is_empty() && one == other
 }
 
 /// Brings what the requests of a window will read inside of collections towards the core.

@@ -3,14 +3,17 @@
 
 mod attend;
 mod expiry;
+mod guests;
 
 pub use attend::attend;
 
 use crate::blocking;
+use crate::census;
 use crate::client::{Client, ClientInfo};
 use crate::compaction::Compaction;
 use crate::connection::{Connection, Next, READ_BYTES};
 use crate::dispatch::Turn;
+use crate::engine::Guest;
 use crate::pubsub::{Kind, Subscription};
 use crate::server::Server;
 use crate::tracking::{self, Notice};
@@ -55,6 +58,8 @@ const LONG_TURN: Duration = Duration::from_millis(100);
 pub enum Message {
     /// A connection that another loop accepted.
     Accept(Accepted),
+    /// A connection from within the process.
+    Guest(Guest),
     /// Bytes for a client: a published message, a line of MONITOR.
     Deliver {
         /// The client.
@@ -353,6 +358,12 @@ impl CoreLoop {
             server.clients_count.fetch_sub(1, Ordering::AcqRel);
             return refuse(&mut accepted, PROTECTED);
         }
+        self.seat(turn, accepted);
+    }
+
+    /// Gives a connection, which has been counted, its place.
+    fn seat(&mut self, turn: &Turn<'_, '_>, mut accepted: Accepted) -> Option<&mut Connection> {
+        let server = &self.server;
         server.stats.connections.fetch_add(1, Ordering::Relaxed);
         let _ = accepted.stream.set_nodelay();
         let _ = accepted.stream.set_keepalive(turn.settings.tcp_keepalive);
@@ -370,12 +381,13 @@ impl CoreLoop {
             tracing::warn!(%error, "cannot watch a connection");
             server.clients_count.fetch_sub(1, Ordering::AcqRel);
             self.free.push(slot);
-            return;
+            return None;
         }
         let client = self.new_client(turn, &accepted);
         self.by_id.insert(client.info.id, slot);
         server.clients.lock().insert(client.info.id, client.info.clone());
-        self.connections[slot] = Some(Box::new(Connection::new(accepted.stream, client)));
+        let connection = self.connections[slot].insert(Box::new(Connection::new(accepted.stream, client)));
+        Some(connection)
     }
 
     fn new_client(&self, turn: &Turn<'_, '_>, accepted: &Accepted) -> Client {
@@ -387,7 +399,7 @@ impl CoreLoop {
             addr: accepted.peer.clone(),
             laddr: accepted.local.clone(),
             fd: accepted.stream.as_raw_fd(),
-            unix: accepted.stream.is_unix(),
+            unix: accepted.is_unix,
             created_ms: now_ms,
             last_ms: now_ms.into(),
             ..ClientInfo::default()
@@ -591,6 +603,7 @@ impl CoreLoop {
         for message in postponed.into_iter().chain(posted) {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
+                Message::Guest(guest) => self.admit_guest(turn, guest),
                 Message::Deliver {
                     client,
                     bytes,
@@ -736,50 +749,62 @@ impl CoreLoop {
     fn run_timers(&mut self, turn: &mut Turn<'_, '_>) {
         let now_ms = turn.data.now_ms;
         while let Some(timer) = self.timers.due(now_ms) {
-            match timer {
-                Timer::Cron => {
-                    self.timers.add(now_ms + CRON_MS, Timer::Cron);
-                    if self.id == 0 && !turn.server.cron_paused.load(Ordering::Relaxed) {
-                        crate::ending::on_signal(&self.server, turn.settings);
-                    }
-                    if self.id == 0 {
-                        crate::stats::sample_rates(turn.server, now_ms);
-                        let used = self.lend(|| {
-                            turn.enter();
-                            turn.data.release();
-                            crate::memory::measure(turn.server, turn.data)
-                        });
-                        turn.server.memory.note(used.total_bytes(), now_ms);
-                        if turn.server.memory.has_sunk(used.total_bytes()) {
-                            turn.server.post_all(|| Message::GiveBack);
-                        }
-                        turn.leave();
-                    }
-                    // While a round is under way much is being freed: memory is given back between two of them.
-                    self.give_back_at_rest(turn);
-                    self.begin_expiry(turn);
-                    if tracking::is_over_bound(turn) && !turn.server.cron_paused.load(Ordering::Relaxed) {
-                        self.lend(|| tracking::keep_bound(turn, true));
-                        turn.leave();
-                    }
-                    if crate::eviction::is_over_limit(turn) && !turn.server.is_loading() {
-                        self.lend(|| crate::eviction::evict_on_time(turn));
-                        turn.leave();
-                    }
-                }
-                Timer::Compact => self.compact(turn),
-                Timer::Sweep => {
-                    self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
-                    self.sweep(turn);
-                }
-                Timer::Unpause => {
-                    if turn.server.pause.until_ms(now_ms).is_none() {
-                        self.unpause(turn);
-                    }
-                }
-                Timer::Accept(index) => self.accept(turn, index),
-                Timer::Blocked(ticket) => self.time_out(turn, ticket),
+            self.on_timer(turn, timer);
+        }
+    }
+
+    /// A function of its own, so that counts of instructions can leave it out.
+    #[inline(never)]
+    fn on_timer(&mut self, turn: &mut Turn<'_, '_>, timer: Timer) {
+        let now_ms = turn.data.now_ms;
+        match timer {
+            Timer::Cron => self.cron(turn),
+            Timer::Compact => self.compact(turn),
+            Timer::Sweep => {
+                self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
+                self.sweep(turn);
             }
+            Timer::Unpause => {
+                if turn.server.pause.until_ms(now_ms).is_none() {
+                    self.unpause(turn);
+                }
+            }
+            Timer::Accept(index) => self.accept(turn, index),
+            Timer::Blocked(ticket) => self.time_out(turn, ticket),
+        }
+    }
+
+    fn cron(&mut self, turn: &mut Turn<'_, '_>) {
+        let now_ms = turn.data.now_ms;
+        self.timers.add(now_ms + CRON_MS, Timer::Cron);
+        if self.id == 0 && !turn.server.cron_paused.load(Ordering::Relaxed) {
+            crate::ending::on_signal(&self.server, turn.settings);
+        }
+        if self.id == 0 {
+            crate::stats::sample_rates(turn.server, now_ms);
+            let census = self.lend(|| {
+                turn.enter();
+                turn.data.release();
+                census::take(turn.server, turn.data, census::Lives::Recent)
+            });
+            let used_bytes = census.memory.total_bytes();
+            turn.server.census.set(census);
+            turn.server.memory.note(used_bytes, now_ms);
+            if turn.server.memory.has_sunk(used_bytes) {
+                turn.server.post_all(|| Message::GiveBack);
+            }
+            turn.leave();
+        }
+        // While a round is under way much is being freed: memory is given back between two of them.
+        self.give_back_at_rest(turn);
+        self.begin_expiry(turn);
+        if tracking::is_over_bound(turn) && !turn.server.cron_paused.load(Ordering::Relaxed) {
+            self.lend(|| tracking::keep_bound(turn, true));
+            turn.leave();
+        }
+        if crate::eviction::is_over_limit(turn) && !turn.server.is_loading() {
+            self.lend(|| crate::eviction::evict_on_time(turn));
+            turn.leave();
         }
     }
 

@@ -3,12 +3,15 @@
 //! name here; what differs is a flag in its row.
 
 use crate::acl::{self, Denied, Lack, Surroundings, User};
+use crate::audit::{self, Outcome};
 use crate::blocking::{self, ReadyKey, Ticket};
 use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
 use crate::eviction::{self, Evicted};
+use crate::hot;
 use crate::script::{self, ScriptState};
 use crate::server::Server;
+use crate::slowlog;
 use crate::tracking;
 use flashdb_base::clock;
 use flashdb_command::error::{self, ErrorReply};
@@ -240,6 +243,7 @@ fn run(
     command: Command,
 ) -> Flow {
     let Ran { mut flow, ready, .. } = run_held(turn, client, reply, args, command, true);
+    hot::note_one(&turn.server.loops[turn.lane].samples, &command, args, client.db);
     serve(turn, ready);
     if std::mem::take(&mut client.script.needs_gate) {
         if !turn.try_close_gate() {
@@ -339,9 +343,20 @@ pub fn run_held(
             .of(&command)
             .record(1, elapsed_ns, turn.settings.latency_tracking);
         stats.command_time_ns.add(elapsed_ns);
-        // A command that waits is noted when it is served.
         if block.is_none() {
-            note_slow(server, turn.settings, &client.info, &args, command, elapsed_ns);
+            let outcome = Outcome::of(failed);
+            note_end(
+                server,
+                turn.settings,
+                &client.info,
+                &args,
+                command,
+                elapsed_ns,
+                outcome,
+            );
+        } else if command.is_noted {
+            // How long it took is noted when it is served.
+            audit::note_request(&client.info, &args, &command, Outcome::Begun);
         }
     }
     if turn.data.effects.expired > 0 {
@@ -466,29 +481,39 @@ pub fn measures_each(settings: &Settings) -> bool {
         || settings.latency_monitor_threshold > 0
 }
 
-/// Enters a command into the slow log and the latency monitor if it took long enough.
+/// Enters a command that has run into the slow log and the latency monitor if it took long enough, and into the audit
+/// log if its row asks for that.
 #[inline]
-pub fn note_slow(
+pub fn note_end(
     server: &Server,
     settings: &Settings,
     client: &ClientInfo,
     args: &Args<'_>,
     command: Command,
     elapsed_ns: u64,
+    outcome: Outcome,
 ) {
     let elapsed_us = elapsed_ns / 1000;
     let threshold_us = settings.slowlog_log_slower_than;
     let spike = settings.latency_monitor_threshold;
     let is_slow = threshold_us >= 0 && elapsed_us as i64 >= threshold_us;
     let is_spike = spike > 0 && elapsed_us / 1000 >= spike;
-    if is_slow || is_spike || command.spec.flags.has(Flags::ADMIN) {
-        enter_slow(server, client, args, command, elapsed_us);
+    if is_slow || is_spike || command.is_noted {
+        enter(server, client, args, command, elapsed_us, outcome);
     }
 }
 
 /// Decides by the settings of this moment, which the command itself may have changed.
 #[cold]
-fn enter_slow(server: &Server, client: &ClientInfo, args: &Args<'_>, command: Command, elapsed_us: u64) {
+fn enter(
+    server: &Server,
+    client: &ClientInfo,
+    args: &Args<'_>,
+    command: Command,
+    elapsed_us: u64,
+    outcome: Outcome,
+) {
+    audit::note_request(client, args, &command, outcome);
     let settings = server.settings();
     let (flags, now_seconds) = (command.spec.flags, clock::unix_ms() as i64 / 1000);
     let threshold_us = settings.slowlog_log_slower_than;
@@ -503,6 +528,7 @@ fn enter_slow(server: &Server, client: &ClientInfo, args: &Args<'_>, command: Co
             &name,
             settings.slowlog_max_len as usize,
         );
+        slowlog::warn(server, client, command.spec, args.len(), elapsed_us);
     }
     let threshold_ms = settings.latency_monitor_threshold;
     // EXEC is as slow as what it runs, which is noted by itself.

@@ -5,8 +5,10 @@
 //! handler) → `commit` (what follows from the change) → the connection's reply buffer.
 
 mod acl;
+mod audit;
 mod blocking;
 mod bootstrap;
+mod census;
 mod client;
 mod commands;
 mod commit;
@@ -16,18 +18,23 @@ mod core_loop;
 mod dispatch;
 pub mod durability;
 mod ending;
+pub mod engine;
 mod eviction;
 mod feed;
+mod hot;
 mod idle;
+mod key_tree;
 mod latency;
 mod later;
 mod memory;
+pub mod metrics;
 mod monitor;
 mod output_limit;
 mod pause;
 mod process;
 mod pubsub;
 mod rdb_file;
+mod resident;
 mod script;
 mod server;
 mod slowlog;
@@ -35,7 +42,7 @@ mod stats;
 mod supervisor;
 mod tracking;
 
-pub use bootstrap::{StartError, check_users, run};
+pub use bootstrap::{EndBeside, StartError, check_users, run};
 pub use memory::{set_give_back, set_sparse};
 
 /// All commands: those about data and those of this crate.

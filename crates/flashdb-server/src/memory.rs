@@ -1,6 +1,7 @@
 //! How much memory the data and the clients take: exact figures are summed on demand (INFO), and a
 //! sample ten times a second serves the `maxmemory` gate and the peak.
 
+use crate::census::{self, Lives};
 use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_store::Access;
@@ -57,12 +58,16 @@ pub fn give_back_here() {
 }
 
 /// Where memory is, in bytes.
-#[derive(Default, Clone, Copy, Debug)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryUse {
     /// Entries and values of all databases.
     pub data_bytes: usize,
     /// Hash tables of all databases, part of `data_bytes`.
     pub table_bytes: usize,
+    /// Tables of what expires, part of `table_bytes`.
+    pub expiry_bytes: usize,
+    /// Counts by prefix, while somebody looks at them.
+    pub index_bytes: usize,
     /// Connections with their buffers.
     pub clients_bytes: usize,
     /// What clients that cache remember to have read.
@@ -74,37 +79,13 @@ pub struct MemoryUse {
 impl MemoryUse {
     /// All of it (INFO used_memory).
     pub fn total_bytes(&self) -> usize {
-        self.data_bytes + self.clients_bytes + self.tracking_bytes + self.fixed_bytes
+        self.data_bytes + self.index_bytes + self.clients_bytes + self.tracking_bytes + self.fixed_bytes
     }
 }
 
-/// What a shard, a core loop and the command table take besides data; measured on an empty server.
-const SHARD_BYTES: usize = 4096;
-const LOOP_BYTES: usize = 128 * 1024;
-const TABLES_BYTES: usize = 256 * 1024;
-
 /// Sums the memory in use. Locks the shards one after the other; `data` holds none or all of them.
 pub fn measure(server: &Server, data: &mut Access<'_>) -> MemoryUse {
-    let mut sum = MemoryUse {
-        fixed_bytes: server.space.shards_count() * SHARD_BYTES
-            + server.loops.len() * LOOP_BYTES
-            + TABLES_BYTES,
-        ..MemoryUse::default()
-    };
-    data.held().count_in_each_shard(|_, shard| {
-        for db in 0..shard.databases_len() as u16 {
-            let database = shard.database(db);
-            sum.data_bytes += database.memory_bytes();
-            sum.table_bytes += database.table_bytes();
-        }
-        sum.tracking_bytes += shard.tracked().memory_bytes();
-    });
-    let clients = server.clients.lock();
-    sum.clients_bytes = clients
-        .values()
-        .map(|client| client.total_bytes.load(Ordering::Relaxed))
-        .sum();
-    sum
+    census::take(server, data, Lives::Recent).memory
 }
 
 impl MemorySample {

@@ -66,15 +66,33 @@ pub fn cpu_time(who: Who) -> CpuTime {
     }
 }
 
-/// Resident memory of the process in bytes; 0 where `/proc` is missing.
-pub fn resident_bytes() -> usize {
+/// Resident memory of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResidentPages {
+    /// All of it.
+    pub total_bytes: usize,
+    /// Pages of files: the program, libraries, and what is mapped.
+    pub of_files_bytes: usize,
+}
+
+/// Resident memory of the process; 0 where `/proc` is missing.
+pub fn resident() -> ResidentPages {
     const PAGE_BYTES: usize = 4096;
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
+    let mut pages = statm
         .split_whitespace()
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
-    pages.unwrap_or(0) * PAGE_BYTES
+        .skip(1)
+        .map(|pages| pages.parse::<usize>().unwrap_or(0) * PAGE_BYTES);
+    let total_bytes = pages.next().unwrap_or(0);
+    ResidentPages {
+        total_bytes,
+        of_files_bytes: pages.next().unwrap_or(0).min(total_bytes),
+    }
+}
+
+/// As [`resident`], only the sum, in bytes.
+pub fn resident_bytes() -> usize {
+    resident().total_bytes
 }
 
 /// Memory of the machine in bytes; 0 where `/proc` is missing.

@@ -3,10 +3,13 @@
 
 use crate::acl::Acl;
 use crate::blocking::Tickets;
+use crate::census;
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::durability::Durability;
 use crate::feed::Feed;
+use crate::hot::{HotKeys, LoopSamples};
+use crate::key_tree::KeyTree;
 use crate::latency::LatencyMonitor;
 use crate::memory::MemorySample;
 use crate::monitor::Monitors;
@@ -33,6 +36,8 @@ pub struct LoopHandle {
     pub mailbox: Mailbox<Message>,
     /// Its counters.
     pub stats: LoopStats,
+    /// The commands that it looked at.
+    pub samples: LoopSamples,
     /// Whether replies of the loop wait for the log.
     pub awaits_durable: AtomicBool,
 }
@@ -65,6 +70,12 @@ pub struct Server {
     pub feed: Feed,
     /// Memory in use at the last sample.
     pub memory: MemorySample,
+    /// Counts by prefix, while somebody looks at them.
+    pub key_tree: KeyTree,
+    /// What the HTTP interface keeps, as it says itself.
+    pub http_bytes: AtomicUsize,
+    /// Keys and memory at the last count.
+    pub census: census::Newest,
     /// Scripts that were run or loaded.
     pub scripts: Scripts,
     /// What the function libraries define.
@@ -73,6 +84,8 @@ pub struct Server {
     pub tickets: Tickets,
     /// Clients that see every command.
     pub monitors: Monitors,
+    /// The keys that are used most.
+    pub hot_keys: HotKeys,
     /// Clients that cache.
     pub tracking: Tracking,
     /// CLIENT PAUSE.

@@ -1,6 +1,10 @@
 //! The slow log: the last commands that took longer than `slowlog-log-slower-than`, with their words
 //! cut to what a person can read.
 
+use crate::client::ClientInfo;
+use crate::server::Server;
+use flashdb_base::clock;
+use flashdb_base::rate_limit::RateLimit;
 use flashdb_command::CommandSpec;
 use flashdb_resp::Args;
 use std::collections::VecDeque;
@@ -71,10 +75,34 @@ impl SlowLog {
         self.entries.len()
     }
 
+    /// Number of entries since the start, dropped ones included.
+    pub fn added(&self) -> u64 {
+        self.next_id
+    }
+
     /// Drops all entries; ids go on.
     pub fn clear(&mut self) {
         self.entries.clear();
     }
+}
+
+/// Logs a slow command as a warning, `slowlog-warnings-per-second` at most; of the others it is said how many there were.
+/// The words are in the slow log only: the log of the server holds no data.
+pub fn warn(server: &Server, client: &ClientInfo, spec: &CommandSpec, words: usize, duration_us: u64) {
+    static LIMIT: RateLimit = RateLimit::new();
+    let per_second = u64::from(server.settings().slowlog_warnings_per_second);
+    let Some(left_out) = LIMIT.allow(clock::unix_ms() / 1000, per_second) else {
+        return;
+    };
+    tracing::warn!(
+        command = spec.full_name(),
+        words,
+        duration_us,
+        client = client.id,
+        addr = client.addr,
+        left_out,
+        "a slow command"
+    );
 }
 
 fn cut(spec: &CommandSpec, args: &Args<'_>) -> Vec<Vec<u8>> {

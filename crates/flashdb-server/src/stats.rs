@@ -279,6 +279,11 @@ pub fn command_totals(server: &crate::server::Server, id: u32) -> CommandTotals 
     totals
 }
 
+/// Upper bound of a histogram bucket, ns. The last bucket also counts what is above its own.
+pub fn bucket_bound_ns(bucket: usize) -> u64 {
+    1 << (bucket + 10)
+}
+
 /// Upper bound of a histogram bucket in µs, as powers of two (their kibi-nanoseconds are 2.4 % longer).
 pub fn bucket_bound_us(bucket: usize) -> u64 {
     1 << bucket
@@ -297,7 +302,7 @@ impl CommandTotals {
         for (bucket, count) in self.histogram.iter().enumerate() {
             seen += count;
             if seen >= wanted && seen > 0 {
-                return (1u64 << (bucket + 10)) as f64 / 1000.0;
+                return bucket_bound_ns(bucket) as f64 / 1000.0;
             }
         }
         0.0

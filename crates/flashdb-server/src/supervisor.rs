@@ -1,16 +1,24 @@
-//! Telling systemd that the server is ready, or ends: a unit of `Type=notify`, as Debian's for Redis, waits for the word and
-//! would end a server that never says it. The protocol is one datagram of `NAME=value` lines to the socket that the
+//! Telling systemd that the server loads, is ready, or ends: a unit of `Type=notify`, as Debian's for Redis, waits for the word
+//! and would end a server that never says it, which a long load therefore puts off again and again. The protocol is one datagram of `NAME=value` lines to the socket that the
 //! environment names.
 
+use crate::server::Server;
 use flashdb_config::{Settings, Supervised};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What there is to tell.
 #[derive(Clone, Copy, Debug)]
 pub enum News {
+    /// Data is being loaded; so much of it is, in percent.
+    Loading(u64),
     /// The data is loaded, and connections are accepted.
     Ready,
     /// The end has begun.
@@ -23,12 +31,68 @@ pub fn tell(settings: &Settings, news: News) {
         return;
     };
     let text = match news {
-        News::Ready => "READY=1\nSTATUS=Ready to accept connections\n",
-        News::Stopping => "STOPPING=1\nSTATUS=Ending\n",
+        News::Loading(percent) => format!(
+            "STATUS=Loading the data: {percent} %\nEXTEND_TIMEOUT_USEC={}\n",
+            PATIENCE.as_micros()
+        ),
+        News::Ready => "READY=1\nSTATUS=Ready to accept connections\n".into(),
+        News::Stopping => "STOPPING=1\nSTATUS=Ending\n".into(),
     };
     if let Err(error) = send(&name, text.as_bytes()) {
         tracing::warn!(%error, socket = %name.display(), "systemd cannot be told");
     }
+}
+
+/// Time between two reports of a load, and how long systemd is asked to wait for the next one.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The thread that reports how far a load is.
+pub struct LoadReport {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl LoadReport {
+    /// Ends the reports. No report is sent after this, so that none comes behind the word that the server is ready.
+    pub fn end(self) {
+        drop(self.end);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that reports how far the load is ended by a fault");
+        }
+    }
+}
+
+/// Reports how far the load is, on a thread of its own; the first time after a second, since a shorter load needs no report.
+/// Without a supervisor nothing is started.
+pub fn report_load(server: &Arc<Server>) -> Option<LoadReport> {
+    notify_socket(&server.settings())?;
+    let (end, ended) = mpsc::channel();
+    let server = server.clone();
+    let report = move || {
+        while ended.recv_timeout(REPORT_EVERY) == Err(RecvTimeoutError::Timeout) {
+            tell(&server.settings(), News::Loading(loaded_percent(&server)));
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("load-report".into())
+        .spawn(report);
+    match thread {
+        Ok(thread) => Some(LoadReport { end, thread }),
+        Err(error) => {
+            tracing::warn!(%error, "systemd cannot be told how far the load is");
+            None
+        }
+    }
+}
+
+fn loaded_percent(server: &Server) -> u64 {
+    let Some(durability) = server.durability.get() else {
+        return 0;
+    };
+    let total = durability.progress.bytes_total.load(Ordering::Relaxed);
+    let done = durability.progress.bytes_done.load(Ordering::Relaxed).min(total);
+    done * 100 / total.max(1)
 }
 
 /// What INFO says of the supervisor.

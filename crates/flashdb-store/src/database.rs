@@ -7,9 +7,10 @@
 use crate::capture::{Capture, Origin};
 use crate::entry::Entry;
 use crate::pieces::Opened;
+use crate::prefixes::Prefixes;
 use crate::value::ValueRef;
 use flashdb_base::hash::hash_bytes;
-use flashdb_table::{Change, HashOf, Table};
+use flashdb_table::{Change, HashOf, Remainder, Table};
 
 /// One shard's part of one database.
 pub struct Database {
@@ -22,6 +23,8 @@ pub struct Database {
     pub(crate) origin: Option<Origin>,
     /// Values that a snapshot is taking in pieces.
     pub(crate) opened: Option<Box<Opened>>,
+    /// Counts by prefix, while somebody looks at them.
+    pub(crate) prefixes: Option<Box<Prefixes>>,
 }
 
 /// Bytes of an entry that are worth fetching ahead: a key of 16 bytes with a string of 32.
@@ -62,6 +65,7 @@ impl Database {
             capture: None,
             origin: None,
             opened: None,
+            prefixes: None,
         }
     }
 
@@ -95,9 +99,19 @@ impl Database {
         self.bytes + self.table_bytes()
     }
 
+    /// Bytes of entries and values.
+    pub fn entry_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Bytes of the tables alone.
     pub fn table_bytes(&self) -> usize {
-        self.table.memory_bytes() + self.volatile.memory_bytes() + self.volatile_fields.memory_bytes()
+        self.table.memory_bytes() + self.expiry_bytes()
+    }
+
+    /// Bytes of the tables of what expires.
+    pub fn expiry_bytes(&self) -> usize {
+        self.volatile.memory_bytes() + self.volatile_fields.memory_bytes()
     }
 
     /// Brings the bucket of `hash` towards the core.
@@ -141,6 +155,9 @@ impl Database {
         if entry.expire_at_ms().is_some() {
             self.volatile.insert_unique(hash, hash, itself);
         }
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.add(&entry, hash);
+        }
         let entry = self.table.insert_unique(hash, entry, MovedEntryHash);
         (entry, &mut self.bytes)
     }
@@ -165,11 +182,14 @@ impl Database {
                 },
             );
         }
-        let account = &mut self.bytes;
+        let (account, prefixes) = (&mut self.bytes, &mut self.prefixes);
         let make = || {
             let entry = make();
             debug_assert!(entry.expire_at_ms().is_none());
             *account += entry.memory_bytes();
+            if let Some(prefixes) = prefixes {
+                prefixes.add(&entry, hash);
+            }
             entry
         };
         let entry = self
@@ -187,11 +207,15 @@ impl Database {
             return false;
         };
         let was_volatile = slot.expire_at_ms().is_some();
-        self.bytes -= slot.memory_bytes();
+        let before = slot.memory_bytes();
+        self.bytes -= before;
         // The slot needs a valid entry while the old one is being turned into the new one.
         let old = std::mem::replace(slot, Entry::new_int(b"", 0, None));
         *slot = change(old);
         self.bytes += slot.memory_bytes();
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.resize(slot, hash, before);
+        }
         let is_volatile = slot.expire_at_ms().is_some();
         self.note_volatile(hash, was_volatile, is_volatile);
         true
@@ -204,6 +228,9 @@ impl Database {
             .table
             .remove(hash, |entry| entry.key() == key, MovedEntryHash)?;
         self.bytes -= entry.memory_bytes();
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.take(&entry, hash);
+        }
         self.note_volatile(hash, entry.expire_at_ms().is_some(), false);
         self.volatile_fields.remove(hash, |h| *h == hash, itself);
         Some(entry)
@@ -299,6 +326,11 @@ impl Database {
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.table.iter()
+    }
+
+    /// A step of a walk that needs no cut; see [`Table::survey`].
+    pub(crate) fn survey(&self, rest: &mut Remainder, visit: impl FnMut(&Entry)) -> bool {
+        self.table.survey(rest, entry_hash, prefetch_entry, visit)
     }
 
     /// Visits one bucket of entries; see [`Table::scan`].

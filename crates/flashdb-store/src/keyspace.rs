@@ -226,6 +226,17 @@ impl Keyspace {
 
     /// As [`Keyspace::try_lock`], for the keys of a window; each learns where its shard is among the locks.
     pub(crate) fn try_lock_window(&self, keys: &mut [KeyPlace]) -> Option<Held<'_>> {
+        if let Some((first, rest)) = keys.split_first()
+            && rest.iter().all(|key| key.shard == first.shard)
+        {
+            let guard = self
+                .gate
+                .patience()
+                .try_lock(&self.shards[first.shard as usize].0)?;
+            let guards = SmallVec::from_iter([(first.shard, guard)]);
+            keys.iter_mut().for_each(|key| key.position = 0);
+            return Some(self.holding(guards));
+        }
         let mut order: SmallVec<[u32; WINDOW]> = (0u32..)
             .zip(keys.iter())
             .map(|(index, key)| u32::from(key.shard) << 16 | index)
@@ -243,13 +254,17 @@ impl Keyspace {
             }
             keys[(at & 0xffff) as usize].position = (guards.len() - 1) as u16;
         }
-        Some(Held {
+        Some(self.holding(guards))
+    }
+
+    fn holding<'k>(&'k self, guards: SmallVec<[(u16, MutexGuard<'k, Shard>); 1]>) -> Held<'k> {
+        Held {
             guards,
             space: self,
             lazy: false,
             passed: 0,
             latest: 0,
-        })
+        }
     }
 
     /// Locks several shards, ascending and each once.

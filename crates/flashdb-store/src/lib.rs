@@ -14,9 +14,13 @@ mod expiry;
 mod gate;
 mod keyspace;
 pub mod libraries;
+mod outline;
 mod pieces;
 #[cfg(test)]
 mod pieces_test;
+mod prefixes;
+#[cfg(test)]
+mod prefixes_test;
 mod scan;
 mod shard;
 mod snapshot;
@@ -41,6 +45,8 @@ pub use expiry::ExpiryPass;
 pub use gate::{Gate, GatePass, Patience};
 pub use keyspace::{Collector, Held, KeyPlace, Keyspace, ShardSet, WINDOW};
 pub use libraries::Libraries;
+pub use outline::{BRANCHES_MAX, Branch, DEPTH_MAX, Outline, PREFIX_BYTES_MAX, ROOT, Sampled};
+pub use prefixes::Tally;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{
     Coverage, Mode, Piece, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,

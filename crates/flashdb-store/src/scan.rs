@@ -12,7 +12,7 @@ use crate::access::Access;
 use crate::entry::Entry;
 
 /// Bits of a cursor that belong to the table.
-const TABLE_BITS: u32 = 40;
+pub(crate) const TABLE_BITS: u32 = 40;
 
 /// Draws before RANDOMKEY stops hoping to hit a key that has not expired.
 const DRAWS_MAX: usize = 100;

@@ -148,8 +148,13 @@ impl Shard {
 
     /// Empties database `db`; gives the old content back so that it can be freed elsewhere, if it was there.
     pub(crate) fn take_database(&mut self, db: u16) -> Option<Database> {
-        let fresh = Database::new(self.segment_buckets);
-        let taken = std::mem::replace(self.databases.get_mut(db as usize)?, fresh);
+        let slot = self.databases.get_mut(db as usize)?;
+        let mut fresh = Database::new(self.segment_buckets);
+        fresh.prefixes = slot
+            .prefixes
+            .as_ref()
+            .map(|prefixes| Box::new(prefixes.emptied()));
+        let taken = std::mem::replace(slot, fresh);
         let least = EARLY_DATABASES.max(self.databases_recorded);
         while self.databases.len() > least && self.databases.last().is_some_and(Database::is_as_new) {
             self.databases.pop();

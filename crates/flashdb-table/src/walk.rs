@@ -20,6 +20,9 @@ use crate::regions::{PREFIXES, Regions, prefixes_of};
 use crate::segment::{Segment, warm_bucket};
 use crate::table::Table;
 
+/// A number that no epoch has: nothing is marked with it.
+const NO_EPOCH: u64 = u64::MAX;
+
 /// What is about to happen to an entry, for [`Table::before_change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -119,6 +122,32 @@ impl<T> Table<T> {
         remainder: &mut Remainder,
         hasher: impl Fn(&T) -> u64,
         warm: impl Fn(&T),
+        visit: impl FnMut(&'t T),
+    ) -> bool {
+        let epoch = self.epoch;
+        self.pass(remainder, epoch, hasher, warm, visit)
+    }
+
+    /// As [`Table::walk`] for one who wants no cut: a step visits what is there now, changes are not announced. Each entry
+    /// that stays is visited once; one that comes or goes meanwhile if it was there when its hash was passed, which
+    /// [`Remainder::contains`] tells.
+    pub fn survey<'t>(
+        &'t self,
+        remainder: &mut Remainder,
+        hasher: impl Fn(&T) -> u64,
+        warm: impl Fn(&T),
+        visit: impl FnMut(&'t T),
+    ) -> bool {
+        self.pass(remainder, NO_EPOCH, hasher, warm, visit)
+    }
+
+    /// A step that leaves out buckets that changed in `epoch`.
+    fn pass<'t>(
+        &'t self,
+        remainder: &mut Remainder,
+        epoch: u64,
+        hasher: impl Fn(&T) -> u64,
+        warm: impl Fn(&T),
         mut visit: impl FnMut(&'t T),
     ) -> bool {
         if self.is_empty() {
@@ -138,7 +167,14 @@ impl<T> Table<T> {
         while at < remainder.band.end {
             let segment = self.segment_of_prefix(at);
             let prefixes = prefixes_of(segment, at);
-            self.visit_rest(segment, &prefixes, remainder, end, (&hasher, &warm), &mut visit);
+            self.visit_rest(
+                segment,
+                &prefixes,
+                (remainder, epoch),
+                end,
+                (&hasher, &warm),
+                &mut visit,
+            );
             at = prefixes.end;
         }
         if end < POSITIONS {
@@ -159,13 +195,13 @@ impl<T> Table<T> {
         &'t self,
         segment: Segment<T>,
         prefixes: &Range<u32>,
-        remainder: &Remainder,
+        (remainder, epoch): (&Remainder, u64),
         end: u32,
         (hasher, warm): (&impl Fn(&T) -> u64, &impl Fn(&T)),
         visit: &mut impl FnMut(&'t T),
     ) {
         let (band, start, buckets) = (&remainder.band, remainder.position, segment.buckets());
-        let changed = segment.header().changed_in(self.epoch);
+        let changed = segment.header().changed_in(epoch);
         for bucket in bucket_of_position(start, buckets)..=bucket_of_position(end - 1, buckets) {
             if changed & 1 << bucket != 0 || !remainder.meets_bucket(segment, bucket, prefixes) {
                 continue;

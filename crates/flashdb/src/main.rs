@@ -1,6 +1,7 @@
 //! The server binary: reads flags, file and environment, then runs the server; or one of the tools for its data.
 
-use flashdb_config::Launch;
+use flashdb_config::{ConfigStore, Launch};
+use flashdb_http::Listeners;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
     flashdb_server::set_give_back(allocator::give_back);
     flashdb_server::set_sparse(allocator::is_sparse);
     match flashdb_config::load(arguments, std::env::vars_os()) {
-        Ok(Launch::Run { config, warnings }) => match flashdb_server::run(config, &warnings) {
+        Ok(Launch::Run { config, warnings }) => match serve(config, warnings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("flashdb: {error}");
@@ -43,4 +44,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the server, and the HTTP interface beside it.
+fn serve(config: ConfigStore, mut warnings: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+    let listeners = Listeners::open(&config, &mut warnings)?;
+    flashdb_server::run(config, &warnings, |engine| {
+        let Some(listeners) = listeners else {
+            return Ok(Box::new(|| {}));
+        };
+        let url = listeners.url();
+        let running = listeners.serve(engine)?;
+        tracing::info!("Dashboard and HTTP API: open {url}");
+        Ok(Box::new(move || running.end()))
+    })?;
+    Ok(())
 }

@@ -465,7 +465,14 @@ fn wrong_users_keep_the_server_from_starting() {
         ),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_flashdb"))
-            .args(["--port", &own_port().to_string(), "--save", ""])
+            .args([
+                "--port",
+                &own_port().to_string(),
+                "--save",
+                "",
+                "--http-port",
+                "0",
+            ])
             .args(args)
             .current_dir(&folder.0)
             .stdout(Stdio::null())

@@ -115,7 +115,15 @@ fn plain() -> Command {
 
 fn refusal_at(mut command: Command, data: &Path) -> String {
     command
-        .args(["--port", &own_port().to_string(), "--save", "", "--dir"])
+        .args([
+            "--port",
+            &own_port().to_string(),
+            "--save",
+            "",
+            "--http-port",
+            "0",
+            "--dir",
+        ])
         .arg(data)
         .args(["--appendonly", "yes", "--appendfsync", "always"])
         .args(SMALL)

@@ -49,7 +49,7 @@ impl Fixture {
         self.port = listener.local_addr().expect("a bound address").port();
         drop(listener);
         let child = Command::new(env!("CARGO_BIN_EXE_flashdb"))
-            .args(["--port", &self.port.to_string(), "--save", ""])
+            .args(["--port", &self.port.to_string(), "--save", "", "--http-port", "0"])
             .current_dir(&self.folder)
             .stdout(Stdio::null())
             .spawn()

@@ -4,7 +4,7 @@ use super::existing_database;
 use crate::args::is;
 use crate::context::{CommandResult, Context};
 use crate::error::{self, ErrorReply};
-use crate::spec::{Arg, CommandSpec, Flags, Group};
+use crate::spec::{Arg, Audit, CommandSpec, Flags, Group};
 
 pub(super) static DBSIZE: CommandSpec = CommandSpec {
     name: "dbsize",
@@ -52,6 +52,7 @@ pub(super) static FLUSHDB: CommandSpec = CommandSpec {
     name: "flushdb",
     summary: "Empties the selected database.",
     complexity: "O(N) for N keys in the database.",
+    audit: Audit::Words,
     handler: |context| {
         let db = context.data.db;
         flush(context, db..=db)
@@ -63,6 +64,7 @@ pub(super) static FLUSHALL: CommandSpec = CommandSpec {
     name: "flushall",
     summary: "Empties every database.",
     complexity: "O(N) for N keys in all databases.",
+    audit: Audit::Words,
     handler: |context| {
         let last = context.data.space().databases_count() as u16 - 1;
         flush(context, 0..=last)
@@ -98,6 +100,7 @@ pub(super) static SWAPDB: CommandSpec = CommandSpec {
     categories: &["keyspace", "dangerous"],
     args: &[Arg::integer("index1"), Arg::integer("index2")],
     reply: "OK.",
+    audit: Audit::Words,
     handler: swapdb,
     ..CommandSpec::EMPTY
 };

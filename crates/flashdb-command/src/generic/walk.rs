@@ -4,7 +4,8 @@
 use crate::context::{CommandResult, Context};
 use crate::scan_options::{self, Collection, Page, ScanOptions};
 use crate::spec::{Arg, CommandSpec, Flags};
-use flashdb_base::glob;
+use flashdb_base::rate_limit::RateLimit;
+use flashdb_base::{clock, glob};
 
 pub(super) static SCAN: CommandSpec = CommandSpec {
     name: "scan",
@@ -78,15 +79,34 @@ fn keys(context: &mut Context<'_, '_>) -> CommandResult {
     }
     let all = pattern == b"*";
     let reply = &mut *context.reply;
-    let (at, mut count) = (reply.deferred(), 0);
+    let (at, mut count, mut seen) = (reply.deferred(), 0, 0u64);
     context.data.for_each_key(|entry| {
+        seen += 1;
         if all || glob::matches(pattern, entry.key()) {
             reply.bulk(entry.key());
             count += 1;
         }
     });
     reply.finish_array(at, count);
+    let threshold = context.settings.keys_warning_threshold;
+    if threshold > 0 && seen >= threshold {
+        warn_of_walk(seen, context.data.db);
+    }
     Ok(())
+}
+
+/// Says in the log that a client looked at all keys at once, once a second at most.
+#[cold]
+fn warn_of_walk(keys: u64, db: u16) {
+    static LIMIT: RateLimit = RateLimit::new();
+    if let Some(left_out) = LIMIT.allow(clock::unix_ms() / 1000, 1) {
+        tracing::warn!(
+            keys,
+            db,
+            left_out,
+            "KEYS went through a large database at once; SCAN does so in steps"
+        );
+    }
 }
 
 pub(super) static RANDOMKEY: CommandSpec = CommandSpec {

@@ -1,10 +1,11 @@
 //! Writes the reference pages from the tables of the source: a page per command from the command
-//! rows, and one of the settings. `cargo xtask gen` runs it and puts the result into `docs/`.
+//! rows, one of the metrics, and one of the settings. `cargo xtask gen` runs it and puts the result into `docs/`.
 //!
 //! The same source gives the same bytes on every machine: nothing of the clock, the machine or the
 //! order of a hash map enters the pages.
 
 mod commands;
+mod metrics;
 mod settings;
 
 use std::path::Path;
@@ -33,6 +34,7 @@ fn write_all(folder: &Path) -> std::io::Result<()> {
     for (name, page) in commands::pages() {
         std::fs::write(pages.join(name), page)?;
     }
+    std::fs::write(folder.join("METRICS.md"), metrics::page())?;
     std::fs::write(folder.join("CONFIGURATION.md"), settings::page())
 }
 

@@ -143,6 +143,35 @@ impl Permissions {
         allowed.all || allowed.patterns.iter().any(|pattern| pattern.matches(key))
     }
 
+    /// Whether there are requests of the command that may run. O(selectors).
+    pub fn allow_command(&self, command: &Command) -> bool {
+        let allows = |selector: &Selector| selector.commands.contains(command.id);
+        self.unrestricted || self.selectors.iter().any(allows)
+    }
+
+    /// Whether the command may read whatever key begins with `prefix`. O(selectors times patterns).
+    pub fn read_all_below(&self, command: &Command, prefix: &[u8]) -> bool {
+        self.unrestricted
+            || self
+                .selectors_of(command)
+                .any(|selector| selector.reads_all_below(prefix))
+    }
+
+    /// Whether there may be keys beginning with `prefix`, some of whose own prefixes the command may read all of.
+    pub fn read_some_below(&self, command: &Command, prefix: &[u8]) -> bool {
+        self.unrestricted
+            || self
+                .selectors_of(command)
+                .any(|selector| selector.reads_some_below(prefix))
+    }
+
+    fn selectors_of(&self, command: &Command) -> impl Iterator<Item = &Selector> {
+        let id = command.id;
+        self.selectors
+            .iter()
+            .filter(move |selector| selector.commands.contains(id))
+    }
+
     /// Whether the request may run. O(selectors times patterns times keys).
     ///
     /// # Errors

@@ -97,8 +97,9 @@ pub struct AclLog {
 }
 
 impl AclLog {
-    /// Enters what was refused at `entry.updated_ms`; its id, count and first time are set here.
-    pub fn add(&mut self, mut entry: Entry, max_len: usize) {
+    /// Enters what was refused at `entry.updated_ms`; its id, count and first time are set here. Returns whether it is an
+    /// entry of its own.
+    pub fn add(&mut self, mut entry: Entry, max_len: usize) -> bool {
         let same = |known: &Entry| {
             (known.reason, known.surroundings) == (entry.reason, entry.surroundings)
                 && known.object == entry.object
@@ -106,6 +107,7 @@ impl AclLog {
                 && entry.updated_ms - known.updated_ms <= TOGETHER_MS
         };
         let found = self.entries.iter().take(LOOKED_AT).position(same);
+        let is_new = found.is_none();
         if let Some(known) = found.and_then(|at| self.entries.remove(at)) {
             (entry.id, entry.count, entry.created_ms) = (known.id, known.count + 1, known.created_ms);
         } else {
@@ -114,6 +116,7 @@ impl AclLog {
         }
         self.entries.push_front(entry);
         self.entries.truncate(max_len);
+        is_new
     }
 
     /// Entries, newest first.

@@ -290,7 +290,12 @@ impl Acl {
             updated_ms: now_ms,
         };
         let max_len = usize::try_from(server.settings().acllog_max_len).unwrap_or(usize::MAX);
-        self.log.lock().add(entry, max_len);
+        // Logins are logged by themselves, each of them.
+        let told = (reason != Reason::Auth).then(|| entry.object.clone());
+        let is_new = self.log.lock().add(entry, max_len);
+        if let (Some(object), true) = (told, is_new) {
+            crate::audit::note_refusal(client, reason, &object);
+        }
     }
 }
 

@@ -61,6 +61,22 @@ impl Pattern {
         }
     }
 
+    /// The text before the star, where the pattern is that and nothing else.
+    fn head(&self) -> Option<&[u8]> {
+        (self.shape == Shape::Prefix).then(|| &self.text[..self.text.len() - 1])
+    }
+
+    /// Whether it is known to match all names that begin with `prefix`.
+    pub fn covers_below(&self, prefix: &[u8]) -> bool {
+        self.head().is_some_and(|head| prefix.starts_with(head))
+    }
+
+    /// Whether it is known to match all names that begin with something longer than `prefix`, or with that.
+    pub fn leads_through(&self, prefix: &[u8]) -> bool {
+        self.head()
+            .is_some_and(|head| head.starts_with(prefix) || prefix.starts_with(head))
+    }
+
     /// As it was given.
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -164,6 +180,17 @@ mod tests {
                 "{pattern:?} {name:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_pattern_covers_below_a_prefix() {
+        let all = |pattern: &[u8], prefix: &[u8]| Pattern::new(pattern).covers_below(prefix);
+        let some = |pattern: &[u8], prefix: &[u8]| Pattern::new(pattern).leads_through(prefix);
+        assert!(all(b"*", b"") && all(b"a:*", b"a:") && all(b"a:*", b"a:b:"));
+        assert!(!all(b"a:*", b"") && !all(b"a:*", b"a") && !all(b"a:*", b"b:"));
+        assert!(!all(b"a:", b"a:") && !all(b"*a", b"ba") && !all(b"a:?*", b"a:"));
+        assert!(some(b"a:b:*", b"") && some(b"a:b:*", b"a:") && some(b"a:b:*", b"a:b:c:"));
+        assert!(!some(b"a:b:*", b"a:c:") && !some(b"a:b", b"a:"));
     }
 
     #[test]

@@ -160,6 +160,20 @@ impl Selector {
         self.all_keys || self.keys.iter().any(reads_all)
     }
 
+    /// Whether every key that begins with `prefix` may be read. May say no where a pattern is more than a prefix and a star.
+    pub fn reads_all_below(&self, prefix: &[u8]) -> bool {
+        let head =
+            |known: &KeyPattern| known.access.covers(Access::READ) && known.pattern.covers_below(prefix);
+        self.all_keys || self.keys.iter().any(head)
+    }
+
+    /// Whether [`Selector::reads_all_below`] holds for something that begins with `prefix`.
+    pub fn reads_some_below(&self, prefix: &[u8]) -> bool {
+        let head =
+            |known: &KeyPattern| known.access.covers(Access::READ) && known.pattern.leads_through(prefix);
+        self.all_keys || self.keys.iter().any(head)
+    }
+
     /// Whether a channel is allowed; a pattern of channels has to stand among the rules as it is.
     pub fn allows_channel(&self, name: &[u8], is_pattern: bool) -> bool {
         let allows = |known: &Pattern| {

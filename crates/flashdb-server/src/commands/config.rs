@@ -8,7 +8,7 @@ use crate::durability::Wish;
 use crate::memory;
 use crate::server::Server;
 use flashdb_command::error::{self, ErrorReply};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group, help};
 use flashdb_config::{ProtectedAction, Row, SetContext, SetError, Settings};
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ static CONFIG: CommandSpec = CommandSpec {
             flags: ADMIN,
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             reply: "OK.",
+            audit: Audit::Words,
             handler: reset_stat,
             ..CommandSpec::EMPTY
         },
@@ -67,6 +68,7 @@ static CONFIG: CommandSpec = CommandSpec {
             flags: ADMIN,
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             reply: "OK.",
+            audit: Audit::Words,
             handler: rewrite,
             ..CommandSpec::EMPTY
         },
@@ -84,6 +86,7 @@ static CONFIG: CommandSpec = CommandSpec {
             secrets: Some(|args, index| index % 2 == 1 && flashdb_config::is_sensitive(args.at(index - 1))),
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             reply: "OK.",
+            audit: Audit::Words,
             handler: set,
             ..CommandSpec::EMPTY
         },
@@ -125,9 +128,6 @@ fn set(context: &mut Context<'_, '_>) -> CommandResult {
             applied.apply(row, settings).map_err(Into::into)
         })
         .map_err(|error| refused(&error, &pairs))?;
-    for row in &changed {
-        tracing::info!(setting = row.name, "setting changed");
-    }
     // The limit is compared with a sample of the memory in use; the first command after this one
     // already needs it. Inside EXEC with shards held, the next periodic sample has to do.
     if changed.iter().any(|row| row.name == "maxmemory") && may_walk_shards(context) {
@@ -200,6 +200,10 @@ impl Applied {
             }
             "maxclients" => open_files(settings),
             "appendonly" => self.switch_log(settings),
+            "prefix-index" | "prefix-separator" => {
+                self.server.key_tree.forget();
+                Ok(())
+            }
             "appendfsync"
             | "appendfsync-interval"
             | "wal-segment-size"

@@ -2,6 +2,7 @@
 
 use super::client;
 use crate::acl::{DEFAULT_USER, Reason, Surroundings, Turn};
+use crate::audit;
 use crate::client::{Client, Names, ReplyMode};
 use crate::commands::transaction;
 use flashdb_command::args::{self, Cursor};
@@ -223,8 +224,7 @@ fn log_in(context: &mut Context<'_, '_>, name: &[u8], password: &[u8]) -> Result
         return Ok(Login::Done);
     }
     let failures = server.acl.logins.note_failure(&info.addr, now_ms);
-    // The name is left out: it may be a password, sent in the wrong place.
-    tracing::info!(client = info.id, addr = info.addr, failures, "a login failed");
+    audit::note_failed_login(&info, failures);
     let (reason, surroundings) = (Reason::Auth, surroundings(context));
     server
         .acl

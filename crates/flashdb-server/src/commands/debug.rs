@@ -12,7 +12,7 @@ use flashdb_base::number;
 use flashdb_command::args::{self, Cursor, is};
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::generic::encoding_name;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, rdb_convert};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group, rdb_convert};
 use flashdb_rdb::EncodeLimits;
 use flashdb_store::libraries::Sources;
 use flashdb_store::{Entry, Expiry, StrRef, ValueRef, idle_seconds};
@@ -40,6 +40,7 @@ static DEBUG: CommandSpec = CommandSpec {
         Arg::string("argument").optional().multiple(),
     ],
     reply: "Depends on the subcommand.",
+    audit: Audit::Head(2),
     handler: debug,
     ..CommandSpec::EMPTY
 };

@@ -8,7 +8,7 @@ use flashdb_base::glob;
 use flashdb_command::args::is;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::help;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group};
 use flashdb_rdb::{decode_functions, dump_functions};
 use flashdb_script::ScriptFlags;
 
@@ -36,6 +36,7 @@ pub static FUNCTION: CommandSpec = CommandSpec {
             args: &[Arg::string("library-name")],
             tips: ALL_SHARDS,
             reply: "OK; an error when there is no such library.",
+            audit: Audit::Words,
             handler: delete,
             ..SUBCOMMAND
         },
@@ -60,6 +61,7 @@ pub static FUNCTION: CommandSpec = CommandSpec {
             ],
             tips: ALL_SHARDS,
             reply: "OK.",
+            audit: Audit::Words,
             handler: flush,
             ..SUBCOMMAND
         },
@@ -115,6 +117,7 @@ pub static FUNCTION: CommandSpec = CommandSpec {
             ],
             tips: ALL_SHARDS,
             reply: "The library's name.",
+            audit: Audit::Head(2),
             handler: load,
             ..SUBCOMMAND
         },
@@ -138,6 +141,7 @@ pub static FUNCTION: CommandSpec = CommandSpec {
             ],
             tips: ALL_SHARDS,
             reply: "OK; an error when the payload is damaged, or a library clashes with one that stays.",
+            audit: Audit::Head(2),
             handler: restore,
             ..SUBCOMMAND
         },

@@ -4,6 +4,7 @@ use super::client;
 use super::info::human_bytes;
 use crate::memory;
 use crate::process;
+use crate::resident;
 use flashdb_command::args::Cursor;
 use flashdb_command::error;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
@@ -148,7 +149,8 @@ fn stats(context: &mut Context<'_, '_>) -> CommandResult {
     let server = client(context).server.clone();
     let used = memory::measure(&server, context.data);
     let databases = databases(context);
-    let (total, resident) = (used.total_bytes(), process::resident_bytes());
+    let parts = resident::measure(&server, &used);
+    let (total, resident) = (used.total_bytes(), parts.total_bytes);
     server.memory.note(total, context.now_ms());
     let keys: usize = databases.iter().map(|(_, keys, _, _)| keys).sum();
     let overhead = used.fixed_bytes + used.clients_bytes + used.table_bytes;
@@ -202,7 +204,7 @@ fn stats(context: &mut Context<'_, '_>) -> CommandResult {
         ),
     ];
     let reply = &mut *context.reply;
-    reply.map(head.len() + databases.len() + tail.len());
+    reply.map(head.len() + databases.len() + tail.len() + resident::PARTS + 2);
     write_values(reply, &head);
     for (db, _, main, expires) in &databases {
         reply.bulk_str(&format!("db.{db}"));
@@ -213,7 +215,23 @@ fn stats(context: &mut Context<'_, '_>) -> CommandResult {
         reply.count(*expires);
     }
     write_values(reply, &tail);
+    write_resident(reply, &parts);
     Ok(())
+}
+
+/// Resident memory in parts that add up to it.
+fn write_resident(reply: &mut Reply, resident: &resident::Resident) {
+    for (part, bytes) in resident.named() {
+        reply.bulk_str(&format!("resident.{part}"));
+        reply.count(bytes);
+    }
+    for (name, bytes) in [
+        ("resident.total", resident.total_bytes),
+        ("resident.absent", resident.absent_bytes),
+    ] {
+        reply.bulk_str(name);
+        reply.count(bytes);
+    }
 }
 
 fn write_values(reply: &mut Reply, values: &[(&str, Value)]) {

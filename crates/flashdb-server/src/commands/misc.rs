@@ -7,7 +7,7 @@ use flashdb_base::clock;
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
 use flashdb_command::args::{self, Cursor};
 use flashdb_command::error::{self, ErrorReply};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group};
 use std::sync::atomic::Ordering;
 
 /// The family's rows.
@@ -42,6 +42,7 @@ static MONITOR: CommandSpec = CommandSpec {
         .and(Flags::LOADING)
         .and(Flags::STALE),
     reply: "OK, then a line for each command.",
+    audit: Audit::Words,
     handler: monitor,
     ..CommandSpec::EMPTY
 };
@@ -86,6 +87,7 @@ static SHUTDOWN: CommandSpec = CommandSpec {
     ],
     history: &[("7.0.0", "Takes NOW, FORCE and ABORT.")],
     reply: "Nothing: the connection is closed; an error when saving fails, or a script runs for too long and NOSAVE is not said.",
+    audit: Audit::Words,
     handler: shutdown,
     ..CommandSpec::EMPTY
 };

@@ -10,12 +10,14 @@ pub mod connection;
 pub mod debug;
 mod digest;
 mod function_commands;
+mod hot_keys;
 pub mod info;
 pub mod latency_commands;
 pub mod memory_commands;
 pub mod migrate;
 pub mod misc;
 pub mod persistence;
+pub mod prefix_commands;
 pub mod probes;
 pub mod pubsub;
 pub mod replication;
@@ -36,11 +38,13 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         config::COMMANDS,
         connection::COMMANDS,
         debug::COMMANDS,
+        hot_keys::COMMANDS,
         info::COMMANDS,
         latency_commands::COMMANDS,
         memory_commands::COMMANDS,
         misc::COMMANDS,
         persistence::COMMANDS,
+        prefix_commands::COMMANDS,
         probes::COMMANDS,
         migrate::COMMANDS,
         pubsub::COMMANDS,

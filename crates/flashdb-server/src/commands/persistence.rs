@@ -7,7 +7,7 @@ use crate::durability::{Durability, Wish};
 use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::error::{self, ErrorReply};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group};
 use std::sync::atomic::Ordering;
 
 /// The family's rows.
@@ -34,6 +34,7 @@ static SAVE: CommandSpec = CommandSpec {
     arity: 1,
     flags: ADMIN.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI),
     reply: "OK once the snapshot is on disk.",
+    audit: Audit::Words,
     handler: save,
     ..CommandSpec::EMPTY
 };
@@ -69,6 +70,7 @@ static BGSAVE: CommandSpec = CommandSpec {
     args: &[Arg::word("schedule", "SCHEDULE").optional().since("3.2.2")],
     history: &[("3.2.2", "Takes SCHEDULE.")],
     reply: "A line that says that it began, or that it is scheduled.",
+    audit: Audit::Words,
     handler: save_later,
     ..CommandSpec::EMPTY
 };
@@ -109,6 +111,7 @@ static BGREWRITEAOF: CommandSpec = CommandSpec {
     arity: 1,
     flags: ADMIN.and(Flags::NO_ASYNC_LOADING),
     reply: "A line that says that it began, or that it is scheduled.",
+    audit: Audit::Words,
     handler: rewrite,
     ..CommandSpec::EMPTY
 };

@@ -4,7 +4,7 @@
 use super::client;
 use flashdb_command::args::{Cursor, is};
 use flashdb_command::error::ErrorReply;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Deprecated, Flags, Group, help};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Deprecated, Flags, Group, help};
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&FAILOVER, &MODULE, &PSYNC, &REPLCONF, &REPLICAOF, &ROLE, &SLAVEOF];
@@ -56,6 +56,7 @@ static REPLICAOF: CommandSpec = CommandSpec {
     flags: REPLICATING,
     args: MASTER,
     reply: "OK, or an error.",
+    audit: Audit::Words,
     handler: replica_of,
     ..CommandSpec::EMPTY
 };
@@ -70,6 +71,7 @@ static SLAVEOF: CommandSpec = CommandSpec {
     arity: 3,
     flags: REPLICATING,
     reply: "OK, or an error.",
+    audit: Audit::Words,
     handler: replica_of,
     ..CommandSpec::EMPTY
 };
@@ -129,6 +131,7 @@ static PSYNC: CommandSpec = CommandSpec {
         .and(Flags::NO_MULTI),
     args: &[Arg::string("replicationid"), Arg::integer("offset")],
     reply: "An error: SYNC serves those who follow.",
+    audit: Audit::Words,
     handler: |_| {
         Err(ErrorReply::fixed(
             "ERR PSYNC is not available in this version, use SYNC",

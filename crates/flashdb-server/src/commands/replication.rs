@@ -5,7 +5,7 @@
 use super::downcast;
 use crate::rdb_file;
 use flashdb_command::error::ErrorReply;
-use flashdb_command::{CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Audit, CommandResult, CommandSpec, Context, Flags, Group};
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&SYNC];
@@ -22,6 +22,7 @@ static SYNC: CommandSpec = CommandSpec {
         .and(Flags::NO_MULTI)
         .and(Flags::EXCLUSIVE),
     reply: "An RDB file with its length before it, then requests.",
+    audit: Audit::Words,
     handler: sync,
     ..CommandSpec::EMPTY
 };

@@ -6,7 +6,7 @@ use flashdb_command::args;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::help;
 use flashdb_command::key_spec::{KeyFlags, KeySpec};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group};
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[
@@ -166,6 +166,7 @@ static SCRIPT: CommandSpec = CommandSpec {
             ],
             reply: "OK.",
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+            audit: Audit::Words,
             handler: flush,
             ..CommandSpec::EMPTY
         },

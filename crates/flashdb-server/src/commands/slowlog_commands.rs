@@ -3,7 +3,7 @@
 use super::client;
 use flashdb_command::args;
 use flashdb_command::error::ErrorReply;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group, help};
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&SLOWLOG];
@@ -64,6 +64,7 @@ static SLOWLOG: CommandSpec = CommandSpec {
             complexity: "O(N) for N entries",
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             reply: "OK.",
+            audit: Audit::Words,
             handler: |context| {
                 client(context).server.slowlog.lock().clear();
                 context.reply.ok();

@@ -10,7 +10,7 @@ use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::args::Cursor;
 use flashdb_command::error::{self, ErrorReply};
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group};
 use flashdb_disk::OpenMode;
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::uploads::{self, Uploads};
@@ -204,6 +204,7 @@ static CREATE: CommandSpec = CommandSpec {
         Arg::word("temporary", "TEMPORARY").optional(),
     ],
     reply: "The beginning of its id.",
+    audit: Audit::Words,
     handler: create,
     ..SNAPSHOT
 };
@@ -304,6 +305,7 @@ static DELETE: CommandSpec = CommandSpec {
     arity: 2,
     args: &[Arg::string("snapshot")],
     reply: "OK.",
+    audit: Audit::Words,
     handler: |context| {
         let name = text(context.arg(1))?;
         answer_between_snapshots(
@@ -346,6 +348,7 @@ static RESTORE: CommandSpec = CommandSpec {
     arity: 2,
     args: &[Arg::string("snapshot")],
     reply: "OK once the new state is on disk.",
+    audit: Audit::Words,
     handler: |context| {
         let name = text(context.arg(1))?;
         answer_between_snapshots(
@@ -389,6 +392,7 @@ static READ: CommandSpec = CommandSpec {
         Arg::integer("count"),
     ],
     reply: "The bytes; fewer than asked for at the end of the file.",
+    audit: Audit::FirstPart,
     handler: read,
     ..SNAPSHOT
 };
@@ -431,6 +435,7 @@ static WRITE: CommandSpec = CommandSpec {
         ),
     ],
     reply: "OK.",
+    audit: Audit::FirstPart,
     handler: write,
     ..SNAPSHOT
 };

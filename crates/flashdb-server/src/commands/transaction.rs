@@ -7,9 +7,11 @@
 
 use super::{client, downcast};
 use crate::acl::{self, Lack, Surroundings};
+use crate::audit::Outcome;
 use crate::client::{Client, Multi, ReplyMode};
 use crate::core_loop::Message;
-use crate::dispatch::{Turn, note_slow};
+use crate::dispatch::{Turn, note_end};
+use crate::hot;
 use crate::output_limit;
 use flashdb_command::args::is;
 use flashdb_command::error::{self, ErrorReply};
@@ -330,12 +332,22 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
     stats
         .of(command)
         .record(1, elapsed_ns, context.settings.latency_tracking);
-    note_slow(&server, context.settings, &info, &args, *command, elapsed_ns);
+    let outcome = Outcome::of(result.is_err());
+    note_end(
+        &server,
+        context.settings,
+        &info,
+        &args,
+        *command,
+        elapsed_ns,
+        outcome,
+    );
     if server.monitors.any() {
         server
             .monitors
             .feed(&server, command.spec, queued_db, &info, &args);
     }
+    hot::note_one(&server.loops[info.loop_id].samples, command, args, queued_db);
     stats.commands.add(1);
     if let Err(error) = result {
         context.reply.truncate(start);

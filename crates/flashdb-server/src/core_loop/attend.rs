@@ -157,6 +157,7 @@ impl CoreLoop {
         for message in self.server.clone().loops[self.id].mailbox.take(Vec::new()) {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
+                Message::Guest(guest) => self.admit_guest(turn, guest),
                 // The one whose request is being run gets its messages behind the reply.
                 Message::Deliver {
                     client,

@@ -39,6 +39,8 @@ pub struct Durability {
     pub progress: LoadProgress,
     /// When the load began, Unix ms; 0 before.
     pub load_began_ms: AtomicI64,
+    /// How long the last load took that ended well; -1 before the first.
+    pub load_took_ms: AtomicI64,
     /// Set while the log is being switched on: frames are kept, and written once a checkpoint is durable.
     enabling: AtomicBool,
     /// LSN of the last frame before those that are kept.
@@ -61,6 +63,7 @@ impl Durability {
             checkpoints: Checkpoints::default(),
             progress: LoadProgress::default(),
             load_began_ms: 0.into(),
+            load_took_ms: (-1).into(),
             enabling: false.into(),
             enabled_after: 0.into(),
             segments: Mutex::default(),

@@ -142,6 +142,7 @@ fn replace(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> Resu
 }
 
 fn load(server: &Server, durability: &Durability, chain: &Chain) -> Result<(), PersistenceError> {
+    let began_us = clock::monotonic_us();
     recover::empty(&server.space);
     load_chain(
         &server.space,
@@ -151,6 +152,8 @@ fn load(server: &Server, durability: &Durability, chain: &Chain) -> Result<(), P
         startup::lanes(server),
         &durability.progress,
     )?;
+    let took_ms = (clock::monotonic_us() - began_us) / 1000;
+    durability.load_took_ms.store(took_ms as i64, Ordering::Relaxed);
     Ok(())
 }
 

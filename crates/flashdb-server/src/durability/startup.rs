@@ -91,6 +91,8 @@ pub fn recover(
     )?;
     let imported = recovered.last == 0 && import_redis_data(server, settings)?;
     report(&recovered, began_ms);
+    let took_ms = clock::unix_ms() as i64 - began_ms;
+    durability.load_took_ms.store(took_ms.max(0), Ordering::Relaxed);
     let log = server.space.log();
     // A state that the log does not lead to gets an LSN of its own, and a snapshot before anything builds on it.
     let stands_alone = to.is_some() || imported || recovered.frames_lost > 0;

@@ -5,9 +5,11 @@
 use super::Script;
 use super::busy::LongRun;
 use crate::acl::{self, Lack, Surroundings};
+use crate::audit::{self, Outcome};
 use crate::client::Client;
 use crate::commands::downcast;
 use crate::dispatch;
+use crate::hot;
 use crate::server::Server;
 use crate::tracking;
 use flashdb_base::hash::hash_bytes;
@@ -393,6 +395,8 @@ impl<'r, 'k> Running<'r, 'k> {
             }
         }
         let client = downcast(self.session);
+        let samples = &self.server.loops[client.info.loop_id].samples;
+        hot::note_one(samples, &command, args, db);
         client.tracking.script_read |= client.tracking.is_on() && tracking::reads(command.spec);
         self.calls.push(Call {
             command,
@@ -404,7 +408,20 @@ impl<'r, 'k> Running<'r, 'k> {
         }
         if let Some(elapsed_ns) = elapsed_ns {
             let info = &downcast(self.session).info;
-            dispatch::note_slow(self.server, self.settings, info, &args, command, elapsed_ns);
+            let outcome = Outcome::of(failed);
+            dispatch::note_end(
+                self.server,
+                self.settings,
+                info,
+                &args,
+                command,
+                elapsed_ns,
+                outcome,
+            );
+        } else if command.is_noted {
+            // Too short to be worth a look at the clock (SWAPDB).
+            let info = &downcast(self.session).info;
+            audit::note_request(info, &args, &command, Outcome::of(failed));
         }
     }
 

@@ -122,6 +122,11 @@ pub fn current(server: &Server) -> Arc<Directory> {
     })
 }
 
+/// The directory as it was when somebody last asked for it on a core loop: never loads anything, so that any thread may ask.
+pub fn known(server: &Server) -> Arc<Directory> {
+    server.functions.0.lock().clone()
+}
+
 /// Brings the server's directory up to the sources, which a start, an import or a restore has changed without loading them.
 fn newest(server: &Server) -> Arc<Directory> {
     let mut known = server.functions.0.lock();

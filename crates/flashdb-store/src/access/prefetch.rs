@@ -135,8 +135,11 @@ impl Access<'_> {
     /// are not locked are left out. Finds out where the shards are among the locks, unless they were locked as a window.
     pub fn prefetch_keys(&self, keys: &mut [KeyPlace]) {
         let mut found: [Option<&Database>; WINDOW] = [None; WINDOW];
+        let mut last_hash = None;
         for (key, found) in keys.iter_mut().zip(&mut found) {
-            if let Some(shard) = self.held.find_window_shard(key) {
+            if let Some(shard) = self.held.find_window_shard(key)
+                && last_hash.replace(key.hash) != Some(key.hash)
+            {
                 let database = shard.database(self.db);
                 database.prefetch(key.hash);
                 *found = Some(database);

@@ -3,6 +3,8 @@
 //! so that tests can send what no client library would.
 #![allow(dead_code)] // Every test file uses its own part of this.
 
+pub mod http;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::PathBuf;
@@ -43,7 +45,7 @@ impl Server {
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         command
-            .args(["--save", ""])
+            .args(["--save", "", "--http-port", "0"])
             .args(args)
             .current_dir(&folder)
             .stdout(Stdio::null());

@@ -24,7 +24,6 @@ pub(super) fn set_user(context: &mut Context<'_, '_>) -> CommandResult {
         .acl
         .set_user(&settings, name, &rules)
         .map_err(|refused| modifier_error("SETUSER", &refused))?;
-    tracing::info!(user = %String::from_utf8_lossy(name), "a user was changed");
     enforce(context, &server, &change);
     context.reply.ok();
     Ok(())
@@ -39,7 +38,6 @@ pub(super) fn set_role(context: &mut Context<'_, '_>) -> CommandResult {
         .acl
         .set_role(name, &rules)
         .map_err(|refused| modifier_error("SETROLE", &refused))?;
-    tracing::info!(role = %String::from_utf8_lossy(name), "a role was changed");
     enforce(context, &server, &change);
     context.reply.ok();
     Ok(())
@@ -74,7 +72,6 @@ pub(super) fn delete_users(context: &mut Context<'_, '_>) -> CommandResult {
         removed = names.iter().filter(|name| users.remove_user(name)).count();
         Ok::<(), std::convert::Infallible>(())
     });
-    tracing::info!(removed, "users were removed");
     enforce(context, &server, &change);
     context.reply.count(removed);
     Ok(())
@@ -90,7 +87,6 @@ pub(super) fn delete_role(context: &mut Context<'_, '_>) -> CommandResult {
             RoleKept::Unknown => quoting("ERR No such role '", name, "'"),
             RoleKept::UsedBy(user) => quoting("ERR The role is in use by user '", &user, "'"),
         })?;
-    tracing::info!(role = %String::from_utf8_lossy(name), "a role was removed");
     context.reply.ok();
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::commands::client;
 use crate::commands::command_info::{CATEGORIES, categories};
 use flashdb_command::args::is;
 use flashdb_command::error::ErrorReply;
-use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
+use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group, help};
 use std::io::Read;
 
 /// The family's rows.
@@ -59,6 +59,7 @@ static ACL: CommandSpec = CommandSpec {
             summary: "Removes a role that no user has.",
             complexity: "O(N) for N users",
             reply: "OK, or an error that names a user who has it.",
+            audit: Audit::Head(3),
             handler: change::delete_role,
             ..ROLE_SUB
         },
@@ -69,6 +70,7 @@ static ACL: CommandSpec = CommandSpec {
             arity: -3,
             args: &[Arg::string("username").multiple()],
             reply: "How many there were.",
+            audit: Audit::Head(8),
             handler: change::delete_users,
             ..ACL_SUB
         },
@@ -133,6 +135,7 @@ static ACL: CommandSpec = CommandSpec {
             summary: "Reads the file with the users anew, all of it or nothing.",
             complexity: "O(N) for N users and connections",
             reply: "OK, or every line that is wrong.",
+            audit: Audit::Head(2),
             handler: change::load,
             ..ACL_SUB
         },
@@ -164,6 +167,7 @@ static ACL: CommandSpec = CommandSpec {
             summary: "Writes users and roles into the file.",
             complexity: "O(N) for N users",
             reply: "OK.",
+            audit: Audit::Head(2),
             handler: change::save,
             ..ACL_SUB
         },
@@ -174,6 +178,7 @@ static ACL: CommandSpec = CommandSpec {
             arity: -3,
             args: &[Arg::string("rolename"), Arg::string("rule").optional().multiple()],
             reply: "OK.",
+            audit: Audit::Head(3),
             handler: change::set_role,
             ..ROLE_SUB
         },
@@ -191,6 +196,7 @@ static ACL: CommandSpec = CommandSpec {
                 ),
             ],
             reply: "OK.",
+            audit: Audit::Head(3),
             handler: change::set_user,
             ..ACL_SUB
         },

@@ -8,7 +8,7 @@ mod tracking;
 
 pub use list::describe;
 
-use flashdb_command::{Arg, CommandSpec, Flags, Group, help};
+use flashdb_command::{Arg, Audit, CommandSpec, Flags, Group, help};
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&CLIENT];
@@ -173,6 +173,7 @@ static KILL: CommandSpec = CommandSpec {
         ("7.4.0", "Filters by age."),
     ],
     reply: "OK in the old form; else how many were closed.",
+    audit: Audit::Words,
     handler: act::kill,
     ..SUB
 };
@@ -240,6 +241,7 @@ static PAUSE: CommandSpec = CommandSpec {
     ],
     history: &[("6.2.0", "Can hold back writes only.")],
     reply: "OK.",
+    audit: Audit::Words,
     handler: act::pause,
     ..SUB
 };

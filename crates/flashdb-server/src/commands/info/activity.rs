@@ -129,18 +129,13 @@ pub(super) fn replication(lines: &mut Lines, facts: &Facts<'_>) {
 }
 
 pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
-    for (db, database) in facts
-        .databases
-        .iter()
-        .enumerate()
-        .filter(|(_, database)| database.keys > 0)
-    {
-        let ttl_ms = database.ttl_sum_ms / database.ttl_count.max(1);
+    let all = facts.census.databases.iter().enumerate();
+    for (db, count) in all.filter(|(_, count)| count.keys > 0) {
         lines.field(
             &format!("db{db}"),
             format!(
-                "keys={},expires={},avg_ttl={ttl_ms},subexpiry={}",
-                database.keys, database.volatile, database.volatile_hashes
+                "keys={},expires={},avg_ttl={},subexpiry={}",
+                count.keys, count.volatile, count.mean_ttl_ms, count.volatile_hashes
             ),
         );
     }

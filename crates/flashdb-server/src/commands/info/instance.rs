@@ -3,7 +3,6 @@
 use super::{Facts, Lines};
 use crate::client::flags;
 use crate::process::{self, Who};
-use crate::script;
 use flashdb_base::clock;
 use flashdb_base::version::{ALLOCATOR, FLASHDB_VERSION, GIT_SHA, REDIS_VERSION};
 use flashdb_config::Choice;
@@ -97,7 +96,7 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
 }
 
 pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
-    let (server, settings, memory) = (facts.server, facts.settings, &facts.memory);
+    let (server, settings, memory) = (facts.server, facts.settings, &facts.census.memory);
     let (used, resident) = (memory.total_bytes(), process::resident_bytes());
     let (peak, peak_time) = server.memory.peak();
     let overhead = memory.fixed_bytes + memory.clients_bytes + memory.table_bytes;
@@ -127,7 +126,7 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("used_memory_vm_eval", interpreters);
     lines.field("used_memory_scripts_eval", script_bytes);
     lines.field("number_of_cached_scripts", scripts);
-    let functions = script::functions::current(server);
+    let functions = &facts.functions;
     let (libraries_count, functions_count) = functions.counts();
     lines.field("number_of_functions", functions_count);
     lines.field("number_of_libraries", libraries_count);

@@ -7,10 +7,12 @@ mod instance;
 mod persistence;
 
 use super::client;
+use crate::census::{self, Census, Lives};
 use crate::client::ClientInfo;
-use crate::memory::{self, MemoryUse};
+use crate::script::functions;
 use crate::server::Server;
 use crate::stats::{Counter, LoopStats};
+use flashdb_base::clock;
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group};
 use flashdb_config::Settings;
 use std::fmt::{Display, Write};
@@ -40,24 +42,17 @@ static INFO: CommandSpec = CommandSpec {
 };
 
 /// What the sections are written from.
-struct Facts<'a> {
-    server: &'a Server,
-    settings: &'a Settings,
-    now_ms: i64,
-    memory: MemoryUse,
-    databases: Vec<DatabaseFacts>,
+pub struct Facts<'a> {
+    /// The server.
+    pub server: &'a Server,
+    /// Its settings.
+    pub settings: &'a Settings,
+    /// Unix time, ms.
+    pub now_ms: i64,
+    /// Keys and memory.
+    pub census: Arc<Census>,
     clients: Vec<Arc<ClientInfo>>,
-}
-
-/// One database over all shards.
-#[derive(Clone, Copy, Default)]
-struct DatabaseFacts {
-    keys: usize,
-    volatile: usize,
-    volatile_hashes: usize,
-    /// Sum and number of times to live that were sampled.
-    ttl_sum_ms: i64,
-    ttl_count: i64,
+    functions: Arc<functions::Directory>,
 }
 
 type WriteSection = fn(&mut Lines, &Facts<'_>);
@@ -86,24 +81,16 @@ static SECTIONS: &[(&str, &str, bool, WriteSection)] = &[
 
 fn info(context: &mut Context<'_, '_>) -> CommandResult {
     let words: Vec<&[u8]> = context.args.iter_from(1).collect();
-    let chosen: Vec<_> = SECTIONS
+    let chosen = |name: &str, in_default| is_wanted(&words, name, in_default);
+    let names: Vec<&str> = SECTIONS
         .iter()
-        .filter(|(name, _, in_default, _)| is_wanted(&words, name, *in_default))
+        .filter(|(name, _, in_default, _)| chosen(name, *in_default))
+        .map(|section| section.0)
         .collect();
     let server = client(context).server.clone();
-    let names: Vec<&str> = chosen.iter().map(|section| section.0).collect();
     let facts = gather(&server, context.settings, context, &names);
-    let mut lines = Lines(String::with_capacity(8192));
-    for (_, heading, _, write) in chosen {
-        if !lines.0.is_empty() {
-            lines.0.push_str("\r\n");
-        }
-        lines.0.push_str("# ");
-        lines.0.push_str(heading);
-        lines.0.push_str("\r\n");
-        write(&mut lines, &facts);
-    }
-    context.reply.verbatim("txt", lines.0.as_bytes());
+    let text = facts.text(|name| names.contains(&name));
+    context.reply.verbatim("txt", text.as_bytes());
     Ok(())
 }
 
@@ -134,44 +121,56 @@ fn gather<'a>(
         server,
         settings,
         now_ms,
-        memory: MemoryUse::default(),
-        databases: Vec::new(),
+        census: Arc::default(),
         clients: Vec::new(),
+        functions: Arc::default(),
     };
-    if wants("memory") {
-        facts.memory = memory::measure(server, context.data);
-        server.memory.note(facts.memory.total_bytes(), now_ms);
+    if wants("memory") || wants("keyspace") {
+        let census = census::take(server, context.data, Lives::Now);
+        server.memory.note(census.memory.total_bytes(), now_ms);
+        facts.census = Arc::new(census);
     }
-    if wants("keyspace") {
-        facts.databases = databases(context);
+    if wants("memory") {
+        facts.functions = functions::current(server);
     }
     if wants("clients") || wants("stats") {
-        facts.clients = server.clients.lock().values().cloned().collect();
+        facts.clients = clients(server);
     }
     facts
 }
 
-fn databases(context: &mut Context<'_, '_>) -> Vec<DatabaseFacts> {
-    let mut all = vec![DatabaseFacts::default(); context.data.space().databases_count()];
-    let now_ms = context.now_ms();
-    let random = context.data.prng.next_u64();
-    context.data.held().count_in_each_shard(|id, shard| {
-        for (db, facts) in all.iter_mut().enumerate().take(shard.databases_len()) {
-            let database = shard.database(db as u16);
-            facts.keys += database.len();
-            facts.volatile += database.volatile_len();
-            facts.volatile_hashes += database.volatile_fields_len();
-            if let Some(at_ms) = database.sample_expiry_ms(random.rotate_left(u32::from(id))) {
-                let ttl_ms = at_ms.saturating_sub(now_ms).max(0);
-                facts.ttl_sum_ms = facts.ttl_sum_ms.saturating_add(ttl_ms);
-                facts.ttl_count += 1;
-            }
-        }
-    });
-    all
+fn clients(server: &Server) -> Vec<Arc<ClientInfo>> {
+    server.clients.lock().values().cloned().collect()
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    /// What there is to see from any thread, without a shard's lock: keys and memory as `census` has them.
+    pub fn at_hand(server: &'a Server, settings: &'a Settings, census: Arc<Census>) -> Self {
+        Facts {
+            server,
+            settings,
+            now_ms: clock::unix_ms() as i64,
+            census,
+            clients: clients(server),
+            functions: functions::known(server),
+        }
+    }
+
+    /// The text of these sections, in the order of all.
+    pub fn text(&self, is_wanted: impl Fn(&str) -> bool) -> String {
+        let mut lines = Lines(String::with_capacity(8192));
+        for (_, heading, _, write) in SECTIONS.iter().filter(|section| is_wanted(section.0)) {
+            if !lines.0.is_empty() {
+                lines.0.push_str("\r\n");
+            }
+            lines.0.push_str("# ");
+            lines.0.push_str(heading);
+            lines.0.push_str("\r\n");
+            write(&mut lines, self);
+        }
+        lines.0
+    }
+
     /// Sum of a counter over all loops.
     fn sum(&self, pick: fn(&LoopStats) -> &Counter) -> u64 {
         self.server

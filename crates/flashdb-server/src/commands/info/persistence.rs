@@ -81,6 +81,8 @@ fn snapshots(lines: &mut Lines, server: &Server, durability: Option<&Durability>
     lines.constants(&[("rdb_last_load_keys_expired", "0")]);
     let loaded = durability.map_or(0, |durability| durability.progress.keys.load(Ordering::Relaxed));
     lines.field("rdb_last_load_keys_loaded", loaded);
+    let took_ms = durability.map_or(-1, |durability| durability.load_took_ms.load(Ordering::Relaxed));
+    lines.field("last_load_msec", took_ms);
 }
 
 fn log(lines: &mut Lines, server: &Server, durability: Option<&Durability>, running: Option<&Running>) {
@@ -130,6 +132,7 @@ fn log(lines: &mut Lines, server: &Server, durability: Option<&Durability>, runn
         let writer = durability.writer_status().unwrap_or_default();
         lines.field("wal_syncs", writer.syncs);
         lines.field("wal_last_sync_usec", writer.sync_us_last);
+        lines.field("wal_sync_usec_total", writer.sync_us_total);
         lines.field("wal_failure", writer.failure.unwrap_or_default());
         lines.field(
             "wal_replayed_records",

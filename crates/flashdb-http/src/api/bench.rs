@@ -1,0 +1,525 @@
+//! Benchmarks of this server from inside it: what `flashdb-benchmark` does, on a thread of its own, over connections of the
+//! user who asked. Keys are under a prefix of the run and are removed after it, while server and user last. The load is made on the machine
+//! that serves it, so runs compare with each other, and not with a load from elsewhere.
+
+use super::jobs::Started;
+use crate::App;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::guests::Guests;
+use crate::jobs::{Job, JobKind};
+use crate::json::JsonBody;
+use crate::room::Room;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use flashdb_benchmark::latency::{Latencies, percentile_ms};
+use flashdb_benchmark::options::{self, Options, Request};
+use flashdb_benchmark::progress::Watch;
+use flashdb_benchmark::record::Point;
+use flashdb_benchmark::run::{Outcome, run_over};
+use flashdb_benchmark::worker::ErrorCount;
+use flashdb_benchmark::workload::Workload;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const KEYS_MAX: u64 = 1_000_000;
+const VALUE_BYTES_MAX: u64 = 64 << 10;
+const CLIENTS_MAX: usize = 64;
+const PIPELINE_MAX: usize = 256;
+const DURATION_MAX_S: u64 = 300;
+const RATE_MAX: f64 = 10_000_000.0;
+/// Points of a run that are kept.
+const POINTS_MAX: u64 = 300;
+const INTERVAL_MIN_MS: u64 = 250;
+/// Requests of a batch while keys are made before the run.
+const FILL_PIPELINE: usize = 32;
+/// Keys that are removed together.
+const REMOVED_TOGETHER: u64 = 500;
+
+/// A command of a mix: its name in `flashdb-benchmark`, its command, and where its keys are. Those whose data grows with time
+/// and not with the number of keys (LPUSH) are left out: a run must not fill the memory.
+struct Part {
+    name: &'static str,
+    command: &'static str,
+    keys: Option<Keys>,
+}
+
+/// Keys of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// One for each number, behind this.
+    Many(&'static str),
+    One(&'static str),
+}
+
+const fn part(name: &'static str, command: &'static str, keys: Keys) -> Part {
+    let keys = Some(keys);
+    Part { name, command, keys }
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        name: "ping_mbulk",
+        command: "ping",
+        keys: None,
+    },
+    part("get", "get", Keys::Many("key:")),
+    part("set", "set", Keys::Many("key:")),
+    part("mset", "mset", Keys::Many("key:")),
+    part("incr", "incr", Keys::Many("counter:")),
+    part("sadd", "sadd", Keys::One("myset")),
+    part("spop", "spop", Keys::One("myset")),
+    part("hset", "hset", Keys::One("myhash")),
+    part("zadd", "zadd", Keys::One("myzset")),
+    part("zpopmin", "zpopmin", Keys::One("myzset")),
+];
+
+/// A command and its share.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MixShare {
+    /// `get`, `set`, `mset`, `incr`, `sadd`, `spop`, `hset`, `zadd`, `zpopmin` or `ping_mbulk`.
+    command: String,
+    /// Above 0; shares of their sum.
+    weight: f64,
+}
+
+/// What is to be measured.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BenchWish {
+    #[serde(default)]
+    db: u64,
+    mix: Vec<MixShare>,
+    /// Different keys; at most 1,000,000.
+    keys: u64,
+    /// At most 65,536.
+    value_bytes: u64,
+    /// Connections; at most 64.
+    clients: usize,
+    /// Requests of a connection that wait for their replies; at most 256.
+    pipeline: usize,
+    /// At most 300.
+    duration_s: u64,
+    /// Requests per second, which leave when they are due; as fast as replies come if absent.
+    rate: Option<f64>,
+    #[serde(default)]
+    seed: u64,
+    /// Makes all keys before, so that reads find them.
+    #[serde(default)]
+    fill: bool,
+}
+
+impl BenchWish {
+    fn parts(&self) -> impl Iterator<Item = &'static Part> {
+        let named = |name: &str| PARTS.iter().find(|part| part.name == name);
+        self.mix.iter().filter_map(move |share| named(&share.command))
+    }
+
+    fn check(&self, databases: u64) -> Result<(), ApiError> {
+        let bad = |message: &str| Err(ApiError::bad_request(message));
+        let weighs = |share: &MixShare| share.weight > 0.0 && share.weight <= 1e6;
+        if self.mix.is_empty() || self.mix.len() > PARTS.len() || self.parts().count() != self.mix.len() {
+            return bad("mix has to name 1 to 10 of the commands that there are");
+        }
+        if !self.mix.iter().all(weighs) {
+            return bad("each weight has to be a number above 0");
+        }
+        if self.db >= databases {
+            return bad("there is no such database");
+        }
+        for (name, value, most) in [
+            ("keys", self.keys, KEYS_MAX),
+            ("value_bytes", self.value_bytes, VALUE_BYTES_MAX),
+            ("clients", self.clients as u64, CLIENTS_MAX as u64),
+            ("pipeline", self.pipeline as u64, PIPELINE_MAX as u64),
+            ("duration_s", self.duration_s, DURATION_MAX_S),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(ApiError::bad_request(format!(
+                    "{name} has to be a number from 1 to {most}"
+                )));
+            }
+        }
+        if !self.rate.is_none_or(|rate| (1.0..=RATE_MAX).contains(&rate)) {
+            return bad("rate has to be a number from 1 to 10000000");
+        }
+        Ok(())
+    }
+
+    /// Whether the run has the keys of SET.
+    fn has_values(&self) -> bool {
+        self.fill || self.parts().any(|part| part.keys == Some(Keys::Many("key:")))
+    }
+
+    /// Memory that it will take, about.
+    fn bytes(&self) -> u64 {
+        let values = u64::from(self.has_values()) + u64::from(self.parts().any(|part| part.name == "hset"));
+        let others = self.parts().count() as u64;
+        self.keys * (values * (self.value_bytes + 120) + others * 120) + self.under_way_bytes()
+    }
+
+    /// What requests under way take on both sides of their connections.
+    fn under_way_bytes(&self) -> u64 {
+        const MSET_KEYS: u64 = 10;
+        let values = if self.parts().any(|part| part.name == "mset") {
+            MSET_KEYS
+        } else {
+            1
+        };
+        (self.clients * self.pipeline) as u64 * values * self.value_bytes * 2
+    }
+
+    /// As `flashdb-benchmark` reads it.
+    fn options(&self) -> Result<Options, String> {
+        let mix: Vec<String> = self
+            .mix
+            .iter()
+            .map(|share| format!("{}:{}", share.command, share.weight))
+            .collect();
+        let interval_ms = (self.duration_s * 1000 / POINTS_MAX).max(INTERVAL_MIN_MS);
+        let mut words: Vec<String> = [
+            ("--mix", mix.join(",")),
+            ("-r", self.keys.to_string()),
+            ("-d", self.value_bytes.to_string()),
+            ("-c", self.clients.to_string()),
+            ("-P", self.pipeline.to_string()),
+            ("--duration", self.duration_s.to_string()),
+            ("--seed", self.seed.to_string()),
+            ("--interval", interval_ms.to_string()),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect();
+        if let Some(rate) = self.rate {
+            words.extend(["--rate".to_owned(), rate.to_string()]);
+        }
+        parse(&words)
+    }
+
+    /// Makes each key once.
+    fn filling(&self) -> Result<Options, String> {
+        let words = format!(
+            "--mix set -r {keys} -n {keys} -d {} -c {} -P {FILL_PIPELINE} --distribution sequential",
+            self.value_bytes,
+            self.clients,
+            keys = self.keys,
+        );
+        parse(&words.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+}
+
+fn parse(words: &[String]) -> Result<Options, String> {
+    match options::parse(words, None)? {
+        Request::Run(options) => Ok(*options),
+        Request::Print(text) => Err(text),
+    }
+}
+
+/// The workload with its keys under `prefix`. Other words of these commands do not begin as keys do.
+fn under(prefix: &str, mut workload: Workload) -> Workload {
+    let is_key = |word: &[u8]| {
+        PARTS.iter().any(|part| match part.keys {
+            Some(Keys::Many(name)) => word.starts_with(name.as_bytes()),
+            Some(Keys::One(name)) => word == name.as_bytes(),
+            None => false,
+        })
+    };
+    for word in workload
+        .commands
+        .iter_mut()
+        .flat_map(|command| &mut command.words)
+    {
+        if is_key(word) {
+            *word = [prefix.as_bytes(), word].concat();
+        }
+    }
+    workload
+}
+
+/// `POST /bench`.
+pub(crate) async fn start(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    JsonBody(wish): JsonBody<BenchWish>,
+) -> Result<(StatusCode, Json<Started>), ApiError> {
+    caller.may_write()?;
+    wish.check(app.engine.databases_count() as u64)?;
+    let filling = if wish.fill { &["set"][..] } else { &[] };
+    let needed = wish.parts().map(|part| part.command).chain(["unlink", "select"]);
+    for command in needed.chain(filling.iter().copied()) {
+        if !app.engine.allows(&caller.identity, command) {
+            let text = format!("NOPERM User has no permissions to run the '{command}' command");
+            return Err(ApiError::from_engine(text.as_bytes(), Some(command)));
+        }
+    }
+    let room = Room::now(&app);
+    room.check(wish.bytes())?;
+    let request = match serde_json::to_value(&wish) {
+        Ok(Value::Object(request)) => request,
+        _ => Map::new(),
+    };
+    let job = app
+        .jobs
+        .begin(&app.hub, JobKind::Bench, caller.identity.name(), request)?;
+    let started = Started::answer(&job);
+    let guests = Guests::new(&app.engine, &caller.identity, caller.peer, wish.db);
+    let bench = Bench {
+        prefix: format!("bench:{}:", job.id),
+        app,
+        wish,
+        room,
+        guests,
+        job: job.clone(),
+    };
+    // Not a thread of the runtime: it works for minutes.
+    let thread = std::thread::Builder::new().name("bench".into());
+    if let Err(error) = thread.spawn(move || bench.run()) {
+        job.end(Map::new(), Some(format!("a thread cannot be started: {error}")));
+    }
+    Ok(started)
+}
+
+struct Bench {
+    app: Arc<App>,
+    wish: BenchWish,
+    room: Room,
+    guests: Guests,
+    job: Arc<Job>,
+    prefix: String,
+}
+
+impl Bench {
+    fn run(self) {
+        let outcome = self.measure();
+        let removed = self.remove_keys();
+        let (result, failure) = match outcome {
+            Ok(result) => (result, None),
+            Err(failure) => (Map::new(), Some(failure)),
+        };
+        let left = removed.err().map(|error| {
+            format!(
+                "keys that begin with {} could not be removed: {error}",
+                self.prefix
+            )
+        });
+        let failure = match (failure, left) {
+            (Some(failure), Some(left)) => Some(format!("{failure}; {left}")),
+            (failure, left) => failure.or(left),
+        };
+        self.job.end(result, failure);
+    }
+
+    fn measure(&self) -> Result<Map<String, Value>, String> {
+        // Whoever may not remove the keys must not make them.
+        self.unlink(&[format!("{}key:", self.prefix)])?;
+        if self.wish.fill {
+            let outcome = self.phase("filling", &self.wish.filling()?)?;
+            if let Some(error) = outcome.errors.first() {
+                return Err(format!("the keys could not be made: {}", error.text));
+            }
+        }
+        if self.job.is_stopped() {
+            return Ok(Map::new());
+        }
+        let outcome = self.phase("running", &self.wish.options()?)?;
+        Ok(result(&outcome))
+    }
+
+    fn phase(&self, name: &'static str, options: &Options) -> Result<Outcome, String> {
+        let sockets = self.guests.sockets(self.wish.clients)?;
+        let workload = options.workloads.first().ok_or("there is no workload")?;
+        let workload = under(&self.prefix, workload.clone());
+        let mut watcher = Watcher {
+            bench: self,
+            phase: name,
+            failure: None,
+        };
+        let outcome = run_over(options, sockets, &workload, &self.job.stop, &mut watcher);
+        let outcome = outcome.map_err(|error| format!("the run could not begin: {error}"))?;
+        match watcher.failure.or_else(|| outcome.failure.clone()) {
+            Some(failure) => Err(failure),
+            None => Ok(outcome),
+        }
+    }
+
+    fn remove_keys(&self) -> Result<(), String> {
+        let mut names: Vec<Keys> = self.wish.parts().filter_map(|part| part.keys).collect();
+        if self.wish.fill {
+            names.push(Keys::Many("key:"));
+        }
+        let mut done = Vec::new();
+        for keys in names {
+            if done.contains(&keys) {
+                continue;
+            }
+            done.push(keys);
+            match keys {
+                Keys::One(name) => self.unlink(&[format!("{}{name}", self.prefix)])?,
+                Keys::Many(name) => {
+                    let name = format!("{}{name}", self.prefix);
+                    self.guests
+                        .unlink_numbered(&name, self.wish.keys, REMOVED_TOGETHER, |removed| {
+                            self.job
+                                .progress("removing keys", removed, self.wish.keys, 0, Value::Null);
+                        })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unlink(&self, keys: &[String]) -> Result<(), String> {
+        self.guests.unlink(keys)
+    }
+}
+
+/// Tells the job how a phase goes, and ends it when the memory is used up.
+struct Watcher<'b> {
+    bench: &'b Bench,
+    phase: &'static str,
+    failure: Option<String>,
+}
+
+impl Watch for Watcher<'_> {
+    fn show(&mut self, point: &Point, total: &Latencies, done_share: Option<f64>, errors: &[ErrorCount]) {
+        let bench = self.bench;
+        let whole = bench.wish.duration_s * 1000;
+        let done = (done_share.unwrap_or(0.0) * whole as f64) as u64;
+        let errors = errors.iter().map(|kind| kind.count).sum();
+        let mut shown = shown_point(point);
+        shown["requests"] = total.len().into();
+        bench.job.progress(self.phase, done, whole, errors, shown);
+        if let Err(error) = bench.room.check_now(&bench.app) {
+            self.failure = Some(error.message);
+            bench.job.abort();
+        }
+    }
+}
+
+fn shown_point(point: &Point) -> Value {
+    json!({
+        "s": point.seconds, "rps": point.requests_per_second, "p50_us": point.p50_ms * 1000.0, "p95_us": point.p95_ms * 1000.0,
+        "p99_us": point.p99_ms * 1000.0, "p999_us": point.p99_9_ms * 1000.0, "max_us": point.max_ms * 1000.0,
+    })
+}
+
+fn percentiles(latencies: &Latencies) -> Value {
+    let us = |percent| percentile_ms(latencies, percent) * 1000.0;
+    json!({
+        "requests": latencies.len(), "p50_us": us(50.0), "p95_us": us(95.0), "p99_us": us(99.0), "p999_us": us(99.9),
+        "max_us": latencies.max() as f64 / 1000.0, "mean_us": latencies.mean() / 1000.0,
+    })
+}
+
+/// Bounds of the first bucket of the histogram, and how the bounds grow.
+const FIRST_BUCKET_NS: u64 = 1000;
+const BUCKET_GROWTH: f64 = 1.5;
+
+fn result(outcome: &Outcome) -> Map<String, Value> {
+    let buckets: Vec<Value> = outcome
+        .latencies
+        .iter_log(FIRST_BUCKET_NS, BUCKET_GROWTH)
+        .map(|bucket| {
+            let to_us = bucket.value_iterated_to() as f64 / 1000.0;
+            json!({"to_us": to_us, "count": bucket.count_since_last_iteration()})
+        })
+        .collect();
+    let errors: Vec<Value> = outcome
+        .errors
+        .iter()
+        .map(|kind| json!({"text": kind.text, "count": kind.count}))
+        .collect();
+    let by_command: Vec<Value> = outcome.by_command.iter().map(percentiles).collect();
+    let series: Vec<Value> = outcome.series.iter().map(shown_point).collect();
+    let all = json!({
+        "seconds": outcome.seconds, "rps": outcome.requests_per_second(), "all": percentiles(&outcome.latencies),
+        "by_command": by_command, "errors": errors, "unanswered": outcome.unanswered, "late": outcome.late,
+        "generator_cores": outcome.generator_cpu_ns as f64 / 1e9 / outcome.seconds.max(1e-9),
+        "series": series, "histogram": buckets,
+    });
+    match all {
+        Value::Object(all) => all,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(mix: &[&str]) -> BenchWish {
+        let mix: Vec<Value> = mix
+            .iter()
+            .map(|name| json!({"command": name, "weight": 1.0}))
+            .collect();
+        let wish =
+            json!({"mix": mix, "keys": 100, "value_bytes": 10, "clients": 2, "pipeline": 1, "duration_s": 1});
+        serde_json::from_value(wish).expect("a wish")
+    }
+
+    #[test]
+    fn every_command_can_be_run_and_its_keys_are_under_the_prefix() {
+        for part in PARTS {
+            let options = wish(&[part.name]).options().expect("options");
+            let workload = under("bench:x:", options.workloads[0].clone());
+            let words = &workload.commands[0].words;
+            assert_eq!(words[0], part.command.to_uppercase().as_bytes());
+            let keys = words.iter().filter(|word| word.starts_with(b"bench:x:")).count();
+            let expected = match (part.keys, part.name) {
+                (None, _) => 0,
+                (_, "mset") => 10,
+                _ => 1,
+            };
+            assert_eq!(keys, expected, "{}", part.name);
+            assert!(part.keys.is_none() || words[1].starts_with(b"bench:x:"));
+        }
+        assert!(wish(&["get"]).filling().is_ok());
+    }
+
+    #[test]
+    fn wishes_have_bounds() {
+        assert!(wish(&["get", "set"]).check(1).is_ok());
+        let good = || wish(&["get"]);
+        for bad in [
+            wish(&[]),
+            wish(&["lpush"]),
+            wish(&["flushall"]),
+            BenchWish {
+                keys: KEYS_MAX + 1,
+                ..good()
+            },
+            BenchWish { clients: 0, ..good() },
+            BenchWish {
+                clients: CLIENTS_MAX + 1,
+                ..good()
+            },
+            BenchWish {
+                pipeline: PIPELINE_MAX + 1,
+                ..good()
+            },
+            BenchWish {
+                duration_s: DURATION_MAX_S + 1,
+                ..good()
+            },
+            BenchWish {
+                rate: Some(f64::NAN),
+                ..good()
+            },
+            BenchWish {
+                rate: Some(0.0),
+                ..good()
+            },
+            BenchWish { db: 1, ..good() },
+        ] {
+            assert!(bad.check(1).is_err());
+        }
+        let mut weightless = good();
+        weightless.mix[0].weight = f64::INFINITY;
+        assert!(weightless.check(1).is_err());
+        assert!(wish(&["get"]).bytes() >= 100 * 130);
+    }
+}

@@ -1,0 +1,433 @@
+//! Made-up data: keys of several types under a prefix, the same for the same seed. It is written by the user's own commands,
+//! in batches at a rate, and not over a key that is there when a batch looks. What would not fit is refused before, and looked at meanwhile.
+
+use super::jobs::Started;
+use crate::App;
+use crate::ask::Conversation;
+use crate::caller::{Caller, now_ms};
+use crate::error::ApiError;
+use crate::jobs::{Job, JobKind};
+use crate::json::JsonBody;
+use crate::room::Room;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use flashdb_base::prng::Prng;
+use flashdb_server::engine::Identity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const KEYS_MAX: u64 = 5_000_000;
+const VALUE_BYTES_MAX: u64 = 64 << 10;
+const PREFIX_BYTES_MAX: usize = 64;
+const RATE_MAX: u64 = 1_000_000;
+/// Longest that a job is to take by its rate, seconds.
+const SECONDS_MAX: u64 = 3600;
+const TTL_SECONDS_MAX: u64 = 365 * 24 * 3600;
+/// Keys that are written together.
+const BATCH_KEYS: u64 = 200;
+/// Bytes that are sent together, beyond which a batch has fewer keys.
+const BATCH_BYTES: u64 = 1 << 20;
+/// Batches of one connection: what a connection may be answered in all is bounded.
+const BATCHES_PER_CONNECTION: usize = 100;
+/// Elements of a collection.
+const ELEMENTS: u64 = 10;
+/// What a key takes beside its value, about.
+const KEY_BYTES: u64 = 160;
+
+/// A type of key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyType {
+    String,
+    Hash,
+    List,
+    Set,
+    Zset,
+    Stream,
+}
+
+/// What is to be made.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GenerateWish {
+    #[serde(default)]
+    db: u64,
+    /// In front of each key; 1 to 64 bytes.
+    prefix: String,
+    /// Taken by turns.
+    types: Vec<KeyType>,
+    /// Keys; at most 5,000,000.
+    keys: u64,
+    /// Of a whole value, about; at most 65,536.
+    value_bytes: u64,
+    /// Least and most time to live in seconds; none if absent.
+    ttl_s: Option<(u64, u64)>,
+    #[serde(default)]
+    seed: u64,
+    /// Keys per second, at most; as fast as it goes if absent.
+    rate: Option<u64>,
+}
+
+impl GenerateWish {
+    fn check(&self, databases: u64) -> Result<(), ApiError> {
+        let bad = |message: &str| Err(ApiError::bad_request(message));
+        if self.db >= databases {
+            return bad("there is no such database");
+        }
+        if self.prefix.is_empty() || self.prefix.len() > PREFIX_BYTES_MAX {
+            return bad("prefix has to have 1 to 64 bytes");
+        }
+        if self.types.is_empty() || self.types.len() > 6 {
+            return bad("types has to name 1 to 6 types");
+        }
+        if !(1..=KEYS_MAX).contains(&self.keys) {
+            return bad("keys has to be a number from 1 to 5000000");
+        }
+        if !(1..=VALUE_BYTES_MAX).contains(&self.value_bytes) {
+            return bad("value_bytes has to be a number from 1 to 65536");
+        }
+        if self.rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
+            return bad("rate has to be a number from 1 to 1000000");
+        }
+        // Others cannot begin a job of this kind meanwhile.
+        if self.rate.is_some_and(|rate| self.keys / rate > SECONDS_MAX) {
+            return bad("at this rate it would take more than an hour");
+        }
+        let range_fits = |(least, most): (u64, u64)| 1 <= least && least <= most && most <= TTL_SECONDS_MAX;
+        if !self.ttl_s.is_none_or(range_fits) {
+            return bad("ttl_s has to be two numbers from 1 to 31536000, the smaller first");
+        }
+        Ok(())
+    }
+
+    /// Memory that it will take, about.
+    fn bytes(&self) -> u64 {
+        let kinds = self.types.iter().map(|kind| kind.bytes()).sum::<u64>();
+        let each = self.value_bytes + kinds / self.types.len().max(1) as u64 + self.prefix.len() as u64;
+        self.keys * each
+    }
+
+    fn batch_keys(&self) -> u64 {
+        (BATCH_BYTES / (self.value_bytes + KEY_BYTES)).clamp(1, BATCH_KEYS)
+    }
+
+    /// The key number `index`, and the requests that make it.
+    fn key(&self, index: u64) -> (Vec<u8>, Vec<Vec<Vec<u8>>>) {
+        let kind = self.types[(index % self.types.len() as u64) as usize];
+        let mut random = Prng::from_seed(self.seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let name = format!("{}{}:{index:07}", self.prefix, kind.word());
+        let key = name.into_bytes();
+        let mut requests = vec![kind.request(&key, self.value_bytes, &mut random)];
+        if let Some((least, most)) = self.ttl_s {
+            let ttl_ms = 1000 * least + random.below(1000 * (most - least) + 1);
+            requests.push(vec![
+                b"PEXPIRE".to_vec(),
+                key.clone(),
+                ttl_ms.to_string().into_bytes(),
+            ]);
+        }
+        (key, requests)
+    }
+}
+
+/// Readable bytes, as many as wanted.
+fn text(bytes: u64, random: &mut Prng) -> Vec<u8> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz012345";
+    (0..bytes).map(|_| LETTERS[random.below(32) as usize]).collect()
+}
+
+impl KeyType {
+    /// What a key of the type takes besides its value, measured on an empty server and rounded up.
+    fn bytes(self) -> u64 {
+        match self {
+            KeyType::Stream => 640,
+            KeyType::Zset => 240,
+            _ => KEY_BYTES,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            KeyType::String => "string",
+            KeyType::Hash => "hash",
+            KeyType::List => "list",
+            KeyType::Set => "set",
+            KeyType::Zset => "zset",
+            KeyType::Stream => "stream",
+        }
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            KeyType::String => "SET",
+            KeyType::Hash => "HSET",
+            KeyType::List => "RPUSH",
+            KeyType::Set => "SADD",
+            KeyType::Zset => "ZADD",
+            KeyType::Stream => "XADD",
+        }
+    }
+
+    /// The request that makes a key of this type.
+    fn request(self, key: &[u8], value_bytes: u64, random: &mut Prng) -> Vec<Vec<u8>> {
+        let mut request = vec![self.command().as_bytes().to_vec(), key.to_vec()];
+        if self == KeyType::String {
+            request.push(text(value_bytes, random));
+            return request;
+        }
+        if self == KeyType::Stream {
+            request.push(b"*".to_vec());
+        }
+        let part_bytes = (value_bytes / ELEMENTS).max(1);
+        for element in 0..ELEMENTS.min(value_bytes) {
+            let name = format!("field-{element}").into_bytes();
+            match self {
+                KeyType::Hash | KeyType::Stream => request.extend([name, text(part_bytes, random)]),
+                KeyType::Zset => {
+                    let score = random.below(1_000_000).to_string().into_bytes();
+                    request.extend([score, [&name, &b"-"[..], &text(part_bytes, random)].concat()]);
+                }
+                KeyType::Set => request.push([&name, &b"-"[..], &text(part_bytes, random)].concat()),
+                KeyType::List | KeyType::String => request.push(text(part_bytes, random)),
+            }
+        }
+        request
+    }
+}
+
+/// `POST /generate`.
+pub(crate) async fn start(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    JsonBody(wish): JsonBody<GenerateWish>,
+) -> Result<(StatusCode, Json<Started>), ApiError> {
+    caller.may_write()?;
+    wish.check(app.engine.databases_count() as u64)?;
+    let room = Room::now(&app);
+    room.check(wish.bytes())?;
+    // Whoever may not select the database learns it now.
+    drop(Conversation::of(&app, &caller, wish.db).await?);
+    let request = match serde_json::to_value(&wish) {
+        Ok(Value::Object(request)) => request,
+        _ => Map::new(),
+    };
+    let job = app
+        .jobs
+        .begin(&app.hub, JobKind::Generate, caller.identity.name(), request)?;
+    let started = Started::answer(&job);
+    let maker = Maker {
+        app,
+        identity: caller.identity.clone(),
+        peer: caller.peer,
+        wish,
+        room,
+    };
+    tokio::spawn(maker.run(job));
+    Ok(started)
+}
+
+struct Maker {
+    app: Arc<App>,
+    identity: Identity,
+    peer: SocketAddr,
+    wish: GenerateWish,
+    room: Room,
+}
+
+/// What was made up to now.
+#[derive(Default)]
+struct Made {
+    written: u64,
+    /// There were such keys.
+    skipped: u64,
+}
+
+impl Maker {
+    async fn run(self, job: Arc<Job>) {
+        let mut made = Made::default();
+        let outcome = self.make(&job, &mut made).await;
+        let seconds = (now_ms() - job.began_ms()) as f64 / 1000.0;
+        let mut result = Map::new();
+        result.insert("written".into(), made.written.into());
+        result.insert("skipped".into(), made.skipped.into());
+        result.insert("seconds".into(), json!(seconds));
+        job.end(result, outcome.err().map(|error| error.message));
+    }
+
+    async fn make(&self, job: &Job, made: &mut Made) -> Result<(), ApiError> {
+        let (total, began) = (self.wish.keys, Instant::now());
+        let batch_keys = match self.wish.rate {
+            // Small steps at a small rate: it is even, and an abort is quick.
+            Some(rate) => self.wish.batch_keys().min((rate / 10).max(1)),
+            None => self.wish.batch_keys(),
+        };
+        let mut next = 0;
+        while next < total && !job.is_stopped() {
+            let mut conversation = self.connect().await?;
+            for _ in 0..BATCHES_PER_CONNECTION {
+                if next >= total || job.is_stopped() {
+                    break;
+                }
+                let end = (next + batch_keys).min(total);
+                self.room.check_now(&self.app)?;
+                conversation.set_time(Duration::from_secs(10));
+                self.write(&mut conversation, next..end, made).await?;
+                next = end;
+                let seconds = began.elapsed().as_secs_f64();
+                let point = json!({"written": made.written, "skipped": made.skipped, "per_second": next as f64 / seconds.max(0.001)});
+                job.progress("writing", next, total, 0, point);
+                if let Some(rate) = self.wish.rate {
+                    self.pace(began, next as f64 / rate as f64, job).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Conversation, ApiError> {
+        let mut conversation = Conversation::begin(&self.app, self.peer, Some(&self.identity)).await?;
+        let select = [b"SELECT".to_vec(), self.wish.db.to_string().into_bytes()];
+        conversation.ask(&select).await?;
+        Ok(conversation)
+    }
+
+    /// Writes the keys of a batch that are not there yet.
+    async fn write(
+        &self,
+        conversation: &mut Conversation,
+        range: std::ops::Range<u64>,
+        made: &mut Made,
+    ) -> Result<(), ApiError> {
+        let keys: Vec<_> = range.map(|index| self.wish.key(index)).collect();
+        let asks: Vec<_> = keys
+            .iter()
+            .map(|(key, _)| vec![b"EXISTS".to_vec(), key.clone()])
+            .collect();
+        let found = conversation.ask_all(&asks).await?;
+        let (mut requests, mut makes_key) = (Vec::new(), Vec::new());
+        for (((_, makes), found), ask) in keys.into_iter().zip(found).zip(&asks) {
+            if conversation.checked(ask, found)?.integer() == Some(0) {
+                makes_key.extend((0..makes.len()).map(|at| at == 0));
+                requests.extend(makes);
+            } else {
+                made.skipped += 1;
+            }
+        }
+        let replies = conversation.ask_all(&requests).await?;
+        for ((request, reply), makes_key) in requests.iter().zip(replies).zip(makes_key) {
+            conversation.checked(request, reply)?;
+            made.written += u64::from(makes_key);
+        }
+        Ok(())
+    }
+
+    /// Waits until so many seconds after the beginning, or the end of the job.
+    async fn pace(&self, began: Instant, seconds: f64, job: &Job) {
+        const LOOK_TIME: Duration = Duration::from_millis(100);
+        let until = began + Duration::from_secs_f64(seconds);
+        while Instant::now() < until && !job.is_stopped() {
+            tokio::time::sleep_until(until.min(Instant::now() + LOOK_TIME)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish() -> GenerateWish {
+        let wish = json!({"prefix": "demo:", "types": ["string", "hash", "list", "set", "zset", "stream"], "keys": 12, "value_bytes": 100, "ttl_s": [5, 9], "seed": 7});
+        serde_json::from_value(wish).expect("a wish")
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_keys() {
+        let (a, b) = (wish(), wish());
+        for index in 0..12 {
+            assert_eq!(a.key(index), b.key(index));
+            let (_, requests) = a.key(index);
+            let ttl_ms: u64 = String::from_utf8_lossy(&requests[1][2])
+                .parse()
+                .expect("a number");
+            assert!((5000..=9000).contains(&ttl_ms));
+        }
+        assert_ne!(a.key(0).1, GenerateWish { seed: 8, ..b }.key(0).1);
+    }
+
+    #[test]
+    fn values_are_about_as_large_as_wanted() {
+        for index in 0..6 {
+            let (_, requests) = wish().key(index);
+            let bytes: usize = requests[0][2..].iter().map(Vec::len).sum();
+            assert!((100..=250).contains(&bytes), "{index}: {bytes}");
+        }
+        let small = GenerateWish {
+            value_bytes: 1,
+            ..wish()
+        };
+        assert!((0..6).all(|index| small.key(index).1[0].len() >= 3));
+    }
+
+    #[test]
+    fn wishes_have_bounds() {
+        assert!(wish().check(16).is_ok());
+        for bad in [
+            GenerateWish { db: 16, ..wish() },
+            GenerateWish {
+                prefix: String::new(),
+                ..wish()
+            },
+            GenerateWish {
+                prefix: "x".repeat(65),
+                ..wish()
+            },
+            GenerateWish {
+                types: vec![],
+                ..wish()
+            },
+            GenerateWish { keys: 0, ..wish() },
+            GenerateWish {
+                keys: KEYS_MAX + 1,
+                ..wish()
+            },
+            GenerateWish {
+                value_bytes: VALUE_BYTES_MAX + 1,
+                ..wish()
+            },
+            GenerateWish {
+                keys: 10_000,
+                rate: Some(2),
+                ..wish()
+            },
+            GenerateWish {
+                rate: Some(0),
+                ..wish()
+            },
+            GenerateWish {
+                ttl_s: Some((9, 5)),
+                ..wish()
+            },
+            GenerateWish {
+                ttl_s: Some((0, 5)),
+                ..wish()
+            },
+        ] {
+            assert!(bad.check(16).is_err());
+        }
+        assert_eq!(
+            GenerateWish {
+                value_bytes: VALUE_BYTES_MAX,
+                ..wish()
+            }
+            .batch_keys(),
+            15
+        );
+        assert_eq!(wish().batch_keys(), BATCH_KEYS);
+    }
+}

@@ -1,0 +1,364 @@
+//! What is in a key, page by page: never the whole of a large value. A page is fetched in steps, small ones first, and is
+//! complete once enough bytes were copied for it: MEMORY USAGE tells the average only, and a step through large elements
+//! occupies a core loop. Of each element the connection keeps the beginning only.
+
+use super::key::{counting, key_of};
+use super::keys::{LIMIT_DEFAULT, LIMIT_MAX, database, kind_of};
+use crate::App;
+use crate::ask::{Conversation, about, double, integer, items, text, words};
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::{Bytes, Query, Score};
+use crate::thin::KEPT_BYTES;
+use axum::Json;
+use axum::extract::{OriginalUri, RawQuery, State};
+use flashdb_resp::reply::Value;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Bytes of a string in one page.
+const STRING_BYTES: u64 = 64 << 10;
+/// Bytes that the engine copies for one page, about.
+const PAGE_BYTES: u64 = 2 << 20;
+/// Elements of the first step.
+const FIRST_STEP: u64 = 4;
+/// How much larger than the step before one may be.
+const GROWTH: u64 = 4;
+
+/// A page of a value; `cursor` is for the next one, null at the end.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Page {
+    String(StringPage),
+    Items(ItemsPage),
+}
+
+/// A part of a string.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StringPage {
+    /// Always `string`.
+    r#type: &'static str,
+    value: Bytes,
+    offset: u64,
+    length: u64,
+    cursor: Option<String>,
+}
+
+/// Elements.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ItemsPage {
+    r#type: String,
+    items: Vec<Item>,
+    cursor: Option<String>,
+    /// Why there are none, where the key could be described and its elements not be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<PageError>,
+}
+
+/// As the error of an answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PageError {
+    code: &'static str,
+    message: String,
+}
+
+/// An element, by the type of the key.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Item {
+    List { index: u64, value: Bytes },
+    Scored { member: Bytes, score: Score },
+    Set { member: Bytes },
+    Hash { field: Bytes, value: Bytes },
+    Stream { id: String, fields: Vec<(Bytes, Bytes)> },
+}
+
+/// What is asked for.
+pub(super) struct Wanted<'a> {
+    pub app: &'a Arc<App>,
+    pub caller: &'a Caller,
+    pub db: u64,
+    pub key: &'a [u8],
+    pub kind: &'a str,
+    pub query: &'a Query,
+    pub limit: u64,
+    /// Memory of the key and its number of elements, where they are known.
+    pub bytes: Option<i64>,
+    pub length: Option<i64>,
+}
+
+/// `GET /key/:key/items`.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: OriginalUri,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Page>, ApiError> {
+    let query = Query::of(query.as_deref());
+    let (key, db) = (key_of(&uri), database(&app, &query)?);
+    let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
+    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let kind = conversation.ask(&about("TYPE", &key, [])).await?;
+    let kind = kind_of(&kind)
+        .filter(|kind| kind != "none")
+        .ok_or_else(ApiError::key_not_found)?;
+    let mut usage = words(["MEMORY", "USAGE"]);
+    usage.push(key.clone());
+    let mut requests = vec![usage];
+    requests.extend(counting(&kind).map(|command| about(command, &key, [])));
+    let replies = conversation.ask_all(&requests).await?;
+    let wanted = Wanted {
+        app: &app,
+        caller: &caller,
+        db,
+        key: &key,
+        kind: &kind,
+        query: &query,
+        limit,
+        bytes: integer(&replies[0]),
+        length: replies.get(1).and_then(integer),
+    };
+    wanted.page(conversation).await.map(Json)
+}
+
+/// A step's elements, and where the next step begins.
+type Step = (Vec<Item>, Option<String>);
+
+impl Wanted<'_> {
+    /// The page that the query asks for. Takes the connection, since a reply that is too large ends it.
+    ///
+    /// # Errors
+    /// The engine's; `REPLY_TOO_LARGE` where not even one element can be had.
+    pub async fn page(&self, mut conversation: Conversation) -> Result<Page, ApiError> {
+        if self.kind == "string" {
+            return string(&mut conversation, self.key, self.query).await;
+        }
+        let mut page = ItemsPage {
+            r#type: self.kind.to_owned(),
+            items: Vec::new(),
+            cursor: self.first_cursor()?,
+            error: None,
+        };
+        let (mut asked, mut step) = (0, self.first_step());
+        let mut taken_bytes = 0;
+        conversation.cut_strings(KEPT_BYTES);
+        loop {
+            let before = conversation.received_bytes();
+            match self.step(&mut conversation, page.cursor.as_deref(), step).await {
+                Ok((found, cursor)) => {
+                    page.items.extend(found);
+                    page.cursor = cursor;
+                }
+                Err(error) if error.code != "REPLY_TOO_LARGE" => return Err(error),
+                // What was found is a page.
+                Err(_) if !page.items.is_empty() => return Ok(Page::Items(page)),
+                Err(error) if step == 1 => return Err(error),
+                Err(_) => {
+                    // Its place is given back first: whoever holds one must not wait for another.
+                    drop(conversation);
+                    conversation = Conversation::of(self.app, self.caller, self.db).await?;
+                    conversation.cut_strings(KEPT_BYTES);
+                    step = 1;
+                    continue;
+                }
+            }
+            let step_bytes = (conversation.received_bytes() - before) as u64;
+            asked += step;
+            taken_bytes += step_bytes;
+            if page.cursor.is_none() || asked >= self.limit || taken_bytes >= PAGE_BYTES {
+                return Ok(Page::Items(page));
+            }
+            let average = (step_bytes / step).max(1);
+            let room = ((PAGE_BYTES - taken_bytes) / average).max(1);
+            step = room.min(step * GROWTH).min(self.limit - asked);
+        }
+    }
+
+    /// A page that says why it has no elements.
+    pub fn failed_page(&self, error: ApiError) -> Page {
+        Page::Items(ItemsPage {
+            r#type: self.kind.to_owned(),
+            items: Vec::new(),
+            cursor: None,
+            error: Some(PageError {
+                code: error.code,
+                message: error.message,
+            }),
+        })
+    }
+
+    fn first_step(&self) -> u64 {
+        let average = match (self.bytes, self.length) {
+            (Some(bytes), _) if bytes as u64 <= PAGE_BYTES => return self.limit,
+            (Some(bytes), Some(length)) if length > 0 => (bytes / length).max(1) as u64,
+            _ => 1,
+        };
+        (PAGE_BYTES / average).clamp(1, FIRST_STEP).min(self.limit)
+    }
+
+    /// The query's cursor, which has to be one of the type's.
+    fn first_cursor(&self) -> Result<Option<String>, ApiError> {
+        let number = |largest| {
+            let from = self.query.number("cursor", 0, 0..=largest)?;
+            Ok((from > 0).then(|| from.to_string()))
+        };
+        match self.kind {
+            "list" => number(i64::MAX as u64 / 2),
+            "zset" if !self.scans() => number(i64::MAX as u64 / 2),
+            "stream" => Ok(self
+                .query
+                .get("cursor")
+                .map(|id| String::from_utf8_lossy(id).into_owned())),
+            _ => number(u64::MAX),
+        }
+    }
+
+    fn scans(&self) -> bool {
+        self.query.get("match").is_some()
+    }
+
+    async fn step(
+        &self,
+        conversation: &mut Conversation,
+        cursor: Option<&str>,
+        count: u64,
+    ) -> Result<Step, ApiError> {
+        match self.kind {
+            "list" => self.range(conversation, "LRANGE", cursor, count).await,
+            "zset" if !self.scans() => self.range(conversation, "ZRANGE", cursor, count).await,
+            "set" => self.scan(conversation, "SSCAN", cursor, count).await,
+            "hash" => self.scan(conversation, "HSCAN", cursor, count).await,
+            "zset" => self.scan(conversation, "ZSCAN", cursor, count).await,
+            "stream" => self.entries(conversation, cursor, count).await,
+            _ => Ok((Vec::new(), None)),
+        }
+    }
+
+    /// Elements by their places, from the cursor on.
+    async fn range(
+        &self,
+        conversation: &mut Conversation,
+        command: &str,
+        cursor: Option<&str>,
+        count: u64,
+    ) -> Result<Step, ApiError> {
+        let from: u64 = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        let mut request = about(
+            command,
+            self.key,
+            [&from.to_string(), &(from + count - 1).to_string()],
+        );
+        request.extend((command == "ZRANGE").then(|| b"WITHSCORES".to_vec()));
+        let found = items(conversation.ask(&request).await?);
+        let next = from + found.len() as u64;
+        let more = match self.length {
+            Some(length) => !found.is_empty() && next < length.max(0) as u64,
+            None => found.len() as u64 == count,
+        };
+        let rows = found.into_iter().zip(from..).filter_map(|(value, index)| {
+            if command == "LRANGE" {
+                let value = Bytes::cut(value);
+                return Some(Item::List { index, value });
+            }
+            let mut pair = items(value).into_iter();
+            Some(Item::Scored {
+                member: Bytes::cut(pair.next()?),
+                score: score(&pair.next()?),
+            })
+        });
+        Ok((rows.collect(), more.then(|| next.to_string())))
+    }
+
+    async fn scan(
+        &self,
+        conversation: &mut Conversation,
+        command: &str,
+        cursor: Option<&str>,
+        count: u64,
+    ) -> Result<Step, ApiError> {
+        let mut request = about(
+            command,
+            self.key,
+            [cursor.unwrap_or("0"), "COUNT", &count.to_string()],
+        );
+        if let Some(pattern) = self.query.get("match") {
+            request.extend([b"MATCH".to_vec(), pattern.to_vec()]);
+        }
+        let mut reply = items(conversation.ask(&request).await?).into_iter();
+        let next = reply.next().and_then(text).unwrap_or_default();
+        let mut found = reply.next().map(items).unwrap_or_default().into_iter();
+        let mut rows = Vec::new();
+        while let Some(first) = found.next() {
+            let member = Bytes::cut(first);
+            rows.push(match command {
+                "SSCAN" => Item::Set { member },
+                "HSCAN" => Item::Hash {
+                    field: member,
+                    value: Bytes::cut(found.next().unwrap_or(Value::Null)),
+                },
+                _ => Item::Scored {
+                    member,
+                    score: score(&found.next().unwrap_or(Value::Null)),
+                },
+            });
+        }
+        let cursor = Some(String::from_utf8_lossy(&next).into_owned());
+        Ok((rows, cursor.filter(|cursor| cursor != "0")))
+    }
+
+    /// Entries of a stream. One more is asked for, which tells whether there is a next page; not where one is large, which
+    /// may lead to an empty page at the end.
+    async fn entries(
+        &self,
+        conversation: &mut Conversation,
+        cursor: Option<&str>,
+        count: u64,
+    ) -> Result<Step, ApiError> {
+        let from = cursor.map_or("-".to_owned(), |id| format!("({id}"));
+        let ahead = if count == 1 { 1 } else { count + 1 };
+        let request = about("XRANGE", self.key, [&from, "+", "COUNT", &ahead.to_string()]);
+        let mut found = items(conversation.ask(&request).await?);
+        let more = found.len() as u64 == ahead;
+        found.truncate(count as usize);
+        let mut rows = Vec::new();
+        let mut last = None;
+        for entry in found {
+            let mut entry = items(entry).into_iter();
+            let id = entry.next().and_then(text).unwrap_or_default();
+            let id = String::from_utf8_lossy(&id).into_owned();
+            let mut words = entry.next().map(items).unwrap_or_default().into_iter();
+            let mut fields = Vec::new();
+            while let (Some(field), Some(value)) = (words.next(), words.next()) {
+                fields.push((Bytes::cut(field), Bytes::cut(value)));
+            }
+            last = Some(id.clone());
+            rows.push(Item::Stream { id, fields });
+        }
+        Ok((rows, last.filter(|_| more)))
+    }
+}
+
+fn score(value: &Value) -> Score {
+    Score(value.bytes().map_or(f64::NAN, double))
+}
+
+async fn string(conversation: &mut Conversation, key: &[u8], query: &Query) -> Result<Page, ApiError> {
+    let offset = query.number("cursor", 0, 0..=i64::MAX as u64 - STRING_BYTES)?;
+    let last = offset + STRING_BYTES - 1;
+    let requests = [
+        about("STRLEN", key, []),
+        about("GETRANGE", key, [&offset.to_string(), &last.to_string()]),
+    ];
+    let mut replies = conversation.ask_all(&requests).await?;
+    let part = conversation.checked(&requests[1], replies.pop().unwrap_or(Value::Null))?;
+    let length = conversation.checked(&requests[0], replies.pop().unwrap_or(Value::Null))?;
+    let length = integer(&length).unwrap_or(0).max(0) as u64;
+    Ok(Page::String(StringPage {
+        r#type: "string",
+        value: text(part).unwrap_or_default().into(),
+        offset,
+        length,
+        cursor: (length > offset.saturating_add(STRING_BYTES)).then(|| (offset + STRING_BYTES).to_string()),
+    }))
+}

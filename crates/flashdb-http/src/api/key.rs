@@ -1,0 +1,138 @@
+//! One key: what it is, with the first page of what is in it, and its removal.
+
+use super::items::{Page, Wanted};
+use super::keys::{LIMIT_DEFAULT, LIMIT_MAX, database, kind_of, ttl_of};
+use crate::App;
+use crate::ask::{Conversation, about, integer, text, words};
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::{Bytes, Query};
+use axum::Json;
+use axum::extract::{OriginalUri, RawQuery, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A key.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Key {
+    key: Bytes,
+    db: u64,
+    r#type: String,
+    /// Null without the right to ask, as `bytes`.
+    encoding: Option<String>,
+    /// Null when it does not expire.
+    ttl_ms: Option<i64>,
+    /// Memory that it takes.
+    bytes: Option<i64>,
+    /// Elements; of a string bytes.
+    length: Option<i64>,
+    page: Page,
+}
+
+/// A key that was removed.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Removed {
+    key: Bytes,
+    db: u64,
+    deleted: bool,
+}
+
+/// Failures of a page that leave the rest of the answer standing.
+const SHOWN_BESIDE: [&str; 3] = ["ENGINE_TIMEOUT", "NOPERM", "REPLY_TOO_LARGE"];
+
+/// The key of a path, byte by byte: a key need not be UTF-8, so the router's own decoding is of no use. Where the path names none
+/// it is the query's: in a path browsers take `.`, `..` and also `%2e` for folders, and the empty key has no pages there.
+pub(super) fn key_of(uri: &OriginalUri) -> Vec<u8> {
+    let rest = uri.path().strip_prefix("/api/v1/key/").unwrap_or_default();
+    match rest.split('/').next().unwrap_or_default() {
+        "" => Query::of(uri.query()).get("key").unwrap_or_default().to_vec(),
+        segment => percent_encoding::percent_decode_str(segment).collect(),
+    }
+}
+
+/// The command that counts the elements of a type.
+pub(super) fn counting(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "string" => "STRLEN",
+        "list" => "LLEN",
+        "set" => "SCARD",
+        "hash" => "HLEN",
+        "zset" => "ZCARD",
+        "stream" => "XLEN",
+        _ => return None,
+    })
+}
+
+/// `GET /key/:key`.
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: OriginalUri,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Key>, ApiError> {
+    let query = Query::of(query.as_deref());
+    let (key, db) = (key_of(&uri), database(&app, &query)?);
+    let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
+    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let asks_type = about("TYPE", &key, []);
+    let kind = conversation.ask(&asks_type).await?;
+    let kind = kind_of(&kind)
+        .filter(|kind| kind != "none")
+        .ok_or_else(ApiError::key_not_found)?;
+    let mut usage = words(["MEMORY", "USAGE"]);
+    usage.push(key.clone());
+    let mut encoding = words(["OBJECT", "ENCODING"]);
+    encoding.push(key.clone());
+    let mut requests = vec![about("PTTL", &key, []), usage, encoding];
+    requests.extend(counting(&kind).map(|command| about(command, &key, [])));
+    let replies = conversation.ask_all(&requests).await?;
+    let (bytes, length) = (integer(&replies[1]), replies.get(3).and_then(integer));
+    let wanted = Wanted {
+        app: &app,
+        caller: &caller,
+        db,
+        key: &key,
+        kind: &kind,
+        query: &query,
+        limit,
+        bytes,
+        length,
+    };
+    let page = match wanted.page(conversation).await {
+        // What is known of the key is worth showing without its elements.
+        Err(error) if kind != "string" && SHOWN_BESIDE.contains(&error.code) => wanted.failed_page(error),
+        page => page?,
+    };
+    Ok(Json(Key {
+        ttl_ms: ttl_of(&replies[0]),
+        bytes,
+        encoding: text(replies[2].clone()).map(|name| String::from_utf8_lossy(&name).into_owned()),
+        length,
+        key: key.into(),
+        db,
+        r#type: kind,
+        page,
+    }))
+}
+
+/// `DELETE /key/:key`.
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: OriginalUri,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Removed>, ApiError> {
+    caller.may_write()?;
+    let (key, db) = (key_of(&uri), database(&app, &Query::of(query.as_deref()))?);
+    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let reply = conversation.ask(&about("UNLINK", &key, [])).await?;
+    if integer(&reply) != Some(1) {
+        return Err(ApiError::key_not_found());
+    }
+    Ok(Json(Removed {
+        key: key.into(),
+        db,
+        deleted: true,
+    }))
+}

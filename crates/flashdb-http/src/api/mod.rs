@@ -1,0 +1,126 @@
+//! The routes. Each names the command that it stands for; handlers are grouped by what they are about.
+
+mod acl;
+pub(crate) mod alerts;
+mod bench;
+mod commands;
+mod execute;
+mod figures;
+mod generate;
+mod health;
+pub(crate) mod hot_keys;
+mod items;
+mod jobs;
+mod key;
+mod keys;
+mod memory;
+pub(crate) mod openapi;
+mod put;
+mod server;
+mod session;
+mod sessions;
+mod snapshots;
+mod tree;
+
+pub(crate) use session::ServerView;
+pub(crate) use snapshots::Restores;
+
+use crate::App;
+use crate::error::ApiError;
+use crate::{gate, live, pages, weigh};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post, put};
+use std::sync::Arc;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+/// Everything under one roof.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let session = get(session::show).post(session::begin).delete(session::end);
+    let key = get(key::show).put(put::replace).delete(key::remove);
+    // Long, repetitive and without secrets: what a page loads first takes a tenth of the bytes.
+    let long = Router::new()
+        .route("/history", get(figures::history))
+        .route("/commands", get(commands::list))
+        .route("/metrics", get(figures::metrics))
+        .route("/openapi.json", get(openapi::show))
+        // Weighed as long as it is, then compressed piece by piece.
+        .layer(from_fn_with_state(app.clone(), weigh::weigh))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
+    let user = get(acl::show).put(acl::store).delete(acl::remove);
+    let v1 = Router::new()
+        .merge(long)
+        .route("/session", session)
+        .route("/session/unlock", post(session::unlock).delete(session::lock))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", axum::routing::delete(sessions::revoke))
+        .route("/acl/users", get(acl::list))
+        .route("/acl/users/", user.clone())
+        .route("/acl/users/{name}", user)
+        .route("/acl/dryrun", post(acl::dry_run))
+        .route("/acl/save", post(acl::save))
+        .route("/stats", get(figures::stats))
+        .route("/hotkeys", get(hot_keys::list))
+        .route("/alerts", get(alerts::list))
+        .route("/alerts/{id}", put(alerts::change))
+        .route("/keys", get(keys::list))
+        .route("/tree", get(tree::show))
+        .route("/tree/keys", get(tree::keys))
+        .route("/key/", key.clone())
+        .route("/key/{key}", key)
+        .route("/key/{key}/items", get(items::list))
+        .route("/items", get(items::list))
+        .route("/execute", post(execute::run))
+        .route("/clients", get(server::clients))
+        .route("/clients/{id}", axum::routing::delete(server::kill_client))
+        .route("/slowlog", get(server::slowlog).delete(server::reset_slowlog))
+        .route("/config", get(server::config).put(server::set_config))
+        .route("/snapshots", get(snapshots::list))
+        .route("/snapshots/{id}", axum::routing::delete(snapshots::delete))
+        .route(
+            "/snapshots/{id}/restore",
+            get(snapshots::preview).post(snapshots::restore),
+        )
+        .route("/snapshot", post(snapshots::take))
+        .route("/bench", post(bench::start))
+        .route("/generate", post(generate::start))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::show).delete(jobs::end))
+        .route("/memory", get(memory::show))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/ws", get(live::open))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn_with_state(app.clone(), weigh::weigh));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/health", get(health::show))
+        .route("/live", get(health::live))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(figures::metrics))
+        .route("/ws", get(live::open))
+        .route("/api", any(not_found))
+        .route("/api/{*rest}", any(not_found))
+        .fallback(pages::show)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn_with_state(app.clone(), gate::guard))
+        .with_state(app)
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "NOT_FOUND",
+        "there is no such path; GET /api/v1/openapi.json lists them",
+    )
+}
+
+async fn not_allowed(request: Request) -> Response {
+    let message = format!("the path does not take {}", request.method());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message).into_response()
+}

@@ -1,0 +1,207 @@
+//! Writing a whole value, as one transaction: what was there before is replaced, or nothing changes.
+
+use super::key::key_of;
+use super::keys::database;
+use crate::App;
+use crate::ask::{Conversation, about, integer, items, words};
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::{Bytes, GivenBytes, JsonBody, Query};
+use axum::Json;
+use axum::extract::{OriginalUri, RawQuery, State};
+use axum::http::StatusCode;
+use flashdb_resp::reply::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A value to be.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Given {
+    #[serde(flatten)]
+    value: GivenValue,
+    /// Time to live; none if null or absent.
+    #[schemars(range(min = 1))]
+    ttl_ms: Option<i64>,
+    /// Keeps the expiry that the key has.
+    #[serde(default)]
+    keep_ttl: bool,
+    /// What the key has to be before.
+    r#if: Option<Condition>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Condition {
+    Absent,
+    Exists,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum GivenValue {
+    String { value: GivenBytes },
+    List { items: Vec<GivenBytes> },
+    Set { members: Vec<GivenBytes> },
+    Hash { fields: Vec<(GivenBytes, GivenBytes)> },
+    Zset { members: Vec<(GivenBytes, GivenScore)> },
+    Stream { entries: Vec<GivenEntry> },
+}
+
+/// A number, or a word for what is none: `inf`, `-inf`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum GivenScore {
+    Number(f64),
+    Word(String),
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct GivenEntry {
+    /// `*` for one by the clock.
+    id: String,
+    fields: Vec<(GivenBytes, GivenBytes)>,
+}
+
+/// A value that was written.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Written {
+    key: Bytes,
+    db: u64,
+    /// There was none before.
+    created: bool,
+}
+
+fn pairs(command: &str, key: &[u8], pairs: Vec<(GivenBytes, GivenBytes)>) -> Result<Vec<Vec<u8>>, ApiError> {
+    let mut request = about(command, key, []);
+    for (field, value) in pairs {
+        request.extend([field.into_vec()?, value.into_vec()?]);
+    }
+    Ok(request)
+}
+
+fn all(command: &str, key: &[u8], values: Vec<GivenBytes>) -> Result<Vec<Vec<u8>>, ApiError> {
+    let mut request = about(command, key, []);
+    for value in values {
+        request.push(value.into_vec()?);
+    }
+    Ok(request)
+}
+
+/// The commands that make the value, on a key that is not there.
+fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> {
+    let request = match value {
+        GivenValue::String { value } => all("SET", key, vec![value])?,
+        GivenValue::List { items } => all("RPUSH", key, items)?,
+        GivenValue::Set { members } => all("SADD", key, members)?,
+        GivenValue::Hash { fields } => pairs("HSET", key, fields)?,
+        GivenValue::Zset { members } => {
+            let mut request = about("ZADD", key, []);
+            for (member, score) in members {
+                let score = match score {
+                    GivenScore::Number(number) => number.to_string(),
+                    GivenScore::Word(word) => word,
+                };
+                request.extend([score.into_bytes(), member.into_vec()?]);
+            }
+            request
+        }
+        GivenValue::Stream { entries } => {
+            let entries = entries.into_iter().map(|entry| {
+                let mut request = pairs("XADD", key, entry.fields)?;
+                request.insert(2, entry.id.into_bytes());
+                Ok(request)
+            });
+            let requests = entries.collect::<Result<Vec<_>, ApiError>>()?;
+            if requests.is_empty() {
+                return Err(empty());
+            }
+            return Ok(requests);
+        }
+    };
+    if request.len() < 3 {
+        return Err(empty());
+    }
+    Ok(vec![request])
+}
+
+fn empty() -> ApiError {
+    ApiError::bad_request("a value has at least one element; a key without any is no key")
+}
+
+/// `PUT /key/:key`.
+pub(crate) async fn replace(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: OriginalUri,
+    RawQuery(query): RawQuery,
+    JsonBody(given): JsonBody<Given>,
+) -> Result<Json<Written>, ApiError> {
+    caller.may_write()?;
+    let (key, db) = (key_of(&uri), database(&app, &Query::of(query.as_deref()))?);
+    if given.ttl_ms.is_some_and(|ttl_ms| ttl_ms <= 0) {
+        return Err(ApiError::bad_request("ttl_ms has to be above 0"));
+    }
+    let making = making(&key, given.value)?;
+    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    conversation.ask(&about("WATCH", &key, [])).await?;
+    let before = conversation
+        .ask_all(&[about("EXISTS", &key, []), about("PTTL", &key, [])])
+        .await?;
+    let existed = conversation.checked(&about("EXISTS", &key, []), before[0].clone())?;
+    let existed = integer(&existed) == Some(1);
+    match given.r#if {
+        Some(Condition::Absent) if existed => {
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                "KEY_EXISTS",
+                "there is such a key already",
+            ));
+        }
+        Some(Condition::Exists) if !existed => return Err(ApiError::key_not_found()),
+        _ => {}
+    }
+    let mut ttl_ms = given.ttl_ms;
+    if given.keep_ttl {
+        let kept = conversation.checked(&about("PTTL", &key, []), before[1].clone())?;
+        ttl_ms = integer(&kept).filter(|ttl_ms| *ttl_ms > 0);
+    }
+    let mut requests = vec![words(["MULTI", "ATOMIC"])];
+    if existed {
+        requests.push(about("UNLINK", &key, []));
+    }
+    requests.extend(making);
+    requests.extend(ttl_ms.map(|ttl_ms| about("PEXPIRE", &key, [&ttl_ms.to_string()])));
+    requests.push(words(["EXEC"]));
+    let replies = conversation.ask_all(&requests).await?;
+    check(&conversation, &requests, replies)?;
+    Ok(Json(Written {
+        key: key.into(),
+        db,
+        created: !existed,
+    }))
+}
+
+/// The first thing that went wrong in a transaction.
+fn check(
+    conversation: &Conversation,
+    requests: &[Vec<Vec<u8>>],
+    mut replies: Vec<Value>,
+) -> Result<(), ApiError> {
+    let outcome = replies.pop().unwrap_or(Value::Null);
+    for (request, reply) in requests.iter().zip(replies) {
+        conversation.checked(request, reply)?;
+    }
+    if outcome == Value::Null {
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "CONFLICT",
+            "the key changed meanwhile",
+        ));
+    }
+    let outcome = conversation.checked(&words(["EXEC"]), outcome)?;
+    for (request, reply) in requests[1..].iter().zip(items(outcome)) {
+        conversation.checked(request, reply)?;
+    }
+    Ok(())
+}

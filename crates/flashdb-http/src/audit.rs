@@ -1,0 +1,103 @@
+//! What happens to sessions, in the audit log: who logged in, unlocked and left, from where, and by which request. The engine
+//! writes there what commands do; sessions it does not know.
+
+use axum::response::Response;
+use flashdb_config::logging::AUDIT;
+use std::net::SocketAddr;
+
+/// What became of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Begun,
+    Unlocked,
+    Locked,
+    /// By itself or by request.
+    Ended(Reason),
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Logout,
+    /// Another login came with its cookie.
+    NewLogin,
+    Rest,
+    Age,
+    /// The user was removed, switched off or given other passwords.
+    User,
+    /// A newer session took its place.
+    Displaced,
+    /// Somebody ended it from another one.
+    Revoked,
+}
+
+impl Turn {
+    fn outcome(self) -> &'static str {
+        match self {
+            Turn::Begun => "begun",
+            Turn::Unlocked => "unlocked",
+            Turn::Locked => "locked",
+            Turn::Ended(_) => "ended",
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Turn::Ended(Reason::Logout) => "logout",
+            Turn::Ended(Reason::NewLogin) => "new-login",
+            Turn::Ended(Reason::Rest) => "rest",
+            Turn::Ended(Reason::Age) => "age",
+            Turn::Ended(Reason::User) => "user",
+            Turn::Ended(Reason::Displaced) => "displaced",
+            Turn::Ended(Reason::Revoked) => "revoked",
+            _ => "",
+        }
+    }
+}
+
+/// An event of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    turn: Turn,
+    user: String,
+    peer: SocketAddr,
+    /// Who did it, where that need not be the user.
+    by: String,
+}
+
+impl Noted {
+    pub fn new(turn: Turn, user: &[u8], peer: SocketAddr) -> Self {
+        Noted {
+            turn,
+            user: String::from_utf8_lossy(user).into_owned(),
+            peer,
+            by: String::new(),
+        }
+    }
+
+    /// With who did it.
+    pub fn by(self, name: &[u8]) -> Self {
+        let by = String::from_utf8_lossy(name).into_owned();
+        Noted { by, ..self }
+    }
+
+    /// Has it logged once the request's id is known.
+    pub fn put_into(self, response: &mut Response) {
+        response.extensions_mut().insert(self);
+    }
+
+    /// Logs it; `request_id` is empty where no request brought it about.
+    pub fn log(&self, request_id: &str) {
+        tracing::info!(
+            target: AUDIT,
+            event = "session",
+            outcome = self.turn.outcome(),
+            reason = self.turn.reason(),
+            user = &*self.user,
+            by = &*self.by,
+            addr = %self.peer,
+            request_id,
+            "a session of the HTTP interface"
+        );
+    }
+}

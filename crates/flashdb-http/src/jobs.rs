@@ -1,0 +1,291 @@
+//! Work that goes on when its request has ended: benchmarks and generated data. Each job belongs to a user, runs with that
+//! user's rights, tells viewers how far it is (topic `job`), can be aborted, and its outcome is kept for a while. One of a
+//! kind runs at a time: two benchmarks at once would measure each other.
+
+use crate::caller::now_ms;
+use crate::error::ApiError;
+use crate::hub::Hub;
+use crate::sessions::random_hex;
+use crate::topic::Topic;
+use axum::http::StatusCode;
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Jobs that have ended and are kept, of each kind.
+const KEPT_MAX: usize = 20;
+/// Time between two messages about a job.
+const TELL_TIME: Duration = Duration::from_millis(250);
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobKind {
+    Bench,
+    Generate,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobState {
+    Running,
+    Done,
+    Failed,
+    /// By request.
+    Aborted,
+}
+
+/// A job as it is shown.
+#[derive(Clone, Serialize, JsonSchema)]
+pub(crate) struct JobView {
+    id: String,
+    kind: JobKind,
+    state: JobState,
+    user: String,
+    began_ms: i64,
+    ended_ms: Option<i64>,
+    /// What it is at, in a word.
+    phase: &'static str,
+    /// Of `total`, in units of its kind: keys, or milliseconds.
+    done: u64,
+    total: u64,
+    /// Replies that were errors.
+    errors: u64,
+    /// Why it failed or ended early.
+    error: Option<String>,
+    /// What was asked for.
+    request: Map<String, Value>,
+    /// What its kind has to say; empty while there is nothing.
+    result: Map<String, Value>,
+}
+
+/// What viewers are told: nothing that only its owner may know, such as names of keys.
+#[derive(Serialize)]
+struct JobMessage<'a> {
+    id: &'a str,
+    kind: JobKind,
+    state: JobState,
+    phase: &'static str,
+    done: u64,
+    total: u64,
+    errors: u64,
+    /// The newest figures.
+    point: &'a Value,
+}
+
+/// A job.
+pub(crate) struct Job {
+    pub id: String,
+    pub kind: JobKind,
+    pub user: Vec<u8>,
+    /// Set to have it end.
+    pub stop: Arc<AtomicBool>,
+    hub: Arc<Hub>,
+    state: Mutex<State>,
+}
+
+struct State {
+    view: JobView,
+    point: Value,
+    told: Option<Instant>,
+}
+
+impl Job {
+    /// What it is like now.
+    pub fn view(&self) -> JobView {
+        self.state.lock().view.clone()
+    }
+
+    /// When it began, Unix ms.
+    pub fn began_ms(&self) -> i64 {
+        self.state.lock().view.began_ms
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.state.lock().view.state == JobState::Running
+    }
+
+    /// Whether it should end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Ends it soon.
+    pub fn abort(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Says how far it is. `point` is the newest of its figures.
+    pub fn progress(&self, phase: &'static str, done: u64, total: u64, errors: u64, point: Value) {
+        let mut state = self.state.lock();
+        let view = &mut state.view;
+        (view.phase, view.done, view.total, view.errors) = (phase, done, total, errors);
+        state.point = point;
+        if state.told.is_none_or(|told| told.elapsed() >= TELL_TIME) {
+            state.told = Some(Instant::now());
+            self.tell(&state);
+        }
+    }
+
+    /// Ends it: with a result, a failure, or by request.
+    pub fn end(&self, result: Map<String, Value>, failure: Option<String>) {
+        let mut state = self.state.lock();
+        let view = &mut state.view;
+        view.state = match (&failure, self.is_stopped()) {
+            (Some(_), _) => JobState::Failed,
+            (None, true) => JobState::Aborted,
+            (None, false) => JobState::Done,
+        };
+        view.ended_ms = Some(now_ms());
+        view.error = failure;
+        view.result = result;
+        self.tell(&state);
+        tracing::info!(id = self.id, kind = ?self.kind, state = ?state.view.state, "a job of the dashboard has ended");
+    }
+
+    fn tell(&self, state: &State) {
+        let view = &state.view;
+        let message = JobMessage {
+            id: &self.id,
+            kind: view.kind,
+            state: view.state,
+            phase: view.phase,
+            done: view.done,
+            total: view.total,
+            errors: view.errors,
+            point: &state.point,
+        };
+        self.hub.publish(Topic::Job, Some(&self.id), &message);
+    }
+}
+
+/// All jobs, oldest first.
+#[derive(Default)]
+pub(crate) struct Jobs(Mutex<VecDeque<Arc<Job>>>);
+
+impl Jobs {
+    /// A job that runs from now on.
+    ///
+    /// # Errors
+    /// `CONFLICT` while another of its kind runs.
+    pub fn begin(
+        &self,
+        hub: &Arc<Hub>,
+        kind: JobKind,
+        user: &[u8],
+        request: Map<String, Value>,
+    ) -> Result<Arc<Job>, ApiError> {
+        let id = random_hex(4).map_err(|_| {
+            ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "BUSY",
+                "the system gives no random numbers",
+            )
+        })?;
+        let mut jobs = self.0.lock();
+        if jobs.iter().any(|job| job.kind == kind && job.is_running()) {
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                "CONFLICT",
+                "another job of this kind is running; wait for it, or abort it",
+            ));
+        }
+        let job = Arc::new(Job {
+            id: id.clone(),
+            kind,
+            user: user.to_vec(),
+            stop: Arc::default(),
+            hub: hub.clone(),
+            state: Mutex::new(State {
+                view: JobView {
+                    id,
+                    kind,
+                    state: JobState::Running,
+                    user: String::from_utf8_lossy(user).into_owned(),
+                    began_ms: now_ms(),
+                    ended_ms: None,
+                    phase: "starting",
+                    done: 0,
+                    total: 0,
+                    errors: 0,
+                    error: None,
+                    request,
+                    result: Map::new(),
+                },
+                point: Value::Null,
+                told: None,
+            }),
+        });
+        let of_kind = jobs.iter().filter(|job| job.kind == kind).count();
+        if of_kind >= KEPT_MAX
+            && let Some(oldest) = jobs.iter().position(|job| job.kind == kind)
+        {
+            jobs.remove(oldest);
+        }
+        jobs.push_back(job.clone());
+        Ok(job)
+    }
+
+    /// Those that `may_see`, newest first.
+    pub fn list(&self, may_see: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
+        let jobs = self.0.lock();
+        jobs.iter().rev().filter(|job| may_see(job)).cloned().collect()
+    }
+
+    /// Forgets one.
+    pub fn forget(&self, id: &str) {
+        self.0.lock().retain(|job| job.id != id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn begin(jobs: &Jobs, kind: JobKind) -> Result<Arc<Job>, ApiError> {
+        jobs.begin(&Arc::default(), kind, b"ada", Map::new())
+    }
+
+    #[test]
+    fn one_of_a_kind_runs_and_the_last_twenty_are_kept() {
+        let jobs = Jobs::default();
+        let first = begin(&jobs, JobKind::Bench).expect("a job");
+        assert_eq!(
+            begin(&jobs, JobKind::Bench).err().map(|error| error.code),
+            Some("CONFLICT")
+        );
+        let other = begin(&jobs, JobKind::Generate).expect("another kind");
+        first.end(Map::new(), None);
+        for _ in 0..KEPT_MAX {
+            begin(&jobs, JobKind::Bench).expect("a job").end(Map::new(), None);
+        }
+        let all = jobs.list(|_| true);
+        assert_eq!(all.len(), KEPT_MAX + 1);
+        assert!(all.iter().all(|job| job.id != first.id) && other.is_running());
+        jobs.forget(&other.id);
+        assert_eq!(jobs.list(|job| job.kind == JobKind::Generate).len(), 0);
+    }
+
+    #[test]
+    fn ends_are_told_apart() {
+        let jobs = Jobs::default();
+        let mut states = Vec::new();
+        for (abort, failure) in [(false, None), (true, None), (false, Some("no".to_owned()))] {
+            let job = begin(&jobs, JobKind::Bench).expect("a job");
+            job.progress("running", 1, 2, 0, json!({}));
+            if abort {
+                job.abort();
+            }
+            job.end(Map::new(), failure);
+            states.push(job.view().state);
+        }
+        assert_eq!(states, [JobState::Done, JobState::Aborted, JobState::Failed]);
+    }
+}

@@ -1,0 +1,86 @@
+//! The control plane: REST, WebSocket and the dashboard's pages over HTTP, on threads of its own.
+//!
+//! It enters the engine as a client does (`ask.rs`), so that access control, slow log and statistics need no second road;
+//! `docs/design/0010-control-plane.md` says why, who may come in, and what is said over it. Reading order: `listen.rs`
+//! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
+//! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
+//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `alerts/` what is
+//! held against thresholds, `pages.rs` the files.
+
+mod alerts;
+mod api;
+mod ask;
+mod attempts;
+mod audit;
+mod caller;
+mod error;
+mod gate;
+mod guests;
+mod hub;
+mod jobs;
+mod json;
+mod listen;
+mod live;
+mod pages;
+mod room;
+mod sampler;
+mod sessions;
+mod thin;
+mod topic;
+mod weigh;
+
+pub use api::openapi::document as openapi_document;
+pub use listen::{BindError, Listeners, Running};
+
+use flashdb_server::engine::Engine;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::Semaphore;
+
+/// Connections to the engine at a time; who comes later waits.
+const GUESTS_MAX: usize = 64;
+
+/// What all requests share.
+pub(crate) struct App {
+    pub engine: Engine,
+    pub sessions: sessions::Sessions,
+    pub attempts: attempts::Attempts,
+    pub sampler: sampler::Sampler,
+    pub viewers: live::Viewers,
+    pub alerts: alerts::Alerts,
+    /// Where to publish to who watches.
+    pub hub: Arc<hub::Hub>,
+    pub guests: Arc<Semaphore>,
+    pub restores: Arc<api::Restores>,
+    pub jobs: jobs::Jobs,
+    /// What large answers under way may take.
+    pub answers: Arc<Semaphore>,
+    /// Name of the machine.
+    pub host_name: String,
+    /// Name of the session's cookie: cookies do not know ports, so that of the port is in it.
+    pub cookie: String,
+    /// The interface ends.
+    pub ending: AtomicBool,
+}
+
+impl App {
+    fn new(engine: Engine, port: u16) -> Self {
+        let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        App {
+            engine,
+            sessions: sessions::Sessions::default(),
+            attempts: attempts::Attempts::default(),
+            sampler: sampler::Sampler::default(),
+            viewers: live::Viewers::default(),
+            alerts: alerts::Alerts::default(),
+            hub: Arc::default(),
+            guests: Arc::new(Semaphore::new(GUESTS_MAX)),
+            restores: Arc::default(),
+            jobs: jobs::Jobs::default(),
+            answers: weigh::measure(),
+            host_name: host_name.trim().to_owned(),
+            cookie: format!("flashdb_session_{port}"),
+            ending: AtomicBool::new(false),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The topics of the WebSocket: what each is called, the command whose right it takes, and how it behaves where a viewer is
+//! slower than what comes. A new topic is a row here and whoever publishes to it (`hub.rs`).
+
+/// What may be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// The figures of each second.
+    Stats,
+    /// The same in short, for who has said nothing of our protocol.
+    PlainStats,
+    /// Work under way on the server: its progress and its end, by the job's id.
+    Job,
+    /// Some of the commands as they are run.
+    Command,
+    /// The keys that are used most.
+    HotKeys,
+    /// What has passed a threshold, or no longer does.
+    Alert,
+    /// The same of hot keys, whose names not everybody may see.
+    HotKeyAlert,
+}
+
+/// What becomes of messages that a viewer has not taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The newest replaces the one before it.
+    State,
+    /// They come in batches; above `per_second`, or what the viewer takes, the oldest are dropped, and a `gap` tells how many.
+    Events {
+        /// Most that a viewer is sent.
+        per_second: usize,
+    },
+    /// None is dropped but for a newer one of the same id; a viewer who takes none of them is closed.
+    MustArrive,
+}
+
+/// A row of the table.
+pub(crate) struct TopicRow {
+    pub topic: Topic,
+    /// `type` of its messages.
+    pub kind: &'static str,
+    /// Whether it can be asked for by its name.
+    pub listed: bool,
+    /// Full name of the command whose right it takes.
+    pub right: &'static str,
+    pub class: Class,
+}
+
+/// Number of topics.
+pub(crate) const TOPICS: usize = TABLE.len();
+
+const TABLE: &[TopicRow] = &[
+    TopicRow {
+        topic: Topic::Stats,
+        kind: "stats",
+        listed: true,
+        right: "info",
+        class: Class::State,
+    },
+    TopicRow {
+        topic: Topic::PlainStats,
+        kind: "stats",
+        listed: false,
+        right: "info",
+        class: Class::State,
+    },
+    TopicRow {
+        topic: Topic::Job,
+        kind: "job",
+        listed: true,
+        right: "info",
+        class: Class::MustArrive,
+    },
+    TopicRow {
+        topic: Topic::Command,
+        kind: "command",
+        listed: false,
+        right: "monitor",
+        class: Class::Events { per_second: 50 },
+    },
+    TopicRow {
+        topic: Topic::HotKeys,
+        kind: "hotkeys",
+        listed: true,
+        right: "hotkeys.list",
+        class: Class::State,
+    },
+    TopicRow {
+        topic: Topic::Alert,
+        kind: "alert",
+        listed: true,
+        right: "info",
+        class: Class::MustArrive,
+    },
+    TopicRow {
+        topic: Topic::HotKeyAlert,
+        kind: "alert",
+        listed: false,
+        right: "hotkeys.list",
+        class: Class::MustArrive,
+    },
+];
+
+impl Topic {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Topic> {
+        TABLE.iter().map(|row| row.topic)
+    }
+
+    /// The topic that a viewer asks for.
+    pub fn named(name: &str) -> Option<Topic> {
+        let row = TABLE.iter().find(|row| row.listed && row.kind == name);
+        row.map(|row| row.topic)
+    }
+
+    /// The topic that is subscribed to together with this one.
+    pub fn companion(self) -> Option<Topic> {
+        (self == Topic::Alert).then_some(Topic::HotKeyAlert)
+    }
+
+    /// Its row.
+    pub fn row(self) -> &'static TopicRow {
+        &TABLE[self as usize]
+    }
+
+    /// Its bit in a [`Topics`].
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// A set of topics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Topics(u32);
+
+impl Topics {
+    pub fn has(self, topic: Topic) -> bool {
+        self.0 & topic.bit() != 0
+    }
+
+    pub fn set(&mut self, topic: Topic, on: bool) {
+        if on {
+            self.0 |= topic.bit();
+        } else {
+            self.0 &= !topic.bit();
+        }
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Topic> {
+        Topic::all().filter(move |&topic| self.has(topic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_topics() {
+        for (at, topic) in Topic::all().enumerate() {
+            assert_eq!(topic as usize, at);
+            let named = Topic::named(topic.row().kind);
+            assert_eq!(named == Some(topic), topic.row().listed);
+        }
+        const { assert!(TOPICS <= 32) };
+        assert_eq!(Topic::named("nothing"), None);
+    }
+}

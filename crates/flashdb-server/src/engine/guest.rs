@@ -1,0 +1,83 @@
+//! Guests: connections of the own process, and the users that they speak for.
+
+use super::Engine;
+use crate::acl::User;
+use crate::client::ClientInfo;
+use crate::core_loop::Message;
+use flashdb_io::net::{Accepted, Stream};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+/// A user that has logged in. Only a login gives one, or a server that asks for none.
+#[derive(Clone)]
+pub struct Identity(pub(super) Arc<User>);
+
+impl Identity {
+    /// The user's name.
+    pub fn name(&self) -> &[u8] {
+        &self.0.name
+    }
+}
+
+/// Whom a connection runs as.
+pub struct Seat(Arc<OnceLock<Arc<ClientInfo>>>);
+
+impl Seat {
+    /// The user of this moment: after a successful AUTH on the connection, whoever that was about. `None` before the first
+    /// reply.
+    pub fn identity(&self) -> Option<Identity> {
+        let user = self.0.get()?.user.lock().clone();
+        user.map(Identity)
+    }
+}
+
+/// A connection on its way to its core loop.
+pub struct Guest {
+    pub accepted: Accepted,
+    /// Told who the client is.
+    pub seat: Arc<OnceLock<Arc<ClientInfo>>>,
+    /// Whom it begins as; else as clients do.
+    pub user: Option<Arc<User>>,
+    /// What CLIENT LIST calls it, also as its library.
+    pub name: &'static str,
+}
+
+impl Engine {
+    /// A connection to some core loop, called `name`, of somebody at the address `from`. It speaks RESP3 from its first byte,
+    /// and is non-blocking. It runs as `identity` at once, or is closed at once if that user is gone; without one it begins
+    /// as every client.
+    ///
+    /// # Errors
+    /// When the process has no files left.
+    pub fn connect(
+        &self,
+        name: &'static str,
+        from: &str,
+        identity: Option<&Identity>,
+    ) -> io::Result<(UnixStream, Seat)> {
+        let (near, far) = UnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        let seat = Arc::new(OnceLock::new());
+        let guest = Guest {
+            accepted: Accepted {
+                stream: Stream::Unix(mio::net::UnixStream::from_std(far)),
+                peer: from.to_owned(),
+                local: String::new(),
+                is_local: true,
+                // Its socket is one, but whoever asks through it may be anywhere: what only unix sockets and this machine
+                // may do is decided by the address.
+                is_unix: false,
+            },
+            seat: seat.clone(),
+            user: identity.map(|identity| identity.0.clone()),
+            name,
+        };
+        let turn = self.next_loop.fetch_add(1, Ordering::Relaxed);
+        self.server
+            .post(turn % self.server.loops.len(), Message::Guest(guest));
+        Ok((near, Seat(seat)))
+    }
+}

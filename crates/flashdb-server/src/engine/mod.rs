@@ -1,0 +1,184 @@
+//! The way in for what runs in the same process: the HTTP interface, and whatever comes beside it.
+//!
+//! Commands go the way of every client. [`Engine::connect`] makes a pair of sockets and hands one end to a core loop as a new
+//! connection, so that access control, slow log, statistics and limits hold by themselves. Two things differ: such a guest
+//! does not count against `maxclients`, and it may begin as a user that logged in earlier over another one, by its
+//! [`Identity`]. What is looked at without a command (figures, the command table, the state) changes nothing and takes no
+//! lock that commands wait for.
+
+mod figures;
+mod guest;
+
+pub use crate::hot::{BUCKET_S as HOT_KEY_PART_S, HotKey};
+pub use figures::{
+    DatabaseFigures, Figures, LATENCY_BUCKETS, PART_NAMES, Resident, SnapshotFigures, latency_bound_us,
+};
+pub use guest::{Guest, Identity, Seat};
+
+use crate::acl::Users;
+use crate::server::Server;
+use flashdb_command::registry::Command;
+use flashdb_command::{CommandSpec, Flags};
+use flashdb_config::ConfigStore;
+use flashdb_resp::OwnedArgs;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where the server stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Data is being loaded; most commands are refused.
+    Loading,
+    /// In service.
+    Ready,
+    /// About to end; nobody new is served.
+    Stopping,
+}
+
+/// See the module's head. Copies are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    server: Arc<Server>,
+    commands: Arc<HashMap<String, Command>>,
+    next_loop: Arc<AtomicUsize>,
+}
+
+impl Engine {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        let named = |command: &Command| (command.spec.full_name(), *command);
+        Engine {
+            commands: Arc::new(server.registry.all().iter().map(named).collect()),
+            next_loop: Arc::default(),
+            server,
+        }
+    }
+
+    /// Where the server stands.
+    pub fn state(&self) -> State {
+        if self.server.stopping.load(Ordering::Acquire) || self.server.is_ending.load(Ordering::Acquire) {
+            State::Stopping
+        } else if self.server.is_loading() {
+            State::Loading
+        } else {
+            State::Ready
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ConfigStore {
+        &self.server.config
+    }
+
+    /// Random name of this run, 40 hexadecimal digits.
+    pub fn run_id(&self) -> &str {
+        &self.server.run_id
+    }
+
+    /// Unix time of the start, ms.
+    pub fn started_ms(&self) -> i64 {
+        self.server.started_ms
+    }
+
+    /// TCP port of the clients; 0 for none.
+    pub fn port(&self) -> usize {
+        self.server.port.load(Ordering::Relaxed)
+    }
+
+    /// Numbered databases.
+    pub fn databases_count(&self) -> usize {
+        self.server.space.databases_count()
+    }
+
+    /// What is wrong with how data is kept, if anything is.
+    pub fn persistence_fault(&self) -> Option<&'static str> {
+        if self.server.space.log().has_failed() {
+            Some("the log cannot be written")
+        } else if self.server.save_failed.load(Ordering::Relaxed) {
+            Some("the last snapshot failed")
+        } else {
+            None
+        }
+    }
+
+    /// All figures as Prometheus reads them. O(commands times core loops), and locks nothing that commands wait for.
+    pub fn metrics(&self) -> String {
+        crate::metrics::render(&self.server)
+    }
+
+    /// The keys that are used most, hottest first.
+    pub fn hot_keys(&self, count: usize) -> Vec<HotKey> {
+        self.server.hot_keys.hottest(count)
+    }
+
+    /// Uses of all keys per second, of which those of the hot keys are a part.
+    pub fn key_uses_per_second(&self) -> f64 {
+        self.server.hot_keys.uses_per_second()
+    }
+
+    /// Notes what the interface itself keeps in memory, for the breakdown of resident memory.
+    pub fn note_http_bytes(&self, bytes: usize) {
+        self.server.http_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    // ---- users -------------------------------------------------------------------------------
+
+    fn users(&self) -> Arc<Users> {
+        self.server.acl.users()
+    }
+
+    /// Whether clients may run commands without logging in.
+    pub fn is_open(&self) -> bool {
+        self.users().is_open()
+    }
+
+    /// The user that clients are who do not log in; `None` if they have to.
+    pub fn anybody(&self) -> Option<Identity> {
+        let users = self.users();
+        users.is_open().then(|| Identity(users.default_user().clone()))
+    }
+
+    /// A number that grows whenever users change.
+    pub fn users_generation(&self) -> u64 {
+        self.server.acl.generation()
+    }
+
+    /// The user as of now. `None` when what the login relied on is gone: the user was removed, is off, or has
+    /// other passwords.
+    pub fn standing(&self, identity: &Identity) -> Option<Identity> {
+        let users = self.users();
+        let (before, now) = (&identity.0, users.same(&identity.0)?);
+        let holds = now.on && now.nopass == before.nopass && now.passwords == before.passwords;
+        holds.then(|| Identity(now.clone()))
+    }
+
+    /// Whether the user may run a command (`get`, `config|get`) on some keys.
+    pub fn allows(&self, identity: &Identity, full_name: &str) -> bool {
+        let command = self.commands.get(full_name);
+        command.is_some_and(|command| identity.0.permissions.allow_command(command))
+    }
+
+    /// Whether the user may run anything that writes. O(commands).
+    pub fn allows_writing(&self, identity: &Identity) -> bool {
+        self.commands.values().any(|command| {
+            command.spec.flags.has(Flags::WRITE) && identity.0.permissions.allow_command(command)
+        })
+    }
+
+    // ---- commands ----------------------------------------------------------------------------
+
+    /// The row of a request; `None` if there is no such command, under the names that `rename-command` left.
+    pub fn row_of(&self, words: &[Vec<u8>]) -> Option<&'static CommandSpec> {
+        if words.is_empty() {
+            return None;
+        }
+        let args = OwnedArgs::from_words(words.iter().take(2).map(Vec::as_slice));
+        let command = self.server.registry.resolve(&args.as_args()).ok()?;
+        Some(command.spec)
+    }
+
+    /// All rows that can be asked for, subcommands included.
+    pub fn rows(&self) -> impl Iterator<Item = &'static CommandSpec> {
+        self.server.registry.all().iter().map(|command| command.spec)
+    }
+}
