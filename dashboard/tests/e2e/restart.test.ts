@@ -30,7 +30,9 @@ describe.runIf(process.env.FLASHDB_BIN)('an open server', () => {
     await page.getByRole('button', { name: /^Live/ }).waitFor({ timeout: 20_000 });
     expect(await page.getByText(/Connection lost/).count()).toBe(0);
     // The session is a new one; what asks with it works, and no other page was shown meanwhile.
-    await page.getByRole('option', { name: /session:user:grace/ }).click();
+    await page.getByRole('treeitem', { name: /^session:/ }).click();
+    await page.getByRole('treeitem', { name: /^user:/, level: 2 }).click();
+    await page.getByRole('treeitem', { name: /grace/, level: 3 }).click();
     await page.getByRole('cell', { name: 'grace', exact: true }).waitFor();
     expect(loads.filter((url) => url.includes('/login'))).toEqual([]);
     expect(faults.filter((fault) => !/WebSocket connection|ERR_|Failed to load/.test(fault))).toEqual([]);
