@@ -36,6 +36,10 @@ pub trait LogListener: Send + Sync {
     fn drained(&self);
 }
 
+/// Room of a buffer of frames from the start, which holds what comes in between two steps of the writer under full load. What
+/// was never written to is not resident; a buffer that doubles its way up to what it needs leaves each smaller one behind.
+pub(crate) const BUFFER_ROOM_BYTES: usize = 1 << 20;
+
 /// What the writer takes.
 #[derive(Debug, Default)]
 pub struct Taken {
@@ -97,7 +101,7 @@ impl Log {
     pub fn new(last: Lsn) -> Self {
         Log {
             state: Mutex::new(State {
-                bytes: Vec::new(),
+                bytes: Vec::with_capacity(BUFFER_ROOM_BYTES),
                 first: 0,
                 next: last + 1,
                 tap: None,
@@ -350,7 +354,7 @@ impl Log {
         self.failed
             .store(self.enabled.load(Ordering::Relaxed), Ordering::Release);
         self.healing.store(false, Ordering::Relaxed);
-        state.bytes = Vec::new();
+        state.bytes = Vec::with_capacity(BUFFER_ROOM_BYTES);
         self.backlog_bytes.store(0, Ordering::Relaxed);
     }
 

@@ -6,7 +6,7 @@
 //! of it reached the disk is unknown, and a sync that fails once may claim success the next time.
 
 use crate::error::LogError;
-use crate::log::{Log, LogListener, SyncPolicy};
+use crate::log::{BUFFER_ROOM_BYTES, Log, LogListener, SyncPolicy};
 use crate::pmem::Medium;
 use crate::record::{CONTINUES, FRAME_PREFIX, frame_len};
 use crate::segment::{self, FRAMES_AT, HistoryId, MARK_LEN, Mark, SegmentStart};
@@ -217,7 +217,7 @@ impl LogWriter {
             settings,
             state: State::Failed,
             next_id,
-            spare: Vec::new(),
+            spare: Vec::with_capacity(BUFFER_ROOM_BYTES),
             last_sync_ms: now_ms,
             marked: Marked::default(),
             status: Arc::default(),
@@ -412,10 +412,12 @@ impl LogWriter {
             self.write_batch(&taken.bytes, taken.last, now_ms)?;
         }
         let bytes_len = taken.bytes.len() as u64;
-        if taken.bytes.capacity() <= KEPT_BYTES {
-            self.spare = taken.bytes;
-            self.spare.clear();
-        }
+        self.spare = if taken.bytes.capacity() <= KEPT_BYTES {
+            taken.bytes
+        } else {
+            Vec::with_capacity(BUFFER_ROOM_BYTES)
+        };
+        self.spare.clear();
         Ok(bytes_len)
     }
 

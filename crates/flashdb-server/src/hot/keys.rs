@@ -1,7 +1,7 @@
 //! The hot keys of the whole server: what the loops counted, added up once a second and followed for ten minutes. Bounded: of the
 //! keys that are followed the coldest make room.
 
-use super::sketch::Slot;
+use super::sketch::{SLOTS, Slot};
 use super::{INTERVAL_MAX, LoopSamples};
 use crate::server::Server;
 use flashdb_base::clock;
@@ -49,15 +49,48 @@ pub struct HotKey {
 #[derive(Default)]
 pub struct HotKeys(Mutex<Followed>);
 
-#[derive(Default)]
 struct Followed {
     keys: HashMap<(u16, usize, Vec<u8>), Track>,
+    taken: Taken,
     /// Uses of all keys per second.
     uses_per_s: f64,
     collected_ms: i64,
     bucket: i64,
     /// Commands of each loop when they were collected.
     commands: Vec<u64>,
+}
+
+impl Default for Followed {
+    fn default() -> Self {
+        Followed {
+            // More than is kept comes in for a moment.
+            keys: HashMap::with_capacity(2 * KEYS_MAX),
+            taken: Taken::default(),
+            uses_per_s: 0.0,
+            collected_ms: 0,
+            bucket: 0,
+            commands: Vec::new(),
+        }
+    }
+}
+
+/// Slots on their way from the loops and back. They are there from the start and go round, so that the memory of the server does
+/// not grow with its first requests.
+struct Taken {
+    /// With the interval that they were counted at.
+    slots: Vec<(Slot, u32)>,
+    of_loop: Vec<Slot>,
+    spare: Vec<Slot>,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Taken {
+            slots: Vec::with_capacity(SLOTS),
+            of_loop: Vec::with_capacity(SLOTS),
+            spare: (0..SLOTS).map(|_| Slot::default()).collect(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -103,16 +136,15 @@ impl HotKeys {
             return;
         }
         followed.commands.resize(server.loops.len(), 0);
-        let (mut counts, mut uses) = (Vec::new(), 0);
-        for (handle, before) in server.loops.iter().zip(&mut followed.commands) {
+        let mut uses = 0;
+        let Followed { commands, taken, .. } = &mut *followed;
+        for (handle, before) in server.loops.iter().zip(commands) {
             let commands = handle.stats.commands.get();
             let rate = commands.saturating_sub(*before) as f64 / seconds;
             *before = commands;
-            let (slots, of_loop, interval) = handle.samples.take(rate);
-            counts.extend(slots.into_iter().map(|slot| (slot, interval)));
-            uses += of_loop;
+            uses += handle.samples.take(rate, taken);
         }
-        followed.add(counts, uses, seconds, now_ms);
+        followed.add(uses, seconds, now_ms);
     }
 
     /// The hottest keys, hottest first.
@@ -150,8 +182,10 @@ impl HotKeys {
         followed.keys.clear();
         followed.uses_per_s = 0.0;
         for handle in &server.loops {
-            handle.samples.take(0.0);
+            handle.samples.take(0.0, &mut followed.taken);
         }
+        let Taken { slots, spare, .. } = &mut followed.taken;
+        spare.extend(slots.drain(..).map(|(slot, _)| slot));
     }
 }
 
@@ -166,20 +200,27 @@ fn rates(uses: &[f64], seconds_of_last: f64) -> Vec<f64> {
 }
 
 impl LoopSamples {
-    /// Takes the counts with the interval that they were taken at, and sets the one that fits the rate of commands.
-    fn take(&self, commands_per_s: f64) -> (Vec<Slot>, u64, u32) {
+    /// Takes the counts and answers the uses, and sets the interval that fits the rate of commands.
+    fn take(&self, commands_per_s: f64, taken: &mut Taken) -> u64 {
         let wanted = (commands_per_s / LOOKS_PER_SECOND).clamp(1.0, f64::from(INTERVAL_MAX));
         let mut held = self.held.lock();
         let interval = self
             .interval
             .swap((wanted as u32).next_power_of_two(), Ordering::Relaxed);
         held.looks = 0;
-        (held.sketch.drain(), std::mem::take(&mut held.uses), interval)
+        held.sketch.drain(&mut taken.of_loop, &mut taken.spare);
+        let uses = std::mem::take(&mut held.uses);
+        drop(held);
+        taken
+            .slots
+            .extend(taken.of_loop.drain(..).map(|slot| (slot, interval)));
+        uses
     }
 }
 
 impl Followed {
-    fn add(&mut self, counts: Vec<(Slot, u32)>, uses: u64, seconds: f64, now_ms: i64) {
+    /// What was taken, in the `seconds` that ended at `now_ms`.
+    fn add(&mut self, uses: u64, seconds: f64, now_ms: i64) {
         let bucket = now_ms.div_euclid(BUCKET_S * 1000);
         let passed = usize::try_from(bucket - self.bucket).unwrap_or(0);
         if self.collected_ms != 0 && passed > 0 {
@@ -193,18 +234,23 @@ impl Followed {
             track.writes *= keeps;
         }
         self.uses_per_s = self.uses_per_s * keeps + uses as f64 * gains;
-        for (slot, interval) in counts {
+        let Taken { slots, spare, .. } = &mut self.taken;
+        for (mut slot, interval) in slots.drain(..) {
             let (reads, writes) = (f64::from(slot.reads), f64::from(slot.writes));
-            let place = (slot.db, slot.key_bytes, slot.key);
             let is_chance = interval > 1 && slot.reads.saturating_add(slot.writes) < SAMPLES_MIN * interval;
+            let place = (slot.db, slot.key_bytes, std::mem::take(&mut slot.key));
             let track = match self.keys.get_mut(&place) {
-                Some(track) => track,
-                None if is_chance => continue,
-                None => self.keys.entry(place).or_default(),
+                Some(track) => Some(track),
+                None if is_chance => None,
+                None => Some(self.keys.entry(place.clone()).or_default()),
             };
-            track.reads += reads * gains;
-            track.writes += writes * gains;
-            track.add(reads + writes);
+            if let Some(track) = track {
+                track.reads += reads * gains;
+                track.writes += writes * gains;
+                track.add(reads + writes);
+            }
+            slot.key = place.2;
+            spare.push(slot);
         }
         self.bound();
     }
@@ -248,13 +294,20 @@ mod tests {
             sketch.note(hash, 0, key.as_bytes(), *reads, false);
             sketch.note(hash, 0, key.as_bytes(), *writes, true);
         }
-        sketch.drain().into_iter().map(|slot| (slot, 1)).collect()
+        let mut drained = Vec::new();
+        sketch.drain(&mut drained, &mut Vec::new());
+        drained.into_iter().map(|slot| (slot, 1)).collect()
     }
 
     fn total(uses: &[(&str, u32, u32)]) -> u64 {
         uses.iter()
             .map(|(_, reads, writes)| u64::from(reads + writes))
             .sum()
+    }
+
+    fn add(followed: &mut Followed, slots: Vec<(Slot, u32)>, uses: u64, seconds: f64, now_ms: i64) {
+        followed.taken.slots = slots;
+        followed.add(uses, seconds, now_ms);
     }
 
     fn hot(followed: Followed) -> HotKeys {
@@ -266,7 +319,7 @@ mod tests {
         let mut followed = Followed::default();
         let uses = [("a", 300, 100), ("b", 100, 0)];
         for second in 1..=30 {
-            followed.add(slots(&uses), total(&uses), 1.0, second * 1000);
+            add(&mut followed, slots(&uses), total(&uses), 1.0, second * 1000);
         }
         let keys = hot(followed).hottest(10);
         assert_eq!(
@@ -284,10 +337,10 @@ mod tests {
     #[test]
     fn what_is_cold_for_ten_minutes_is_forgotten() {
         let mut followed = Followed::default();
-        followed.add(slots(&[("a", 10, 0)]), 10, 1.0, 1000);
-        followed.add(vec![], 0, 590.0, 591_000);
+        add(&mut followed, slots(&[("a", 10, 0)]), 10, 1.0, 1000);
+        add(&mut followed, vec![], 0, 590.0, 591_000);
         assert_eq!(followed.keys.len(), 1);
-        followed.add(vec![], 0, 20.0, 611_000);
+        add(&mut followed, vec![], 0, 20.0, 611_000);
         assert_eq!(followed.keys.len(), 0);
     }
 
@@ -298,9 +351,9 @@ mod tests {
         for second in 1..=2 {
             for names in names.chunks(50) {
                 let uses: Vec<_> = names.iter().map(|name| (name.as_str(), 5, 0)).collect();
-                followed.add(slots(&uses), 0, 1.0, second * 1000);
+                add(&mut followed, slots(&uses), 0, 1.0, second * 1000);
             }
-            followed.add(slots(&[("hot", 500, 0)]), 0, 1.0, second * 1000);
+            add(&mut followed, slots(&[("hot", 500, 0)]), 0, 1.0, second * 1000);
         }
         assert!(followed.keys.len() <= KEYS_MAX);
         let sampled = slots(&[("chance", 1, 0), ("not", 2, 0)]);
@@ -308,7 +361,7 @@ mod tests {
             slot.reads *= 64;
             (slot, 64)
         });
-        followed.add(sampled.collect(), 0, 1.0, 3000);
+        add(&mut followed, sampled.collect(), 0, 1.0, 3000);
         let keys = hot(followed).hottest(KEYS_MAX);
         assert_eq!(keys[0].key, b"hot");
         assert!(keys.iter().any(|key| key.key == b"not"));

@@ -184,7 +184,9 @@ mod tests {
             db: 0,
         });
         let mut held = samples.held.lock();
-        assert_eq!((held.uses, held.sketch.drain().len()), (16, 16));
+        let mut drained = Vec::new();
+        held.sketch.drain(&mut drained, &mut Vec::new());
+        assert_eq!((held.uses, drained.len()), (16, 16));
     }
 
     fn get_of(registry: &Registry) -> Command {

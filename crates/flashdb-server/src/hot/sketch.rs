@@ -6,11 +6,15 @@
 /// Sets, a power of two, and slots in each.
 const SETS: usize = 64;
 const WAYS: usize = 8;
+/// Slots of a sketch.
+pub const SLOTS: usize = SETS * WAYS;
+/// Bytes of a key that a slot has room for from the start: what most keys take is there before the first request comes.
+const KEY_ROOM_BYTES: usize = 32;
 /// Bytes of a key that are kept; longer ones are told apart by their hash.
 pub const KEY_BYTES_KEPT: usize = 256;
 
 /// A key's notes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Slot {
     /// Of the key and its database; 0 for a slot that was never used.
     hash: u64,
@@ -26,6 +30,20 @@ pub struct Slot {
     pub writes: u32,
     /// Notes of those who had the place before.
     error: u32,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Slot {
+            hash: 0,
+            db: 0,
+            key: Vec::with_capacity(KEY_ROOM_BYTES),
+            key_bytes: 0,
+            reads: 0,
+            writes: 0,
+            error: 0,
+        }
+    }
 }
 
 impl Slot {
@@ -72,14 +90,13 @@ impl Sketch {
         slot.count(weight, is_write);
     }
 
-    /// The slots in use; empty from then on.
-    pub fn drain(&mut self) -> Vec<Slot> {
-        let mut drained = Vec::new();
+    /// Moves the slots in use to `drained`, and unused ones of `spare` into their places: the memory goes round.
+    pub fn drain(&mut self, drained: &mut Vec<Slot>, spare: &mut Vec<Slot>) {
         for slot in self.0.iter_mut().flatten().filter(|slot| slot.hash != 0) {
-            drained.push(slot.clone());
-            (slot.hash, slot.reads, slot.writes, slot.error) = (0, 0, 0, 0);
+            let mut fresh = spare.pop().unwrap_or_default();
+            (fresh.hash, fresh.reads, fresh.writes, fresh.error) = (0, 0, 0, 0);
+            drained.push(std::mem::replace(slot, fresh));
         }
-        drained
     }
 }
 
@@ -89,6 +106,12 @@ mod tests {
     use flashdb_base::hash::hash_bytes;
     use flashdb_base::prng::Prng;
     use std::collections::HashMap;
+
+    fn drain(sketch: &mut Sketch) -> Vec<Slot> {
+        let mut drained = Vec::new();
+        sketch.drain(&mut drained, &mut Vec::new());
+        drained
+    }
 
     fn note(sketch: &mut Sketch, key: &[u8], is_write: bool) {
         sketch.note(hash_bytes(key), 0, key, 1, is_write);
@@ -104,7 +127,7 @@ mod tests {
         }
         sketch.note(hash_bytes(b"x"), 3, b"x", 7, true);
         sketch.note(hash_bytes(b"x"), 4, b"x", 9, false);
-        let slots = sketch.drain();
+        let slots = drain(&mut sketch);
         assert_eq!(slots.len(), 42);
         let counts = |db: u16| {
             let of_db = slots.iter().filter(move |slot| slot.db == db);
@@ -112,7 +135,7 @@ mod tests {
         };
         assert_eq!(counts(0), [(75, 25); 40]);
         assert_eq!((counts(3), counts(4)), (vec![(0, 7)], vec![(9, 0)]));
-        assert!(sketch.drain().is_empty());
+        assert!(drain(&mut sketch).is_empty());
     }
 
     #[test]
@@ -131,7 +154,7 @@ mod tests {
                 note(&mut sketch, &key, false);
                 *model.entry(key).or_default() += 1;
             }
-            let slots = sketch.drain();
+            let slots = drain(&mut sketch);
             let found: HashMap<&[u8], u32> = slots
                 .iter()
                 .map(|slot| (slot.key.as_slice(), slot.reads))
@@ -149,13 +172,28 @@ mod tests {
     }
 
     #[test]
+    fn slots_that_come_back_are_as_new() {
+        let mut sketch = Sketch::default();
+        let (mut drained, mut spare) = (Vec::new(), Vec::new());
+        for round in 1..=3 {
+            note(&mut sketch, b"a", true);
+            sketch.drain(&mut drained, &mut spare);
+            assert_eq!(drained.len(), 1, "round {round}");
+            assert_eq!((drained[0].reads, drained[0].writes), (0, 1));
+            spare.append(&mut drained);
+            sketch.drain(&mut drained, &mut spare);
+            assert!(drained.is_empty());
+        }
+    }
+
+    #[test]
     fn long_keys_are_cut_and_told_apart() {
         let mut sketch = Sketch::default();
         let keys = [vec![b'a'; 5000], [vec![b'a'; 4999], vec![b'b']].concat()];
         for key in &keys {
             note(&mut sketch, key, true);
         }
-        let slots = sketch.drain();
+        let slots = drain(&mut sketch);
         assert_eq!(slots.len(), 2);
         for slot in slots {
             assert_eq!((slot.key.len(), slot.key_bytes), (KEY_BYTES_KEPT, 5000));
