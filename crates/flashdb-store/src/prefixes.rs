@@ -8,7 +8,7 @@
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::keyspace::Keyspace;
-use crate::outline::{ById, Outline, Sampled};
+use crate::outline::{ById, Outline, PREFIX_BYTES_MAX, Sampled};
 use crate::scan::TABLE_BITS;
 use crate::snapshot::WalkBudget;
 use flashdb_base::clock;
@@ -257,7 +257,10 @@ impl Keyspace {
                 // Hashes know nothing of names, so that the first of them are like all others.
                 while more && met.len() < until {
                     more = database.survey(&mut rest, |entry| {
-                        met.push((entry.key().into(), entry.memory_bytes()));
+                        // No prefix is longer; a name may have 512 MB.
+                        let key = entry.key();
+                        let head = &key[..key.len().min(PREFIX_BYTES_MAX + 1)];
+                        met.push((head.into(), entry.memory_bytes()));
                     });
                 }
             });
@@ -269,14 +272,15 @@ impl Keyspace {
     }
 
     /// Visits some live keys of `db` and returns the cursor of the next step, 0 at the end; as SCAN does, but for shards that
-    /// are known to hold no key of `branch`, a number in `outline`. The caller is not inside the gate.
+    /// are known to hold no key of `branch`, a number in `outline`. The step ends early, with the bucket, once `visit` answers
+    /// false. The caller is not inside the gate.
     pub fn walk_keys(
         &self,
         lane: usize,
         db: u16,
         cursor: u64,
         (outline, branch): (&Arc<Outline>, Option<u32>),
-        mut visit: impl FnMut(&[u8]),
+        mut visit: impl FnMut(&[u8]) -> bool,
     ) -> u64 {
         let now_ms = clock::unix_ms() as i64;
         let (shard, mut at) = (cursor >> TABLE_BITS, cursor & ((1 << TABLE_BITS) - 1));
@@ -294,12 +298,12 @@ impl Keyspace {
                 at = 0;
                 return;
             }
-            let mut seen = 0;
-            while seen < STEP_KEYS {
+            let (mut seen, mut wants_more) = (0, true);
+            while seen < STEP_KEYS && wants_more {
                 at = database.scan(at, |entry| {
                     seen += 1;
                     if entry.expire_at_ms().is_none_or(|at_ms| at_ms > now_ms) {
-                        visit(entry.key());
+                        wants_more &= visit(entry.key());
                     }
                 });
                 // A bucket may be empty.

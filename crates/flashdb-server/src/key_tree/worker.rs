@@ -255,6 +255,7 @@ impl Worker {
                     bytes += key.len();
                     keys.push(Box::<[u8]>::from(key));
                 }
+                bytes < KEYS_BYTES_MAX
             };
             cursor = server
                 .space
