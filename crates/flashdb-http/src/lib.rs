@@ -51,6 +51,8 @@ pub(crate) struct App {
     /// Where to publish to who watches.
     pub hub: Arc<hub::Hub>,
     pub guests: Arc<Semaphore>,
+    /// Looks at the tree that may wait for its counts at a time; each holds one of the guests.
+    pub tree_waits: Semaphore,
     pub restores: Arc<api::Restores>,
     pub jobs: jobs::Jobs,
     /// What large answers under way may take.
@@ -75,6 +77,7 @@ impl App {
             alerts: alerts::Alerts::default(),
             hub: Arc::default(),
             guests: Arc::new(Semaphore::new(GUESTS_MAX)),
+            tree_waits: Semaphore::new(GUESTS_MAX / 4),
             restores: Arc::default(),
             jobs: jobs::Jobs::default(),
             answers: weigh::measure(),

@@ -131,6 +131,9 @@ pub(crate) async fn show(
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
     let offset = query.number("cursor", 0, 0..=i64::MAX as u64)?;
     let wait_ms = query.number("wait", 0, 0..=WAIT_MAX_MS)?;
+    // Whoever finds too many waiting learns at once what is known: the places are for all that enter the engine.
+    let place = (wait_ms > 0).then(|| app.tree_waits.try_acquire().ok()).flatten();
+    let wait_ms = if place.is_some() { wait_ms } else { 0 };
     let sort = match query.get("sort") {
         None | Some(b"bytes") => "bytes",
         Some(b"count") => "count",
