@@ -51,6 +51,20 @@ pub fn is_one_byte(text: &str) -> Result<(), Invalid> {
     }
 }
 
+/// Nothing, or where a server is reached by plain HTTP: a scheme, a name or address, perhaps a port and a path.
+pub fn is_http_origin(text: &str) -> Result<(), Invalid> {
+    let place = text.strip_prefix("http://");
+    let fits = |place: &str| {
+        let host = place.split('/').next().unwrap_or_default();
+        !host.is_empty() && !host.starts_with(':') && place.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if text.is_empty() || place.is_some_and(fits) {
+        Ok(())
+    } else {
+        Err("it must be an address like http://host:4318; TLS is not supported here".into())
+    }
+}
+
 /// The longest host name, with its end in C.
 const HOST_NAME_BYTES_MAX: usize = 256;
 
@@ -102,6 +116,16 @@ fn expand_title(template: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn collectors_are_reached_by_plain_http() {
+        for fits in ["", "http://localhost:4318", "http://10.0.0.1", "http://otel/prefix"] {
+            assert!(is_http_origin(fits).is_ok(), "{fits}");
+        }
+        for bad in ["localhost:4318", "https://otel", "http://", "http://:4318", "http://a b"] {
+            assert!(is_http_origin(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_and_templates() {

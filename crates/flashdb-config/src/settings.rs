@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use flashdb_base::NotifyFlags;
 
 use crate::checks::{
-    is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name, is_one_byte, is_power_of_two,
-    is_title_template,
+    is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name, is_http_origin, is_one_byte,
+    is_power_of_two, is_title_template,
 };
 use crate::choices::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
@@ -122,6 +122,10 @@ settings! {
     http_hosts: String = "http-hosts", Text::new("");
     /// Answers HTTP clients of other machines even while the default user needs no password.
     http_open: bool = "http-open", YesNo(false);
+    /// OTLP collector for traces of HTTP requests, such as http://localhost:4318; empty for none.
+    otlp_endpoint: String = "otlp-endpoint", Text::new("").checked(is_http_origin), [AT_START];
+    /// Share of HTTP requests that are traced, of those whose caller has not decided it already.
+    otlp_sample_percent: u32 = "otlp-sample-percent", Number::plain(0, 100, 100), [AT_START];
     /// Counts keys and bytes by prefix, for PREFIX.TREE and the dashboard, from the first question on until an hour after the last.
     prefix_index: bool = "prefix-index", YesNo(true);
     /// The character that ends a prefix.

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::thin::Thinner;
 use axum::http::StatusCode;
 use flashdb_resp::reply::{ReplyFault, ReplyLimits, ReplyParser, Value};
-use flashdb_server::engine::{Engine, Identity, Seat, State};
+use flashdb_server::engine::{Identity, Seat, State};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const READ_BYTES: usize = 16 << 10;
 
 /// See the module's head.
 pub(crate) struct Conversation {
-    engine: Engine,
+    app: Arc<App>,
     seat: Seat,
     stream: UnixStream,
     parser: ReplyParser,
@@ -88,7 +88,7 @@ impl Conversation {
             .connect(NAME, &peer.to_string(), identity)
             .map_err(|error| system_error(&error))?;
         Ok(Conversation {
-            engine: app.engine.clone(),
+            app: app.clone(),
             seat,
             stream: UnixStream::from_std(stream).map_err(|error| system_error(&error))?,
             parser: ReplyParser::new(REPLY_LIMITS),
@@ -147,7 +147,7 @@ impl Conversation {
     pub fn checked(&self, request: &[Vec<u8>], reply: Value) -> Result<Value, ApiError> {
         match reply {
             Value::Error(text) => {
-                let name = self.engine.row_of(request).map(|row| row.full_name());
+                let name = self.app.engine.row_of(request).map(|row| row.full_name());
                 Err(ApiError::from_engine(&text, name.as_deref()))
             }
             reply => Ok(reply),
@@ -168,6 +168,26 @@ impl Conversation {
     /// # Errors
     /// As [`Conversation::ask_raw`].
     pub async fn ask_all<R: AsRef<[Vec<u8>]>>(&mut self, requests: &[R]) -> Result<Vec<Value>, ApiError> {
+        let traces = self.app.traces.as_ref();
+        let mut span = traces.and_then(|traces| traces.commands(|| self.name_of(requests), requests.len()));
+        let replies = self.exchange(requests).await;
+        if let (Some(span), Err(error)) = (&mut span, &replies) {
+            span.failed(error.code);
+        }
+        replies
+    }
+
+    /// The command that all these are, or that they are several.
+    fn name_of<R: AsRef<[Vec<u8>]>>(&self, requests: &[R]) -> String {
+        let names = requests.iter().map(|request| {
+            let row = self.app.engine.row_of(request.as_ref());
+            row.map_or("unknown".to_owned(), |row| row.full_name())
+        });
+        let same = |one: String, other: String| if one == other { one } else { "several".to_owned() };
+        names.reduce(same).unwrap_or_default()
+    }
+
+    async fn exchange<R: AsRef<[Vec<u8>]>>(&mut self, requests: &[R]) -> Result<Vec<Value>, ApiError> {
         let mut bytes = Vec::new();
         for request in requests {
             encode(&mut bytes, request.as_ref());
@@ -222,7 +242,7 @@ impl Conversation {
 
     /// The engine has closed the connection.
     fn lost(&self) -> ApiError {
-        if self.engine.state() == State::Stopping {
+        if self.app.engine.state() == State::Stopping {
             return ApiError::stopping();
         }
         ApiError::new(

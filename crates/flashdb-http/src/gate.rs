@@ -4,10 +4,12 @@
 use crate::App;
 use crate::error::{ApiError, with_body};
 use crate::sessions::random_hex;
+use crate::traces;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use opentelemetry::context::FutureExt;
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -63,11 +65,24 @@ pub(crate) async fn guard(
         }
     };
     let kind = kind(request.uri().path());
-    let response = match admit(&app, peer, &request, kind) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+    let traces = app.traces.as_ref();
+    let span = traces
+        .filter(|_| matches!(kind, Kind::Api | Kind::WebSocket))
+        .map(|traces| traces.request(&request, &request_id, &peer.to_string()));
+    let answer = async {
+        match admit(&app, peer, &request, kind) {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        }
+    };
+    let response = match &span {
+        Some(span) => answer.with_context(span.clone()).await,
+        None => answer.await,
     };
     let mut response = with_body(response, &request_id);
+    if let Some(span) = &span {
+        traces::answered(span, &response);
+    }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);

@@ -27,6 +27,7 @@ mod sampler;
 mod sessions;
 mod thin;
 mod topic;
+mod traces;
 mod weigh;
 
 pub use api::openapi::document as openapi_document;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub sampler: sampler::Sampler,
     pub viewers: live::Viewers,
     pub alerts: alerts::Alerts,
+    /// Where spans go; none unless a collector is named.
+    pub traces: Option<traces::Traces>,
     /// Where to publish to who watches.
     pub hub: Arc<hub::Hub>,
     pub guests: Arc<Semaphore>,
@@ -66,7 +69,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    fn new(engine: Engine, port: u16) -> Self {
+    fn new(engine: Engine, port: u16, traces: Option<traces::Traces>) -> Self {
         let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         App {
             engine,
@@ -75,6 +78,7 @@ impl App {
             sampler: sampler::Sampler::default(),
             viewers: live::Viewers::default(),
             alerts: alerts::Alerts::default(),
+            traces,
             hub: Arc::default(),
             guests: Arc::new(Semaphore::new(GUESTS_MAX)),
             tree_waits: Semaphore::new(GUESTS_MAX / 4),

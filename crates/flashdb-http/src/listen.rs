@@ -1,6 +1,7 @@
 //! Listening, and what connections may cost: their number, the time for headers to come and for answers to be taken. Starts
 //! and ends the threads of the interface.
 
+use crate::traces::Traces;
 use crate::{App, api, live};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -179,7 +180,7 @@ impl Listeners {
     /// Starts to serve, on threads of its own.
     ///
     /// # Errors
-    /// When the system gives no threads or files.
+    /// When the system gives no threads or files, or traces cannot be sent to what the settings name.
     pub fn serve(self, engine: Engine) -> io::Result<Running> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -187,7 +188,10 @@ impl Listeners {
             .enable_all()
             .build()?;
         let port = self.addresses.first().map_or(0, SocketAddr::port);
-        let app = Arc::new(App::new(engine, port));
+        let settings = engine.config().settings();
+        let traces = Traces::begin(&settings, engine.run_id(), runtime.handle())?;
+        drop(settings);
+        let app = Arc::new(App::new(engine, port, traces));
         let router = api::router(app.clone());
         let places = Arc::new(Places::default());
         let _inside = runtime.enter();
@@ -205,7 +209,7 @@ impl Running {
     /// Ends: tells who watches, gives what is under way two seconds.
     pub fn end(self) {
         self.app.ending.store(true, Ordering::Release);
-        let app = self.app.clone();
+        let (app, traced) = (self.app.clone(), self.app.clone());
         self.runtime.block_on(async move {
             let gone = async {
                 while !app.viewers.are_gone() || app.guests.available_permits() < crate::GUESTS_MAX {
@@ -216,6 +220,9 @@ impl Running {
             let _ = tokio::time::timeout(END_TIME, gone).await;
             sleep(LEAVE_TIME).await;
         });
+        if let Some(traces) = &traced.traces {
+            traces.end();
+        }
         self.runtime.shutdown_background();
     }
 }

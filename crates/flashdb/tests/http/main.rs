@@ -13,6 +13,7 @@ mod sessions;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod tree;
 
 use serde_json::{Value, json};
