@@ -35,6 +35,8 @@ pub(crate) struct Hub {
     /// The last message of each state.
     newest: Mutex<[Option<(Instant, Utf8Bytes)>; TOPICS]>,
     watching: [AtomicUsize; TOPICS],
+    /// Told when a topic gets its first viewer.
+    wanted: [Notify; TOPICS],
 }
 
 /// What waits for a viewer.
@@ -96,6 +98,13 @@ impl Hub {
         self.watching[topic as usize].load(Ordering::Relaxed) > 0
     }
 
+    /// Waits until somebody has the topic. For one task only.
+    pub async fn watched(&self, topic: Topic) {
+        while !self.is_watched(topic) {
+            self.wanted[topic as usize].notified().await;
+        }
+    }
+
     /// A viewer's inbox, without topics yet, until the answer is dropped.
     pub fn join(self: &Arc<Self>) -> Membership {
         let inbox = Arc::<Inbox>::default();
@@ -124,7 +133,9 @@ impl Membership {
                 watching.fetch_sub(1, Ordering::Relaxed);
                 self.inbox.forget(topic);
             } else {
-                watching.fetch_add(1, Ordering::Relaxed);
+                if watching.fetch_add(1, Ordering::Relaxed) == 0 {
+                    self.hub.wanted[topic as usize].notify_one();
+                }
                 self.show_newest(topic);
             }
         }
@@ -321,8 +332,8 @@ mod tests {
             hub.publish(Topic::Command, None, &n);
         }
         let batch = viewer.take_events();
-        let mut expected = vec![r#"{"data":{"lost":988,"topic":"command"},"type":"gap"}"#.to_owned()];
-        expected.extend((988..1000).map(|n| format!(r#"{{"data":{n},"type":"command"}}"#)));
+        let mut expected = vec![r#"{"data":{"lost":975,"topic":"command"},"type":"gap"}"#.to_owned()];
+        expected.extend((975..1000).map(|n| format!(r#"{{"data":{n},"type":"command"}}"#)));
         assert_eq!(texts(&batch), expected);
         assert!(viewer.take_events().is_empty());
         hub.publish(Topic::Command, None, &1);
@@ -362,6 +373,24 @@ mod tests {
         viewer.set_topics(topics(&[Topic::Job]));
         hub.publish(Topic::Job, None, &"x".repeat(MESSAGE_BYTES_MAX));
         assert_eq!(viewer.take(), Ok(vec![]));
+    }
+
+    #[tokio::test]
+    async fn who_publishes_waits_for_the_first_viewer() {
+        let hub = Arc::<Hub>::default();
+        let waiting = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.watched(Topic::Command).await }
+        });
+        let viewer = hub.join();
+        viewer.set_topics(topics(&[Topic::Job]));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        viewer.set_topics(topics(&[Topic::Command]));
+        assert!(waiting.await.is_ok());
+        // It is known to have gone, though nobody was told.
+        viewer.set_topics(topics(&[]));
+        assert!(!hub.is_watched(Topic::Command));
     }
 
     #[tokio::test]

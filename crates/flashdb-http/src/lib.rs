@@ -4,7 +4,7 @@
 //! `docs/design/0010-control-plane.md` says why, who may come in, and what is said over it. Reading order: `listen.rs`
 //! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
 //! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
-//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `alerts/` what is
+//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `tap.rs` the commands as they are run, `alerts/` what is
 //! held against thresholds, `pages.rs` the files.
 
 mod alerts;
@@ -25,6 +25,7 @@ mod pages;
 mod room;
 mod sampler;
 mod sessions;
+mod tap;
 mod thin;
 mod topic;
 mod traces;

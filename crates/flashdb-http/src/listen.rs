@@ -2,7 +2,7 @@
 //! and ends the threads of the interface.
 
 use crate::traces::Traces;
-use crate::{App, api, live};
+use crate::{App, api, live, tap};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -196,6 +196,7 @@ impl Listeners {
         let places = Arc::new(Places::default());
         let _inside = runtime.enter();
         runtime.spawn(sample(app.clone()));
+        runtime.spawn(tap::run(app.clone()));
         for socket in self.sockets {
             let listener = tokio::net::TcpListener::from_std(socket)?;
             runtime.spawn(accept(listener, router.clone(), places.clone()));

@@ -543,12 +543,9 @@ impl Connection {
             matches!(ran.flow, Flow::Continue),
             "windows hold no command that changes the flow"
         );
-        hot::note_one(
-            &turn.server.loops[turn.lane].samples,
-            &command,
-            args,
-            self.client.db,
-        );
+        if turn.server.loops[turn.lane].samples.passes(1) {
+            hot::look_at_last(turn, &self.client, &command, args, ran.elapsed_ns);
+        }
         dispatch::serve(turn, ran.ready);
         turn.data.release();
         1
@@ -591,14 +588,18 @@ impl Connection {
             }
         }
         let shared_ns = (began.elapsed().as_nanos() as u64).saturating_sub(measured_ns);
+        if turn.server.loops[turn.lane].samples.passes(done as u32) {
+            let times = WindowTimes {
+                each,
+                measured_ns,
+                shared_ns,
+            };
+            let args_of = |at| batch.args(first + at, buffer);
+            times.look(turn, &self.client, &commands[..done], args_of);
+        }
         if !each {
             share_time(turn, &commands[..done], shared_ns);
         }
-        hot::note_window(turn, done, |at| hot::Ran {
-            command: &commands[at],
-            args: batch.args(first + at, buffer),
-            db: self.client.db,
-        });
         turn.data.release();
         done
     }
@@ -805,6 +806,39 @@ fn prefetch_members(
     }
     if !members.is_empty() {
         turn.data.prefetch_members(&members);
+    }
+}
+
+/// The time that the commands of a window took.
+struct WindowTimes {
+    /// Each was measured alone.
+    each: bool,
+    /// Of those that were measured alone.
+    measured_ns: u64,
+    /// Of the others.
+    shared_ns: u64,
+}
+
+impl WindowTimes {
+    /// Looks at those commands whose turn has come. What one of several took is their mean.
+    #[cold]
+    fn look<'a>(
+        &self,
+        turn: &Turn<'_, '_>,
+        client: &'a Client,
+        commands: &'a [Command],
+        args_of: impl Fn(usize) -> Args<'a>,
+    ) {
+        let is_shared = |command: &Command| !self.each && command.spec.flags.shares_time();
+        let shared = commands.iter().filter(|command| is_shared(command)).count() as u64;
+        let alone = commands.len() as u64 - shared;
+        hot::look_at_window(turn, client, commands, args_of, |command| {
+            if is_shared(command) {
+                self.shared_ns.checked_div(shared)
+            } else {
+                self.measured_ns.checked_div(alone)
+            }
+        });
     }
 }
 

@@ -242,8 +242,11 @@ fn run(
     args: Args<'_>,
     command: Command,
 ) -> Flow {
-    let Ran { mut flow, ready, .. } = run_held(turn, client, reply, args, command, true);
-    hot::note_one(&turn.server.loops[turn.lane].samples, &command, args, client.db);
+    let Ran {
+        mut flow,
+        ready,
+        mut elapsed_ns,
+    } = run_held(turn, client, reply, args, command, true);
     serve(turn, ready);
     if std::mem::take(&mut client.script.needs_gate) {
         if !turn.try_close_gate() {
@@ -258,8 +261,13 @@ fn run(
             !client.script.needs_gate,
             "nothing is missing under the closed gate"
         );
-        flow = again.flow;
+        (flow, elapsed_ns) = (again.flow, again.elapsed_ns);
         serve(turn, again.ready);
+    }
+    if turn.server.loops[turn.lane].samples.passes(1) {
+        // Of one that waits it is not known yet.
+        let elapsed_ns = if flow == Flow::Blocked { 0 } else { elapsed_ns };
+        hot::look_at_last(turn, client, &command, args, elapsed_ns);
     }
     if turn.pass.as_ref().is_some_and(GatePass::is_exclusive) {
         turn.leave();
@@ -334,7 +342,7 @@ pub fn run_held(
     let stats = &server.loops[turn.lane].stats;
     stats.commands.add(1);
     if failed {
-        stats.of(&command).failed.add(1);
+        note_failure(server, turn.lane, &command);
     }
     let mut elapsed_ns = 0;
     if let Some(began) = began {
@@ -393,6 +401,14 @@ pub fn run_held(
         ready,
         elapsed_ns,
     }
+}
+
+/// Counts a command that has failed, the last one that was counted as run.
+#[cold]
+fn note_failure(server: &Server, lane: usize, command: &Command) {
+    let handle = &server.loops[lane];
+    handle.stats.of(command).failed.add(1);
+    handle.samples.note_failure(handle.stats.commands.get());
 }
 
 /// Runs the command of a client that has waited to run it again. It locks nothing.

@@ -86,7 +86,8 @@ impl Monitors {
     }
 }
 
-fn source_of(from: &ClientInfo) -> String {
+/// Where a client is, as it is shown.
+pub fn source_of(from: &ClientInfo) -> String {
     if from.unix {
         format!("unix:{}", from.laddr)
     } else {

@@ -8,7 +8,7 @@ use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::durability::Durability;
 use crate::feed::Feed;
-use crate::hot::{HotKeys, LoopSamples};
+use crate::hot::{HotKeys, LoopSamples, Taps};
 use crate::key_tree::KeyTree;
 use crate::latency::LatencyMonitor;
 use crate::memory::MemorySample;
@@ -86,6 +86,8 @@ pub struct Server {
     pub monitors: Monitors,
     /// The keys that are used most.
     pub hot_keys: HotKeys,
+    /// The feed of recent commands.
+    pub taps: Taps,
     /// Clients that cache.
     pub tracking: Tracking,
     /// CLIENT PAUSE.

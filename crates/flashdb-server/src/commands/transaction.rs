@@ -347,7 +347,17 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
             .monitors
             .feed(&server, command.spec, queued_db, &info, &args);
     }
-    hot::note_one(&server.loops[info.loop_id].samples, command, args, queued_db);
+    let samples = &server.loops[info.loop_id].samples;
+    if samples.passes(1) {
+        samples.look_at(&hot::Ran {
+            command,
+            args,
+            db: queued_db,
+            client: &info,
+            elapsed_ns: Some(elapsed_ns),
+            failed: result.is_err(),
+        });
+    }
     stats.commands.add(1);
     if let Err(error) = result {
         context.reply.truncate(start);

@@ -9,7 +9,9 @@
 mod figures;
 mod guest;
 
-pub use crate::hot::{BUCKET_S as HOT_KEY_PART_S, HotKey};
+pub use crate::hot::{
+    BUCKET_S as HOT_KEY_PART_S, CutWord, DRAIN_TIME as TAP_DRAIN_TIME, HotKey, TappedCommand,
+};
 pub use figures::{
     DatabaseFigures, Figures, LATENCY_BUCKETS, PART_NAMES, Resident, SnapshotFigures, latency_bound_us,
 };
@@ -114,6 +116,16 @@ impl Engine {
     /// Uses of all keys per second, of which those of the hot keys are a part.
     pub fn key_uses_per_second(&self) -> f64 {
         self.server.hot_keys.uses_per_second()
+    }
+
+    /// Has some of the commands written down as they are run, or no longer. Without it they cost nothing.
+    pub fn tap_commands(&self, open: bool) {
+        self.server.taps.set_open(&self.server, open);
+    }
+
+    /// Those that were written down since the last time, oldest first; to be asked for every [`TAP_DRAIN_TIME`].
+    pub fn tapped_commands(&self) -> Vec<TappedCommand> {
+        self.server.taps.drain(&self.server)
     }
 
     /// Notes what the interface itself keeps in memory, for the breakdown of resident memory.

@@ -204,9 +204,10 @@ impl LoopSamples {
     fn take(&self, commands_per_s: f64, taken: &mut Taken) -> u64 {
         let wanted = (commands_per_s / LOOKS_PER_SECOND).clamp(1.0, f64::from(INTERVAL_MAX));
         let mut held = self.held.lock();
-        let interval = self
-            .interval
-            .swap((wanted as u32).next_power_of_two(), Ordering::Relaxed);
+        let next = (wanted as u32).next_power_of_two();
+        let interval = self.interval.swap(next, Ordering::Relaxed);
+        // A loop that has come to rest does not wait out a distance of its busy time. It may write over this; the next second helps.
+        self.left.fetch_min(2 * next - 1, Ordering::Relaxed);
         held.looks = 0;
         held.sketch.drain(&mut taken.of_loop, &mut taken.spare);
         let uses = std::mem::take(&mut held.uses);

@@ -4,12 +4,16 @@
 //! that costs the others is one subtraction for the up to 16 commands of a window. The interval follows the loop's rate: at rest every
 //! command is looked at, at full load one of 128. Hot keys are always counted (`sketch.rs`); once a second a thread of its own
 //! takes the counts of all loops (`keys.rs`). A loop that finds its counts being taken leaves that command out and waits for nobody.
+//! The feed (`tap.rs`) takes some of what is looked at while somebody watches, so without a viewer it costs a command nothing.
 
 mod keys;
 mod sketch;
+mod tap;
 
 pub use keys::{BUCKET_S, HotKey, HotKeys, run};
+pub use tap::{CutWord, DRAIN_TIME, TappedCommand, Taps};
 
+use crate::client::{Client, ClientInfo};
 use crate::dispatch::Turn;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::prng::Prng;
@@ -18,7 +22,8 @@ use flashdb_command::registry::Command;
 use flashdb_resp::Args;
 use parking_lot::Mutex;
 use sketch::Sketch;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use tap::Tap;
 
 /// One of so many commands is looked at at full load.
 const INTERVAL_MAX: u32 = 128;
@@ -32,6 +37,9 @@ pub struct LoopSamples {
     /// Commands up to the next one that is looked at, that one included.
     left: AtomicU32,
     interval: AtomicU32,
+    failures: Failures,
+    /// Commands that were ever written down for the feed.
+    tapped: AtomicU64,
     held: Mutex<Held>,
 }
 
@@ -42,6 +50,8 @@ struct Held {
     uses: u64,
     /// Commands that were looked at since the last collection.
     looks: u32,
+    /// What viewers watch, while there are any.
+    tap: Option<Tap>,
 }
 
 impl Default for LoopSamples {
@@ -49,33 +59,92 @@ impl Default for LoopSamples {
         LoopSamples {
             left: 1.into(),
             interval: INTERVAL_MAX.into(),
+            failures: Failures::default(),
+            tapped: 0.into(),
             held: Mutex::new(Held {
                 random: Prng::from_entropy(),
                 sketch: Sketch::default(),
                 uses: 0,
                 looks: 0,
+                tap: None,
             }),
         }
     }
 }
 
 /// A command that was run.
+#[derive(Clone, Copy)]
 pub struct Ran<'a> {
     pub command: &'a Command,
     pub args: Args<'a>,
     pub db: u16,
+    /// Who has sent it, or the script that has called it.
+    pub client: &'a ClientInfo,
+    /// Time it took, where that is known.
+    pub elapsed_ns: Option<u64>,
+    /// Whether its answer is an error.
+    pub failed: bool,
+}
+
+/// Which of the last 64 commands of a loop have failed, by their numbers. Written down by those that fail, so that the others need
+/// not say that they have not.
+#[derive(Default)]
+struct Failures {
+    last: AtomicU64,
+    /// The lowest bit is for `last`, the next one for the command before it.
+    bits: AtomicU64,
+}
+
+impl Failures {
+    fn note(&self, number: u64) {
+        // Numbers begin anew with CONFIG RESETSTAT.
+        let since = number.wrapping_sub(self.last.swap(number, Ordering::Relaxed));
+        let before = self.bits.load(Ordering::Relaxed);
+        let before = if since < 64 { before << since } else { 0 };
+        self.bits.store(before | 1, Ordering::Relaxed);
+    }
+
+    fn has(&self, number: u64) -> bool {
+        let before = self.last.load(Ordering::Relaxed).wrapping_sub(number);
+        before < 64 && self.bits.load(Ordering::Relaxed) >> before & 1 == 1
+    }
 }
 
 impl LoopSamples {
     /// Counts `count` commands as run; true when one of them is to be looked at.
     #[inline]
-    fn passes(&self, count: u32) -> bool {
+    pub fn passes(&self, count: u32) -> bool {
         let left = self.left.load(Ordering::Relaxed);
         if left > count {
             self.left.store(left - count, Ordering::Relaxed);
             return false;
         }
         true
+    }
+
+    /// Notes that the command with this number, counting those of the loop from 1, has failed.
+    pub fn note_failure(&self, number: u64) {
+        self.failures.note(number);
+    }
+
+    /// Looks at a command whose turn has come.
+    #[cold]
+    pub fn look_at(&self, ran: &Ran<'_>) {
+        self.look(1, |_| *ran);
+    }
+
+    /// Opens the tap of the feed with this, or closes it.
+    fn set_tap(&self, tap: Option<Tap>) {
+        self.held.lock().tap = tap;
+    }
+
+    /// What has gone through the tap; from now on it lets one of `interval` commands through.
+    fn drain_tap(&self, interval: u32) -> Vec<TappedCommand> {
+        let mut held = self.held.lock();
+        held.tap
+            .as_mut()
+            .map(|tap| tap.take(interval))
+            .unwrap_or_default()
     }
 
     /// Looks at those of `count` commands whose turn has come.
@@ -91,7 +160,11 @@ impl LoopSamples {
                 left = interval;
                 continue;
             };
-            held.note(&ran(at as usize - 1), interval);
+            let ran = ran(at as usize - 1);
+            held.note(&ran, interval);
+            if held.tap_off(&ran, interval) {
+                self.tapped.fetch_add(1, Ordering::Relaxed);
+            }
             held.looks += 1;
             if held.looks % LOOKS_PER_STEP == 0 && interval < INTERVAL_MAX {
                 interval *= 2;
@@ -105,6 +178,12 @@ impl LoopSamples {
 }
 
 impl Held {
+    /// Writes a command down for the feed if somebody watches and its turn has come.
+    fn tap_off(&mut self, ran: &Ran<'_>, weight: u32) -> bool {
+        let tap = self.tap.as_mut();
+        tap.is_some_and(|tap| tap.note(ran, weight, &mut self.random))
+    }
+
     fn note(&mut self, ran: &Ran<'_>, weight: u32) {
         let spec = ran.command.spec;
         let is_write = spec.flags.has(Flags::WRITE);
@@ -126,21 +205,46 @@ impl Held {
     }
 }
 
-/// Counts the commands of a window, the `at`-th of which `ran` tells.
-#[inline]
-pub fn note_window<'a>(turn: &Turn<'_, '_>, count: usize, ran: impl Fn(usize) -> Ran<'a>) {
-    let samples = &turn.server.loops[turn.lane].samples;
-    if samples.passes(count as u32) {
-        samples.look(count as u32, ran);
-    }
+/// Looks at a command whose turn has come, which [`crate::dispatch::run_held`] has run last on this loop. `elapsed_ns` is 0 where
+/// the time is not known.
+#[cold]
+pub fn look_at_last(
+    turn: &Turn<'_, '_>,
+    client: &Client,
+    command: &Command,
+    args: Args<'_>,
+    elapsed_ns: u64,
+) {
+    let handle = &turn.server.loops[turn.lane];
+    handle.samples.look_at(&Ran {
+        command,
+        args,
+        db: client.db,
+        client: &client.info,
+        elapsed_ns: (elapsed_ns > 0).then_some(elapsed_ns),
+        failed: handle.samples.failures.has(handle.stats.commands.get()),
+    });
 }
 
-/// Counts a command that was run by itself, on the loop with this number.
-#[inline]
-pub fn note_one(samples: &LoopSamples, command: &Command, args: Args<'_>, db: u16) {
-    if samples.passes(1) {
-        samples.look(1, |_| Ran { command, args, db });
-    }
+/// Looks at those commands of a window whose turn has come; they were the last on this loop. `elapsed_ns` knows their times.
+#[cold]
+pub fn look_at_window<'a>(
+    turn: &Turn<'_, '_>,
+    client: &'a Client,
+    commands: &'a [Command],
+    args: impl Fn(usize) -> Args<'a>,
+    elapsed_ns: impl Fn(&Command) -> Option<u64>,
+) {
+    let handle = &turn.server.loops[turn.lane];
+    let before = handle.stats.commands.get().wrapping_sub(commands.len() as u64);
+    handle.samples.look(commands.len() as u32, |at| Ran {
+        command: &commands[at],
+        args: args(at),
+        db: client.db,
+        client: &client.info,
+        elapsed_ns: elapsed_ns(&commands[at]),
+        failed: handle.samples.failures.has(before.wrapping_add(at as u64 + 1)),
+    });
 }
 
 #[cfg(test)]
@@ -156,10 +260,11 @@ mod tests {
         let samples = LoopSamples::default();
         samples.interval.store(1, Ordering::Relaxed);
         let request = OwnedArgs::from_words([b"GET".as_slice(), b"key"]);
-        let commands = 200_000;
+        let (client, commands) = (ClientInfo::default(), 200_000);
         for _ in 0..commands {
-            let args = request.as_args();
-            note_one(&samples, &get, args, 0);
+            if samples.passes(1) {
+                samples.look_at(&ran(&get, request.as_args(), &client));
+            }
         }
         assert_eq!(samples.interval.load(Ordering::Relaxed), INTERVAL_MAX);
         let held = samples.held.lock();
@@ -178,15 +283,39 @@ mod tests {
             .map(|at| OwnedArgs::from_words([b"GET".as_slice(), format!("key:{at}").as_bytes()]))
             .collect();
         assert!(samples.passes(16));
-        samples.look(16, |at| Ran {
-            command: &get,
-            args: requests[at].as_args(),
-            db: 0,
-        });
+        let client = ClientInfo::default();
+        samples.look(16, |at| ran(&get, requests[at].as_args(), &client));
         let mut held = samples.held.lock();
         let mut drained = Vec::new();
         held.sketch.drain(&mut drained, &mut Vec::new());
         assert_eq!((held.uses, drained.len()), (16, 16));
+    }
+
+    #[test]
+    fn the_last_failures_are_known_by_their_numbers() {
+        let failures = Failures::default();
+        for number in [3, 5, 70] {
+            failures.note(number);
+        }
+        let known: Vec<u64> = (0..80).filter(|&number| failures.has(number)).collect();
+        assert_eq!(known, [70], "5 is too long ago");
+        failures.note(71);
+        failures.note(133);
+        assert!(failures.has(70) && failures.has(71) && failures.has(133) && !failures.has(72));
+        failures.note(2);
+        let known: Vec<u64> = (0..200).filter(|&number| failures.has(number)).collect();
+        assert_eq!(known, [2], "numbers have begun anew");
+    }
+
+    fn ran<'a>(command: &'a Command, args: Args<'a>, client: &'a ClientInfo) -> Ran<'a> {
+        Ran {
+            command,
+            args,
+            db: 0,
+            client,
+            elapsed_ns: Some(700),
+            failed: false,
+        }
     }
 
     fn get_of(registry: &Registry) -> Command {

@@ -35,6 +35,7 @@ pub(super) static METRICS: &[Metric] = &[
     metric("flashdb_error_replies_total", Counter, "Error replies.", Field("total_error_replies")),
     metric("flashdb_slowlog_length", Gauge, "Entries in the slow log.", Series(&[], series::slowlog_length)),
     metric("flashdb_slowlog_entries_total", Counter, "Entries that were ever added to the slow log.", Series(&[], series::slowlog_entries)),
+    metric("flashdb_feed_rows_total", Counter, "Commands written down for the feed of recent commands; none while nobody watches it.", Series(&[], series::feed_rows)),
     metric("flashdb_latency_spike_worst_seconds", Gauge, "The worst spike by event of the latency monitor.", Series(&["event"], series::spike_worst)),
     // Keys.
     metric("flashdb_keys_total", Gauge, "Keys by database, expired ones not yet removed included.", Series(&["db"], series::keys)),

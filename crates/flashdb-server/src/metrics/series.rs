@@ -270,6 +270,11 @@ pub(super) fn slowlog_length(family: &mut Family<'_>, figures: &Figures<'_>) {
     family.sample(&[], figures.facts.server.slowlog.lock().len());
 }
 
+pub(super) fn feed_rows(family: &mut Family<'_>, figures: &Figures<'_>) {
+    let server = figures.facts.server;
+    family.sample(&[], server.taps.rows_total(server));
+}
+
 pub(super) fn slowlog_entries(family: &mut Family<'_>, figures: &Figures<'_>) {
     family.sample(&[], figures.facts.server.slowlog.lock().added());
 }

@@ -396,7 +396,16 @@ impl<'r, 'k> Running<'r, 'k> {
         }
         let client = downcast(self.session);
         let samples = &self.server.loops[client.info.loop_id].samples;
-        hot::note_one(samples, &command, args, db);
+        if samples.passes(1) {
+            samples.look_at(&hot::Ran {
+                command: &command,
+                args,
+                db,
+                client: &client.info,
+                elapsed_ns,
+                failed,
+            });
+        }
         client.tracking.script_read |= client.tracking.is_on() && tracking::reads(command.spec);
         self.calls.push(Call {
             command,

@@ -51,16 +51,23 @@ impl Viewer {
             .expect("it is read");
     }
 
+    /// The next message.
+    pub fn hear_any(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.0.read().expect("a message") {
+                return serde_json::from_str(text.as_str()).expect("JSON");
+            }
+        }
+    }
+
     /// The next message of this type.
     pub fn hear(&mut self, kind: &str) -> Value {
         let end = Instant::now() + LIMIT;
         loop {
             assert!(Instant::now() < end, "no {kind}");
-            if let Message::Text(text) = self.0.read().expect("a message") {
-                let message: Value = serde_json::from_str(text.as_str()).expect("JSON");
-                if message["type"] == kind {
-                    return message["data"].clone();
-                }
+            let message = self.hear_any();
+            if message["type"] == kind {
+                return message["data"].clone();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod feed;
 mod hostile;
 mod hot_keys;
 mod large;
