@@ -450,11 +450,31 @@ export interface TopicData {
   job: JobMessage;
   hotkeys: HotKeys;
   alert: Alert;
+  command: CommandMessage;
 }
 
 export type TopicName = keyof TopicData;
 
 export type TopicMessage = { [Name in TopicName]: { type: Name; data: TopicData[Name] } }[TopicName];
+
+/** A command as it was run, one of `sample`. */
+export interface CommandMessage {
+  t: number;
+  cmd: string;
+  /** The first key. */
+  key: PageBytes | null;
+  /** The first of the other words, without secrets; `more` are left out. */
+  args: PageBytes[];
+  more: number;
+  db: number;
+  /** The client, or that of the script that called it. */
+  cid: string;
+  addr: string;
+  /** Null of one that waits. */
+  latency_us: number | null;
+  failed: boolean;
+  sample: number;
+}
 
 /** Where work on the server stands; each kind of job adds what it has to say. */
 export interface JobMessage {

@@ -12,6 +12,7 @@ import { Databases } from './databases';
 import { FirstSteps } from './first-steps';
 import { KeyWeight } from './key-weight';
 import { KpiRow } from './kpi-row';
+import { RecentCommands } from './recent-frame';
 
 export function DashboardPage() {
   const { span_ms, control } = useSpan();
@@ -26,7 +27,10 @@ export function DashboardPage() {
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_360px]">
         <StreamChart title="Operations" unit="per second" series={OPERATIONS} span_ms={span_ms} format={formatRate} least={10} />
         <Attention />
-        <StreamChart title="Memory" unit="resident, in parts that add up" series={MEMORY_PARTS} span_ms={span_ms} format={formatBytes} steps="bytes" least={1024 * 1024} stacked />
+        <div className="flex min-w-0 flex-col gap-4">
+          <StreamChart title="Memory" unit="resident, in parts that add up" series={MEMORY_PARTS} span_ms={span_ms} format={formatBytes} steps="bytes" least={1024 * 1024} stacked />
+          <RecentCommands />
+        </div>
         <div className="flex flex-col gap-4">
           <KeyWeight />
           <Databases />

@@ -1,9 +1,9 @@
 // The keys that are used most: how much, by reads or by writes, over the last ten minutes, and what could be done about it.
 'use client';
 import { Flame } from 'lucide-react';
-import Link from 'next/link';
 import { Heatmap, type HeatRow } from '@/components/charts/heatmap';
 import { Empty } from '@/components/state/empty';
+import { KeyLink } from '@/components/state/key-link';
 import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';
 import { type Column, DataTable } from '@/components/ui/data-table';
@@ -23,7 +23,7 @@ const ADVICE: Record<HotKeyAdvice, { short: string; long: string }> = {
 };
 
 const COLUMNS: readonly Column<HotKey>[] = [
-  { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'w-full max-w-0', cell: (row) => <KeyLink row={row} /> },
+  { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'w-full max-w-0', cell: (row) => <KeyLink name={row.key} db={row.db} className="block min-w-24" /> },
   { id: 'db', label: 'Db', align: 'right', value: (row) => row.db, cell: (row) => row.db },
   { id: 'rate', label: 'Commands', align: 'right', value: (row) => row.rate, cell: (row) => formatRate(row.rate) },
   { id: 'share', label: 'Share', align: 'right', value: (row) => row.share, cell: (row) => formatRatio(row.share) },
@@ -34,19 +34,6 @@ const COLUMNS: readonly Column<HotKey>[] = [
 
 function rowId(row: HotKey): string {
   return `${row.db} ${cutLength(row.key) ?? ''} ${keyWord(whole(row.key))}`;
-}
-
-function KeyLink({ row }: { row: HotKey }) {
-  const text = display(row.key);
-  // A cut name opens nothing.
-  if (cutLength(row.key) !== null) return <span className="block min-w-24 truncate font-mono text-xs">{text}…</span>;
-  const address = new URLSearchParams({ k: keyWord(whole(row.key)) });
-  if (row.db !== 0) address.set('db', String(row.db));
-  return (
-    <Link href={`/explorer/?${address.toString()}`} title={text} className="block min-w-24 truncate font-mono text-xs hover:underline">
-      {text}
-    </Link>
-  );
 }
 
 function Suggestion({ advice }: { advice: HotKeyAdvice | null }) {

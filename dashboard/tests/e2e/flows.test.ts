@@ -89,6 +89,49 @@ describe('the dashboard', () => {
   });
 });
 
+// A stand-in runs nothing.
+describe.runIf(process.env.FLASHDB_BIN)('the feed of recent commands', () => {
+  const ran = (...lines: string[]) => resp([`AUTH "${PASSWORD}"`, ...lines]);
+  it('shows what is run, holds still under the pointer, leads to the key, and ends with the page', async () => {
+    const watched = await open();
+    const { page } = watched;
+    const said: string[] = [];
+    page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => said.push(String(payload))));
+    await signIn(watched, server.url);
+    const feed = page.getByRole('region', { name: 'Recent commands, newest first' });
+    const names = async () => (await feed.getByRole('link').allInnerTexts()).join(' ');
+    await expect.poll(async () => (await ran('SET feed:1 x'), names()), { timeout: 10_000 }).toContain('feed:1');
+    await page.getByText('every command').waitFor();
+    expect(await feed.innerText()).not.toContain(PASSWORD);
+    await feed.hover();
+    await page.getByText('holding still').waitFor();
+    const before = await names();
+    await ran('SET feed:2 x');
+    await page.getByText(/^\d+ waits?$/).waitFor();
+    expect(await names()).toBe(before);
+    await page.mouse.move(0, 0);
+    await expect.poll(names, { timeout: 10_000 }).toContain('feed:2');
+    await feed.getByRole('link', { name: 'feed:2' }).first().click();
+    await page.getByRole('heading', { name: 'feed:2', level: 2, exact: true }).waitFor();
+    await expect.poll(() => said.filter((frame) => /"unsub".*"command"/.test(frame)).length).toBe(1);
+    expect(unexpected(watched)).toEqual([]);
+  });
+  it('says which right it needs, and comes back with the right', async () => {
+    const watched = await open();
+    await signIn(watched, server.url);
+    const { page } = watched;
+    const feed = page.getByRole('region', { name: 'Recent commands, newest first' });
+    await feed.waitFor();
+    await ran('ACL SETUSER default -monitor');
+    await page.getByText('ACL SETUSER default +monitor').waitFor();
+    expect(await feed.count()).toBe(0);
+    await ran('ACL SETUSER default +monitor');
+    await feed.waitFor();
+    await expect.poll(async () => (await ran('GET feed:3'), feed.innerText()), { timeout: 10_000 }).toContain('feed:3');
+    expect(unexpected(watched)).toEqual([]);
+  });
+});
+
 describe('the console', () => {
   it('completes, runs, shows a reply in each form, and recalls', async () => {
     const watched = await open();

@@ -1,6 +1,6 @@
 // What the stand-in answers: figures of a busy server made by a fixed formula, and a few keys, clients and settings.
 import { fromKeyWord } from '@/lib/bytes';
-import type { AclUsers, Alerts, BenchJob, ClientRow, CommandRow, Configuration, Executed, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
+import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, Configuration, Executed, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
 import { FIELDS } from '@/lib/series';
 
 export const SERVER: ServerInfo = { name: 'cache-eu-1', version: '0.1.0', redis_version: '7.2.5', run_id: 'f'.repeat(40), environment: null, tls: false, port: 6379, started_ms: Date.now() - 792_000_000, time_ms: Date.now(), state: 'ready' };
@@ -240,3 +240,16 @@ function bench(id: string, ago_s: number, scale: number): BenchJob {
 }
 export const BENCH_JOBS: BenchJob[] = [bench('a31f07c2', 90, 1), bench('77be01d4', 900, 0.86)];
 export const GENERATE_JOBS: GenerateJob[] = [{ id: 'c0ffee01', kind: 'generate', state: 'done', user: 'default', began_ms: STARTED - 400_000, ended_ms: STARTED - 394_000, phase: 'writing', done: 100_000, total: 100_000, errors: 0, error: null, request: { db: 0, prefix: 'demo:', types: ['string', 'hash', 'zset'], keys: 100_000, value_bytes: 128, ttl_s: null, seed: 1, rate: 20_000 }, result: { written: 99_998, skipped: 2, seconds: 5.1 } }];
+
+const FEED: readonly [string, string, string[], number][] = [
+  ['HGET', 'session:user:81f2', ['name'], 0.7],
+  ['GET', 'cart:77', [], 0.4],
+  ['SET', 'page:/index.html', ['<html>…', 'EX', '60'], 1.2],
+  ['ZADD', 'board:weekly', ['4120', 'ada'], 2.1],
+  ['INCR', 'rate:10.4.1.7', [], 0.5],
+];
+
+/** What ran in a second, as a batch of messages. */
+export function feed(t: number): { type: 'command'; data: CommandMessage }[] {
+  return FEED.map(([cmd, key, args, latency_us], at) => ({ type: 'command', data: { t: t - 200 * (FEED.length - at), cmd, key, args, more: 0, db: 0, cid: '812', addr: '10.4.1.7:51514', latency_us, failed: false, sample: 8192 } }));
+}

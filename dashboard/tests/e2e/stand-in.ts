@@ -17,6 +17,7 @@ export async function startStandIn(password: string): Promise<Server> {
   // Any free port at first, and the same again after a restart.
   let port = 0;
   let sockets = new Set<WebSocket>();
+  let feeds = new Set<WebSocket>();
   let timer: ReturnType<typeof setInterval> | undefined;
   const start = () =>
     new Promise<void>((resolve, reject) => {
@@ -24,6 +25,7 @@ export async function startStandIn(password: string): Promise<Server> {
       const clock = new data.Clock();
       const live = new WebSocketServer({ noServer: true, handleProtocols: () => 'flashdb.v1' });
       sockets = new Set();
+      feeds = new Set();
       const running = createServer((request, response) => void answer(request, response, sessions, clock, password));
       running.on('upgrade', (request, socket, head) => {
         if (sessions.get(cookie(request)) === undefined) {
@@ -31,13 +33,14 @@ export async function startStandIn(password: string): Promise<Server> {
           return live.handleUpgrade(request, socket, head, (refused) => refused.close(4401, 'no session'));
         }
         live.handleUpgrade(request, socket, head, (viewer) => {
-          viewer.on('close', () => sockets.delete(viewer));
-          viewer.on('message', (raw) => reply(viewer, String(raw), clock, () => sockets.add(viewer)));
+          viewer.on('close', () => [sockets, feeds].forEach((set) => set.delete(viewer)));
+          viewer.on('message', (raw) => reply(viewer, String(raw), clock, (topic) => (topic === 'command' ? feeds : sockets).add(viewer), () => feeds.delete(viewer)));
         });
       });
       timer = setInterval(() => {
         const sample = clock.next();
         for (const viewer of sockets) viewer.send(JSON.stringify({ type: 'stats', data: sample }));
+        for (const viewer of feeds) viewer.send(JSON.stringify({ type: 'batch', data: data.feed(sample.t), seq: '1' }));
       }, 1000);
       server = running;
       running.on('error', reject);
@@ -59,15 +62,16 @@ export async function startStandIn(password: string): Promise<Server> {
   return { url: `http://127.0.0.1:${port}`, isReal: false, kill, start, dispose: kill };
 }
 
-function reply(viewer: WebSocket, raw: string, clock: data.Clock, subscribe: () => void): void {
-  const message = JSON.parse(raw) as { type: string; data?: { id?: number; n?: number } };
+function reply(viewer: WebSocket, raw: string, clock: data.Clock, subscribe: (topic: string) => void, unsubscribe: () => void): void {
+  const message = JSON.parse(raw) as { type: string; data?: { id?: number; n?: number; topic?: string } };
   const send = (type: string, body: unknown) => viewer.send(JSON.stringify({ type, data: body }));
   if (message.type === 'hello') send('welcome', { sid: '9f', resumed: false, server: data.SERVER, limits: { hz: 4, message_bytes: 65_536 } });
   if (message.type === 'sub') {
-    subscribe();
+    subscribe(message.data?.topic ?? '');
     send('ok', { id: message.data?.id });
     send('stats', clock.newest);
   }
+  if (message.type === 'unsub' && message.data?.topic === 'command') unsubscribe();
   if (message.type === 'ping') send('pong', { n: message.data?.n, t: Date.now() });
 }
 
