@@ -2,15 +2,21 @@
 
 use super::items::{Page, Wanted};
 use super::keys::{LIMIT_DEFAULT, LIMIT_MAX, database, kind_of, ttl_of};
+use super::put::check;
 use crate::App;
 use crate::ask::{Conversation, about, integer, text, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::{Bytes, Query};
+use crate::thin;
 use axum::Json;
 use axum::extract::{OriginalUri, RawQuery, State};
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 
 /// A key.
@@ -36,7 +42,16 @@ pub(crate) struct Removed {
     key: Bytes,
     db: u64,
     deleted: bool,
+    /// With `keep`: what RESTORE makes it of again, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dump: Option<String>,
+    /// With `keep`: the time that it had left; absent when it did not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<i64>,
 }
+
+/// The most that is kept of a key that is removed, as DUMP writes it.
+const KEPT_BYTES_MAX: u64 = 1 << 20;
 
 /// Failures of a page that leave the rest of the answer standing.
 const SHOWN_BESIDE: [&str; 3] = ["ENGINE_TIMEOUT", "NOPERM", "REPLY_TOO_LARGE"];
@@ -124,15 +139,60 @@ pub(crate) async fn remove(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Removed>, ApiError> {
     caller.may_write()?;
-    let (key, db) = (key_of(&uri), database(&app, &Query::of(query.as_deref()))?);
+    let query = Query::of(query.as_deref());
+    let (key, db) = (key_of(&uri), database(&app, &query)?);
+    let keep_bytes = query.number("keep", 0, 0..=KEPT_BYTES_MAX)?;
     let mut conversation = Conversation::of(&app, &caller, db).await?;
-    let reply = conversation.ask(&about("UNLINK", &key, [])).await?;
-    if integer(&reply) != Some(1) {
-        return Err(ApiError::key_not_found());
-    }
+    let kept = match keep_bytes {
+        0 => {
+            let reply = conversation.ask(&about("UNLINK", &key, [])).await?;
+            if integer(&reply) != Some(1) {
+                return Err(ApiError::key_not_found());
+            }
+            None
+        }
+        _ => Some(take(&mut conversation, &key, keep_bytes).await?),
+    };
+    let (dump, ttl_ms) = kept.unzip();
     Ok(Json(Removed {
         key: key.into(),
         db,
         deleted: true,
+        dump: dump.map(|dump| STANDARD.encode(dump)),
+        ttl_ms: ttl_ms.flatten(),
     }))
+}
+
+/// Removes a key and returns what it was, as DUMP has it, with its time to live.
+///
+/// # Errors
+/// When there is no such key, it is too large, or it changes meanwhile: then it is still there.
+async fn take(
+    conversation: &mut Conversation,
+    key: &[u8],
+    keep_bytes: u64,
+) -> Result<(Vec<u8>, Option<i64>), ApiError> {
+    // What is longer than may be kept need not be kept here either.
+    conversation.cut_strings(keep_bytes as usize);
+    let looks = ["WATCH", "DUMP", "PTTL"].map(|command| about(command, key, []));
+    let mut replies = Vec::new();
+    for (request, reply) in looks.iter().zip(conversation.ask_all(&looks).await?) {
+        replies.push(conversation.checked(request, reply)?);
+    }
+    let ttl_ms = replies.pop().as_ref().and_then(ttl_of);
+    let dump = replies.pop().and_then(thin::string);
+    let (dump, cut) = dump.ok_or_else(ApiError::key_not_found)?;
+    if let Some(bytes) = cut {
+        let message = "the key is larger than what may be kept of it; it was not removed";
+        let too_large = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "REPLY_TOO_LARGE", message);
+        return Err(too_large.with(json!({"bytes": bytes})));
+    }
+    let requests = [
+        words(["MULTI", "ATOMIC"]),
+        about("UNLINK", key, []),
+        words(["EXEC"]),
+    ];
+    let replies = conversation.ask_all(&requests).await?;
+    check(conversation, &requests, replies)?;
+    Ok((dump, ttl_ms))
 }

@@ -3,6 +3,7 @@
 mod acl;
 pub(crate) mod alerts;
 mod bench;
+mod bulk;
 mod commands;
 mod execute;
 mod figures;
@@ -15,6 +16,7 @@ mod key;
 mod keys;
 mod memory;
 pub(crate) mod openapi;
+mod patch;
 mod put;
 mod server;
 mod session;
@@ -41,7 +43,10 @@ use tower_http::compression::CompressionLayer;
 /// Everything under one roof.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let session = get(session::show).post(session::begin).delete(session::end);
-    let key = get(key::show).put(put::replace).delete(key::remove);
+    let key = get(key::show)
+        .put(put::replace)
+        .patch(patch::edit)
+        .delete(key::remove);
     // Long, repetitive and without secrets: what a page loads first takes a tenth of the bytes.
     let long = Router::new()
         .route("/history", get(figures::history))
@@ -74,6 +79,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/key/{key}", key)
         .route("/key/{key}/items", get(items::list))
         .route("/items", get(items::list))
+        .route("/bulk", post(bulk::run))
         .route("/execute", post(execute::run))
         .route("/clients", get(server::clients))
         .route("/clients/{id}", axum::routing::delete(server::kill_client))

@@ -1,8 +1,8 @@
 //! The description of the API, as OpenAPI 3.1: one row for each operation, with the types that the handlers use.
 
 use super::{
-    acl, alerts, bench, commands, execute, figures, generate, health, hot_keys, items, jobs, key, keys,
-    memory, put, server, session, sessions, snapshots, tree,
+    acl, alerts, bench, bulk, commands, execute, figures, generate, health, hot_keys, items, jobs, key, keys,
+    memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use crate::error::Failure;
 use axum::http::header;
@@ -43,6 +43,11 @@ const PREFIX: Parameter = (
     "string",
     "What the keys begin with, up to a separator; percent-encoded byte by byte. All keys unless given.",
 );
+const KEEP: Parameter = (
+    "keep",
+    "integer",
+    "Answers with what RESTORE needs, of at most so many bytes; a larger key is not removed. At most 1 MiB.",
+);
 const MATCH: Parameter = ("match", "string", "A glob.");
 
 /// An operation.
@@ -71,6 +76,10 @@ const POST: Operation = Operation {
     ..GET
 };
 const PUT: Operation = Operation { method: "put", ..GET };
+const PATCH: Operation = Operation {
+    method: "patch",
+    ..GET
+};
 const DELETE: Operation = Operation {
     method: "delete",
     ..GET
@@ -257,8 +266,16 @@ static OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v1/key/{key}",
-        summary: "Removes a key (API-06).",
+        summary: "Edits what is in a key, as one transaction: all edits, or none where something changed meanwhile.",
         query: &[DB],
+        body: Some(schema::<patch::Given>),
+        answers: &[(200, Some(schema::<patch::Edited>))],
+        ..PATCH
+    },
+    Operation {
+        path: "/api/v1/key/{key}",
+        summary: "Removes a key (API-06).",
+        query: &[DB, KEEP],
         answers: &[(200, Some(schema::<key::Removed>))],
         ..DELETE
     },
@@ -286,10 +303,26 @@ static OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v1/key/",
-        summary: "Removes a key of any name.",
+        summary: "Edits what is in a key of any name, as one transaction.",
         query: &[KEY, DB],
+        body: Some(schema::<patch::Given>),
+        answers: &[(200, Some(schema::<patch::Edited>))],
+        ..PATCH
+    },
+    Operation {
+        path: "/api/v1/key/",
+        summary: "Removes a key of any name.",
+        query: &[KEY, DB, KEEP],
         answers: &[(200, Some(schema::<key::Removed>))],
         ..DELETE
+    },
+    Operation {
+        path: "/api/v1/bulk",
+        summary: "Looks at keys, removes them, or changes their expiry; each has an outcome of its own.",
+        query: &[DB],
+        body: Some(schema::<bulk::Given>),
+        answers: &[(200, Some(schema::<bulk::Bulk>))],
+        ..POST
     },
     Operation {
         path: "/api/v1/items",

@@ -51,16 +51,25 @@ enum GivenValue {
 /// A number, or a word for what is none: `inf`, `-inf`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
-enum GivenScore {
+pub(super) enum GivenScore {
     Number(f64),
     Word(String),
 }
 
+impl GivenScore {
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            GivenScore::Number(number) => number.to_string().into_bytes(),
+            GivenScore::Word(word) => word.into_bytes(),
+        }
+    }
+}
+
 #[derive(Deserialize, JsonSchema)]
-struct GivenEntry {
+pub(super) struct GivenEntry {
     /// `*` for one by the clock.
-    id: String,
-    fields: Vec<(GivenBytes, GivenBytes)>,
+    pub id: String,
+    pub fields: Vec<(GivenBytes, GivenBytes)>,
 }
 
 /// A value that was written.
@@ -72,7 +81,11 @@ pub(crate) struct Written {
     created: bool,
 }
 
-fn pairs(command: &str, key: &[u8], pairs: Vec<(GivenBytes, GivenBytes)>) -> Result<Vec<Vec<u8>>, ApiError> {
+pub(super) fn pairs(
+    command: &str,
+    key: &[u8],
+    pairs: Vec<(GivenBytes, GivenBytes)>,
+) -> Result<Vec<Vec<u8>>, ApiError> {
     let mut request = about(command, key, []);
     for (field, value) in pairs {
         request.extend([field.into_vec()?, value.into_vec()?]);
@@ -98,10 +111,6 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
         GivenValue::Zset { members } => {
             let mut request = about("ZADD", key, []);
             for (member, score) in members {
-                let score = match score {
-                    GivenScore::Number(number) => number.to_string(),
-                    GivenScore::Word(word) => word,
-                };
                 request.extend([score.into_bytes(), member.into_vec()?]);
             }
             request
@@ -182,12 +191,12 @@ pub(crate) async fn replace(
     }))
 }
 
-/// The first thing that went wrong in a transaction.
-fn check(
+/// The replies within a transaction, or the first thing that went wrong in it.
+pub(super) fn check(
     conversation: &Conversation,
     requests: &[Vec<Vec<u8>>],
     mut replies: Vec<Value>,
-) -> Result<(), ApiError> {
+) -> Result<Vec<Value>, ApiError> {
     let outcome = replies.pop().unwrap_or(Value::Null);
     for (request, reply) in requests.iter().zip(replies) {
         conversation.checked(request, reply)?;
@@ -200,8 +209,9 @@ fn check(
         ));
     }
     let outcome = conversation.checked(&words(["EXEC"]), outcome)?;
-    for (request, reply) in requests[1..].iter().zip(items(outcome)) {
-        conversation.checked(request, reply)?;
-    }
-    Ok(())
+    requests[1..]
+        .iter()
+        .zip(items(outcome))
+        .map(|(request, reply)| conversation.checked(request, reply))
+        .collect()
 }

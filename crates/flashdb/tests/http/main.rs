@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod feed;
+mod edit;
 mod hostile;
 mod hot_keys;
 mod large;
@@ -261,6 +262,11 @@ fn read_only_holds_on_the_server() {
     for (method, path, body) in [
         ("DELETE", "/api/v1/key/a", ""),
         ("PUT", "/api/v1/key/a", r#"{"type":"string","value":"2"}"#),
+        (
+            "PATCH",
+            "/api/v1/key/a",
+            r#"{"edits":[{"op":"set","value":"2"}]}"#,
+        ),
         ("PUT", "/api/v1/config", r#"{"set":{"maxmemory":"1"}}"#),
         ("DELETE", "/api/v1/slowlog", ""),
         ("DELETE", "/api/v1/clients/1", ""),

@@ -1,0 +1,549 @@
+//! Editing what is in a key, as one transaction: each edit may say what it saw, and nothing is changed where something else
+//! is there by now. What was seen is compared under WATCH, so that nobody gets between the look and the change.
+//!
+//! The order of the commands is not that of the edits: what adds comes before what removes, so that a key never is empty in
+//! between and keeps its expiry; and places in a list are those before the first edit.
+
+use super::key::key_of;
+use super::keys::database;
+use super::put::{GivenEntry, GivenScore, check, pairs};
+use crate::App;
+use crate::ask::{Conversation, about, double, integer, words};
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::{Bytes, GivenBytes, JsonBody, Query, Score};
+use crate::thin::{self, KEPT_BYTES};
+use axum::Json;
+use axum::extract::{OriginalUri, RawQuery, State};
+use axum::http::StatusCode;
+use flashdb_resp::reply::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+const EDITS_MAX: usize = 256;
+/// Random bytes that mark what is to leave a list, until it does.
+const MARK_BYTES: usize = 32;
+
+type Request = Vec<Vec<u8>>;
+
+/// Edits of one key.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Given {
+    /// At most 256; each element at most once.
+    edits: Vec<Edit>,
+}
+
+/// One change. `was` is what the caller saw: null for nothing; absent where it does not matter.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "op", rename_all = "lowercase")]
+enum Edit {
+    /// The whole of a string; its expiry stays.
+    Set {
+        value: GivenBytes,
+        was: Option<GivenBytes>,
+    },
+    Hset {
+        field: GivenBytes,
+        value: GivenBytes,
+        #[serde(default, deserialize_with = "said")]
+        was: Option<Option<GivenBytes>>,
+    },
+    Hdel {
+        field: GivenBytes,
+        #[serde(default, deserialize_with = "said")]
+        was: Option<Option<GivenBytes>>,
+    },
+    Lset {
+        #[schemars(range(min = 0))]
+        index: u32,
+        value: GivenBytes,
+        was: GivenBytes,
+    },
+    /// Removes the element at a place.
+    Lrem {
+        #[schemars(range(min = 0))]
+        index: u32,
+        was: GivenBytes,
+    },
+    Lpush {
+        value: GivenBytes,
+    },
+    Rpush {
+        value: GivenBytes,
+    },
+    Sadd {
+        member: GivenBytes,
+        was: Option<bool>,
+    },
+    Srem {
+        member: GivenBytes,
+        was: Option<bool>,
+    },
+    Zadd {
+        member: GivenBytes,
+        score: GivenScore,
+        #[serde(default, deserialize_with = "said")]
+        was: Option<Option<GivenScore>>,
+    },
+    Zrem {
+        member: GivenBytes,
+        #[serde(default, deserialize_with = "said")]
+        was: Option<Option<GivenScore>>,
+    },
+    Xadd(GivenEntry),
+    Xdel {
+        id: String,
+    },
+    Pexpire {
+        #[schemars(range(min = 1))]
+        ttl_ms: i64,
+    },
+    Persist,
+    /// Gives the key another name, which nobody may have.
+    Rename {
+        to: GivenBytes,
+    },
+}
+
+/// Tells null, which says something, from what is absent.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(given).map(Some)
+}
+
+/// What came of the edits.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Edited {
+    /// Its name by now.
+    key: Bytes,
+    db: u64,
+    edits: u64,
+    /// False where the last element was removed, and the key with it.
+    exists: bool,
+}
+
+/// What has to be there for an edit to go on.
+enum Seen {
+    /// Nobody has said.
+    Anything,
+    /// A string, of which the length and the beginning are asked for.
+    Text(Option<Vec<u8>>),
+    Bytes(Option<Vec<u8>>),
+    Member(bool),
+    Score(Option<f64>),
+}
+
+/// When a command has its turn; of one phase in the order of the edits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Add,
+    Push,
+    Remove,
+    Expire,
+    Rename,
+}
+
+/// What the edits come to.
+#[derive(Default)]
+struct Plan {
+    looks: Vec<(Seen, Vec<Request>)>,
+    changes: Vec<(Phase, Request)>,
+    /// What the edits are about, so that none is named twice.
+    named: HashSet<(&'static str, Vec<u8>)>,
+    new_name: Option<Vec<u8>>,
+    longest_seen: usize,
+}
+
+/// Bytes that an edit has seen, where it says so.
+type Was = Option<Option<GivenBytes>>;
+
+impl Plan {
+    fn of(key: &[u8], edits: Vec<Edit>) -> Result<Self, ApiError> {
+        if edits.is_empty() || edits.len() > EDITS_MAX {
+            return Err(ApiError::bad_request(format!(
+                "there have to be 1 to {EDITS_MAX} edits"
+            )));
+        }
+        let mark = crate::sessions::random_hex(MARK_BYTES)
+            .map_err(|error| ApiError::bad_request(format!("no random bytes: {error}")))?
+            .into_bytes();
+        let mut plan = Plan::default();
+        let mut marked = false;
+        for edit in edits {
+            marked |= matches!(edit, Edit::Lrem { .. });
+            plan.add(key, edit, &mark)?;
+        }
+        if marked {
+            let mut request = about("LREM", key, ["0"]);
+            request.push(mark);
+            plan.changes.push((Phase::Remove, request));
+        }
+        plan.changes.sort_by_key(|(phase, _)| *phase);
+        Ok(plan)
+    }
+
+    fn add(&mut self, key: &[u8], edit: Edit, mark: &[u8]) -> Result<(), ApiError> {
+        match edit {
+            Edit::Set { value, was } => self.text(key, value, was),
+            Edit::Hset { field, value, was } => self.field(key, field, Some(value), was),
+            Edit::Hdel { field, was } => self.field(key, field, None, was),
+            Edit::Lset { index, value, was } => self.place(key, index, value.into_vec()?, was),
+            Edit::Lrem { index, was } => self.place(key, index, mark.to_vec(), was),
+            Edit::Lpush { value } => self.push(key, "LPUSH", value),
+            Edit::Rpush { value } => self.push(key, "RPUSH", value),
+            Edit::Sadd { member, was } => self.member(key, member, true, was),
+            Edit::Srem { member, was } => self.member(key, member, false, was),
+            Edit::Zadd { member, score, was } => self.score(key, member, Some(score), was),
+            Edit::Zrem { member, was } => self.score(key, member, None, was),
+            Edit::Xadd(entry) => {
+                let mut request = pairs("XADD", key, entry.fields)?;
+                request.insert(2, entry.id.into_bytes());
+                self.change(Phase::Add, request);
+                Ok(())
+            }
+            Edit::Xdel { id } => {
+                self.name("entry", id.as_bytes())?;
+                self.change(Phase::Remove, about("XDEL", key, [&id]));
+                Ok(())
+            }
+            Edit::Pexpire { ttl_ms } if ttl_ms <= 0 => Err(ApiError::bad_request("ttl_ms has to be above 0")),
+            Edit::Pexpire { ttl_ms } => {
+                self.name("expiry", b"")?;
+                self.change(Phase::Expire, about("PEXPIRE", key, [&ttl_ms.to_string()]));
+                Ok(())
+            }
+            Edit::Persist => {
+                self.name("expiry", b"")?;
+                self.change(Phase::Expire, about("PERSIST", key, []));
+                Ok(())
+            }
+            Edit::Rename { to } => self.rename(key, to.into_vec()?),
+        }
+    }
+
+    fn name(&mut self, what: &'static str, name: &[u8]) -> Result<(), ApiError> {
+        if self.named.insert((what, name.to_vec())) {
+            return Ok(());
+        }
+        Err(ApiError::bad_request(format!("the same {what} is edited twice")))
+    }
+
+    fn change(&mut self, phase: Phase, request: Request) {
+        // Edits that look at nothing have their row too: conflicts name an edit by its number.
+        if self.looks.len() == self.changes.len() {
+            self.looks.push((Seen::Anything, Vec::new()));
+        }
+        self.changes.push((phase, request));
+    }
+
+    fn look(&mut self, seen: Seen, requests: Vec<Request>) {
+        if let Seen::Bytes(Some(bytes)) | Seen::Text(Some(bytes)) = &seen {
+            self.longest_seen = self.longest_seen.max(bytes.len());
+        }
+        self.looks.push((seen, requests));
+    }
+
+    fn text(&mut self, key: &[u8], value: GivenBytes, was: Option<GivenBytes>) -> Result<(), ApiError> {
+        self.name("value", b"")?;
+        let was = was.map(GivenBytes::into_vec).transpose()?;
+        let asked = was.as_ref().map_or(0, Vec::len).max(KEPT_BYTES);
+        // Asked in any case: SET would replace a value of another type.
+        let part = about("GETRANGE", key, ["0", &(asked - 1).to_string()]);
+        self.look(Seen::Text(was), vec![about("STRLEN", key, []), part]);
+        let mut request = about("SET", key, []);
+        request.extend([value.into_vec()?, b"KEEPTTL".to_vec()]);
+        self.change(Phase::Add, request);
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        key: &[u8],
+        field: GivenBytes,
+        value: Option<GivenBytes>,
+        was: Was,
+    ) -> Result<(), ApiError> {
+        let field = field.into_vec()?;
+        self.name("field", &field)?;
+        if let Some(was) = was {
+            let was = was.map(GivenBytes::into_vec).transpose()?;
+            self.look(Seen::Bytes(was), vec![with(key, "HGET", [field.clone()])]);
+        }
+        match value {
+            Some(value) => self.change(Phase::Add, with(key, "HSET", [field, value.into_vec()?])),
+            None => self.change(Phase::Remove, with(key, "HDEL", [field])),
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, key: &[u8], index: u32, value: Vec<u8>, was: GivenBytes) -> Result<(), ApiError> {
+        let index = index.to_string();
+        self.name("place", index.as_bytes())?;
+        self.look(
+            Seen::Bytes(Some(was.into_vec()?)),
+            vec![about("LINDEX", key, [&index])],
+        );
+        self.change(Phase::Add, with(key, "LSET", [index.into_bytes(), value]));
+        Ok(())
+    }
+
+    fn push(&mut self, key: &[u8], command: &str, value: GivenBytes) -> Result<(), ApiError> {
+        self.change(Phase::Push, with(key, command, [value.into_vec()?]));
+        Ok(())
+    }
+
+    fn member(
+        &mut self,
+        key: &[u8],
+        member: GivenBytes,
+        adds: bool,
+        was: Option<bool>,
+    ) -> Result<(), ApiError> {
+        let member = member.into_vec()?;
+        self.name("member", &member)?;
+        if let Some(was) = was {
+            self.look(Seen::Member(was), vec![with(key, "SISMEMBER", [member.clone()])]);
+        }
+        let (phase, command) = if adds {
+            (Phase::Add, "SADD")
+        } else {
+            (Phase::Remove, "SREM")
+        };
+        self.change(phase, with(key, command, [member]));
+        Ok(())
+    }
+
+    fn score(
+        &mut self,
+        key: &[u8],
+        member: GivenBytes,
+        score: Option<GivenScore>,
+        was: Option<Option<GivenScore>>,
+    ) -> Result<(), ApiError> {
+        let member = member.into_vec()?;
+        self.name("member", &member)?;
+        if let Some(was) = was {
+            let was = was.map(|score| double(&score.into_bytes()));
+            self.look(Seen::Score(was), vec![with(key, "ZSCORE", [member.clone()])]);
+        }
+        match score {
+            Some(score) => self.change(Phase::Add, with(key, "ZADD", [score.into_bytes(), member])),
+            None => self.change(Phase::Remove, with(key, "ZREM", [member])),
+        }
+        Ok(())
+    }
+
+    fn rename(&mut self, key: &[u8], to: Vec<u8>) -> Result<(), ApiError> {
+        self.name("name", b"")?;
+        if to == key {
+            return Err(ApiError::bad_request("that is its name already"));
+        }
+        self.change(Phase::Rename, with(key, "RENAMENX", [to.clone()]));
+        self.new_name = Some(to);
+        Ok(())
+    }
+}
+
+fn with<const N: usize>(key: &[u8], command: &str, rest: [Vec<u8>; N]) -> Request {
+    let mut request = about(command, key, []);
+    request.extend(rest);
+    request
+}
+
+/// What is there instead of what was seen, for the details of a conflict; `None` where it is what was seen.
+fn difference(seen: Seen, mut replies: impl Iterator<Item = Value>) -> Option<serde_json::Value> {
+    let mut next = || replies.next().unwrap_or(Value::Null);
+    match seen {
+        Seen::Anything => None,
+        Seen::Text(was) => {
+            let length = integer(&next()).unwrap_or_default().max(0) as u64;
+            let (mut part, _) = thin::string(next()).unwrap_or_default();
+            let was = was?;
+            if was.len() as u64 == length && was == part {
+                return None;
+            }
+            part.truncate(KEPT_BYTES);
+            let is_whole = part.len() as u64 == length;
+            let now = if is_whole {
+                part.into()
+            } else {
+                Bytes::beginning(&part, length)
+            };
+            Some(json!(now))
+        }
+        Seen::Bytes(was) => {
+            let now = thin::string(next());
+            if matches!(&now, Some((_, Some(_)))) || now.as_ref().map(|(bytes, _)| bytes) != was.as_ref() {
+                return Some(json!(now.map(|(bytes, length)| shown(bytes, length))));
+            }
+            None
+        }
+        Seen::Member(was) => {
+            let now = integer(&next()) == Some(1);
+            (now != was).then(|| json!(now))
+        }
+        Seen::Score(was) => {
+            let now = match next() {
+                Value::Double(text) => Some(double(&text)),
+                _ => None,
+            };
+            (now != was).then(|| json!(now.map(Score)))
+        }
+    }
+}
+
+/// Bytes as a page shows them.
+fn shown(mut bytes: Vec<u8>, length: Option<u64>) -> Bytes {
+    let length = length.unwrap_or(bytes.len() as u64);
+    if length <= KEPT_BYTES as u64 {
+        return bytes.into();
+    }
+    bytes.truncate(KEPT_BYTES);
+    Bytes::beginning(&bytes, length)
+}
+
+/// Looks at what is edited, under WATCH.
+///
+/// # Errors
+/// When the key is not there, the new name is taken, or something is not as it was seen.
+async fn compare(conversation: &mut Conversation, key: &[u8], plan: &mut Plan) -> Result<(), ApiError> {
+    // Of what is longer than all that was seen, it is enough to know that it is.
+    conversation.cut_strings(plan.longest_seen.max(KEPT_BYTES));
+    let mut watch = about("WATCH", key, []);
+    watch.extend(plan.new_name.clone());
+    let mut requests = vec![watch, about("EXISTS", key, [])];
+    requests.extend(plan.new_name.as_ref().map(|name| about("EXISTS", name, [])));
+    let before = requests.len();
+    requests.extend(plan.looks.iter().flat_map(|(_, requests)| requests.clone()));
+    let mut replies = conversation.ask_all(&requests).await?;
+    let looked = replies.split_off(before);
+    let asked = requests.split_off(before);
+    for (request, reply) in requests.iter().zip(&replies) {
+        conversation.checked(request, reply.clone())?;
+    }
+    if integer(&replies[1]) != Some(1) {
+        return Err(ApiError::key_not_found());
+    }
+    if replies.get(2).and_then(integer) == Some(1) {
+        let taken = "there is a key of the new name already";
+        return Err(ApiError::new(StatusCode::CONFLICT, "KEY_EXISTS", taken));
+    }
+    for (request, reply) in asked.iter().zip(&looked) {
+        conversation.checked(request, reply.clone())?;
+    }
+    let mut looked = looked.into_iter();
+    let looks = std::mem::take(&mut plan.looks).into_iter().enumerate();
+    let conflicts: Vec<_> = looks
+        .filter_map(|(edit, (seen, requests))| {
+            let replies: Vec<Value> = looked.by_ref().take(requests.len()).collect();
+            let now = difference(seen, replies.into_iter())?;
+            Some(json!({"edit": edit, "now": now}))
+        })
+        .collect();
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    let message = "something is not as it was seen";
+    Err(ApiError::new(StatusCode::CONFLICT, "CONFLICT", message).with(json!({"conflicts": conflicts})))
+}
+
+/// `PATCH /key/:key`.
+pub(crate) async fn edit(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: OriginalUri,
+    RawQuery(query): RawQuery,
+    JsonBody(given): JsonBody<Given>,
+) -> Result<Json<Edited>, ApiError> {
+    caller.may_write()?;
+    let (key, db) = (key_of(&uri), database(&app, &Query::of(query.as_deref()))?);
+    let edits = given.edits.len() as u64;
+    let mut plan = Plan::of(&key, given.edits)?;
+    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    compare(&mut conversation, &key, &mut plan).await?;
+    let name = plan.new_name.unwrap_or(key);
+    let mut requests = vec![words(["MULTI", "ATOMIC"])];
+    requests.extend(plan.changes.into_iter().map(|(_, request)| request));
+    requests.extend([about("EXISTS", &name, []), words(["EXEC"])]);
+    let replies = conversation.ask_all(&requests).await?;
+    let outcome = check(&conversation, &requests, replies)?;
+    Ok(Json(Edited {
+        key: name.into(),
+        db,
+        edits,
+        exists: outcome.last().and_then(integer) == Some(1),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(edits: serde_json::Value) -> Result<Vec<String>, String> {
+        let given: Given =
+            serde_json::from_value(json!({"edits": edits})).map_err(|error| error.to_string())?;
+        let plan = Plan::of(b"k", given.edits).map_err(|error| error.message)?;
+        let changes = plan.changes.into_iter().map(|(_, request)| {
+            let words = request
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).into_owned());
+            words.collect::<Vec<_>>().join(" ")
+        });
+        Ok(changes.collect())
+    }
+
+    #[test]
+    fn what_adds_comes_before_what_removes() {
+        let changes = plan(json!([
+            {"op": "persist"}, {"op": "rename", "to": "n"}, {"op": "hdel", "field": "a"}, {"op": "hset", "field": "b", "value": "1"},
+        ]));
+        let expected = ["HSET k b 1", "HDEL k a", "PERSIST k", "RENAMENX k n"];
+        assert_eq!(changes, Ok(expected.map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn places_of_a_list_are_those_before() {
+        let changes = plan(json!([
+            {"op": "lpush", "value": "first"}, {"op": "lrem", "index": 0, "was": "a"}, {"op": "lset", "index": 1, "value": "B", "was": "b"},
+        ]));
+        let changes = changes.expect("a plan");
+        let mark = changes[0].strip_prefix("LSET k 0 ").expect("a mark").to_owned();
+        assert_eq!(mark.len(), 2 * MARK_BYTES);
+        let rest = [
+            "LSET k 1 B".to_owned(),
+            "LPUSH k first".to_owned(),
+            format!("LREM k 0 {mark}"),
+        ];
+        assert_eq!(changes[1..], rest);
+    }
+
+    #[test]
+    fn an_element_is_edited_once_and_edits_are_bounded() {
+        let twice =
+            json!([{"op": "hset", "field": "a", "value": "1"}, {"op": "hdel", "field": {"b64": "YQ=="}}]);
+        assert_eq!(plan(twice), Err("the same field is edited twice".to_owned()));
+        let many = (0..=EDITS_MAX).map(|n| json!({"op": "sadd", "member": n.to_string()}));
+        assert!(plan(many.collect()).is_err());
+        assert!(plan(json!([])).is_err());
+        assert!(plan(json!([{"op": "flushall"}])).is_err());
+        assert!(plan(json!([{"op": "lset", "index": -1, "value": "", "was": ""}])).is_err());
+    }
+
+    #[test]
+    fn nothing_seen_is_told_from_nothing_said() {
+        let given = json!({"edits": [
+            {"op": "hset", "field": "a", "value": "1"}, {"op": "hset", "field": "b", "value": "1", "was": null},
+            {"op": "zadd", "member": "m", "score": 1, "was": "inf"},
+        ]});
+        let given: Given = serde_json::from_value(given).expect("edits");
+        let plan = Plan::of(b"k", given.edits).expect("a plan");
+        let looks: Vec<_> = plan.looks.iter().map(|(_, requests)| requests.len()).collect();
+        assert_eq!(looks, [0, 1, 1]);
+        assert!(matches!(plan.looks[2].0, Seen::Score(Some(score)) if score == f64::INFINITY));
+        let now = difference(Seen::Bytes(None), [Value::Bulk(b"x".to_vec())].into_iter());
+        assert_eq!(now, Some(json!("x")));
+        assert_eq!(difference(Seen::Bytes(None), [Value::Null].into_iter()), None);
+    }
+}
