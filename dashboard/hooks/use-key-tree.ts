@@ -3,6 +3,7 @@
 'use client';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { api } from '@/lib/api';
+import { fromKeyWord } from '@/lib/bytes';
 import type { Bytes, TreeSort, TreeView } from '@/lib/contract';
 import { type Loaded, NOTHING, withBranches, withKeys, wordOf } from '@/lib/key-tree';
 
@@ -21,6 +22,8 @@ export interface KeyTree {
   toggle(prefix: Bytes, open: boolean): void;
   more(prefix: Bytes, what: 'branches' | 'keys'): void;
   reload(): void;
+  /** Asks again for what is shown, and leaves open what is. */
+  refresh(): void;
 }
 
 /** Of one database from one prefix on; another one needs another key of the component. */
@@ -44,14 +47,15 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
   const loadKeys = useCallback(
     async (prefix: Bytes, from: string | null, signal: AbortSignal) => {
       let cursor = from;
+      const base = (before: Loaded): Loaded => (from === null ? { ...before, keys: [] } : before);
       for (let round = 0; round < EMPTY_MAX; round += 1) {
         const page = await api.treeKeys({ db, p: prefix, cursor, limit: 100 }, signal);
         cursor = page.cursor;
         if (page.keys.length === 0 && cursor !== null) continue;
-        change(prefix, (before) => withKeys(before, page.keys, page.cursor));
+        change(prefix, (before) => withKeys(base(before), page.keys, page.cursor));
         return;
       }
-      change(prefix, (before) => withKeys(before, [], cursor));
+      change(prefix, (before) => withKeys(base(before), [], cursor));
     },
     [db, change],
   );
@@ -69,9 +73,11 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
             setTop(page);
             setLoadedAt(Date.now());
           }
-          if (page.exact && cursor === null && (page.loose ?? 0) > 0) {
-            change(prefix, (before) => ({ ...before, keys: [], loading: true }));
-            await loadKeys(prefix, null, signal);
+          if (page.exact && cursor === null) {
+            const any = (page.loose ?? 0) > 0;
+            // The keys of before stay until there are new ones, so that nothing jumps.
+            change(prefix, (before) => ({ ...before, keys: any ? before.keys : [], loading: any }));
+            if (any) await loadKeys(prefix, null, signal);
           }
           if (page.exact) return;
         }
@@ -129,6 +135,10 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
     void load(source.current, null);
   }, [load]);
 
+  const refresh = useCallback(() => {
+    for (const word of now.current.keys()) void load(fromKeyWord(word), null);
+  }, [load]);
+
   const own = loaded.get(rootWord);
-  return { loaded, open, top, error: top === null ? (own?.error ?? null) : null, loading: own?.loading ?? true, loadedAt, toggle, more, reload };
+  return { loaded, open, top, error: top === null ? (own?.error ?? null) : null, loading: own?.loading ?? true, loadedAt, toggle, more, reload, refresh };
 }

@@ -9,10 +9,13 @@ import type {
   Alerts,
   BenchJob,
   BenchRequest,
+  BulkAction,
+  BulkOutcome,
   Bytes,
   ClientRow,
   CommandRow,
   Configuration,
+  Edited,
   Executed,
   Failure,
   GenerateJob,
@@ -21,10 +24,13 @@ import type {
   History,
   HotKeys,
   ItemsPage,
+  KeyEdit,
   KeyPage,
   KeyView,
   LiveSession,
   MemoryView,
+  NewValue,
+  RemovedKey,
   Session,
   SessionLine,
   SlowLog,
@@ -71,7 +77,7 @@ export function whenSessionEnds(listener: () => Promise<boolean>): void {
 }
 
 interface Options {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
   signal?: AbortSignal;
 }
@@ -161,7 +167,14 @@ export const api = {
   key: (key: Bytes, db: number, signal?: AbortSignal) => request<KeyView>(`/key/?key=${keyWord(key)}&${fields({ db, limit: 100 })}`, { signal }),
   items: (key: Bytes, p: { db: number; cursor: string | null; match?: string }, signal?: AbortSignal) =>
     request<ItemsPage>(`/items?key=${keyWord(key)}&${fields({ ...p, limit: 100 })}`, { signal }),
-  removeKey: (key: Bytes, db: number) => request<{ deleted: boolean }>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'DELETE' }),
+  /** `keep`: the most bytes of the answer that an undo needs; a larger key is refused then. */
+  removeKey: (key: Bytes, db: number, keep?: number) => request<RemovedKey>(`/key/?key=${keyWord(key)}&${fields({ db, keep })}`, { method: 'DELETE' }),
+  makeKey: (key: Bytes, db: number, value: NewValue, ttl_ms: number | null) =>
+    request<{ created: boolean }>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PUT', body: { ...value, ttl_ms, if: 'absent' } }),
+  editKey: (key: Bytes, db: number, edits: readonly KeyEdit[]) => request<Edited>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PATCH', body: { edits } }),
+  bulk: (keys: readonly Bytes[], db: number, action: BulkAction, signal?: AbortSignal) =>
+    request<{ results: BulkOutcome[] }>(`/bulk?${fields({ db })}`, { method: 'POST', body: { keys, ...action }, signal }),
+  executeArgs: (args: readonly Bytes[], db: number) => request<Executed>('/execute', { method: 'POST', body: { db, args } }),
   execute: (line: string, db: number, signal?: AbortSignal) => request<Executed>('/execute', { method: 'POST', body: { db, line }, signal }),
   commands: (signal?: AbortSignal) => request<{ commands: CommandRow[] }>('/commands', { signal }),
   clients: (signal?: AbortSignal) => request<{ clients: ClientRow[] }>('/clients', { signal }),

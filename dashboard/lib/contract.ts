@@ -188,6 +188,60 @@ export interface KeyView {
   page: ItemsPage;
 }
 
+/** One change of what is in a key. `was` is what was seen: null for nothing, absent where it does not matter. */
+export type KeyEdit =
+  | { op: 'set'; value: Bytes; was?: Bytes }
+  | { op: 'hset'; field: Bytes; value: Bytes; was?: Bytes | null }
+  | { op: 'hdel'; field: Bytes; was?: Bytes | null }
+  | { op: 'lset'; index: number; value: Bytes; was: Bytes }
+  | { op: 'lrem'; index: number; was: Bytes }
+  | { op: 'lpush' | 'rpush'; value: Bytes }
+  | { op: 'sadd' | 'srem'; member: Bytes; was?: boolean }
+  | { op: 'zadd'; member: Bytes; score: Score; was?: Score | null }
+  | { op: 'zrem'; member: Bytes; was?: Score | null }
+  | { op: 'xadd'; id: string; fields: [Bytes, Bytes][] }
+  | { op: 'xdel'; id: string }
+  | { op: 'pexpire'; ttl_ms: number }
+  | { op: 'persist' }
+  | { op: 'rename'; to: Bytes };
+
+export interface Edited {
+  key: Bytes;
+  db: number;
+  edits: number;
+  exists: boolean;
+}
+
+/** What is there instead of what the edit of this number has seen. */
+export interface EditConflict {
+  edit: number;
+  now: PageBytes | Score | boolean | null;
+}
+
+/** A whole value to be. */
+export type NewValue =
+  | { type: 'string'; value: Bytes }
+  | { type: 'list'; items: Bytes[] }
+  | { type: 'set'; members: Bytes[] }
+  | { type: 'hash'; fields: [Bytes, Bytes][] }
+  | { type: 'zset'; members: [Bytes, Score][] }
+  | { type: 'stream'; entries: { id: string; fields: [Bytes, Bytes][] }[] };
+
+export interface RemovedKey {
+  deleted: boolean;
+  /** What RESTORE makes it of again, where it was asked for. */
+  dump?: string;
+  ttl_ms?: number;
+}
+
+export type BulkAction = { action: 'look' } | { action: 'unlink' } | { action: 'pexpire'; ttl_ms: number } | { action: 'persist' };
+
+export interface BulkOutcome {
+  done: boolean;
+  bytes?: number;
+  error?: { code: string; message: string };
+}
+
 export type Reply =
   | { type: 'status'; value: string }
   | { type: 'error'; code: string; message: string }

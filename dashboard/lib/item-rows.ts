@@ -1,9 +1,47 @@
 // The elements of a key of any type as rows of one table.
-import type { ItemsPage, PageBytes } from './contract';
+import { cutLength, whole } from './bytes';
+import type { Bytes, ItemsPage, KeyEdit, PageBytes, Score } from './contract';
+
+/** An element as edits name it; `value` is null where only its beginning is known. */
+export type Target =
+  | { type: 'hash'; field: Bytes; value: Bytes | null }
+  | { type: 'list'; index: number; value: Bytes | null }
+  | { type: 'set'; member: Bytes }
+  | { type: 'zset'; member: Bytes; score: Score }
+  | { type: 'stream'; id: string };
 
 export interface ItemRow {
   id: string;
   cells: { value: PageBytes; note?: string }[];
+  /** Null where its name was cut. */
+  target: Target | null;
+}
+
+function uncut(value: PageBytes): Bytes | null {
+  return cutLength(value) === null ? whole(value) : null;
+}
+
+/** The edit that removes an element; null where it takes more than is known of it. */
+export function removalOf(target: Target): KeyEdit | null {
+  switch (target.type) {
+    case 'hash':
+      return { op: 'hdel', field: target.field, was: target.value ?? undefined };
+    case 'list':
+      return target.value === null ? null : { op: 'lrem', index: target.index, was: target.value };
+    case 'set':
+      return { op: 'srem', member: target.member, was: true };
+    case 'zset':
+      return { op: 'zrem', member: target.member, was: target.score };
+    case 'stream':
+      return { op: 'xdel', id: target.id };
+  }
+}
+
+/** The edit that gives an element another value, where it has one that can be seen whole. */
+export function changeOf(target: Target, value: Bytes): KeyEdit | null {
+  if (target.type === 'hash' && target.value !== null) return { op: 'hset', field: target.field, value, was: target.value };
+  if (target.type === 'list' && target.value !== null) return { op: 'lset', index: target.index, value, was: target.value };
+  return null;
 }
 
 export function headings(type: string): string[] {
@@ -25,18 +63,27 @@ export function headings(type: string): string[] {
 
 /** `offset` keeps the row ids of later pages apart from those of earlier ones. */
 export function rowsOf(page: ItemsPage, offset: number): ItemRow[] {
-  const row = (at: number, ...cells: ItemRow['cells']): ItemRow => ({ id: String(offset + at), cells });
+  const row = (at: number, target: Target | null, ...cells: ItemRow['cells']): ItemRow => ({ id: String(offset + at), cells, target });
   switch (page.type) {
     case 'list':
-      return page.items.map((item, at) => row(at, { value: String(item.index) }, { value: item.value }));
+      return page.items.map((item, at) => row(at, { type: 'list', index: item.index, value: uncut(item.value) }, { value: String(item.index) }, { value: item.value }));
     case 'hash':
-      return page.items.map((item, at) => row(at, { value: item.field }, { value: item.value }));
+      return page.items.map((item, at) => {
+        const field = uncut(item.field);
+        return row(at, field === null ? null : { type: 'hash', field, value: uncut(item.value) }, { value: item.field }, { value: item.value });
+      });
     case 'zset':
-      return page.items.map((item, at) => row(at, { value: String(item.score) }, { value: item.member }));
+      return page.items.map((item, at) => {
+        const member = uncut(item.member);
+        return row(at, member === null ? null : { type: 'zset', member, score: item.score }, { value: String(item.score) }, { value: item.member });
+      });
     case 'set':
-      return page.items.map((item, at) => row(at, { value: item.member }));
+      return page.items.map((item, at) => {
+        const member = uncut(item.member);
+        return row(at, member === null ? null : { type: 'set', member }, { value: item.member });
+      });
     case 'stream':
-      return page.items.map((item, at) => row(at, { value: item.id }, ...item.fields.flatMap(([field, value]) => [{ value: field, note: 'field' }, { value }])));
+      return page.items.map((item, at) => row(at, { type: 'stream', id: item.id }, { value: item.id }, ...item.fields.flatMap(([field, value]) => [{ value: field, note: 'field' }, { value }])));
     default:
       return [];
   }

@@ -88,7 +88,7 @@ export function placesOf(lines: readonly Line[]): { place: number; of: number }[
 }
 
 /** Where a key of the keyboard leads from a line: another line, or what is done with this one. */
-export type Move = { to: number } | { act: 'open' | 'close' | 'press' } | null;
+export type Move = { to: number } | { act: 'open' | 'close' | 'press' | 'mark' } | null;
 
 export function moveOf(key: string, lines: readonly Line[], at: number, page: number): Move {
   const line = lines[at];
@@ -109,6 +109,7 @@ export function moveOf(key: string, lines: readonly Line[], at: number, page: nu
     const parent = lines.findIndex((one) => one.id === line.parent);
     return parent < 0 ? null : { to: parent };
   }
+  if (line.kind === 'key' && (key === ' ' || key === 'x')) return { act: 'mark' };
   if (key === 'Enter' || key === ' ') return { act: 'press' };
   return null;
 }

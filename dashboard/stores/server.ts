@@ -7,6 +7,9 @@ import { SampleSeries } from '@/lib/series';
 import { LiveSocket } from '@/lib/socket';
 import { TopicListeners } from '@/lib/topics';
 
+/** Where stores/undo.ts keeps what it needs across a reload. */
+export const UNDO_KEPT = 'flashdb.undo';
+
 /** Kept outside React: the charts read it when they draw. */
 export const series = new SampleSeries();
 
@@ -122,6 +125,11 @@ export const useServerStore = create<ServerStore>()((set, get) => ({
     socket?.wake();
   },
 }));
+
+// What a page kept for an undo is of the data, and ends with who was signed in.
+useServerStore.subscribe((state, before) => {
+  if (state.access === 'out' && before.access !== 'out') window.sessionStorage.removeItem(UNDO_KEPT);
+});
 
 whenSessionEnds(async () => {
   if (useServerStore.getState().access !== 'in') return false;

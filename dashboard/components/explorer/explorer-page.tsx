@@ -1,19 +1,29 @@
 // What is stored, and what is in this key: as a tree of prefixes, or as a list where a filter is set. What is shown lives
 // in the address.
 'use client';
-import { useMemo, useRef } from 'react';
+import { Plus } from 'lucide-react';
+import dynamic from 'next/dynamic';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { PageHead } from '@/components/layout/page-head';
 import { NoPermission } from '@/components/state/failures';
+import { GatedButton } from '@/components/state/gated-button';
+import { SkeletonRows } from '@/components/state/skeleton';
 import { Segmented } from '@/components/ui/segmented';
 import { Input, Select } from '@/components/ui/input';
 import { useQueryState } from '@/hooks/use-query-state';
 import { cn } from '@/lib/cn';
 import { fromKeyWord, keyWord } from '@/lib/bytes';
 import { globOf } from '@/lib/glob';
+import { useExplorerStore } from '@/stores/explorer';
 import { useServerStore } from '@/stores/server';
 import { KeyList } from './key-list';
 import { KeyTree } from './key-tree';
-import { KeyPane } from './key-pane';
+
+// The editors come once there is a key to edit; the first load has a budget.
+const KeyPane = dynamic(() => import('./key-pane').then((module) => module.KeyPane), { ssr: false, loading: () => <SkeletonRows rows={8} className="p-4" /> });
+const NewKey = dynamic(() => import('./new-key').then((module) => module.NewKey), { ssr: false });
+const UndoBar = dynamic(() => import('./undo-bar').then((module) => module.UndoBar), { ssr: false });
+const BulkBar = dynamic(() => import('./bulk-bar').then((module) => module.BulkBar), { ssr: false });
 
 const TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 
@@ -34,6 +44,14 @@ export function ExplorerPage() {
   const mayTree = session?.capabilities['prefix.tree'] !== false;
   const isFiltered = text.trim() !== '' || type !== '';
   const asTree = mayTree && view === 'tree' && !isFiltered;
+  const [making, setMaking] = useState(false);
+  const enter = useExplorerStore((store) => store.enter);
+  const isSelecting = useExplorerStore((store) => store.selected.size > 0 && store.db === db);
+  // Once there, the bar stays: its dialog outlives the selection that it was about.
+  const [hasSelected, setHasSelected] = useState(false);
+  if (isSelecting && !hasSelected) setHasSelected(true);
+  useEffect(() => enter(db), [enter, db]);
+  const open = (word: string) => setSegment(word, 'push');
   const order = sort === 'count' || sort === 'name' ? sort : 'bytes';
   if (session?.capabilities.scan === false && !mayTree) {
     return (
@@ -98,7 +116,11 @@ export function ExplorerPage() {
           onChange={(event) => setText(event.target.value)}
           className="w-52 max-sm:w-full"
         />
+        <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
+          <Plus /> New key
+        </GatedButton>
       </PageHead>
+      <UndoBar db={db} onOpen={open} />
       <div className="flex min-h-[480px] flex-1 overflow-hidden rounded-lg border border-line">
         <div className={cn('min-w-0 flex-1 bg-panel md:w-[42%] md:flex-none md:border-r md:border-line', key !== null && 'max-md:hidden')}>
           {asTree ? (
@@ -111,10 +133,12 @@ export function ExplorerPage() {
           {key === null ? (
             <p className="grid h-full place-items-center p-6 text-center text-dim">Choose a key to see what is in it.</p>
           ) : (
-            <KeyPane key={`${db} ${segment}`} name={key} db={db} onClose={() => setSegment('')} />
+            <KeyPane key={`${db} ${segment}`} name={key} db={db} onClose={() => setSegment('')} onSelect={open} />
           )}
         </div>
       </div>
+      {hasSelected && <BulkBar db={db} />}
+      {making && <NewKey db={db} onClose={() => setMaking(false)} onMade={open} />}
     </>
   );
 }

@@ -1,36 +1,54 @@
-// The contents of a key: strings as text, JSON or hex; everything else as a table that grows page by page.
+// The contents of a key: strings as text, JSON or hex; everything else as a table that grows page by page and is edited
+// in place. Edits are staged: they show at once, and are sent together.
 'use client';
+import { Pencil, Plus, Trash2, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import { Failure } from '@/components/state/failures';
+import { GatedButton } from '@/components/state/gated-button';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { useDebounced } from '@/hooks/use-debounced';
 import { usePages } from '@/hooks/use-pages';
+import { type Gate, useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
 import { cutLength, display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
-import type { Bytes, ItemsPage, PageBytes } from '@/lib/contract';
+import type { Bytes, ItemsPage, KeyEdit, PageBytes } from '@/lib/contract';
+import { differenceOf, EDITS_MAX, idOf, type Staged } from '@/lib/edits';
 import { formatBytes } from '@/lib/format';
 import { globOf } from '@/lib/glob';
-import { headings, type ItemRow, rowsOf } from '@/lib/item-rows';
+import { changeOf, headings, type ItemRow, removalOf, rowsOf } from '@/lib/item-rows';
+import { useEditStore, useStaged } from '@/stores/edits';
+import { useToastStore } from '@/stores/toast';
+import { AddForm, ChangeForm, ScoreForm } from './row-editor';
 import { StringValue } from './string-value';
 
 interface ItemsProps {
   name: Bytes;
   db: number;
   first: ItemsPage;
+  /** Where edits of this key are kept. */
+  place: string;
 }
 
-export function Items({ name, db, first }: ItemsProps) {
-  if (first.type === 'string') return <StringValue name={name} db={db} first={first} />;
-  return <Elements name={name} db={db} first={first} />;
+export function Items(props: ItemsProps) {
+  const { first } = props;
+  if (first.type === 'string') return <StringValue {...props} first={first} />;
+  return <Elements {...props} />;
 }
 
 const SEARCHABLE = ['hash', 'set', 'zset'];
+const ELEMENT: Record<string, string> = { hash: 'field', list: 'element', set: 'member', zset: 'member', stream: 'entry' };
 
-function Elements({ name, db, first }: ItemsProps) {
+function Elements({ name, db, first, place }: ItemsProps) {
   const [text, setText] = useState('');
+  const [adding, setAdding] = useState(false);
   const match = useDebounced(globOf(text), 200);
+  const gate = useWriteGate();
+  const staged = useStaged(place);
+  const unstage = useEditStore((store) => store.unstage);
+  const stageIn = useEditStore((store) => store.stage);
+  const say = useToastStore((store) => store.say);
   const pages = usePages<ItemsPage>(
     async (cursor, signal) => {
       const page = await api.items(name, { db, cursor, match }, signal);
@@ -41,11 +59,36 @@ function Elements({ name, db, first }: ItemsProps) {
   );
   const rows = pages.items.flatMap((page, at) => rowsOf(page, at * 100_000));
   const heads = headings(first.type);
+  const element = ELEMENT[first.type];
+  const added = staged.filter(({ edit }) => 'was' in edit ? edit.was === null || (edit.op === 'sadd' && edit.was === false) : ['lpush', 'rpush', 'xadd'].includes(edit.op));
+  const byId = new Map(staged.map((one) => [one.id, one]));
+  const stage = (edit: KeyEdit) => {
+    if (!stageIn(place, edit)) say(`At most ${EDITS_MAX} edits can be saved together.`, 'error');
+  };
   return (
     <div className="flex flex-col">
-      {SEARCHABLE.includes(first.type) && (
-        <div className="border-b border-line px-4 py-2">
+      <div className="flex items-center justify-between gap-2 border-b border-line px-4 py-2">
+        {SEARCHABLE.includes(first.type) ? (
           <Input type="search" variant="mono" size="sm" aria-label="Find in key" placeholder="Find in key" value={text} onChange={(event) => setText(event.target.value)} className="max-w-72" />
+        ) : (
+          <span />
+        )}
+        {element !== undefined && (
+          <GatedButton size="sm" onClick={() => setAdding(true)}>
+            <Plus /> Add {element}
+          </GatedButton>
+        )}
+      </div>
+      {adding && (
+        <div className="border-b border-line bg-panel px-4 py-3">
+          <AddForm
+            type={first.type}
+            onCancel={() => setAdding(false)}
+            onStage={(edit) => {
+              stage(edit);
+              setAdding(false);
+            }}
+          />
         </div>
       )}
       {pages.error !== null && (
@@ -67,11 +110,17 @@ function Elements({ name, db, first }: ItemsProps) {
                   {head}
                 </th>
               ))}
+              <th scope="col" className="w-20">
+                <span className="sr-only">Edit</span>
+              </th>
             </tr>
           </thead>
           <tbody>
+            {added.map((one) => (
+              <AddedRow key={one.id} staged={one} columns={heads.length} onDrop={() => unstage(place, one.id)} />
+            ))}
             {rows.map((row) => (
-              <Row key={row.id} row={row} stream={first.type === 'stream'} />
+              <Row key={row.id} row={row} type={first.type} gate={gate} staged={stagedOf(row, byId)} onStage={stage} onDrop={(id) => unstage(place, id)} />
             ))}
           </tbody>
         </table>
@@ -88,12 +137,65 @@ function Elements({ name, db, first }: ItemsProps) {
   );
 }
 
-function Row({ row, stream }: { row: ItemRow; stream: boolean }) {
-  const [head, ...rest] = row.cells;
+function stagedOf(row: ItemRow, byId: ReadonlyMap<string, Staged>): Staged | undefined {
+  const removal = row.target === null ? null : removalOf(row.target);
+  return removal === null ? undefined : byId.get(idOf(removal));
+}
+
+function AddedRow({ staged, columns, onDrop }: { staged: Staged; columns: number; onDrop(): void }) {
+  const { what, after } = differenceOf(staged.edit);
   return (
-    <tr className="border-b border-line align-top font-mono text-xs last:border-0 hover:bg-raised">
-      {head !== undefined && <Cell value={head.value} isHead />}
-      {stream ? (
+    <tr className="border-b border-line bg-tint-success align-top font-mono text-xs">
+      <td className="max-w-[48ch] px-4 py-1.5 break-words" colSpan={columns === 1 ? 1 : undefined}>
+        <span className="mr-2 font-sans text-success">new</span>
+        {what}
+      </td>
+      {columns > 1 && <td className="max-w-[48ch] px-4 py-1.5 wrap-anywhere">{after}</td>}
+      <td className="px-2 py-0.5 text-right">
+        <Button variant="ghost" size="icon-sm" aria-label={`Do not add ${what}`} title="Do not add it" onClick={onDrop}>
+          <Undo2 />
+        </Button>
+      </td>
+    </tr>
+  );
+}
+
+interface RowProps {
+  row: ItemRow;
+  type: string;
+  gate: Gate;
+  staged: Staged | undefined;
+  onStage(edit: KeyEdit): void;
+  onDrop(id: string): void;
+}
+
+function Row({ row, type, gate, staged, onStage, onDrop }: RowProps) {
+  const [editing, setEditing] = useState(false);
+  const { target } = row;
+  const [head, ...rest] = row.cells;
+  const removed = staged !== undefined && /rem$|del$/.test(staged.edit.op);
+  const fresh = staged !== undefined && !removed && 'value' in staged.edit ? staged.edit.value : null;
+  const score = staged?.edit.op === 'zadd' ? String(staged.edit.score) : null;
+  const done = (edit: KeyEdit) => {
+    onStage(edit);
+    setEditing(false);
+  };
+  const form = editing && target !== null && {
+    onStage: done,
+    onCancel: () => setEditing(false),
+  };
+  const last = rest[rest.length - 1];
+  return (
+    <tr className={cn('border-b border-line align-top font-mono text-xs last:border-0', removed ? 'bg-tint-error text-dim line-through' : staged !== undefined ? 'bg-tint-accent' : 'hover:bg-raised')}>
+      {head !== undefined &&
+        (form && target?.type === 'zset' ? (
+          <td className="px-4 py-1.5">
+            <ScoreForm target={target} present={score ?? String(target.score)} {...form} />
+          </td>
+        ) : (
+          <Cell value={type === 'zset' && score !== null ? score : head.value} isHead />
+        ))}
+      {type === 'stream' ? (
         <td className="px-4 py-1.5 break-words whitespace-pre-wrap">
           {rest.map((cell, at) => (
             <span key={at} className={cell.note === 'field' ? 'text-dim' : ''}>
@@ -102,10 +204,53 @@ function Row({ row, stream }: { row: ItemRow; stream: boolean }) {
             </span>
           ))}
         </td>
+      ) : form && target !== null && (target.type === 'hash' || target.type === 'list') && target.value !== null ? (
+        <td className="px-4 py-1.5">
+          <ChangeForm target={target} present={fresh ?? target.value} {...form} />
+        </td>
       ) : (
-        rest.map((cell, at) => <Cell key={at} value={cell.value} />)
+        last !== undefined && <Cell value={fresh ?? last.value} />
       )}
+      <td className="px-2 py-0.5 text-right whitespace-nowrap">
+        <Actions row={row} gate={gate} staged={staged} onEdit={() => setEditing(true)} onStage={onStage} onDrop={onDrop} />
+      </td>
     </tr>
+  );
+}
+
+function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 'type'> & { onEdit(): void }) {
+  const { target } = row;
+  const title = display(row.cells[row.target?.type === 'zset' ? 1 : 0]?.value ?? '').slice(0, 80);
+  if (staged !== undefined) {
+    return (
+      <Button variant="ghost" size="icon-sm" aria-label={`Take the edit of ${title} back`} title="Take the edit back" onClick={() => onDrop(staged.id)}>
+        <Undo2 />
+      </Button>
+    );
+  }
+  const removal = target === null ? null : removalOf(target);
+  const mayChange = target !== null && (target.type === 'zset' || changeOf(target, '') !== null);
+  const why = gate.reason ?? 'Too long to be edited here: only its beginning is shown.';
+  return (
+    <>
+      {(target === null || target.type === 'hash' || target.type === 'list' || target.type === 'zset') && (
+        <Act label={`Edit ${title}`} reason={gate.allowed && mayChange ? null : why} onClick={onEdit}>
+          <Pencil />
+        </Act>
+      )}
+      <Act label={`Remove ${title}`} reason={gate.allowed && removal !== null ? null : why} onClick={() => removal !== null && onStage(removal)}>
+        <Trash2 />
+      </Act>
+    </>
+  );
+}
+
+// A hundred rows of these: the reason is a title, not a tooltip each.
+function Act({ label, reason, onClick, children }: { label: string; reason: string | null; onClick(): void; children: React.ReactNode }) {
+  return (
+    <Button variant="ghost" size="icon-sm" aria-label={label} title={reason ?? undefined} aria-disabled={reason !== null || undefined} onClick={reason === null ? onClick : undefined}>
+      {children}
+    </Button>
   );
 }
 

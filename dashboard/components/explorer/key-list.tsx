@@ -2,7 +2,7 @@
 // the list says how far it has looked and goes on when asked.
 'use client';
 import { SearchX } from 'lucide-react';
-import { useMemo, useRef, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Failure } from '@/components/state/failures';
 import { Refresh } from '@/components/state/refresh';
@@ -10,11 +10,14 @@ import { SkeletonRows } from '@/components/state/skeleton';
 import { Button } from '@/components/ui/button';
 import { useDebounced } from '@/hooks/use-debounced';
 import { usePages } from '@/hooks/use-pages';
+import { useSelection } from '@/hooks/use-selection';
 import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { KeyRow } from '@/lib/contract';
 import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { useExplorerStore } from '@/stores/explorer';
+import { CheckMark } from './check-mark';
 import { TypeBadge } from './type-badge';
 
 interface KeyListProps {
@@ -46,7 +49,23 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
   // A scan may return a key twice.
   const rows = useMemo(() => [...new Map(keys.items.map((row) => [rowId(row), row])).entries()], [keys.items]);
   const list = useRef<HTMLUListElement>(null);
+  const marks = useSelection(useMemo(() => rows.map(([, row]) => (cutLength(row.key) === null ? whole(row.key) : null)), [rows]));
+  const changes = useExplorerStore((store) => store.changes);
+  const seen = useRef(changes);
+  const { reload } = keys;
+  useEffect(() => {
+    if (seen.current === changes) return;
+    seen.current = changes;
+    reload();
+  }, [changes, reload]);
   const onKey = (event: KeyboardEvent) => {
+    const place = rows.findIndex(([segment]) => segment === selected);
+    if (marks.takeKey(event, place)) return;
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
+    if (place >= 0 && (event.key === ' ' || event.key === 'x')) {
+      event.preventDefault();
+      return marks.toggle(place);
+    }
     const step = event.key === 'ArrowDown' || event.key === 'j' ? 1 : event.key === 'ArrowUp' || event.key === 'k' ? -1 : 0;
     const open = rows.filter(([, row]) => cutLength(row.key) === null);
     if (step === 0 || open.length === 0) return;
@@ -54,6 +73,7 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
     const at = open.findIndex(([segment]) => segment === selected);
     const next = open[Math.min(open.length - 1, Math.max(0, at + step))];
     if (next === undefined) return;
+    if (event.shiftKey && place >= 0) marks.range(place, rows.indexOf(next));
     onSelect(next[0]);
     list.current?.children[rows.indexOf(next)]?.scrollIntoView({ block: 'nearest' });
   };
@@ -80,7 +100,7 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
         )}
         {rows.length > 0 && (
           <ul ref={list} role="listbox" aria-label="Keys" tabIndex={0} onKeyDown={onKey} aria-activedescendant={selected === '' ? undefined : `key-${selected}`} className="py-1 -outline-offset-2">
-            {rows.map(([segment, row]) => {
+            {rows.map(([segment, row], index) => {
               const cut = cutLength(row.key);
               return (
                 <li
@@ -88,14 +108,16 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
                   id={`key-${segment}`}
                   role="option"
                   aria-selected={segment === selected}
+                  aria-checked={marks.has(index) ?? undefined}
                   aria-disabled={cut !== null}
-                  onClick={cut === null ? () => onSelect(segment) : undefined}
+                  onClick={cut === null ? (event) => !marks.take(event, index) && onSelect(segment) : undefined}
                   className={cn(
-                    'row-h relative flex items-center gap-3 px-4 coarse:h-11',
+                    'row-h relative flex items-center gap-3 px-4 select-none coarse:h-11',
                     cut === null ? 'cursor-pointer hover:bg-raised' : 'text-muted',
                     segment === selected && 'bg-tint-accent before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-accent hover:bg-tint-accent',
                   )}
                 >
+                  {cut === null && <CheckMark checked={marks.has(index) === true} onPress={(event) => marks.mark(event, index)} />}
                   <TypeBadge type={row.type} />
                   <span className="min-w-0 flex-1 truncate font-mono text-xs" title={display(row.key).slice(0, TITLE_LENGTH)}>
                     {display(row.key).slice(0, TITLE_LENGTH)}

@@ -1,6 +1,7 @@
-// One key: its facts, its contents page by page, copy and delete.
+// One key: its facts, its contents page by page, what is staged for it, copy, rename, expiry and delete.
 'use client';
-import { ArrowLeft, SquareTerminal, Trash2 } from 'lucide-react';
+import { ArrowLeft, Clock, PenLine, SquareTerminal, Trash2 } from 'lucide-react';
+import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { useState } from 'react';
 import { Empty } from '@/components/state/empty';
@@ -12,30 +13,75 @@ import { Button } from '@/components/ui/button';
 import { Confirm } from '@/components/ui/lazy-confirm';
 import { CopyButton } from '@/components/ui/copy-button';
 import { useResource } from '@/hooks/use-resource';
+import { useWriteGate } from '@/hooks/use-write-gate';
 import { api, ApiError } from '@/lib/api';
-import { display, quoteArgument } from '@/lib/bytes';
+import { display, keyWord, quoteArgument } from '@/lib/bytes';
 import type { Bytes, KeyView } from '@/lib/contract';
+import { errorText } from '@/lib/errors';
 import { formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { readCommand } from '@/lib/read-command';
+import { removeKept } from '@/lib/remove-key';
+import { useEditStore } from '@/stores/edits';
+import { useExplorerStore } from '@/stores/explorer';
 import { useToastStore } from '@/stores/toast';
 import { Items } from './items';
+import { StagedBar } from './staged-bar';
 import { TypeBadge } from './type-badge';
 
-interface KeyPaneProps {
+const ExpiryDialog = dynamic(() => import('./key-dialogs').then((module) => module.ExpiryDialog), { ssr: false });
+const RenameDialog = dynamic(() => import('./key-dialogs').then((module) => module.RenameDialog), { ssr: false });
+
+export interface KeyPaneProps {
   name: Bytes;
   db: number;
   onClose(): void;
+  onSelect(word: string): void;
 }
 
-export function KeyPane({ name, db, onClose }: KeyPaneProps) {
-  const view = useResource((signal) => api.key(name, db, signal));
-  const [asking, setAsking] = useState(false);
+type Asking = 'delete' | 'expiry' | 'rename' | null;
+
+export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
+  const changes = useExplorerStore((store) => store.changes);
+  const view = useResource((signal) => api.key(name, db, signal), [changes]);
+  const place = `${db} ${keyWord(name)}`;
+  const [asking, setAsking] = useState<Asking>(null);
+  const [why, setWhy] = useState('');
+  const [busy, setBusy] = useState(false);
   const say = useToastStore((store) => store.say);
+  const gate = useWriteGate();
   const gone = view.error instanceof ApiError && view.error.code === 'KEY_NOT_FOUND';
+  const ended = () => {
+    useEditStore.getState().replace(place, []);
+    useExplorerStore.getState().drop([keyWord(name)]);
+    useExplorerStore.getState().touch();
+  };
+  const remove = () => {
+    setBusy(true);
+    removeKept(name, db, view.data?.bytes ?? null)
+      .then(
+        (refused) => {
+          if (refused === null) return ended();
+          setWhy(refused === 'too-large' ? 'It is too large to be kept for an undo' : 'Your user may not copy it (+dump), so there is nothing for an undo');
+          setAsking('delete');
+        },
+        (error: unknown) => say(errorText(error), 'error'),
+      )
+      .finally(() => setBusy(false));
+  };
   return (
-    <div className="flex h-full flex-col">
+    <div
+      className="flex h-full flex-col"
+      onKeyDown={(event) => {
+        const inField = event.target instanceof HTMLElement && ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
+        if (inField || event.metaKey || event.ctrlKey || event.altKey || asking !== null || !gate.allowed || view.data === null || gone) return;
+        if (event.key === 't') setAsking('expiry');
+        else if (event.key === 'r') setAsking('rename');
+        else return;
+        event.preventDefault();
+      }}
+    >
       <header className="flex shrink-0 flex-col gap-1 border-b border-line px-4 py-2">
-        <div className="flex items-center gap-2">
+        <div className="flex items-center gap-1">
           <Button variant="ghost" size="icon-sm" className="md:hidden" aria-label="Back to the keys" onClick={onClose}>
             <ArrowLeft />
           </Button>
@@ -43,21 +89,26 @@ export function KeyPane({ name, db, onClose }: KeyPaneProps) {
             {display(name)}
           </h2>
           <CopyButton text={typeof name === 'string' ? name : quoteArgument(name)} label="Copy the key" />
-          {view.data !== null && (
-            <Link
-              href={`/console/?line=${encodeURIComponent(readCommand(view.data.type, name))}`}
-              aria-label="Read it in the console"
-              title="Read it in the console"
-              className="inline-flex size-7 items-center justify-center rounded-md text-dim hover:bg-raised hover:text-ink coarse:size-11"
-            >
-              <SquareTerminal className="size-4" />
-            </Link>
+          {view.data !== null && !gone && (
+            <>
+              <Link
+                href={`/console/?line=${encodeURIComponent(readCommand(view.data.type, name))}`}
+                aria-label="Read it in the console"
+                title="Read it in the console"
+                className="inline-flex size-7 items-center justify-center rounded-md text-dim hover:bg-raised hover:text-ink coarse:size-11"
+              >
+                <SquareTerminal className="size-4" />
+              </Link>
+              <GatedButton variant="ghost" size="icon-sm" aria-label="Rename the key" title="Rename" onClick={() => setAsking('rename')}>
+                <PenLine />
+              </GatedButton>
+              <GatedButton right="unlink" variant="danger-ghost" size="icon-sm" aria-label="Delete the key" title="Delete" disabled={busy} onClick={remove}>
+                <Trash2 />
+              </GatedButton>
+            </>
           )}
-          <GatedButton right="unlink" variant="danger-ghost" size="icon-sm" aria-label="Delete the key" onClick={() => setAsking(true)}>
-            <Trash2 />
-          </GatedButton>
         </div>
-        {view.data !== null && <Facts view={view.data} resource={view} />}
+        {view.data !== null && !gone && <Facts view={view.data} resource={view} onExpiry={() => setAsking('expiry')} />}
       </header>
       <div className="min-h-0 flex-1 basis-0 overflow-auto">
         {gone ? (
@@ -68,31 +119,48 @@ export function KeyPane({ name, db, onClose }: KeyPaneProps) {
           <div className="p-4">{view.error === null ? <SkeletonRows rows={8} /> : <Failure error={view.error} onRetry={view.reload} />}</div>
         ) : (
           // A reload starts the pages anew.
-          <Items key={view.loadedAt ?? 0} name={name} db={db} first={view.data.page} />
+          <Items key={view.loadedAt ?? 0} name={name} db={db} first={view.data.page} place={place} />
         )}
       </div>
+      <StagedBar name={name} db={db} place={place} />
       <Confirm
-        open={asking}
-        onOpenChange={setAsking}
-        title="Delete one key"
-        effect={`Deletes ${display(name).slice(0, 120)}${view.data === null ? '' : `, a ${view.data.type} of ${formatBytes(view.data.bytes)}`}. This cannot be undone.`}
+        open={asking === 'delete'}
+        onOpenChange={(open) => setAsking(open ? 'delete' : null)}
+        title="Delete one key for good"
+        effect={`Deletes ${display(name).slice(0, 120)}${view.data === null ? '' : `, a ${view.data.type} of ${formatBytes(view.data.bytes)}`}. ${why}: this cannot be undone.`}
         verb="Delete key"
         act={async () => {
           await api.removeKey(name, db);
           say('The key is deleted');
-          view.reload();
+          ended();
         }}
       />
+      {asking === 'expiry' && view.data !== null && <ExpiryDialog name={name} db={db} ttl_ms={view.data.ttl_ms} onClose={() => setAsking(null)} />}
+      {asking === 'rename' && (
+        <RenameDialog
+          name={name}
+          db={db}
+          onClose={() => setAsking(null)}
+          onRenamed={(to) => {
+            const edits = useEditStore.getState();
+            edits.replace(`${db} ${keyWord(to)}`, edits.staged[place] ?? []);
+            edits.replace(place, []);
+            onSelect(keyWord(to));
+          }}
+        />
+      )}
     </div>
   );
 }
 
-function Facts({ view, resource }: { view: KeyView; resource: { loadedAt: number | null; loading: boolean; reload(): void } }) {
+function Facts({ view, resource, onExpiry }: { view: KeyView; resource: { loadedAt: number | null; loading: boolean; reload(): void }; onExpiry(): void }) {
   const counted = view.type === 'string' ? 'bytes' : view.type === 'stream' ? 'entries' : view.type === 'hash' ? 'fields' : 'elements';
   return (
     <div className="flex min-h-7 flex-wrap items-center gap-x-4 gap-y-1 text-xs text-dim">
       <TypeBadge type={view.type} />
-      <span>{view.ttl_ms === null ? 'no expiry' : `expires in ${formatTtl(view.ttl_ms)}`}</span>
+      <GatedButton variant="ghost" size="sm" className="-mx-2 font-normal" aria-label={`Change the expiry: ${view.ttl_ms === null ? 'none' : formatTtl(view.ttl_ms)}`} onClick={onExpiry}>
+        {view.ttl_ms === null ? 'no expiry' : `expires in ${formatTtl(view.ttl_ms)}`} <Clock className="size-3.5" />
+      </GatedButton>
       <span className="num">
         {formatCount(view.length)} {counted}
       </span>

@@ -1,7 +1,7 @@
 // The keyspace as a tree of prefixes, for mouse and keys: only the rows in view are drawn, however many there are.
 'use client';
 import { ChevronRight, CircleAlert, FolderTree } from 'lucide-react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Failure } from '@/components/state/failures';
 import { Refresh } from '@/components/state/refresh';
@@ -12,6 +12,9 @@ import { cn } from '@/lib/cn';
 import type { Bytes, TreeBranch, TreeSort } from '@/lib/contract';
 import { formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
+import { useSelection } from '@/hooks/use-selection';
+import { useExplorerStore } from '@/stores/explorer';
+import { CheckMark } from './check-mark';
 import { TypeBadge } from './type-badge';
 
 interface KeyTreeProps {
@@ -39,6 +42,16 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
   const [view, setView] = useState({ top: 0, height: 600 });
   const [row, setRow] = useState(32);
   const at = Math.max(0, lines.findIndex((line) => line.id === active));
+  // What cannot be opened by its name cannot be named to the server either.
+  const marks = useSelection(useMemo(() => lines.map((line) => (line.kind === 'key' && cutLength(line.row.key) === null ? whole(line.row.key) : null)), [lines]));
+  const changes = useExplorerStore((store) => store.changes);
+  const seen = useRef(changes);
+  const { refresh } = tree;
+  useEffect(() => {
+    if (seen.current === changes) return;
+    seen.current = changes;
+    refresh();
+  }, [changes, refresh]);
   useLayoutEffect(() => {
     const element = port.current;
     if (element === null) return;
@@ -71,7 +84,12 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
     } else if (line.kind === 'more') tree.more(line.of, line.what);
     else if (line.error !== undefined) tree.more(line.of, 'branches');
   };
+  const click = (line: Line, index: number, event: MouseEvent) => {
+    setActive(line.id);
+    if (line.kind !== 'key' || !marks.take(event, index)) press(line);
+  };
   const onKey = (event: KeyboardEvent) => {
+    if (marks.takeKey(event, at)) return;
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     const move = moveOf(event.key, lines, at, Math.max(1, Math.floor(view.height / row) - 1));
     const line = lines[at];
@@ -84,9 +102,13 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
       return show(found);
     }
     event.preventDefault();
-    if ('to' in move) return show(move.to);
+    if ('to' in move) {
+      if (event.shiftKey) marks.range(at, move.to);
+      return show(move.to);
+    }
     if (line === undefined) return;
     setActive(line.id);
+    if (move.act === 'mark') return marks.toggle(at);
     if (move.act === 'press') press(line);
     else if (line.kind === 'branch') tree.toggle(line.branch.prefix, move.act === 'open');
   };
@@ -140,9 +162,11 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
                 sort={sort}
                 isActive={first + offset === at}
                 isSelected={line.kind === 'key' && cutLength(line.row.key) === null && keyWord(whole(line.row.key)) === selected}
-                onPress={() => {
+                isMarked={marks.has(first + offset)}
+                onPress={(event) => click(line, first + offset, event)}
+                onMark={(event) => {
                   setActive(line.id);
-                  press(line);
+                  marks.mark(event, first + offset);
                 }}
               />
             ))}
@@ -161,10 +185,12 @@ interface RowProps {
   sort: TreeSort;
   isActive: boolean;
   isSelected: boolean;
-  onPress(): void;
+  isMarked: boolean | null;
+  onPress(event: MouseEvent): void;
+  onMark(event: MouseEvent): void;
 }
 
-function Row({ line, index, place, row, sort, isActive, isSelected, onPress }: RowProps) {
+function Row({ line, index, place, row, sort, isActive, isSelected, isMarked, onPress, onMark }: RowProps) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Set here and not as an attribute: the policy of the page knows no inline styles.
@@ -182,14 +208,16 @@ function Row({ line, index, place, row, sort, isActive, isSelected, onPress }: R
       aria-posinset={place?.place}
       aria-setsize={place?.of}
       aria-selected={isSelected}
+      aria-checked={isMarked ?? undefined}
       aria-expanded={line.kind === 'branch' ? line.open : undefined}
       onClick={onPress}
       className={cn(
-        'absolute inset-x-0 top-0 flex cursor-pointer items-center gap-2 pr-4 hover:bg-raised',
+        'absolute inset-x-0 top-0 flex cursor-pointer items-center gap-2 pr-4 select-none hover:bg-raised',
         isActive && 'group-focus-visible/tree:bg-raised',
         isSelected && 'bg-tint-accent before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-accent hover:bg-tint-accent',
       )}
     >
+      {isMarked !== null && <CheckMark checked={isMarked} onPress={onMark} />}
       <Content line={line} sort={sort} />
     </div>
   );

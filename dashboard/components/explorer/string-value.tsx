@@ -1,20 +1,30 @@
-// A string as text, as indented JSON where it is some, or as hex; long ones come in parts.
+// A string as text, as indented JSON where it is some, or as hex; long ones come in parts. One that is loaded whole can be
+// edited: what is typed is staged as it is typed.
 'use client';
+import { Braces, Pencil } from 'lucide-react';
 import { useMemo, useState } from 'react';
+import { GatedButton } from '@/components/state/gated-button';
+import { BytesField } from '@/components/ui/bytes-field';
 import { Button } from '@/components/ui/button';
 import { CopyButton } from '@/components/ui/copy-button';
 import { Segmented } from '@/components/ui/segmented';
 import { usePages } from '@/hooks/use-pages';
+import { useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
 import { displayBlock, toBytes, whole } from '@/lib/bytes';
 import type { Bytes, ItemsPage } from '@/lib/contract';
+import { sameBytes } from '@/lib/escapes';
 import { formatBytes } from '@/lib/format';
 import { hexDump, joinBytes, prettyJson } from '@/lib/value-views';
+import { useEditStore, useStaged } from '@/stores/edits';
 
 type StringPage = Extract<ItemsPage, { type: 'string' }>;
 type Kind = 'text' | 'json' | 'hex';
 
-export function StringValue({ name, db, first }: { name: Bytes; db: number; first: StringPage }) {
+/** Longer ones are no work for a text field, and would not fit the request with what was seen. */
+const EDITED_MAX = 256 * 1024;
+
+export function StringValue({ name, db, first, place }: { name: Bytes; db: number; first: StringPage; place: string }) {
   const pages = usePages<StringPage>(
     async (cursor, signal) => {
       const page = await api.items(name, { db, cursor }, signal);
@@ -27,16 +37,23 @@ export function StringValue({ name, db, first }: { name: Bytes; db: number; firs
   const value = useMemo(() => joinBytes(pages.items.map((page) => toBytes(whole(page.value)))), [pages.items]);
   const json = useMemo(() => (pages.cursor === null ? prettyJson(value) : null), [value, pages.cursor]);
   const [chosen, setChosen] = useState<Kind | null>(null);
+  const staged = useStaged(place)[0];
+  const [wanted, setEditing] = useState(false);
+  const editing = wanted || staged !== undefined;
   const kind = chosen ?? (json !== null ? 'json' : typeof value === 'string' ? 'text' : 'hex');
   const text = kind === 'json' ? (json ?? 'This is not JSON, or not all of it is loaded.') : kind === 'hex' ? hexDump(toBytes(value)) : displayBlock(value);
   const loaded = toBytes(value).length;
+  const isWhole = pages.cursor === null && loaded <= EDITED_MAX;
   return (
     <div className="flex flex-col">
-      <div className="flex items-center justify-between gap-2 border-b border-line px-4 py-2">
+      <div className="flex flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-2">
         <Segmented<Kind>
           label="Show the value as"
           value={kind}
-          onChange={setChosen}
+          onChange={(next) => {
+            setChosen(next);
+            setEditing(false);
+          }}
           options={[
             { value: 'text', label: 'Text' },
             { value: 'json', label: 'JSON' },
@@ -45,10 +62,20 @@ export function StringValue({ name, db, first }: { name: Bytes; db: number; firs
         />
         <span className="flex items-center gap-2 text-xs text-muted">
           {loaded < first.length && `${formatBytes(loaded)} of ${formatBytes(first.length)}`}
+          {isWhole && !editing && (
+            <GatedButton size="sm" onClick={() => setEditing(true)}>
+              <Pencil /> Edit
+            </GatedButton>
+          )}
+          {!isWhole && (first.length > EDITED_MAX ? 'too long to be edited here' : 'load all of it to edit')}
           <CopyButton text={text} label="Copy the value" />
         </span>
       </div>
-      <pre className="px-4 py-3 font-mono text-xs break-words whitespace-pre-wrap">{text}</pre>
+      {editing ? (
+        <Editor place={place} was={value} hasStaged={staged !== undefined} staged={staged?.edit.op === 'set' ? staged.edit.value : value} onClose={() => setEditing(false)} />
+      ) : (
+        <pre className="px-4 py-3 font-mono text-xs break-words whitespace-pre-wrap">{text}</pre>
+      )}
       {pages.cursor !== null && (
         <div className="p-3 text-center">
           <Button size="sm" disabled={pages.loading} onClick={pages.more}>
@@ -56,6 +83,64 @@ export function StringValue({ name, db, first }: { name: Bytes; db: number; firs
           </Button>
         </div>
       )}
+    </div>
+  );
+}
+
+interface EditorProps {
+  place: string;
+  was: Bytes;
+  staged: Bytes;
+  hasStaged: boolean;
+  onClose(): void;
+}
+
+function Editor({ place, was, staged, hasStaged, onClose }: EditorProps) {
+  const stage = useEditStore((store) => store.stage);
+  const gate = useWriteGate();
+  // Grows when the text is replaced from outside the field: indented, discarded, taken back.
+  const [round, setRound] = useState(0);
+  const [own, setOwn] = useState(staged);
+  if (!sameBytes(own, staged)) {
+    setOwn(staged);
+    setRound(round + 1);
+  }
+  const indented = prettyJson(staged);
+  const [wrong, setWrong] = useState(false);
+  return (
+    <div className="flex flex-col gap-2 px-4 py-3">
+      <BytesField
+        key={round}
+        label="Value"
+        hideLabel
+        lines
+        autoFocus
+        initial={staged}
+        onChange={(value) => {
+          setWrong(value === null);
+          if (value === null) return;
+          setOwn(value);
+          stage(place, { op: 'set', value, was });
+        }}
+      />
+      <div className="flex flex-wrap items-center gap-2">
+        {indented !== null && indented !== staged && (
+          <Button
+            size="sm"
+            onClick={() => stage(place, { op: 'set', value: indented, was })}
+          >
+            <Braces /> Indent JSON
+          </Button>
+        )}
+        {!hasStaged && (
+          <Button size="sm" onClick={onClose}>
+            Close the editor
+          </Button>
+        )}
+        <span className="text-xs text-muted">
+          {wrong ? 'What cannot be read is not staged.' : gate.allowed ? 'Staged as you type; nothing is sent before you save.' : gate.reason}
+        </span>
+      </div>
     </div>
   );
 }

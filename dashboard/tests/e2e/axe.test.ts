@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn } from './browser';
+import { eachEditingView } from './editing-views';
 import { type Server, startServer } from './server';
 import { VIEWS } from './views';
 
@@ -53,5 +54,17 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
     found.palette = await violations(page);
     await context.close();
     expect(Object.fromEntries(Object.entries(found).filter(([, list]) => list.length > 0))).toEqual({});
+  }, 120_000);
+  it.runIf((process.env.FLASHDB_BIN ?? '') !== '').each([1440, 390])('has no violation while something is edited at %d px', async (width) => {
+    const watched = await openPage(browser, { theme, width });
+    await signIn(watched, server.url);
+    const found: Record<string, string[]> = {};
+    await eachEditingView(watched.page, server.url, async (name) => {
+      const list = await violations(watched.page);
+      if (list.length > 0) found[name] = list;
+    });
+    await watched.context.close();
+    expect(found).toEqual({});
+    expect(watched.faults.filter((fault) => !/409/.test(fault))).toEqual([]);
   }, 120_000);
 });

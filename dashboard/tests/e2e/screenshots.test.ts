@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { openBrowser, openPage, signIn } from './browser';
+import { eachEditingView } from './editing-views';
 import { playScene } from './scene';
 import { PASSWORD, RESP_PORT, type Server, startServer } from './server';
 import { VIEWS } from './views';
@@ -55,6 +56,12 @@ describe.runIf(folder !== '')('screenshots', () => {
       }
       await page.waitForTimeout(view.name === 'dashboard' || view.name === 'monitoring' ? 2500 : 700);
       await shoot(view.name);
+    }
+    if (server.isReal) {
+      await eachEditingView(page, server.url, async (name) => {
+        await page.waitForTimeout(400);
+        await shoot(name);
+      });
     }
     await page.goto(server.url);
     await page.getByRole('button', { name: /^Live/ }).waitFor();

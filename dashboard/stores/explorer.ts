@@ -1,0 +1,57 @@
+// What is selected in the explorer (UI-87), by key and in one database, and a count that tells the lists to look again.
+import { create } from 'zustand';
+import type { Bytes } from '@/lib/contract';
+
+export const SELECTED_MAX = 1000;
+
+interface ExplorerStore {
+  db: number;
+  /** By the word of the key. */
+  selected: ReadonlyMap<string, Bytes>;
+  /** Where a range begins. */
+  anchor: string | null;
+  /** Grows whenever keys were made, changed or removed here. */
+  changes: number;
+  /** Selects in `db` only; what was selected in another one is let go. */
+  enter(db: number): void;
+  toggle(word: string, key: Bytes): void;
+  /** False where not all of them had room. */
+  add(keys: readonly (readonly [string, Bytes])[]): boolean;
+  drop(words: readonly string[]): void;
+  clear(): void;
+  touch(): void;
+}
+
+const NONE: ReadonlyMap<string, Bytes> = new Map();
+
+export const useExplorerStore = create<ExplorerStore>()((set, get) => ({
+  db: 0,
+  selected: NONE,
+  anchor: null,
+  changes: 0,
+  enter(db) {
+    if (get().db !== db) set({ db, selected: NONE, anchor: null });
+  },
+  toggle(word, key) {
+    const selected = new Map(get().selected);
+    if (!selected.delete(word) && selected.size < SELECTED_MAX) selected.set(word, key);
+    set({ selected, anchor: word });
+  },
+  add(keys) {
+    const selected = new Map(get().selected);
+    let all = true;
+    for (const [word, key] of keys) {
+      if (selected.has(word) || selected.size < SELECTED_MAX) selected.set(word, key);
+      else all = false;
+    }
+    set({ selected });
+    return all;
+  },
+  drop(words) {
+    const selected = new Map(get().selected);
+    for (const word of words) selected.delete(word);
+    set({ selected });
+  },
+  clear: () => set({ selected: NONE, anchor: null }),
+  touch: () => set((state) => ({ changes: state.changes + 1 })),
+}));
