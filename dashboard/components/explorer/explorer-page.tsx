@@ -64,61 +64,64 @@ export function ExplorerPage() {
   return (
     <>
       <PageHead title="Explorer">
-        <Select aria-label="Database" value={String(db)} onChange={(event) => setDb(event.target.value)}>
-          {Array.from({ length: databases }, (_, at) => (
-            <option key={at} value={String(at)}>
-              db{at}
-            </option>
-          ))}
-        </Select>
-        {mayTree && (
-          <Segmented
-            label="Show keys as"
-            size="md"
-            value={asTree ? 'tree' : 'list'}
-            onChange={(next) => {
-              if (next === 'tree') {
-                setText('');
-                setType('');
-                if (filter.current !== null) filter.current.value = '';
-              }
-              setView(next, 'push');
-            }}
-            options={[
-              { value: 'tree', label: 'Tree' },
-              { value: 'list', label: 'List' },
-            ]}
-          />
-        )}
-        {asTree && (
-          <Select aria-label="Order of branches" value={order} onChange={(event) => setSort(event.target.value)}>
-            <option value="bytes">By bytes</option>
-            <option value="count">By keys</option>
-            <option value="name">By name</option>
+        {/* On a small screen a key has the page for itself. */}
+        <div className={cn('contents', key !== null && 'max-md:hidden')}>
+          <Select aria-label="Database" value={String(db)} onChange={(event) => setDb(event.target.value)}>
+            {Array.from({ length: databases }, (_, at) => (
+              <option key={at} value={String(at)}>
+                db{at}
+              </option>
+            ))}
           </Select>
-        )}
-        <Select aria-label="Type" value={type} onChange={(event) => setType(event.target.value)}>
-          <option value="">All types</option>
-          {TYPES.map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </Select>
-        <Input
-          ref={filter}
-          data-filter
-          type="search"
-          variant="mono"
-          aria-label="Filter keys"
-          placeholder="text or pattern*"
-          defaultValue={text}
-          onChange={(event) => setText(event.target.value)}
-          className="w-52 max-sm:w-full"
-        />
-        <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
-          <Plus /> New key
-        </GatedButton>
+          {mayTree && (
+            <Segmented
+              label="Show keys as"
+              size="md"
+              value={asTree ? 'tree' : 'list'}
+              onChange={(next) => {
+                if (next === 'tree') {
+                  setText('');
+                  setType('');
+                  if (filter.current !== null) filter.current.value = '';
+                }
+                setView(next, 'push');
+              }}
+              options={[
+                { value: 'tree', label: 'Tree' },
+                { value: 'list', label: 'List' },
+              ]}
+            />
+          )}
+          {asTree && (
+            <Select aria-label="Order of branches" value={order} onChange={(event) => setSort(event.target.value)}>
+              <option value="bytes">By bytes</option>
+              <option value="count">By keys</option>
+              <option value="name">By name</option>
+            </Select>
+          )}
+          <Select aria-label="Type" value={type} onChange={(event) => setType(event.target.value)}>
+            <option value="">All types</option>
+            {TYPES.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </Select>
+          <Input
+            ref={filter}
+            data-filter
+            type="search"
+            variant="mono"
+            aria-label="Filter keys"
+            placeholder="text or pattern*"
+            defaultValue={text}
+            onChange={(event) => setText(event.target.value)}
+            className="w-52 max-sm:order-last max-sm:w-full"
+          />
+          <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
+            <Plus /> New key
+          </GatedButton>
+        </div>
       </PageHead>
       <UndoBar db={db} onOpen={open} />
       <div className="flex min-h-[480px] flex-1 overflow-hidden rounded-lg border border-line">

@@ -212,7 +212,7 @@ function Row({ row, type, gate, staged, onStage, onDrop }: RowProps) {
         last !== undefined && <Cell value={fresh ?? last.value} />
       )}
       <td className="px-2 py-0.5 text-right whitespace-nowrap">
-        <Actions row={row} gate={gate} staged={staged} onEdit={() => setEditing(true)} onStage={onStage} onDrop={onDrop} />
+        {!editing && <Actions row={row} gate={gate} staged={staged} onEdit={() => setEditing(true)} onStage={onStage} onDrop={onDrop} />}
       </td>
     </tr>
   );

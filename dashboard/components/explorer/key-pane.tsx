@@ -23,6 +23,7 @@ import { readCommand } from '@/lib/read-command';
 import { removeKept } from '@/lib/remove-key';
 import { useEditStore } from '@/stores/edits';
 import { useExplorerStore } from '@/stores/explorer';
+import { useSettingsStore } from '@/stores/settings';
 import { useToastStore } from '@/stores/toast';
 import { Items } from './items';
 import { StagedBar } from './staged-bar';
@@ -73,7 +74,7 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
       className="flex h-full flex-col"
       onKeyDown={(event) => {
         const inField = event.target instanceof HTMLElement && ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
-        if (inField || event.metaKey || event.ctrlKey || event.altKey || asking !== null || !gate.allowed || view.data === null || gone) return;
+        if (!useSettingsStore.getState().letters || inField || event.metaKey || event.ctrlKey || event.altKey || asking !== null || !gate.allowed || view.data === null || gone) return;
         if (event.key === 't') setAsking('expiry');
         else if (event.key === 'r') setAsking('rename');
         else return;
@@ -158,8 +159,9 @@ function Facts({ view, resource, onExpiry }: { view: KeyView; resource: { loaded
   return (
     <div className="flex min-h-7 flex-wrap items-center gap-x-4 gap-y-1 text-xs text-dim">
       <TypeBadge type={view.type} />
-      <GatedButton variant="ghost" size="sm" className="-mx-2 font-normal" aria-label={`Change the expiry: ${view.ttl_ms === null ? 'none' : formatTtl(view.ttl_ms)}`} onClick={onExpiry}>
-        {view.ttl_ms === null ? 'no expiry' : `expires in ${formatTtl(view.ttl_ms)}`} <Clock className="size-3.5" />
+      <GatedButton variant="ghost" size="sm" className="-mx-2 font-normal" title="Change the expiry" onClick={onExpiry}>
+        {view.ttl_ms === null ? 'no expiry' : `expires in ${formatTtl(view.ttl_ms)}`}
+        <span className="sr-only">, change the expiry</span> <Clock className="size-3.5" />
       </GatedButton>
       <span className="num">
         {formatCount(view.length)} {counted}

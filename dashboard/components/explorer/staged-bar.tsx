@@ -100,7 +100,7 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
           Diff
         </Button>
         <GatedButton size="sm" variant="solid" disabled={busy} onClick={() => void save(staged)}>
-          {busy ? 'Saving…' : 'Save'} <Kbd className="max-sm:hidden">{mod}S</Kbd>
+          {busy ? 'Saving…' : 'Save'} <Kbd className="max-sm:hidden">{mod} S</Kbd>
         </GatedButton>
       </div>
       {conflicts !== null && (

@@ -10,6 +10,10 @@ const KEYS: readonly (readonly [string, readonly string[]])[] = [
   ...PAGES.map((page) => [page.label, ['G', page.key]] as const),
   ['Filter of the page', ['/']],
   ['Pause or resume drawing', ['.']],
+  ['Select a key, all that are listed', ['X', 'mod', 'A']],
+  ['Select a range of keys', ['Shift', '↓']],
+  ['Expiry, name of the open key', ['T', 'R']],
+  ['Save what is staged', ['mod', 'S']],
   ['Close one layer', ['Esc']],
   ['This list', ['?']],
 ];

@@ -64,7 +64,7 @@ export function BytesField({ label, initial, onChange, lines = false, hideLabel 
         <button
           type="button"
           aria-pressed={escapes}
-          aria-label={`Escapes in ${label}`}
+          aria-label={`\\x escapes in ${label}`}
           title={mayLeave ? 'Type bytes as \\xNN, \\n, \\t, \\\\' : 'These bytes can only be shown with escapes'}
           disabled={!mayLeave}
           onClick={toggle}

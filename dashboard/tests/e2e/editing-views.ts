@@ -39,7 +39,7 @@ export async function eachEditingView(page: Page, url: string, look: (name: stri
   await page.getByRole('textbox', { name: 'Value' }).fill('{"name":"lamp","price":21}');
   await look('edit-string');
   await button('Discard').click();
-  await page.getByRole('button', { name: /Change the expiry/ }).click();
+  await page.getByRole('button', { name: /change the expiry/ }).click();
   await dialog.waitFor();
   await look('edit-expiry');
   await page.keyboard.press('Escape');
