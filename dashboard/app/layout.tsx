@@ -2,6 +2,7 @@
 import type { Metadata, Viewport } from 'next';
 import localFont from 'next/font/local';
 import type { ReactNode } from 'react';
+import { earlySessionScript } from '@/lib/early-session';
 import { themeScript } from '@/lib/theme-script';
 import './globals.css';
 
@@ -27,7 +28,8 @@ const mono = localFont({
   variable: '--font-jetbrains',
   weight: '100 800',
   display: 'swap',
-  preload: true,
+  // Only where keys and values are, which come later than the page.
+  preload: false,
   adjustFontFallback: false,
 });
 const monoExt = localFont({
@@ -57,6 +59,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
     <html lang="en" data-theme="dark" className={`${inter.variable} ${interExt.variable} ${mono.variable} ${monoExt.variable}`} suppressHydrationWarning>
       <head>
         <script dangerouslySetInnerHTML={{ __html: themeScript }} />
+        <script dangerouslySetInnerHTML={{ __html: earlySessionScript }} />
       </head>
       <body>{children}</body>
     </html>

@@ -42,6 +42,7 @@ import type {
   TreeSort,
   TreeView,
 } from './contract';
+import { takeEarlySession } from './early-session';
 
 const BASE = '/api/v1';
 
@@ -80,6 +81,8 @@ interface Options {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
   signal?: AbortSignal;
+  /** An answer that is already under way. */
+  early?: Promise<Response>;
 }
 
 async function send(url: string, options: Options = {}): Promise<Response> {
@@ -88,6 +91,7 @@ async function send(url: string, options: Options = {}): Promise<Response> {
   if (method !== 'GET') headers['X-FlashDB-CSRF'] = csrf;
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   try {
+    if (options.early !== undefined) return await options.early;
     return await fetch(url, {
       method,
       headers,
@@ -140,7 +144,7 @@ function keep<S extends Session>(session: S): S {
 }
 
 export const api = {
-  session: async () => keep(await request<Session>('/session')),
+  session: async () => keep(await request<Session>('/session', { early: takeEarlySession() })),
   login: async (user: string, password: string) => keep(await request<LiveSession>('/session', { method: 'POST', body: { user, password } })),
   loginOpen: async () => keep(await request<LiveSession>('/session', { method: 'POST', body: {} })),
   logout: () => request<void>('/session', { method: 'DELETE' }),

@@ -1,6 +1,5 @@
 // Sign-in with the server's own users.
 import type { Metadata } from 'next';
-import { Suspense } from 'react';
 import { LoginForm } from '@/components/login/login-form';
 
 export const metadata: Metadata = { title: 'Sign in' };
@@ -8,9 +7,7 @@ export const metadata: Metadata = { title: 'Sign in' };
 export default function LoginPage() {
   return (
     <main className="flex min-h-dvh flex-col items-center justify-center p-4">
-      <Suspense>
-        <LoginForm />
-      </Suspense>
+      <LoginForm />
     </main>
   );
 }

@@ -4,11 +4,15 @@ import { type RefObject, useEffect } from 'react';
 import type uPlot from 'uplot';
 import { formatClock } from '@/lib/format';
 import { stack } from '@/lib/memory-parts';
+import { ownTask } from '@/lib/tasks';
 import { series as samples, useServerStore } from '@/stores/server';
 import { useSettingsStore } from '@/stores/settings';
 import { cssColour, seriesColour, seriesDash } from './palette';
 import type { StreamChartProps } from './stream-chart';
 import { BYTE_STEPS, DECIMAL_STEPS, upperEnd } from './ticks';
+
+/** So far out of sight a chart is built, to be there when it is scrolled to. */
+const AHEAD = '400px';
 
 export interface PlotHandle {
   zoomOut(): void;
@@ -28,11 +32,25 @@ export function usePlot(options: PlotOptions): void {
     if (element === null) return;
     let plot: Running | null = null;
     let gone = false;
-    void import('uplot').then(({ default: UPlot }) => {
+    const build = async () => {
+      const { default: UPlot } = await import('uplot');
+      // Six charts at once would hold the page for as long as all of them take.
+      await ownTask();
       if (!gone) plot = run(UPlot, element, options);
-    });
+    };
+    // What nobody has scrolled to need not be drawn.
+    const sight = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        sight.disconnect();
+        void build();
+      },
+      { rootMargin: AHEAD },
+    );
+    sight.observe(element);
     return () => {
       gone = true;
+      sight.disconnect();
       plot?.destroy();
     };
     // The plot is built anew when what it shows changes; formatters and callbacks stay the same.

@@ -1,7 +1,7 @@
 // The list of what needs attention, worst first. Looked up when the page opens and when asked, with the age shown.
 'use client';
 import { CircleAlert, CircleCheck, ChevronRight, TriangleAlert } from 'lucide-react';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { Refresh } from '@/components/state/refresh';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { Panel } from '@/components/ui/panel';

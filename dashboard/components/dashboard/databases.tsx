@@ -1,7 +1,7 @@
 // The keys of each database, as bars with their counts.
 'use client';
 import { useMemo } from 'react';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { ResourceView } from '@/components/state/resource-view';
 import { Refresh } from '@/components/state/refresh';
 import { Panel } from '@/components/ui/panel';

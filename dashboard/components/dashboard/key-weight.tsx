@@ -1,6 +1,6 @@
 // Which prefixes weigh most, as bars; a press opens the explorer there.
 'use client';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { ResourceView } from '@/components/state/resource-view';
 import { Refresh } from '@/components/state/refresh';
 import { Panel } from '@/components/ui/panel';

@@ -2,7 +2,7 @@
 'use client';
 import { ArrowLeft, Clock, PenLine, SquareTerminal, Trash2 } from 'lucide-react';
 import dynamic from 'next/dynamic';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { useState } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Failure } from '@/components/state/failures';

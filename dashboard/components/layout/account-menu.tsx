@@ -1,12 +1,13 @@
 // Who is signed in, as which kind of session, and what can be done about it.
 'use client';
-import { Lock, LockOpen, LogOut, MonitorCog, UserRound } from 'lucide-react';
+import { Lock, LockOpen, LogOut, MonitorCog } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '@/components/ui/menu';
 import { useWriteLock } from '@/hooks/use-write-lock';
 import { useServerStore } from '@/stores/server';
+import { AccountButton } from './account-button';
 
-export function AccountMenu({ compact = false }: { compact?: boolean }) {
+export function AccountMenu({ compact }: { compact: boolean }) {
   const session = useServerStore((store) => store.session);
   const leave = useServerStore((store) => store.leave);
   const router = useRouter();
@@ -17,21 +18,8 @@ export function AccountMenu({ compact = false }: { compact?: boolean }) {
     leave()
       .catch(() => undefined)
       .finally(() => router.replace('/login/?out=1'));
-  const trigger = (
-    <button
-      type="button"
-      disabled={session === null}
-      aria-label={`Account ${user} · ${mode}`}
-      className="flex h-8 items-center gap-2.5 rounded-md px-3 text-left -outline-offset-2 hover:bg-raised coarse:h-11"
-    >
-      <UserRound aria-hidden className="size-4 shrink-0 text-muted" />
-      <span className={compact ? 'sr-only' : 'sr-only truncate md:not-sr-only md:flex-1 md:truncate collapsed:sr-only'}>
-        {user} <span className="text-muted">· {mode}</span>
-      </span>
-    </button>
-  );
   return (
-    <Menu trigger={trigger} side={compact ? 'bottom' : 'top'} align={compact ? 'end' : 'start'}>
+    <Menu startsOpen trigger={<AccountButton compact={compact} />} side={compact ? 'bottom' : 'top'} align={compact ? 'end' : 'start'}>
       <MenuLabel>
         Signed in as {user}, {mode}
       </MenuLabel>

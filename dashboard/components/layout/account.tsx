@@ -1,13 +1,12 @@
-// The account menu, loaded after the first paint; until then its place is held.
+// The account menu. It brings the positioning code with it, which nobody needs for the first paint.
 'use client';
-import dynamic from 'next/dynamic';
-import { UserRound } from 'lucide-react';
+import { useLater } from '@/hooks/use-later';
+import { AccountButton } from './account-button';
 
-export const Account = dynamic(() => import('./account-menu').then((module) => module.AccountMenu), {
-  ssr: false,
-  loading: () => (
-    <div className="flex h-8 items-center px-3 coarse:h-11">
-      <UserRound aria-hidden className="size-4 text-muted" />
-    </div>
-  ),
-});
+export const loadAccountMenu = () => import('./account-menu').then((module) => module.AccountMenu);
+
+export function Account({ compact = false }: { compact?: boolean }) {
+  const { piece: Menu, prepare, want } = useLater(loadAccountMenu);
+  if (Menu !== null) return <Menu compact={compact} />;
+  return <AccountButton compact={compact} aria-haspopup="menu" aria-expanded={false} onPointerEnter={prepare} onFocus={prepare} onClick={want} />;
+}

@@ -13,7 +13,6 @@ export function Banners() {
   const state = useServerStore((store) => store.sample?.state ?? store.server?.state);
   const open = useServerStore((store) => store.open);
   const environment = useServerStore((store) => store.server?.environment ?? null);
-  const isLocal = useServerStore((store) => store.access === 'in') && ['localhost', '127.0.0.1', '[::1]'].includes(window.location.hostname);
   return (
     <>
       {environment === 'production' && <div className="h-[3px] shrink-0 bg-error" role="note" aria-label="Production server" />}
@@ -24,13 +23,18 @@ export function Banners() {
           The server is loading its data. Figures grow until it is ready.
         </Banner>
       )}
-      {open && !isLocal && (
+      {open && !isLocal() && (
         <Banner tone="warning" icon={<CircleAlert />}>
           Open server: anybody who reaches this address is in. Set a password for the default user to change that.
         </Banner>
       )}
     </>
   );
+}
+
+// Nothing is known to be open before the server's first answer, hence never where there is no window.
+function isLocal(): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(window.location.hostname);
 }
 
 function Disconnected() {

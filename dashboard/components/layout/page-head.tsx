@@ -11,10 +11,14 @@ export function PageHead({ title, children }: PageHeadProps) {
   useEffect(() => {
     document.title = `${title} · FlashDB`;
   }, [title]);
+  return <Heading actions={children}>{title}</Heading>;
+}
+
+export function Heading({ actions, children }: { actions?: ReactNode; children: ReactNode }) {
   return (
     <div className="flex min-h-8 flex-wrap items-center justify-between gap-x-4 gap-y-2">
-      <h1 className="text-xl font-semibold">{title}</h1>
-      {children !== undefined && <div className="flex flex-wrap items-center gap-2">{children}</div>}
+      <h1 className="text-xl font-semibold">{children}</h1>
+      {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
     </div>
   );
 }

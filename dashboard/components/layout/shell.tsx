@@ -2,17 +2,21 @@
 'use client';
 import dynamic from 'next/dynamic';
 import { usePathname, useRouter } from 'next/navigation';
-import { useCallback, useEffect, useState, type ReactNode } from 'react';
+import { startTransition, useCallback, useEffect, useState, type ReactNode } from 'react';
 import { Failure } from '@/components/state/failures';
 import { Skeleton } from '@/components/state/skeleton';
 import { useShortcuts } from '@/hooks/use-shortcuts';
 import { useTopic } from '@/hooks/use-topic';
+import { pageOf } from '@/lib/navigation';
+import { whenIdle } from '@/lib/tasks';
 import { useAlertStore } from '@/stores/alerts';
 import { usePaletteStore } from '@/stores/palette';
 import { useServerStore } from '@/stores/server';
 import { useSettingsStore } from '@/stores/settings';
+import { loadAccountMenu } from './account';
 import { Banners } from './banners';
-import { BottomBar } from './bottom-bar';
+import { BottomBar, loadMore } from './bottom-bar';
+import { Heading } from './page-head';
 import { Sidebar } from './sidebar';
 import { TopBar } from './top-bar';
 
@@ -28,6 +32,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const connect = useServerStore((store) => store.connect);
   const paletteOpen = usePaletteStore((store) => store.open);
   const [helpOpen, setHelpOpen] = useState(false);
+  const [shown, setShown] = useState(false);
+  const [idle, setIdle] = useState(false);
   const path = usePathname();
   const router = useRouter();
 
@@ -42,8 +48,20 @@ export function Shell({ children }: { children: ReactNode }) {
     void enter();
   }, [enter]);
   useEffect(() => {
-    if (access === 'in') return connect();
+    if (access !== 'in') return;
+    // The page is drawn in slices, between which presses are heard.
+    startTransition(() => setShown(true));
+    return connect();
   }, [access, connect]);
+  // What may be wanted when the server is away is fetched while it is there.
+  useEffect(
+    () =>
+      whenIdle(() => {
+        setIdle(true);
+        for (const load of [loadAccountMenu, loadMore]) void load().catch(() => undefined);
+      }),
+    [],
+  );
   useEffect(() => {
     if (access === 'out') router.replace(`/login/?next=${encodeURIComponent(path + window.location.search)}`);
     // The address to come back to is that of the moment the session ended.
@@ -63,12 +81,12 @@ export function Shell({ children }: { children: ReactNode }) {
             <Banners />
             <main id="content" tabIndex={-1} className="min-h-0 flex-1 overflow-auto outline-none">
               <div className="mx-auto flex min-h-full max-w-[1680px] flex-col gap-4 p-4 md:p-6">
-                {access === 'in' ? (
+                {access === 'in' && shown ? (
                   children
                 ) : access === 'unreachable' ? (
                   <Failure error={failure} onRetry={() => void enter()} />
                 ) : (
-                  <PageSkeleton />
+                  <PageSkeleton title={pageOf(path)?.label} />
                 )}
               </div>
             </main>
@@ -78,17 +96,20 @@ export function Shell({ children }: { children: ReactNode }) {
       </div>
       {paletteOpen && <Palette />}
       {helpOpen && <ShortcutHelp onClose={() => setHelpOpen(false)} />}
-      <Toaster />
+      {idle && <Toaster />}
     </>
   );
 }
 
-function PageSkeleton() {
+// Part of the exported page, so that its title is there before any script.
+function PageSkeleton({ title }: { title: string | undefined }) {
   return (
-    <div role="status" aria-label="Loading" className="flex flex-col gap-4">
-      <Skeleton className="h-7 w-40" />
-      <Skeleton className="h-24 w-full rounded-lg" />
-      <Skeleton className="h-80 w-full rounded-lg" />
-    </div>
+    <>
+      {title !== undefined && <Heading>{title}</Heading>}
+      <div role="status" aria-label="Loading" className="flex flex-col gap-4">
+        <Skeleton className="h-24 w-full rounded-lg" />
+        <Skeleton className="h-80 w-full rounded-lg" />
+      </div>
+    </>
   );
 }

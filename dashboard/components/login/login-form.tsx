@@ -1,7 +1,7 @@
 // The form of the login page: says which server this is, takes user and password, and explains a refusal.
 'use client';
 import { CircleAlert, DoorOpen } from 'lucide-react';
-import { useRouter, useSearchParams } from 'next/navigation';
+import { useRouter } from 'next/navigation';
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { BrandMark } from '@/components/layout/brand';
 import { Button } from '@/components/ui/button';
@@ -15,9 +15,13 @@ import { safeNext } from '@/lib/next-path';
 import { useServerStore } from '@/stores/server';
 import { ServerCard } from './server-card';
 
+// Read when it is needed, so that the form is in the exported page and there before any script.
+function nextPath(): string {
+  return safeNext(new URLSearchParams(window.location.search).get('next'));
+}
+
 export function LoginForm() {
   const router = useRouter();
-  const next = safeNext(useSearchParams().get('next'));
   const open = useServerStore((store) => store.open);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -35,19 +39,19 @@ export function LoginForm() {
         useServerStore.setState({ server: session.server, open: session.open });
         if (!session.authenticated) return;
         useServerStore.getState().take(session);
-        router.replace(next);
+        router.replace(nextPath());
       },
       (error: unknown) => !abort.signal.aborted && setFailure(errorText(error)),
     );
     return () => abort.abort();
-  }, [router, next]);
+  }, [router]);
 
   const enter = async (login: () => Promise<LiveSession>) => {
     setBusy(true);
     setFailure(null);
     try {
       useServerStore.getState().take(await login());
-      router.replace(next);
+      router.replace(nextPath());
     } catch (error) {
       setFailure(error instanceof ApiError && error.code === 'WRONG_CREDENTIALS' ? 'User or password is wrong.' : errorText(error));
       if (error instanceof ApiError && error.retryAfterMs !== null) setWaitUntil(Date.now() + error.retryAfterMs);

@@ -1,7 +1,7 @@
 // Alerts that fire or fired, and the rules with their thresholds, which are settings of the server.
 'use client';
 import { BellRing, CircleCheck, Pencil, TriangleAlert } from 'lucide-react';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { useMemo, useState } from 'react';
 import { Age } from '@/components/state/age';
 import { Empty } from '@/components/state/empty';

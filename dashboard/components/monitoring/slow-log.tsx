@@ -1,7 +1,7 @@
 // The slow log as a list or grouped by shape. An empty one is good news, said together with the threshold.
 'use client';
 import { Hourglass, Trash2 } from 'lucide-react';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { useMemo, useState } from 'react';
 import { Age } from '@/components/state/age';
 import { Empty } from '@/components/state/empty';

@@ -1,7 +1,7 @@
 // Made-up data: what to make, how far it is, and what was made.
 'use client';
 import { Database, Play, Trash2 } from 'lucide-react';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { useId, useState, type FormEvent } from 'react';
 import { Age } from '@/components/state/age';
 import { Empty } from '@/components/state/empty';

@@ -1,7 +1,7 @@
 // How safe the data is now: the verdict, the figures behind it, and a snapshot or restore that is under way.
 'use client';
 import { CircleCheck, ShieldAlert, TriangleAlert } from 'lucide-react';
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import type { ReactNode } from 'react';
 import { Age } from '@/components/state/age';
 import { NoPermission } from '@/components/state/failures';

@@ -8,12 +8,14 @@ interface MenuProps {
   trigger: ReactNode;
   align?: 'start' | 'center' | 'end';
   side?: 'top' | 'bottom';
+  /** For a menu that was fetched because its button was pressed. */
+  startsOpen?: boolean;
   children: ReactNode;
 }
 
-export function Menu({ trigger, align = 'end', side = 'bottom', children }: MenuProps) {
+export function Menu({ trigger, align = 'end', side = 'bottom', startsOpen = false, children }: MenuProps) {
   return (
-    <Base.Root modal={false}>
+    <Base.Root modal={false} defaultOpen={startsOpen}>
       <Base.Trigger asChild>{trigger}</Base.Trigger>
       <Base.Portal>
         <Base.Content align={align} side={side} sideOffset={6} collisionPadding={8} className="floating z-50 min-w-52 animate-appear rounded-lg p-1">
