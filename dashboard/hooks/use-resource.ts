@@ -2,6 +2,7 @@
 // while a new answer is under way, and when it fails, the last good one stays.
 'use client';
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { ownTask } from '@/lib/tasks';
 
 export interface Resource<T> {
   data: T | null;
@@ -24,7 +25,8 @@ export function useResource<T>(load: (signal: AbortSignal) => Promise<T>, deps: 
       // An answer that was overtaken by a newer question is dropped.
       if (!abort.signal.aborted) setState((state) => ({ ...state, loading: false, ...part }));
     };
-    void Promise.resolve()
+    // A page that opens asks for several; each is sent from a task of its own.
+    void ownTask()
       .then(() => {
         if (!abort.signal.aborted) setState((state) => ({ ...state, loading: true }));
         return loader.current(abort.signal);
