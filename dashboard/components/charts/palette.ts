@@ -1,9 +1,20 @@
-// The colours of series, read from the tokens when a chart draws, so that a change of theme needs only a redraw.
+// The colours of series, read from the tokens when a chart draws, so that a change of theme needs only a redraw. Reading
+// makes the browser settle all styles first, so each is read once per theme.
 
 export type Tone = 1 | 2 | 3 | 4 | 5 | 6;
 
+const known = new Map<string, string>();
+
 export function cssColour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const root = document.documentElement;
+  const key = `${root.dataset.theme} ${name}`;
+  let colour = known.get(key);
+  if (colour === undefined) {
+    colour = getComputedStyle(root).getPropertyValue(name).trim();
+    // Before the style sheet is there nothing is known.
+    if (colour !== '') known.set(key, colour);
+  }
+  return colour;
 }
 
 export function seriesColour(tone: Tone): string {
