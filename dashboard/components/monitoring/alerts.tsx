@@ -20,7 +20,7 @@ import { AlertRuleDialog } from './alert-rule-dialog';
 
 const COLUMNS: readonly Column<Alert>[] = [
   { id: 'state', label: 'State', value: (row) => row.state, cell: (row) => <State alert={row} /> },
-  { id: 'what', label: 'Alert', value: alertText, className: 'w-full max-w-0', cell: (row) => <What alert={row} /> },
+  { id: 'what', label: 'Alert', value: alertText, className: 'sm:w-full sm:max-w-0', cell: (row) => <What alert={row} /> },
   { id: 'since', label: 'Since', value: (row) => row.since, cell: (row) => <Age at={row.since} /> },
   { id: 'lasted', label: 'Lasted', align: 'right', value: (row) => (row.until === null ? null : row.until - row.since), cell: (row) => (row.until === null ? MISSING : formatSeconds((row.until - row.since) / 1000)) },
   { id: 'worst', label: 'Worst', align: 'right', cell: (row) => (row.type === 'persistence' ? MISSING : alertValue(row.type, row.worst)) },
@@ -48,7 +48,7 @@ const PLACE: Partial<Record<Alert['type'], string>> = {
 
 function What({ alert }: { alert: Alert }) {
   return (
-    <Link href={PLACE[alert.type] ?? '/monitoring/'} className="block min-w-32 truncate hover:underline" title={alertText(alert)}>
+    <Link href={PLACE[alert.type] ?? '/monitoring/'} className="block truncate hover:underline max-sm:w-56 sm:min-w-32" title={alertText(alert)}>
       {alertText(alert)}
     </Link>
   );

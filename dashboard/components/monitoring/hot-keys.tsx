@@ -23,7 +23,7 @@ const ADVICE: Record<HotKeyAdvice, { short: string; long: string }> = {
 };
 
 const COLUMNS: readonly Column<HotKey>[] = [
-  { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'w-full max-w-0', cell: (row) => <KeyLink name={row.key} db={row.db} className="block min-w-24" /> },
+  { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'sm:w-full sm:max-w-0', cell: (row) => <KeyLink name={row.key} db={row.db} className="block max-sm:w-44 sm:min-w-24" /> },
   { id: 'db', label: 'Db', align: 'right', value: (row) => row.db, cell: (row) => row.db },
   { id: 'rate', label: 'Commands', align: 'right', value: (row) => row.rate, cell: (row) => formatRate(row.rate) },
   { id: 'share', label: 'Share', align: 'right', value: (row) => row.share, cell: (row) => formatRatio(row.share) },

@@ -1,4 +1,7 @@
-// A still chart of a few lines, drawn as SVG: runs side by side. Streams are drawn elsewhere.
+// A still chart of a few lines, drawn as SVG: runs side by side. It is drawn in the pixels it has, so that its labels keep
+// their size. Streams are drawn elsewhere.
+'use client';
+import { useEffect, useRef, useState } from 'react';
 import { cn } from '@/lib/cn';
 import { niceTicks } from '@/lib/playground';
 
@@ -17,22 +20,29 @@ interface LineChartProps {
   format(value: number): string;
 }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [640, 220, 64, 24, 8];
+const [FIRST_WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [360, 192, 64, 24, 8];
 /** Colour and, from the fourth on, dashes; the order is fixed. */
 export const STROKES = ['stroke-series-1', 'stroke-series-2', 'stroke-series-3', 'stroke-series-4'] as const;
 export const FILLS = ['bg-series-1', 'bg-series-2', 'bg-series-3', 'bg-series-4'] as const;
 
 export function LineChart({ label, lines, ticksX, from, to, format }: LineChartProps) {
+  const box = useRef<SVGSVGElement>(null);
+  const [width, setWidth] = useState(FIRST_WIDTH);
+  useEffect(() => {
+    const size = new ResizeObserver(([entry]) => entry !== undefined && entry.contentRect.width > 0 && setWidth(Math.round(entry.contentRect.width)));
+    if (box.current !== null) size.observe(box.current);
+    return () => size.disconnect();
+  }, []);
   const highest = Math.max(0, ...lines.flatMap((line) => line.points.map(([, y]) => y)));
   const ticks = niceTicks(highest);
   const top = ticks.at(-1) ?? 1;
-  const x = (value: number) => LEFT + ((value - from) / Math.max(1e-9, to - from)) * (WIDTH - LEFT - 8);
+  const x = (value: number) => LEFT + ((value - from) / Math.max(1e-9, to - from)) * (width - LEFT - 16);
   const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
   return (
-    <svg role="img" aria-label={label} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} className="h-auto w-full">
+    <svg role="img" aria-label={label} ref={box} viewBox={`0 0 ${width} ${HEIGHT}`} className="h-48 w-full">
       {ticks.map((tick) => (
         <g key={tick}>
-          <line x1={LEFT} x2={WIDTH - 8} y1={y(tick)} y2={y(tick)} className="stroke-line" strokeWidth="1" />
+          <line x1={LEFT} x2={width - 16} y1={y(tick)} y2={y(tick)} className="stroke-line" strokeWidth="1" />
           <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end" className="num fill-muted text-[11px]">
             {format(tick)}
           </text>

@@ -1,6 +1,6 @@
 // Tabs whose state lives in the URL: links, so that each tab has an address and opens in a new window too.
 'use client';
-import type { MouseEvent, ReactNode } from 'react';
+import { useEffect, useRef, type MouseEvent, type ReactNode } from 'react';
 import { setAddress } from '@/hooks/use-query-state';
 import { cn } from '@/lib/cn';
 
@@ -18,8 +18,19 @@ function press(event: MouseEvent<HTMLAnchorElement>, href: string): void {
 }
 
 export function Tabs({ label, current, tabs }: TabsProps) {
+  const row = useRef<HTMLElement>(null);
+  // On a phone the tabs scroll; the one that is shown has to be among those in sight.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      const active = row.current?.querySelector('[aria-current]')?.getBoundingClientRect();
+      const box = row.current?.getBoundingClientRect();
+      if (active === undefined || box === undefined || (active.left >= box.left && active.right <= box.right)) return;
+      row.current?.scrollBy(active.left + active.width / 2 - box.left - box.width / 2, 0);
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [current]);
   return (
-    <nav aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line">
+    <nav ref={row} aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line">
       {tabs.map((tab) => {
         const active = tab.id === current;
         return (

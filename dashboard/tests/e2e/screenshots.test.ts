@@ -2,7 +2,7 @@
 // server is filled and kept busy for SCREENSHOTS_WARM seconds first, so that the charts have a past.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { openBrowser, openPage, signIn } from './browser';
 import { eachEditingView } from './editing-views';
@@ -18,6 +18,32 @@ const WIDTHS = [
   [390, 844],
 ] as const;
 
+/** Two runs to compare and some data made, so that the playground has something to show; before the charts begin. */
+async function playRuns(browser: Browser, url: string): Promise<void> {
+  const watched = await openPage(browser);
+  const { page, context } = watched;
+  await signIn(watched, url, '/playground/');
+  await page.getByRole('button', { name: 'Read-only', exact: true }).click();
+  for (const [at, mix] of ['Cache', 'Writes'].entries()) {
+    await page.getByRole('button', { name: mix, exact: true }).click();
+    await page.getByLabel(/^Duration/).fill('5');
+    await page.locator('form').getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('cell', { name: 'done' }).nth(at).waitFor({ timeout: 40_000 });
+  }
+  await page.goto(`${url}/playground/?tab=generator`);
+  await page.getByRole('button', { name: /^Make .* keys/ }).click();
+  await page.getByRole('cell', { name: '10,000', exact: true }).waitFor({ timeout: 30_000 });
+  await context.close();
+}
+
+/** Opens two levels of the tree, where the window has room for it. */
+async function unfold(page: Page): Promise<void> {
+  const branch = page.getByRole('treeitem', { name: /^session:/ });
+  if (!(await branch.isVisible())) return;
+  await branch.click();
+  await page.getByRole('treeitem', { name: /^user:/, level: 2 }).click();
+}
+
 describe.runIf(folder !== '')('screenshots', () => {
   let browser: Browser;
   let server: Server;
@@ -28,8 +54,9 @@ describe.runIf(folder !== '')('screenshots', () => {
     browser = await openBrowser();
     if (!server.isReal) return;
     endScene = await playScene(RESP_PORT, PASSWORD);
+    await playRuns(browser, server.url);
     await new Promise((resolve) => setTimeout(resolve, warm_ms));
-  }, warm_ms + 90_000);
+  }, warm_ms + 180_000);
   afterAll(async () => {
     endScene();
     await browser?.close();
@@ -53,6 +80,10 @@ describe.runIf(folder !== '')('screenshots', () => {
           await page.keyboard.press('Enter');
           await page.waitForTimeout(150);
         }
+      }
+      if (view.name === 'explorer' || view.name === 'tree') {
+        await page.waitForTimeout(500);
+        await unfold(page);
       }
       await page.waitForTimeout(view.name === 'dashboard' || view.name === 'monitoring' ? 2500 : 700);
       await shoot(view.name);

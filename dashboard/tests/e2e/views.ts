@@ -16,5 +16,6 @@ export const VIEWS = [
   { name: 'access', path: '/settings/?tab=access' },
   { name: 'session', path: '/settings/?tab=session' },
   { name: 'appearance', path: '/settings/?tab=appearance' },
-  { name: 'list', path: '/explorer/?view=list&k=session%253Auser%253Aada' },
+  { name: 'tree', path: '/explorer/' },
+  { name: 'list', path: '/explorer/?view=list' },
 ] as const;
