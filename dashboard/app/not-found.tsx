@@ -1,5 +1,5 @@
 // The page for an address that leads nowhere. Our own, since Next's carries a style element that the policy forbids.
-import Link from 'next/link';
+import { Link } from '@/components/ui/link';
 import { BrandMark } from '@/components/layout/brand';
 
 export default function NotFound() {

@@ -77,7 +77,7 @@ function CommandRow({ command }: { command: CommandMessage }) {
         {command.cmd}
       </span>
       <span className="flex min-w-0 flex-1 items-center gap-2">
-        {command.key !== null && <KeyLink name={command.key} db={command.db} prefetch={false} className="block min-w-0 py-1 coarse:py-3.5" />}
+        {command.key !== null && <KeyLink name={command.key} db={command.db} className="block min-w-0 py-1 coarse:py-3.5" />}
         <span className="min-w-0 flex-1 truncate font-mono text-muted max-sm:hidden" title={rest}>
           {rest}
         </span>
