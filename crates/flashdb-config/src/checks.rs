@@ -119,10 +119,21 @@ mod tests {
 
     #[test]
     fn collectors_are_reached_by_plain_http() {
-        for fits in ["", "http://localhost:4318", "http://10.0.0.1", "http://otel/prefix"] {
+        for fits in [
+            "",
+            "http://localhost:4318",
+            "http://10.0.0.1",
+            "http://otel/prefix",
+        ] {
             assert!(is_http_origin(fits).is_ok(), "{fits}");
         }
-        for bad in ["localhost:4318", "https://otel", "http://", "http://:4318", "http://a b"] {
+        for bad in [
+            "localhost:4318",
+            "https://otel",
+            "http://",
+            "http://:4318",
+            "http://a b",
+        ] {
             assert!(is_http_origin(bad).is_err(), "{bad}");
         }
     }

@@ -1,9 +1,11 @@
 //! Made-up data: keys of several types under a prefix, the same for the same seed. It is written by the user's own commands,
-//! in batches at a rate, and not over a key that is there when a batch looks. What would not fit is refused before, and looked at meanwhile.
+//! in batches at a rate, each a transaction, and never over a key that is there. What would not fit is refused before, and looked at
+//! meanwhile.
 
 use super::jobs::Started;
+use super::put;
 use crate::App;
-use crate::ask::Conversation;
+use crate::ask::{Conversation, about, integer, words};
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
 use crate::jobs::{Job, JobKind};
@@ -13,6 +15,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use flashdb_base::prng::Prng;
+use flashdb_resp::reply::Value as Reply;
 use flashdb_server::engine::Identity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +38,10 @@ const BATCH_KEYS: u64 = 200;
 const BATCH_BYTES: u64 = 1 << 20;
 /// Batches of one connection: what a connection may be answered in all is bounded.
 const BATCHES_PER_CONNECTION: usize = 100;
+/// Looks at a batch, whose keys others may be making.
+const LOOKS_MAX: u32 = 10;
+/// What a transaction says that others were faster than.
+const CHANGED: &str = "CONFLICT";
 /// Elements of a collection.
 const ELEMENTS: u64 = 10;
 /// What a key takes beside its value, about.
@@ -297,7 +304,7 @@ impl Maker {
         Ok(conversation)
     }
 
-    /// Writes the keys of a batch that are not there yet.
+    /// Writes the keys of a batch that are not there yet, and looks again where one of them is made meanwhile.
     async fn write(
         &self,
         conversation: &mut Conversation,
@@ -305,26 +312,47 @@ impl Maker {
         made: &mut Made,
     ) -> Result<(), ApiError> {
         let keys: Vec<_> = range.map(|index| self.wish.key(index)).collect();
-        let asks: Vec<_> = keys
-            .iter()
-            .map(|(key, _)| vec![b"EXISTS".to_vec(), key.clone()])
-            .collect();
-        let found = conversation.ask_all(&asks).await?;
-        let (mut requests, mut makes_key) = (Vec::new(), Vec::new());
-        for (((_, makes), found), ask) in keys.into_iter().zip(found).zip(&asks) {
-            if conversation.checked(ask, found)?.integer() == Some(0) {
-                makes_key.extend((0..makes.len()).map(|at| at == 0));
-                requests.extend(makes);
-            } else {
-                made.skipped += 1;
+        let mut looks = 1;
+        loop {
+            match self.write_once(conversation, &keys).await {
+                Ok(written) => {
+                    made.written += written;
+                    made.skipped += keys.len() as u64 - written;
+                    return Ok(());
+                }
+                Err(error) if error.code == CHANGED && looks < LOOKS_MAX => looks += 1,
+                Err(error) => return Err(error),
             }
         }
-        let replies = conversation.ask_all(&requests).await?;
-        for ((request, reply), makes_key) in requests.iter().zip(replies).zip(makes_key) {
-            conversation.checked(request, reply)?;
-            made.written += u64::from(makes_key);
+    }
+
+    /// Writes those that are not there, all or none; how many.
+    async fn write_once(
+        &self,
+        conversation: &mut Conversation,
+        keys: &[(Vec<u8>, Vec<Vec<Vec<u8>>>)],
+    ) -> Result<u64, ApiError> {
+        let mut watch = words(["WATCH"]);
+        watch.extend(keys.iter().map(|(key, _)| key.clone()));
+        let mut looks = vec![watch];
+        looks.extend(keys.iter().map(|(key, _)| about("EXISTS", key, [])));
+        let mut replies = conversation.ask_all(&looks).await?.into_iter();
+        conversation.checked(&looks[0], replies.next().unwrap_or(Reply::Null))?;
+        let (mut requests, mut written) = (vec![words(["MULTI", "ATOMIC"])], 0);
+        for ((look, reply), (_, makes)) in looks[1..].iter().zip(replies).zip(keys) {
+            if integer(&conversation.checked(look, reply)?) == Some(0) {
+                requests.extend_from_slice(makes);
+                written += 1;
+            }
         }
-        Ok(())
+        if written == 0 {
+            conversation.ask(&words(["UNWATCH"])).await?;
+            return Ok(0);
+        }
+        requests.push(words(["EXEC"]));
+        let replies = conversation.ask_all(&requests).await?;
+        put::check(conversation, &requests, replies)?;
+        Ok(written)
     }
 
     /// Waits until so many seconds after the beginning, or the end of the job.

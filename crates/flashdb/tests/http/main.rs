@@ -2,8 +2,8 @@
 
 mod access;
 mod alerts;
-mod feed;
 mod edit;
+mod feed;
 mod hostile;
 mod hot_keys;
 mod large;

@@ -38,6 +38,40 @@ fn ended(http: &super::Http, path: &str) -> Value {
 }
 
 #[test]
+fn what_others_make_meanwhile_stays_theirs() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    let keys = 20_000;
+    let mut wish = generate(keys);
+    wish["types"] = json!(["string"]);
+    let path = begin(&http, "/api/v1/generate", &wish);
+    // In the same order, as fast as it goes: they meet again and again.
+    let mut own = Vec::new();
+    for index in 0..keys {
+        let key = format!("demo:string:{index:07}");
+        if client.ask(&format!("SET {key} mine NX")) == Resp::Simple("OK".into()) {
+            own.push(key);
+        }
+    }
+    let job = ended(&http, &path);
+    assert_eq!(job["state"], "done", "{job}");
+    for key in &own {
+        assert_eq!(
+            client.ask(&format!("GET {key}")),
+            Resp::Bulk(b"mine".to_vec()),
+            "{key}"
+        );
+    }
+    let (written, skipped) = (&job["result"]["written"], &job["result"]["skipped"]);
+    assert_eq!(
+        (written, skipped),
+        (&json!(keys - own.len() as u64), &json!(own.len())),
+        "{job}"
+    );
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(keys as i64));
+}
+
+#[test]
 fn made_up_data_is_the_same_again_and_never_over_what_is_there() {
     let (server, http) = start(&[]);
     let mut client = server.connect();
@@ -179,7 +213,7 @@ fn jobs_have_the_rights_of_their_user_and_are_not_for_others() {
     }
     let mut admin = server.connect();
     admin.ask("AUTH secret");
-    admin.ask("ACL SETUSER ada on >pass ~other:* +get +set +zadd +unlink +select +exists +info");
+    admin.ask("ACL SETUSER ada on >pass ~other:* +get +set +zadd +unlink +select +watch +unwatch +exists +multi +exec +info");
     let ada = basic(&http, "ada:pass");
     // The commands are hers, the keys are not: nothing is made that could not be removed.
     let job = ended(&ada, &begin(&ada, "/api/v1/bench", &bench(1)));
