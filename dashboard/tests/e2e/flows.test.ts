@@ -178,10 +178,10 @@ describe('the explorer', () => {
     const { page } = watched;
     await page.getByRole('searchbox', { name: 'Filter keys' }).fill('session:user:a');
     await page.getByRole('option', { name: /session:user:ada/ }).click();
-    await page.getByRole('cell', { name: 'visits' }).waitFor();
+    await page.getByRole('cell', { name: 'visits', exact: true }).waitFor();
     expect(new URL(page.url()).searchParams.get('k')).toBe('session%3Auser%3Aada');
     await page.reload();
-    await page.getByRole('cell', { name: 'visits' }).waitFor();
+    await page.getByRole('cell', { name: 'visits', exact: true }).waitFor();
     expect(unexpected(watched)).toEqual([]);
   });
 });
@@ -202,7 +202,7 @@ describe('the key tree', () => {
     await page.getByRole('treeitem', { name: /ada/, level: 3 }).waitFor();
     await page.keyboard.press('a');
     await page.keyboard.press('Enter');
-    await page.getByRole('cell', { name: 'visits' }).waitFor();
+    await page.getByRole('cell', { name: 'visits', exact: true }).waitFor();
     expect(new URL(page.url()).searchParams.get('k')).toBe('session%3Auser%3Aada');
     await tree.focus();
     await page.keyboard.press('ArrowLeft');

@@ -19,13 +19,13 @@ describe.runIf(process.env.FLASHDB_BIN)('an open server', () => {
   it('keeps its page through a restart and goes on by itself', async () => {
     const { page, faults } = await openPage(browser);
     await page.goto(`${server.url}/explorer/?k=session%253Auser%253Aada`);
-    await page.getByRole('cell', { name: 'visits' }).waitFor();
+    await page.getByRole('cell', { name: 'visits', exact: true }).waitFor();
     await page.getByRole('button', { name: /^Live/ }).waitFor();
     const loads: string[] = [];
     page.on('framenavigated', (frame) => loads.push(frame.url()));
     await server.kill();
     await page.getByText(/Connection lost\. Figures are [2-9]\ss old/).waitFor();
-    expect(await page.getByRole('cell', { name: 'visits' }).isVisible()).toBe(true);
+    expect(await page.getByRole('cell', { name: 'visits', exact: true }).isVisible()).toBe(true);
     await server.start();
     await page.getByRole('button', { name: /^Live/ }).waitFor({ timeout: 20_000 });
     expect(await page.getByText(/Connection lost/).count()).toBe(0);
