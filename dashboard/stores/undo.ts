@@ -2,6 +2,7 @@
 // across a reload (sessionStorage), for ten minutes, within 256 KiB, until somebody signs out.
 import { create } from 'zustand';
 import { api, ApiError } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { Bytes, KeyEdit } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { UNDO_KEPT, useServerStore } from './server';
@@ -22,7 +23,9 @@ export interface Undoable {
 const KEPT_LENGTH = 256 * 1024;
 export const KEPT_MS = 10 * 60 * 1000;
 /** The largest removed key that is kept, as DUMP writes it. */
-export const KEEP_BYTES = 128 * 1024;
+const KEEP_BYTES = 128 * 1024;
+/** Memory of a key from which on it is not tried: copying what is large costs the server more than an undo is worth. */
+const LARGE_BYTES = 8 * KEEP_BYTES;
 
 /** The newest that fit, and are not too old. */
 export function fitting(entries: readonly Undoable[], now: number): Undoable[] {
@@ -105,6 +108,21 @@ async function turnBack({ key, db }: Undoable, edits: KeyEdit[]) {
     return { done: true, text: 'The edits are taken back' };
   } catch (error) {
     if (error instanceof ApiError && error.code === 'CONFLICT') return { done: false, text: 'It was changed since. Nothing was taken back.' };
+    throw error;
+  }
+}
+
+/** Removes a key of about `bytes`; why it could not be removed with an undo, null where it was. */
+export async function removeKept(key: Bytes, db: number, bytes: number | null): Promise<'too-large' | 'no-right' | null> {
+  if (bytes !== null && bytes > LARGE_BYTES) return 'too-large';
+  try {
+    const { dump, ttl_ms } = await api.removeKey(key, db, KEEP_BYTES);
+    if (dump !== undefined) useUndoStore.getState().put({ db, key, text: `Deleted ${display(key).slice(0, 60)}`, act: { kind: 'restore', dump, ttl_ms: ttl_ms ?? null } });
+    return null;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'REPLY_TOO_LARGE') return 'too-large';
+    // Who may remove keys need not be allowed to copy them.
+    if (error instanceof ApiError && error.code === 'NOPERM' && error.needs !== '+unlink') return 'no-right';
     throw error;
   }
 }

@@ -156,7 +156,7 @@ export function newPair(): Pair {
   return { id: pairs, first: '', second: '' };
 }
 
-/** Null where one of them cannot be read, or is named like another for nothing. */
+/** Null where one of them cannot be read. */
 export function wholePairs(given: readonly Pair[]): [Bytes, Bytes][] | null {
   const whole = given.map((pair): [Bytes, Bytes] | null => (pair.first === null || pair.second === null ? null : [pair.first, pair.second]));
   return whole.every((pair) => pair !== null) ? whole : null;
