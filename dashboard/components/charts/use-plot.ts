@@ -43,7 +43,8 @@ export function usePlot(options: PlotOptions): void {
       (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         sight.disconnect();
-        void build();
+        // While the server is away its place stays empty; the table of the figures is there.
+        build().catch(() => undefined);
       },
       { rootMargin: AHEAD },
     );

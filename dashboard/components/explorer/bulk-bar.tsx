@@ -1,7 +1,8 @@
 // What can be done with the selected keys.
 'use client';
 import { X } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { useState } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { GatedButton } from '@/components/state/gated-button';
 import { Button } from '@/components/ui/button';
 import { Menu, MenuItem } from '@/components/ui/menu';
@@ -12,7 +13,7 @@ import { useExplorerStore } from '@/stores/explorer';
 import { useToastStore } from '@/stores/toast';
 import type { BulkKind } from './bulk-dialog';
 
-const BulkDialog = lazy(() => import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })));
+const BulkDialog = lazily(() => import('./bulk-dialog').then((module) => module.BulkDialog));
 
 export function BulkBar({ db }: { db: number }) {
   const selected = useExplorerStore((store) => store.selected);
@@ -61,9 +62,7 @@ export function BulkBar({ db }: { db: number }) {
       </section>
       )}
       {asking !== null && (
-        <Suspense fallback={null}>
-          <BulkDialog kind={asking.kind} keys={asking.keys} db={db} onClose={() => setAsking(null)} />
-        </Suspense>
+        <BulkDialog kind={asking.kind} keys={asking.keys} db={db} onClose={() => setAsking(null)} />
       )}
     </>
   );

@@ -2,8 +2,8 @@
 // in the address.
 'use client';
 import { Plus } from 'lucide-react';
-import dynamic from 'next/dynamic';
 import { useEffect, useMemo, useRef, useState } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { PageHead } from '@/components/layout/page-head';
 import { NoPermission } from '@/components/state/failures';
 import { GatedButton } from '@/components/state/gated-button';
@@ -20,10 +20,10 @@ import { KeyList } from './key-list';
 import { KeyTree } from './key-tree';
 
 // The editors come once there is a key to edit; the first load has a budget.
-const KeyPane = dynamic(() => import('./key-pane').then((module) => module.KeyPane), { ssr: false, loading: () => <SkeletonRows rows={8} className="p-4" /> });
-const NewKey = dynamic(() => import('./new-key').then((module) => module.NewKey), { ssr: false });
-const UndoBar = dynamic(() => import('./undo-bar').then((module) => module.UndoBar), { ssr: false });
-const BulkBar = dynamic(() => import('./bulk-bar').then((module) => module.BulkBar), { ssr: false });
+const KeyPane = lazily(() => import('./key-pane').then((module) => module.KeyPane), () => <SkeletonRows rows={8} className="p-4" />);
+const NewKey = lazily(() => import('./new-key').then((module) => module.NewKey));
+const UndoBar = lazily(() => import('./undo-bar').then((module) => module.UndoBar));
+const BulkBar = lazily(() => import('./bulk-bar').then((module) => module.BulkBar));
 
 const TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 

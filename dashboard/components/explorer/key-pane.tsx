@@ -1,7 +1,7 @@
 // One key: its facts, its contents page by page, what is staged for it, copy, rename, expiry and delete.
 'use client';
 import { ArrowLeft, Clock, PenLine, SquareTerminal, Trash2 } from 'lucide-react';
-import dynamic from 'next/dynamic';
+import { lazily } from '@/components/state/lazily';
 import { Link } from '@/components/ui/link';
 import { useState } from 'react';
 import { Empty } from '@/components/state/empty';
@@ -29,8 +29,8 @@ import { Items } from './items';
 import { StagedBar } from './staged-bar';
 import { TypeBadge } from './type-badge';
 
-const ExpiryDialog = dynamic(() => import('./key-dialogs').then((module) => module.ExpiryDialog), { ssr: false });
-const RenameDialog = dynamic(() => import('./key-dialogs').then((module) => module.RenameDialog), { ssr: false });
+const ExpiryDialog = lazily(() => import('./key-dialogs').then((module) => module.ExpiryDialog));
+const RenameDialog = lazily(() => import('./key-dialogs').then((module) => module.RenameDialog));
 
 export interface KeyPaneProps {
   name: Bytes;

@@ -1,8 +1,8 @@
 // The frame of every page behind the login: navigation, bars, banners, palette, and the gate that waits for the session.
 'use client';
-import dynamic from 'next/dynamic';
 import { usePathname, useRouter } from 'next/navigation';
 import { startTransition, useCallback, useEffect, useState, type ReactNode } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { Failure } from '@/components/state/failures';
 import { Skeleton } from '@/components/state/skeleton';
 import { useShortcuts } from '@/hooks/use-shortcuts';
@@ -21,9 +21,9 @@ import { Sidebar } from './sidebar';
 import { TopBar } from './top-bar';
 
 // What is not needed for the first paint comes after it; the first load has a budget.
-const Toaster = dynamic(() => import('@/components/ui/toaster').then((module) => module.Toaster), { ssr: false });
-const Palette = dynamic(() => import('./palette').then((module) => module.Palette), { ssr: false });
-const ShortcutHelp = dynamic(() => import('./shortcut-help').then((module) => module.ShortcutHelp), { ssr: false });
+const Toaster = lazily(() => import('@/components/ui/toaster').then((module) => module.Toaster));
+const Palette = lazily(() => import('./palette').then((module) => module.Palette));
+const ShortcutHelp = lazily(() => import('./shortcut-help').then((module) => module.ShortcutHelp));
 
 export function Shell({ children }: { children: ReactNode }) {
   const access = useServerStore((store) => store.access);

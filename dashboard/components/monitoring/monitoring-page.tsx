@@ -1,6 +1,6 @@
 // Where time and memory go: overview, slow log, clients, hot keys, memory, alerts. The tab is part of the address.
 'use client';
-import dynamic from 'next/dynamic';
+import { lazily } from '@/components/state/lazily';
 import { PageHead } from '@/components/layout/page-head';
 import { Tabs } from '@/components/ui/tabs';
 import { useQueryState } from '@/hooks/use-query-state';
@@ -11,9 +11,9 @@ import { Overview } from './overview';
 import { SlowLogTab } from './slow-log';
 
 // Each comes when it is first looked at: together they are more than a first visit should wait for.
-const AlertsTab = dynamic(() => import('./alerts').then((module) => module.AlertsTab), { ssr: false });
-const HotKeysTab = dynamic(() => import('./hot-keys').then((module) => module.HotKeysTab), { ssr: false });
-const MemoryTab = dynamic(() => import('./memory').then((module) => module.MemoryTab), { ssr: false });
+const AlertsTab = lazily(() => import('./alerts').then((module) => module.AlertsTab));
+const HotKeysTab = lazily(() => import('./hot-keys').then((module) => module.HotKeysTab));
+const MemoryTab = lazily(() => import('./memory').then((module) => module.MemoryTab));
 
 const TABS = [
   { id: 'overview', label: 'Overview', href: '/monitoring/' },

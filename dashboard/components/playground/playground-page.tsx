@@ -1,13 +1,13 @@
 // What if? Benchmarks of this server and made-up data, as jobs that go on when the page is left.
 'use client';
-import dynamic from 'next/dynamic';
+import { lazily } from '@/components/state/lazily';
 import { PageHead } from '@/components/layout/page-head';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { Tabs } from '@/components/ui/tabs';
 import { useQueryState } from '@/hooks/use-query-state';
 
-const Benchmark = dynamic(() => import('./benchmark').then((module) => module.Benchmark), { ssr: false, loading: () => <SkeletonRows /> });
-const Generator = dynamic(() => import('./generator').then((module) => module.Generator), { ssr: false, loading: () => <SkeletonRows /> });
+const Benchmark = lazily(() => import('./benchmark').then((module) => module.Benchmark), () => <SkeletonRows />);
+const Generator = lazily(() => import('./generator').then((module) => module.Generator), () => <SkeletonRows />);
 
 const TABS = [
   { id: 'benchmark', label: 'Benchmark', href: '/playground/' },

@@ -1,8 +1,8 @@
 // The settings of the server: value, default, where the value comes from, and whether it can change while running.
 'use client';
 import { SlidersHorizontal } from 'lucide-react';
-import dynamic from 'next/dynamic';
 import { useMemo, useState } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { Empty } from '@/components/state/empty';
 import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';
@@ -16,7 +16,7 @@ import type { Setting } from '@/lib/contract';
 import { formatCount } from '@/lib/format';
 import { SettingRow } from './setting-row';
 
-const SettingDialog = dynamic(() => import('./setting-dialog').then((module) => module.SettingDialog), { ssr: false });
+const SettingDialog = lazily(() => import('./setting-dialog').then((module) => module.SettingDialog));
 
 const SHOWN = [
   { value: 'all', label: 'All' },

@@ -1,6 +1,6 @@
 // How the server is configured, and how this dashboard looks.
 'use client';
-import dynamic from 'next/dynamic';
+import { lazily } from '@/components/state/lazily';
 import { PageHead } from '@/components/layout/page-head';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { Tabs } from '@/components/ui/tabs';
@@ -9,7 +9,7 @@ import { Appearance } from './appearance';
 import { ServerConfiguration } from './configuration';
 import { SessionTab } from './session';
 
-const Access = dynamic(() => import('./access/access').then((module) => module.Access), { ssr: false, loading: () => <SkeletonRows /> });
+const Access = lazily(() => import('./access/access').then((module) => module.Access), () => <SkeletonRows />);
 
 const TABS = [
   { id: 'server', label: 'Configuration', href: '/settings/' },

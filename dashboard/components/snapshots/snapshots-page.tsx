@@ -2,8 +2,8 @@
 // The list is asked for anew when the live figures say that a snapshot came, went on or ended.
 'use client';
 import { Camera } from 'lucide-react';
-import dynamic from 'next/dynamic';
 import { useState } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { PageHead } from '@/components/layout/page-head';
 import { GatedButton } from '@/components/state/gated-button';
 import { Refresh } from '@/components/state/refresh';
@@ -19,8 +19,8 @@ import { useServerStore } from '@/stores/server';
 import { Keeping } from './keeping';
 import { SnapshotTable, titleOf } from './snapshot-table';
 
-const RestoreDialog = dynamic(() => import('./restore-dialog').then((module) => module.RestoreDialog), { ssr: false });
-const TakeDialog = dynamic(() => import('./take-dialog').then((module) => module.TakeDialog), { ssr: false });
+const RestoreDialog = lazily(() => import('./restore-dialog').then((module) => module.RestoreDialog));
+const TakeDialog = lazily(() => import('./take-dialog').then((module) => module.TakeDialog));
 
 /** Uploads are named by their file: the server may have one with the same id itself. */
 function nameOf(row: SnapshotRow): string {

@@ -1,21 +1,20 @@
 // A button for something that changes the server. It stays visible in a read-only session, disabled with its reason
 // on hover and focus.
 'use client';
-import { lazy, Suspense } from 'react';
+import { lazily } from './lazily';
 import { Button, type ButtonProps } from '@/components/ui/button';
 import { cn } from '@/lib/cn';
 import { useWriteGate } from '@/hooks/use-write-gate';
 
 // The tooltip brings the positioning code with it, which nobody needs for the first paint.
-const Tooltip = lazy(() => import('@/components/ui/tooltip').then((module) => ({ default: module.Tooltip })));
+const Tooltip = lazily(
+  () => import('@/components/ui/tooltip').then((module) => module.Tooltip),
+  ({ children }) => children,
+);
 
 export function GatedButton({ right, onClick, ...rest }: ButtonProps & { right?: string }) {
   const gate = useWriteGate(right);
   if (gate.allowed) return <Button onClick={onClick} {...rest} />;
   const button = <Button {...rest} aria-disabled="true" className={cn(rest.className, 'enabled:hover:bg-transparent')} />;
-  return (
-    <Suspense fallback={button}>
-      <Tooltip content={gate.reason}>{button}</Tooltip>
-    </Suspense>
-  );
+  return <Tooltip content={gate.reason}>{button}</Tooltip>;
 }

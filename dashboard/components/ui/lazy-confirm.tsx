@@ -1,10 +1,10 @@
 // The confirmation dialog, loaded when the first one opens.
 'use client';
-import dynamic from 'next/dynamic';
 import type { ComponentProps } from 'react';
+import { lazily } from '@/components/state/lazily';
 import type { Confirm as Loaded } from './confirm';
 
-const Dialog = dynamic(() => import('./confirm').then((module) => module.Confirm), { ssr: false });
+const Dialog = lazily(() => import('./confirm').then((module) => module.Confirm));
 
 export function Confirm(props: ComponentProps<typeof Loaded>) {
   return props.open ? <Dialog {...props} /> : null;

@@ -47,6 +47,9 @@ const ELEMENTS: u64 = 10;
 /// What a key takes beside its value, about.
 const KEY_BYTES: u64 = 160;
 
+/// A key, and the requests that make it.
+type ToMake = (Vec<u8>, Vec<Vec<Vec<u8>>>);
+
 /// A type of key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -125,7 +128,7 @@ impl GenerateWish {
     }
 
     /// The key number `index`, and the requests that make it.
-    fn key(&self, index: u64) -> (Vec<u8>, Vec<Vec<Vec<u8>>>) {
+    fn key(&self, index: u64) -> ToMake {
         let kind = self.types[(index % self.types.len() as u64) as usize];
         let mut random = Prng::from_seed(self.seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let name = format!("{}{}:{index:07}", self.prefix, kind.word());
@@ -327,11 +330,7 @@ impl Maker {
     }
 
     /// Writes those that are not there, all or none; how many.
-    async fn write_once(
-        &self,
-        conversation: &mut Conversation,
-        keys: &[(Vec<u8>, Vec<Vec<Vec<u8>>>)],
-    ) -> Result<u64, ApiError> {
+    async fn write_once(&self, conversation: &mut Conversation, keys: &[ToMake]) -> Result<u64, ApiError> {
         let mut watch = words(["WATCH"]);
         watch.extend(keys.iter().map(|(key, _)| key.clone()));
         let mut looks = vec![watch];

@@ -2,8 +2,8 @@
 // shown.
 'use client';
 import { Trash2 } from 'lucide-react';
-import dynamic from 'next/dynamic';
 import { useId, useState } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { GatedButton } from '@/components/state/gated-button';
 import { Badge } from '@/components/ui/badge';
 import { Button } from '@/components/ui/button';
@@ -18,8 +18,8 @@ import { cn } from '@/lib/cn';
 import type { AclChange, AclUser, Bytes } from '@/lib/contract';
 import { DryRun } from './dry-run';
 
-const ReviewDialog = dynamic(() => import('./review-dialog').then((module) => module.ReviewDialog), { ssr: false });
-const DeleteUser = dynamic(() => import('./delete-user').then((module) => module.DeleteUser), { ssr: false });
+const ReviewDialog = lazily(() => import('./review-dialog').then((module) => module.ReviewDialog));
+const DeleteUser = lazily(() => import('./delete-user').then((module) => module.DeleteUser));
 
 interface UserEditorProps {
   /** Null for a new one. */
