@@ -1,6 +1,7 @@
 //! Conditions on values beyond kind and range, with the reasons of Redis 7.0.
 
 use crate::codec::Invalid;
+use std::net::Ipv6Addr;
 
 /// Number of shards.
 pub fn is_power_of_two(value: u32) -> Result<(), Invalid> {
@@ -53,15 +54,34 @@ pub fn is_one_byte(text: &str) -> Result<(), Invalid> {
 
 /// Nothing, or where a server is reached by plain HTTP: a scheme, a name or address, perhaps a port and a path.
 pub fn is_http_origin(text: &str) -> Result<(), Invalid> {
-    let place = text.strip_prefix("http://");
-    let fits = |place: &str| {
-        let host = place.split('/').next().unwrap_or_default();
-        !host.is_empty() && !host.starts_with(':') && place.bytes().all(|byte| byte.is_ascii_graphic())
+    let Some(place) = text.strip_prefix("http://") else {
+        let message = "it must be an address like http://host:4318; TLS is not supported here";
+        return if text.is_empty() {
+            Ok(())
+        } else {
+            Err(message.into())
+        };
     };
-    if text.is_empty() || place.is_some_and(fits) {
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+    let end_of_host = authority.rfind(']').map_or(0, |at| at + 1);
+    let (host, port) = match authority[end_of_host..].split_once(':') {
+        Some((rest, port)) => (&authority[..end_of_host + rest.len()], Some(port)),
+        None => (authority, None),
+    };
+    let is_name = |name: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        !name.is_empty() && name.bytes().all(fits)
+    };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = address.map_or_else(|| is_name(host), |address| address.parse::<Ipv6Addr>().is_ok());
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    let is_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_~".contains(&byte);
+    if is_host && port.is_none_or(is_port) && path.bytes().all(is_path) {
         Ok(())
     } else {
-        Err("it must be an address like http://host:4318; TLS is not supported here".into())
+        Err("it must be a host, perhaps a port and a path, without user, password or query".into())
     }
 }
 
@@ -123,7 +143,8 @@ mod tests {
             "",
             "http://localhost:4318",
             "http://10.0.0.1",
-            "http://otel/prefix",
+            "http://otel/prefix/",
+            "http://[::1]:4318/v1/traces",
         ] {
             assert!(is_http_origin(fits).is_ok(), "{fits}");
         }
@@ -133,6 +154,16 @@ mod tests {
             "http://",
             "http://:4318",
             "http://a b",
+            "http://a:b:c",
+            "http://[::1",
+            "http://[::x]",
+            "http://%zz",
+            "http://h:0",
+            "http://h:99999",
+            "http://h:+1",
+            "http://h/?a=b",
+            "http://h/#x",
+            "http://ada:secret@h",
         ] {
             assert!(is_http_origin(bad).is_err(), "{bad}");
         }

@@ -124,7 +124,7 @@ settings! {
     http_open: bool = "http-open", YesNo(false);
     /// OTLP collector for traces of HTTP requests, such as http://localhost:4318; empty for none.
     otlp_endpoint: String = "otlp-endpoint", Text::new("").checked(is_http_origin), [AT_START];
-    /// Share of HTTP requests that are traced, of those whose caller has not decided it already.
+    /// Percentage of HTTP requests that are traced; those that their callers leave out of a trace of their own are not.
     otlp_sample_percent: u32 = "otlp-sample-percent", Number::plain(0, 100, 100), [AT_START];
     /// Counts keys and bytes by prefix, for PREFIX.TREE and the dashboard, from the first question on until an hour after the last.
     prefix_index: bool = "prefix-index", YesNo(true);

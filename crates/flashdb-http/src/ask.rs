@@ -168,6 +168,9 @@ impl Conversation {
     /// # Errors
     /// As [`Conversation::ask_raw`].
     pub async fn ask_all<R: AsRef<[Vec<u8>]>>(&mut self, requests: &[R]) -> Result<Vec<Value>, ApiError> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
         let traces = self.app.traces.as_ref();
         let mut span = traces.and_then(|traces| traces.commands(|| self.name_of(requests), requests.len()));
         let replies = self.exchange(requests).await;

@@ -117,6 +117,12 @@ impl ApiError {
         };
         ApiError::new(status, code, text).with(details)
     }
+
+    /// The user lacks the right to a command.
+    pub fn no_right(full_name: &str) -> Self {
+        let text = format!("NOPERM User has no permissions to run the '{full_name}' command");
+        ApiError::from_engine(text.as_bytes(), Some(full_name))
+    }
 }
 
 /// Put into the response for the gate, which knows the request's id and writes the body.

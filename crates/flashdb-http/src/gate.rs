@@ -65,19 +65,18 @@ pub(crate) async fn guard(
         }
     };
     let kind = kind(request.uri().path());
-    let traces = app.traces.as_ref();
-    let span = traces
-        .filter(|_| matches!(kind, Kind::Api | Kind::WebSocket))
-        .map(|traces| traces.request(&request, &request_id, &peer.to_string()));
-    let answer = async {
-        match admit(&app, peer, &request, kind) {
-            Ok(()) => next.run(request).await,
-            Err(refusal) => refusal.into_response(),
+    let mut span = None;
+    let response = match admit(&app, peer, &request, kind) {
+        Err(refusal) => refusal.into_response(),
+        Ok(()) => {
+            let traces = app.traces.as_ref();
+            let traces = traces.filter(|_| matches!(kind, Kind::Api | Kind::WebSocket));
+            span = traces.map(|traces| traces.request(&request, &request_id, &peer.to_string()));
+            match &span {
+                Some(span) => next.run(request).with_context(span.clone()).await,
+                None => next.run(request).await,
+            }
         }
-    };
-    let response = match &span {
-        Some(span) => answer.with_context(span.clone()).await,
-        None => answer.await,
     };
     let mut response = with_body(response, &request_id);
     if let Some(span) = &span {

@@ -6,7 +6,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{MatchedPath, Request};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use flashdb_config::Settings;
 use http_body_util::{BodyExt, Full, Limited};
@@ -29,6 +29,8 @@ use tokio::runtime::Handle;
 const PATH: &str = "/v1/traces";
 /// Time for a batch to be taken, and for the last one when the server ends.
 const SEND_TIME: Duration = Duration::from_secs(5);
+/// Bytes of a header that says whose trace it is.
+const HEADER_BYTES_MAX: usize = 512;
 /// Bytes of a collector's answer.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
@@ -47,7 +49,8 @@ impl Traces {
         if settings.otlp_endpoint.is_empty() {
             return Ok(None);
         }
-        let endpoint = format!("{}{PATH}", settings.otlp_endpoint.trim_end_matches('/'));
+        let given = settings.otlp_endpoint.trim_end_matches('/');
+        let endpoint = format!("{}{PATH}", given.strip_suffix(PATH).unwrap_or(given));
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_http_client(Sender::new(runtime))
@@ -66,8 +69,11 @@ impl Traces {
             .build();
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
-            // Whoever calls with a trace of his own has decided already.
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share))))
+            // A caller may leave his trace out, but not have more kept than the share: it is anybody who reaches the port.
+            .with_sampler(
+                Sampler::parent_based(Sampler::TraceIdRatioBased(share))
+                    .with_remote_parent_sampled(Sampler::TraceIdRatioBased(share)),
+            )
             .with_resource(resource)
             .build();
         tracing::info!(endpoint, "requests are traced");
@@ -78,7 +84,7 @@ impl Traces {
     /// The span of a request, as the context that what it asks is to run in.
     pub fn request(&self, request: &Request, request_id: &str, peer: &str) -> Context {
         let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
-        let method = request.method().as_str().to_owned();
+        let method = method_of(request.method()).to_owned();
         // What was asked for may name keys; its route does not.
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map(|route| route.as_str().to_owned());
@@ -138,6 +144,23 @@ impl EngineSpan {
     }
 }
 
+/// A method by its name, where it is one: names of spans are to be few.
+fn method_of(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    match KNOWN.contains(method) {
+        true => method.as_str(),
+        false => "_OTHER",
+    }
+}
+
 /// Ends the span of a request with its answer.
 pub(crate) fn answered(context: &Context, response: &Response) {
     let (span, status) = (context.span(), response.status());
@@ -157,7 +180,9 @@ struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        let value = self.0.get(key)?.to_str().ok()?;
+        // Kept with each span below; the standard asks for no more.
+        (value.len() <= HEADER_BYTES_MAX).then_some(value)
     }
 
     fn keys(&self) -> Vec<&str> {

@@ -15,7 +15,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use flashdb_base::prng::Prng;
-use flashdb_resp::reply::Value as Reply;
 use flashdb_server::engine::Identity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +39,8 @@ const BATCH_BYTES: u64 = 1 << 20;
 const BATCHES_PER_CONNECTION: usize = 100;
 /// Looks at a batch, whose keys others may be making.
 const LOOKS_MAX: u32 = 10;
+/// Time before the second look; the next ones are further apart.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// What a transaction says that others were faster than.
 const CHANGED: &str = "CONFLICT";
 /// Elements of a collection.
@@ -323,7 +324,11 @@ impl Maker {
                     made.skipped += keys.len() as u64 - written;
                     return Ok(());
                 }
-                Err(error) if error.code == CHANGED && looks < LOOKS_MAX => looks += 1,
+                Err(error) if error.code == CHANGED && looks < LOOKS_MAX => {
+                    // Who makes the same keys is to get ahead.
+                    tokio::time::sleep(looks * LOOK_AGAIN).await;
+                    looks += 1;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -331,27 +336,44 @@ impl Maker {
 
     /// Writes those that are not there, all or none; how many.
     async fn write_once(&self, conversation: &mut Conversation, keys: &[ToMake]) -> Result<u64, ApiError> {
-        let mut watch = words(["WATCH"]);
-        watch.extend(keys.iter().map(|(key, _)| key.clone()));
-        let mut looks = vec![watch];
-        looks.extend(keys.iter().map(|(key, _)| about("EXISTS", key, [])));
-        let mut replies = conversation.ask_all(&looks).await?.into_iter();
-        conversation.checked(&looks[0], replies.next().unwrap_or(Reply::Null))?;
-        let (mut requests, mut written) = (vec![words(["MULTI", "ATOMIC"])], 0);
-        for ((look, reply), (_, makes)) in looks[1..].iter().zip(replies).zip(keys) {
-            if integer(&conversation.checked(look, reply)?) == Some(0) {
-                requests.extend_from_slice(makes);
-                written += 1;
-            }
-        }
-        if written == 0 {
+        // Others may write to what is there as often as they like: only the absent ones are watched.
+        let absent = self.absent(conversation, keys.iter().collect(), false).await?;
+        let absent = self.absent(conversation, absent, true).await?;
+        if absent.is_empty() {
             conversation.ask(&words(["UNWATCH"])).await?;
             return Ok(0);
         }
+        let (mut requests, written) = (vec![words(["MULTI", "ATOMIC"])], absent.len() as u64);
+        requests.extend(absent.into_iter().flat_map(|(_, makes)| makes.iter().cloned()));
         requests.push(words(["EXEC"]));
         let replies = conversation.ask_all(&requests).await?;
         put::check(conversation, &requests, replies)?;
         Ok(written)
+    }
+
+    /// Those of `keys` that are not there; if `watches`, none of them changes unnoticed from now on.
+    async fn absent<'a>(
+        &self,
+        conversation: &mut Conversation,
+        mut keys: Vec<&'a ToMake>,
+        watches: bool,
+    ) -> Result<Vec<&'a ToMake>, ApiError> {
+        if keys.is_empty() {
+            return Ok(keys);
+        }
+        let mut requests: Vec<_> = keys.iter().map(|(key, _)| about("EXISTS", key, [])).collect();
+        if watches {
+            let mut watch = words(["WATCH"]);
+            watch.extend(keys.iter().map(|(key, _)| key.clone()));
+            requests.insert(0, watch);
+        }
+        let mut found = Vec::with_capacity(requests.len());
+        for (request, reply) in requests.iter().zip(conversation.ask_all(&requests).await?) {
+            found.push(integer(&conversation.checked(request, reply)?));
+        }
+        let mut found = found.into_iter().skip(usize::from(watches));
+        keys.retain(|_| found.next().flatten() == Some(0));
+        Ok(keys)
     }
 
     /// Waits until so many seconds after the beginning, or the end of the job.

@@ -52,6 +52,10 @@ pub(crate) struct Removed {
 
 /// The most that is kept of a key that is removed, as DUMP writes it.
 const KEPT_BYTES_MAX: u64 = 1 << 20;
+/// Memory of a key, as a multiple of what may be kept of it, beyond which nobody tries: DUMP compresses, but seldom more.
+const USAGE_PER_KEPT_MAX: u64 = 16;
+/// Small keys take more in memory than what is in them.
+const KEPT_BYTES_LEAST: u64 = 4 << 10;
 
 /// Failures of a page that leave the rest of the answer standing.
 const SHOWN_BESIDE: [&str; 3] = ["ENGINE_TIMEOUT", "NOPERM", "REPLY_TOO_LARGE"];
@@ -142,6 +146,10 @@ pub(crate) async fn remove(
     let query = Query::of(query.as_deref());
     let (key, db) = (key_of(&uri), database(&app, &query)?);
     let keep_bytes = query.number("keep", 0, 0..=KEPT_BYTES_MAX)?;
+    if keep_bytes > 0 && !app.engine.allows(&caller.identity, "restore") {
+        // An undo that is refused later is none.
+        return Err(ApiError::no_right("restore"));
+    }
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let kept = match keep_bytes {
         0 => {
@@ -163,6 +171,11 @@ pub(crate) async fn remove(
     }))
 }
 
+fn too_large(bytes: u64) -> ApiError {
+    let message = "the key is larger than what may be kept of it; it was not removed";
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "REPLY_TOO_LARGE", message).with(json!({"bytes": bytes}))
+}
+
 /// Removes a key and returns what it was, as DUMP has it, with its time to live.
 ///
 /// # Errors
@@ -172,6 +185,13 @@ async fn take(
     key: &[u8],
     keep_bytes: u64,
 ) -> Result<(Vec<u8>, Option<i64>), ApiError> {
+    // DUMP writes all of a key, however large, before its length is known.
+    let mut usage = words(["MEMORY", "USAGE"]);
+    usage.push(key.to_vec());
+    let bytes = integer(&conversation.ask(&usage).await?).ok_or_else(ApiError::key_not_found)?;
+    if bytes as u64 > USAGE_PER_KEPT_MAX * keep_bytes.max(KEPT_BYTES_LEAST) {
+        return Err(too_large(bytes as u64));
+    }
     // What is longer than may be kept need not be kept here either.
     conversation.cut_strings(keep_bytes as usize);
     let looks = ["WATCH", "DUMP", "PTTL"].map(|command| about(command, key, []));
@@ -183,9 +203,7 @@ async fn take(
     let dump = replies.pop().and_then(thin::string);
     let (dump, cut) = dump.ok_or_else(ApiError::key_not_found)?;
     if let Some(bytes) = cut {
-        let message = "the key is larger than what may be kept of it; it was not removed";
-        let too_large = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "REPLY_TOO_LARGE", message);
-        return Err(too_large.with(json!({"bytes": bytes})));
+        return Err(too_large(bytes));
     }
     let requests = [
         words(["MULTI", "ATOMIC"]),

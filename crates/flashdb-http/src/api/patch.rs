@@ -6,7 +6,7 @@
 
 use super::key::key_of;
 use super::keys::database;
-use super::put::{GivenEntry, GivenScore, check, pairs};
+use super::put::{GivenEntry, GivenScore, check};
 use crate::App;
 use crate::ask::{Conversation, about, double, integer, words};
 use crate::caller::Caller;
@@ -31,6 +31,7 @@ type Request = Vec<Vec<u8>>;
 
 /// Edits of one key.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Given {
     /// At most 256; each element at most once.
     edits: Vec<Edit>,
@@ -38,7 +39,8 @@ pub(crate) struct Given {
 
 /// One change. `was` is what the caller saw: null for nothing; absent where it does not matter.
 #[derive(Deserialize, JsonSchema)]
-#[serde(tag = "op", rename_all = "lowercase")]
+// A misspelt `was` must not be an edit without one.
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 enum Edit {
     /// The whole of a string; its expiry stays.
     Set {
@@ -198,9 +200,7 @@ impl Plan {
             Edit::Zadd { member, score, was } => self.score(key, member, Some(score), was),
             Edit::Zrem { member, was } => self.score(key, member, None, was),
             Edit::Xadd(entry) => {
-                let mut request = pairs("XADD", key, entry.fields)?;
-                request.insert(2, entry.id.into_bytes());
-                self.change(Phase::Add, request);
+                self.change(Phase::Add, entry.into_request(key)?);
                 Ok(())
             }
             Edit::Xdel { id } => {

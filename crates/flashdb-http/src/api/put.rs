@@ -72,6 +72,29 @@ pub(super) struct GivenEntry {
     pub fields: Vec<(GivenBytes, GivenBytes)>,
 }
 
+impl GivenEntry {
+    /// The request that adds it.
+    ///
+    /// # Errors
+    /// When the id is none: another word there could be an option of XADD, such as MAXLEN.
+    pub fn into_request(self, key: &[u8]) -> Result<Vec<Vec<u8>>, ApiError> {
+        let is_number =
+            |part: &str| part.parse::<u64>().is_ok() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_id = match self.id.split_once('-') {
+            None => self.id == "*" || is_number(&self.id),
+            Some((ms, sequence)) => is_number(ms) && (sequence == "*" || is_number(sequence)),
+        };
+        if !is_id {
+            return Err(ApiError::bad_request(
+                "the id of an entry has to be *, <ms>, <ms>-<sequence> or <ms>-*",
+            ));
+        }
+        let mut request = pairs("XADD", key, self.fields)?;
+        request.insert(2, self.id.into_bytes());
+        Ok(request)
+    }
+}
+
 /// A value that was written.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Written {
@@ -116,11 +139,7 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
             request
         }
         GivenValue::Stream { entries } => {
-            let entries = entries.into_iter().map(|entry| {
-                let mut request = pairs("XADD", key, entry.fields)?;
-                request.insert(2, entry.id.into_bytes());
-                Ok(request)
-            });
+            let entries = entries.into_iter().map(|entry| entry.into_request(key));
             let requests = entries.collect::<Result<Vec<_>, ApiError>>()?;
             if requests.is_empty() {
                 return Err(empty());

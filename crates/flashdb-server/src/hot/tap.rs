@@ -87,7 +87,7 @@ pub(super) struct Tap {
 impl Tap {
     pub fn new(interval: u32) -> Self {
         Tap {
-            rows: Vec::with_capacity(ROWS_OF_LOOP),
+            rows: Vec::with_capacity(ROWS_OF_LOOP + 1),
             interval,
         }
     }
@@ -105,18 +105,19 @@ impl Tap {
         if random.next_u64() & u64::from(one_of - 1) != 0 {
             return false;
         }
-        if self.rows.len() == ROWS_OF_LOOP {
+        self.rows.push(row_of(ran, weight.max(self.interval)));
+        if self.rows.len() > ROWS_OF_LOOP {
+            // The new one too, which was chosen at the rate so far.
             thin_out(&mut self.rows, random);
             self.interval = (self.interval.max(weight) * 2).min(INTERVAL_MAX);
         }
-        self.rows.push(row_of(ran, weight.max(self.interval)));
         true
     }
 
     /// The rows so far; from now on one of `interval` is written down.
     pub fn take(&mut self, interval: u32) -> Vec<TappedCommand> {
         self.interval = interval;
-        std::mem::replace(&mut self.rows, Vec::with_capacity(ROWS_OF_LOOP))
+        std::mem::replace(&mut self.rows, Vec::with_capacity(ROWS_OF_LOOP + 1))
     }
 }
 

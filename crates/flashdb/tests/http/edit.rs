@@ -242,8 +242,22 @@ fn what_makes_no_sense_changes_nothing() {
         json!({}),
         json!([{"op": "lset", "index": -1, "value": "b", "was": "a"}]),
         json!([{"op": "del"}]),
+        // A misspelt `was` is no edit without one.
+        json!([{"op": "hset", "field": "a", "value": "b", "Was": "c"}]),
     ] {
         assert_eq!(patch(&http, "l", bad.clone()).code(), "BAD_JSON", "{bad}");
+    }
+    // What is no id could be an option of XADD.
+    execute(&http, "XADD st 1 f v");
+    for id in ["MAXLEN", "NOMKSTREAM", "-", "1-", "1-2-3", "+1", ""] {
+        let entry = json!({"op": "xadd", "id": id, "fields": [["0", "*"], ["f", "v"]]});
+        assert_eq!(patch(&http, "st", json!([entry])).code(), "BAD_REQUEST", "{id}");
+    }
+    assert_eq!(execute(&http, "XLEN st")["value"], 1);
+    for id in ["5-*", "6-7", "7", "*"] {
+        let fields = json!([["f", "v"]]);
+        let entry = json!({"op": "xadd", "id": id, "fields": fields});
+        assert_eq!(patch(&http, "st", json!([entry])).status, 200, "{id}");
     }
     // Another type by now.
     for other in [
@@ -343,6 +357,27 @@ fn a_key_is_removed_and_made_again_of_what_was_kept() {
     );
     let plain = http.send("DELETE", "/api/v1/key/?key=s", "").json();
     assert_eq!(plain, json!({"key": "s", "db": 0, "deleted": true}));
+}
+
+#[test]
+fn nothing_is_kept_for_whoever_may_not_bring_it_back_or_is_too_large_to_try() {
+    let (server, http, _) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    admin.ask("SET s v");
+    admin.ask("SETRANGE large 1999999 x");
+    admin.ask("ACL SETUSER ada on >pass ~* +@all -@dangerous");
+    let ada = super::basic(&http, "ada:pass");
+    let refused = ada.send("DELETE", "/api/v1/key/?key=s&keep=1000", "");
+    assert_eq!(refused.code(), "NOPERM");
+    assert_eq!(refused.json()["error"]["details"]["needs"], "+restore");
+    // By what it takes in memory: a DUMP of it was never made.
+    admin.ask("CONFIG RESETSTAT");
+    let default = super::basic(&http, "default:secret");
+    let large = default.send("DELETE", "/api/v1/key/?key=large&keep=1000", "");
+    assert_eq!(large.code(), "REPLY_TOO_LARGE");
+    assert!(!admin.ask("INFO commandstats").text().contains("cmdstat_dump"));
+    assert_eq!(ada.send("DELETE", "/api/v1/key/?key=s", "").status, 200);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn begin(http: &super::Http, path: &str, body: &Value) -> String {
 }
 
 /// The job once `is_so`.
-fn job_when(http: &super::Http, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+fn job_when(http: &super::Http, path: &str, mut is_so: impl FnMut(&Value) -> bool) -> Value {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let job = http.get(path).json();
@@ -69,6 +69,25 @@ fn what_others_make_meanwhile_stays_theirs() {
         "{job}"
     );
     assert_eq!(client.ask("DBSIZE"), Resp::Int(keys as i64));
+}
+
+#[test]
+fn writes_to_keys_that_are_there_do_not_stop_it() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET demo:string:0000005 1");
+    let mut wish = generate(2000);
+    wish["types"] = json!(["string"]);
+    let path = begin(&http, "/api/v1/generate", &wish);
+    let job = job_when(&http, &path, |job| {
+        client.ask("INCR demo:string:0000005");
+        job["state"] != "running"
+    });
+    assert_eq!(
+        (&job["state"], &job["result"]["written"]),
+        (&json!("done"), &json!(1999)),
+        "{job}"
+    );
 }
 
 #[test]

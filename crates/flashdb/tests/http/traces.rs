@@ -118,19 +118,25 @@ fn requests_and_what_they_ask_are_told_without_keys() {
 }
 
 #[test]
-fn a_share_is_kept_and_callers_decide_for_themselves() {
+fn a_share_is_kept_which_no_caller_widens_and_who_is_not_let_in_is_in_none() {
+    const SAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const LEFT_OUT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     let (port, batches) = collector();
-    let endpoint = format!("http://127.0.0.1:{port}");
+    let endpoint = format!("http://127.0.0.1:{port}/v1/traces");
     let (mut server, http) = start(&["--otlp-endpoint", &endpoint, "--otlp-sample-percent", "0"]);
-    http.get("/api/v1/session");
-    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    http.with("traceparent", parent).get("/api/v1/stats");
+    http.with("traceparent", SAMPLED).get("/api/v1/stats");
     end(&mut server);
-    let spans = spans(&batches);
-    assert!(!spans.is_empty());
-    for span in &spans {
-        assert_eq!(span["traceId"], "0af7651916cd43dd8448eb211c80319c", "{span}");
-    }
+    assert_eq!(spans(&batches), [] as [Value; 0]);
+
+    let (mut server, http) = start(&["--otlp-endpoint", &endpoint]);
+    http.with("traceparent", LEFT_OUT).get("/api/v1/stats");
+    http.without("Host")
+        .with("Host", "evil.example")
+        .get("/api/v1/keys");
+    http.send("LONGWORD", "/api/v1/keys", "");
+    end(&mut server);
+    let names: Vec<_> = spans(&batches).iter().map(|span| span["name"].clone()).collect();
+    assert_eq!(names, ["_OTHER /api/v1/keys"]);
 }
 
 #[test]
