@@ -61,10 +61,22 @@ struct State {
     tap: Option<Arc<dyn FrameTap>>,
     /// The writer waits for work without a deadline.
     writer_sleeps: bool,
+    /// Frames that have to be there before [`Log::hurry`] wakes it.
+    gathers: u64,
     /// The writer is not to sleep: something else than frames waits for it.
     kicked: bool,
     stopping: bool,
     sealed: bool,
+}
+
+impl State {
+    /// Frames not taken by the writer yet.
+    fn pending(&self) -> u64 {
+        match self.bytes.is_empty() {
+            true => 0,
+            false => self.next - self.first,
+        }
+    }
 }
 
 /// See the module's head.
@@ -106,6 +118,7 @@ impl Log {
                 next: last + 1,
                 tap: None,
                 writer_sleeps: false,
+                gathers: 0,
                 kicked: false,
                 stopping: false,
                 sealed: false,
@@ -169,8 +182,13 @@ impl Log {
             self.appended_bytes.fetch_add(len, Ordering::Relaxed);
         }
         self.appended.store(last, Ordering::Release);
-        // Where replies wait, the writer is woken once a turn (`hurry`), so that one sync serves all of it.
-        let wake = state.writer_sleeps && !state.bytes.is_empty() && !self.waits();
+        // Where replies wait, the writer is woken once a turn (`hurry`), so that one sync serves all of it, or as soon as it
+        // has what it waits for (`gather`), so that the sync is under way while the turn goes on.
+        let enough = match self.waits() {
+            true => state.gathers > 0 && state.pending() >= state.gathers,
+            false => !state.bytes.is_empty(),
+        };
+        let wake = state.writer_sleeps && enough;
         if wake {
             state.writer_sleeps = false;
         }
@@ -215,7 +233,7 @@ impl Log {
     /// Tells the writer that replies wait for it. Called once a turn.
     pub fn hurry(&self) {
         let mut state = self.state.lock();
-        if std::mem::take(&mut state.writer_sleeps) {
+        if state.pending() >= state.gathers && std::mem::take(&mut state.writer_sleeps) {
             drop(state);
             self.work.notify_one();
         }
@@ -329,6 +347,18 @@ impl Log {
         !(state.stopping && state.bytes.is_empty())
     }
 
+    /// Waits until `frames` are there to be written, but at most for `patience`; ends with [`Log::kick`] and the log, too.
+    pub fn gather(&self, frames: u64, patience: Duration) {
+        let mut state = self.state.lock();
+        if state.pending() < frames && !state.stopping && !state.kicked {
+            state.writer_sleeps = true;
+            state.gathers = frames;
+            self.work.wait_for(&mut state, patience);
+            state.writer_sleeps = false;
+            state.gathers = 0;
+        }
+    }
+
     /// Has [`Log::wait_for_work`] return once, at once, though there may be no frames: something else waits for the writer.
     pub fn kick(&self) {
         self.state.lock().kicked = true;
@@ -418,6 +448,36 @@ mod tests {
         assert_eq!(log.backlog_bytes(), taken.bytes.len() as u64);
         log.written(taken.bytes.len() as u64);
         assert_eq!(log.backlog_bytes(), 0);
+    }
+
+    #[test]
+    fn the_writer_is_woken_when_enough_has_gathered() {
+        let log = Arc::new(Log::new(0));
+        log.enable(true);
+        log.set_waits(true);
+        let mut buffer = EffectBuffer::default();
+        effect(&mut buffer, "a");
+        log.append(&mut buffer);
+        // It is there already.
+        log.gather(1, Duration::from_secs(3600));
+        let writer = std::thread::spawn({
+            let log = log.clone();
+            move || log.gather(3, Duration::from_secs(3600))
+        });
+        while !log.state.lock().writer_sleeps {
+            std::thread::yield_now();
+        }
+        effect(&mut buffer, "b");
+        log.append(&mut buffer);
+        log.hurry();
+        assert!(log.state.lock().writer_sleeps, "two are not enough");
+        effect(&mut buffer, "c");
+        log.append(&mut buffer);
+        assert!(!log.state.lock().writer_sleeps);
+        writer.join().expect("the writer");
+        log.gather(4, Duration::ZERO);
+        log.kick();
+        log.gather(4, Duration::from_secs(3600));
     }
 
     /// Found by simulated crashes: writes were refused for ever once a failed log was switched off.

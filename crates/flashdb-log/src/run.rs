@@ -1,6 +1,7 @@
 //! The thread that drives the writer in the server.
 //!
-//! Under `always` it waits for work and steps at once; what comes in during a sync goes into the next one (group commit).
+//! Under `always` it waits for work and steps at once; what comes in during a sync goes into the next one (group commit), for
+//! which it waits a little while clients are on their way back (`InFlight`).
 //! Otherwise it rests a few milliseconds after each step while there is work, so that under load no core loop has to wake it.
 //! Orders to the writer (rotate, reopen, settings) are closures, executed between two steps.
 
@@ -20,6 +21,8 @@ use std::time::Duration;
 
 /// Rest after a step while there is work, unless replies wait for it.
 const REST: Duration = Duration::from_millis(5);
+/// Longest wait for others to join the next sync; a sync that takes longer is not made up for by larger groups.
+const PATIENCE_MAX: Duration = Duration::from_millis(1);
 /// Rest while the log is failed; orders end it.
 const FAILED_REST: Duration = Duration::from_millis(100);
 
@@ -155,6 +158,7 @@ impl Drop for RunningWriter {
 
 fn run(mut writer: LogWriter, shared: &Shared, clock: &dyn Clock) -> Result<(), LogError> {
     let log = writer.parts().log.clone();
+    let mut in_flight = InFlight::default();
     let ended = loop {
         let orders = shared.orders.lock().as_mut().map(std::mem::take);
         for order in orders.into_iter().flatten() {
@@ -166,7 +170,7 @@ fn run(mut writer: LogWriter, shared: &Shared, clock: &dyn Clock) -> Result<(), 
             StepOutcome::Failed | StepOutcome::Closed => break Err(LogError::Failed),
             _ if !goes_on => break writer.close(clock.unix_ms()),
             outcome => {
-                if !wait(&writer, &log, clock, outcome) {
+                if !wait(&writer, &log, clock, outcome, &mut in_flight) {
                     break writer.close(clock.unix_ms());
                 }
             }
@@ -178,7 +182,13 @@ fn run(mut writer: LogWriter, shared: &Shared, clock: &dyn Clock) -> Result<(), 
 }
 
 /// Waits until the next step is due; false when the log ends.
-fn wait(writer: &LogWriter, log: &Log, clock: &dyn Clock, outcome: StepOutcome) -> bool {
+fn wait(
+    writer: &LogWriter,
+    log: &Log,
+    clock: &dyn Clock,
+    outcome: StepOutcome,
+    in_flight: &mut InFlight,
+) -> bool {
     let rests = writer.settings().policy != SyncPolicy::Always;
     let wrote = matches!(
         outcome,
@@ -194,5 +204,74 @@ fn wait(writer: &LogWriter, log: &Log, clock: &dyn Clock, outcome: StepOutcome) 
         return true;
     }
     let deadline = writer.idle_ms_max(clock.unix_ms()).map(Duration::from_millis);
-    log.wait_for_work(deadline)
+    if wrote {
+        in_flight.note(log.durable(), log.appended());
+    }
+    let goes_on = log.wait_for_work(deadline);
+    if goes_on && !rests {
+        let patience = Duration::from_micros(writer.last_sync_us()).min(PATIENCE_MAX);
+        log.gather(in_flight.wanted(), patience);
+    }
+    goes_on
+}
+
+/// How many writes are under way at a time under `always`, by what the last syncs have shown.
+///
+/// Clients that wait for their replies come back some time after a sync, not all at once. A writer that syncs what little is
+/// there makes three or four small groups of them, which wait for each other's syncs; so it waits for a good part of those
+/// under way, but no longer than a sync takes. Two groups are ideal: one is synced while the other's requests are executed.
+#[derive(Debug, Default)]
+struct InFlight {
+    /// LSN that was durable after the last sync.
+    durable: Lsn,
+    /// Frames under way: those of the last sync and those that came meanwhile, or what earlier syncs have shown, fading.
+    frames: u64,
+}
+
+impl InFlight {
+    /// A sync has ended.
+    fn note(&mut self, durable: Lsn, appended: Lsn) {
+        let now = appended.saturating_sub(self.durable);
+        if self.durable > 0 {
+            self.frames = now.max(self.frames - self.frames.div_ceil(8));
+        }
+        self.durable = durable;
+    }
+
+    /// Frames worth waiting for: two fifths, so that neither of two groups starves.
+    fn wanted(&self) -> u64 {
+        (self.frames * 2).div_ceil(5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_client_waits_for_nobody() {
+        let mut in_flight = InFlight::default();
+        in_flight.note(1000, 1000);
+        for lsn in 1001..1010 {
+            in_flight.note(lsn, lsn);
+            assert_eq!(in_flight.wanted(), 1);
+        }
+    }
+
+    #[test]
+    fn part_of_fifty_clients_is_waited_for_and_forgotten_when_they_go() {
+        let mut in_flight = InFlight::default();
+        in_flight.note(1000, 1000);
+        in_flight.note(1020, 1050);
+        assert_eq!(in_flight.wanted(), 20);
+        let mut syncs = 0;
+        let mut lsn = 1050;
+        in_flight.note(lsn, lsn);
+        while in_flight.wanted() > 1 {
+            lsn += 1;
+            syncs += 1;
+            in_flight.note(lsn, lsn);
+        }
+        assert!(syncs < 25, "{syncs}");
+    }
 }

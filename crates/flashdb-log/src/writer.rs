@@ -308,6 +308,11 @@ impl LogWriter {
         self.status.clone()
     }
 
+    /// How long the last sync took, in microseconds.
+    pub fn last_sync_us(&self) -> u64 {
+        self.status.lock().sync_us_last
+    }
+
     /// What the writer works on.
     pub fn parts(&self) -> &WriterParts {
         &self.parts
