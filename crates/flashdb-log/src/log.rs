@@ -38,7 +38,7 @@ pub trait LogListener: Send + Sync {
 
 /// Room of a buffer of frames from the start, which holds what comes in between two steps of the writer under full load. What
 /// was never written to is not resident; a buffer that doubles its way up to what it needs leaves each smaller one behind.
-pub(crate) const BUFFER_ROOM_BYTES: usize = 1 << 20;
+pub(crate) const BUFFER_ROOM_BYTES: usize = 128 << 10;
 
 /// What the writer takes.
 #[derive(Debug, Default)]

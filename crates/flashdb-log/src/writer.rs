@@ -23,8 +23,8 @@ const ZEROS: &[u8] = &[0; 1 << 20];
 const MARK_EVERY_BYTES: u64 = 64 << 10;
 /// ... and time between them while there is little.
 const MARK_EVERY_MS: u64 = 1000;
-/// Capacity of the exchanged buffer that is kept.
-const KEPT_BYTES: usize = 8 << 20;
+/// Capacity of the exchanged buffer that is kept in any case.
+const KEPT_BYTES: usize = 2 * BUFFER_ROOM_BYTES;
 const SEGMENT_BYTES_MIN: u64 = 4096;
 
 /// What can be changed while the writer runs.
@@ -417,11 +417,11 @@ impl LogWriter {
             self.write_batch(&taken.bytes, taken.last, now_ms)?;
         }
         let bytes_len = taken.bytes.len() as u64;
-        self.spare = if taken.bytes.capacity() <= KEPT_BYTES {
-            taken.bytes
-        } else {
-            Vec::with_capacity(BUFFER_ROOM_BYTES)
-        };
+        self.spare = taken.bytes;
+        // What came during a sync or a stall is not the measure of what comes between two steps.
+        if self.spare.capacity() > KEPT_BYTES.max(2 * self.spare.len()) {
+            self.spare = Vec::with_capacity(BUFFER_ROOM_BYTES);
+        }
         self.spare.clear();
         Ok(bytes_len)
     }
