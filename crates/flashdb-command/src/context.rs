@@ -90,7 +90,7 @@ pub struct Context<'a, 'k> {
     /// Surroundings.
     pub mode: Mode,
     /// Set by a handler that wants to wait; see [`Context::block`].
-    pub block: Option<BlockRequest>,
+    pub block: Option<Box<BlockRequest>>,
 }
 
 impl<'a> Context<'a, '_> {
@@ -122,13 +122,13 @@ impl<'a> Context<'a, '_> {
         if !self.may_block() {
             return on_timeout.write(self.reply);
         }
-        self.block = Some(BlockRequest {
+        self.block = Some(Box::new(BlockRequest {
             keys: keys.into_iter().map(Box::from).collect(),
             deadline_ms,
             on_timeout,
             request: None,
             also_when_gone: false,
-        });
+        }));
     }
 }
 

@@ -6,10 +6,24 @@ use crate::spec::{Audit, CommandSpec, Flags};
 use flashdb_resp::Args;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Deref;
+
+/// A numbered row of the table. One word, because commands go from hand to hand for every request: a processor that reads
+/// at once what was written in parts waits until all of it has left for the cache.
+#[derive(Clone, Copy)]
+pub struct Command(&'static NumberedRow);
+
+impl Deref for Command {
+    type Target = NumberedRow;
+
+    #[inline]
+    fn deref(&self) -> &NumberedRow {
+        self.0
+    }
+}
 
 /// A row with its number, which indexes statistics.
-#[derive(Clone, Copy)]
-pub struct Command {
+pub struct NumberedRow {
     /// The row (of a subcommand, once resolved).
     pub spec: &'static CommandSpec,
     /// Dense number over commands and subcommands.
@@ -58,12 +72,13 @@ impl Registry {
 
     fn number(&mut self, spec: &'static CommandSpec) -> Command {
         let single_key = spec.single_key().map(|at| at as u32);
-        let command = Command {
+        // A server has one table, for as long as it runs.
+        let command = Command(Box::leak(Box::new(NumberedRow {
             spec,
             id: self.all.len() as u32,
             is_noted: spec.flags.has(Flags::ADMIN) || spec.audit != Audit::No,
             single_key,
-        };
+        })));
         self.all.push(command);
         command
     }

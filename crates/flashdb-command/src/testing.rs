@@ -39,7 +39,7 @@ pub struct Runner {
     /// Changes counted for the last command.
     pub dirty: u64,
     /// What the last command asked to wait for.
-    pub blocked: Option<BlockRequest>,
+    pub blocked: Option<Box<BlockRequest>>,
 }
 
 struct NoSession;

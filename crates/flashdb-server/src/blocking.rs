@@ -176,11 +176,43 @@ pub struct ReadyKey {
     pub key: Box<[u8]>,
 }
 
+/// Changed keys that somebody waits for. One word, nearly always null: every command returns some, see
+/// [`Command`](flashdb_command::registry::Command).
+#[derive(Default)]
+pub struct ReadyKeys(Option<Box<VecDeque<ReadyKey>>>);
+
+impl ReadyKeys {
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, key: ReadyKey) {
+        self.0.get_or_insert_default().push_back(key);
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &ReadyKey> {
+        self.0.iter().flat_map(|keys| keys.iter())
+    }
+}
+
+impl IntoIterator for ReadyKeys {
+    type Item = ReadyKey;
+    type IntoIter = std::collections::vec_deque::IntoIter<ReadyKey>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.map_or_else(VecDeque::new, |keys| *keys).into_iter()
+    }
+}
+
 /// Serves the clients that wait for `ready`, oldest first, and those that their commands make ready
 /// in turn. Locks shards itself unless the gate is closed; `data` is left holding nothing then.
-pub fn serve(server: &Server, settings: &Settings, data: &mut Access<'_>, ready: Vec<ReadyKey>) {
+pub fn serve(server: &Server, settings: &Settings, data: &mut Access<'_>, ready: ReadyKeys) {
     let (db, now_ms) = (data.db, data.now_ms);
-    let mut queue = VecDeque::from(ready);
+    let mut queue: VecDeque<_> = ready.into_iter().collect();
     while let Some(ready) = queue.pop_front() {
         serve_key(server, settings, data, &ready, &mut queue);
     }
@@ -235,10 +267,10 @@ fn still_permitted(server: &Server, ticket: &Ticket) -> CommandResult {
 }
 
 /// Runs a waiting command again; returns the keys that it made ready.
-fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &Ticket) -> Vec<ReadyKey> {
+fn retry(server: &Server, settings: &Settings, data: &mut Access<'_>, ticket: &Ticket) -> ReadyKeys {
     let mut open = ticket.open.lock();
     if !*open {
-        return Vec::new();
+        return ReadyKeys::default();
     }
     let mut reply = Reply::new(ticket.protocol);
     let mut session = Absent(ticket.client.id);

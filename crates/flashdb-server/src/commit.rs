@@ -3,7 +3,7 @@
 //! by the write guard already, under the shard's lock. The decided effects become one frame here; it is
 //! appended to the log before the locks are released.
 
-use crate::blocking::ReadyKey;
+use crate::blocking::{ReadyKey, ReadyKeys};
 use crate::server::Server;
 use flashdb_resp::Args;
 use flashdb_store::Access;
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 /// Settles the effects of one command or transaction; its locks are still held. Returns the keys
 /// that blocked clients wait for, to be served next.
 #[inline]
-pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<ReadyKey> {
+pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> ReadyKeys {
     debug_assert!(
         data.is_settled(),
         "{} took a write guard and announced neither a change nor its absence",
@@ -27,18 +27,22 @@ pub fn commit(server: &Server, data: &mut Access<'_>, args: &Args<'_>) -> Vec<Re
         && effects.expired == 0
         && effects.expired_fields == 0;
     if nothing_happened {
-        return Vec::new();
+        return ReadyKeys::default();
     }
     settle(server, data)
 }
 
 #[inline]
-fn settle(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
+fn settle(server: &Server, data: &mut Access<'_>) -> ReadyKeys {
     // Added up for a batch: other loops write to the same counter.
     data.effects.uncounted += data.effects.dirty;
     let effects = &data.effects;
     let is_heard = !effects.touched.is_empty() || !effects.messages.is_empty() || effects.replaced;
-    let ready = if is_heard { tell(server, data) } else { Vec::new() };
+    let ready = if is_heard {
+        tell(server, data)
+    } else {
+        ReadyKeys::default()
+    };
     data.effects.settle();
     ready
 }
@@ -54,10 +58,10 @@ pub fn count_changes(server: &Server, data: &mut Access<'_>) {
 
 /// Tells those who listen; returns the keys that blocked clients wait for.
 #[inline(never)]
-fn tell(server: &Server, data: &mut Access<'_>) -> Vec<ReadyKey> {
+fn tell(server: &Server, data: &mut Access<'_>) -> ReadyKeys {
     let touched = std::mem::take(&mut data.effects.touched);
     let mut messages = std::mem::take(&mut data.effects.messages).into_iter().peekable();
-    let mut ready: Vec<ReadyKey> = Vec::new();
+    let mut ready = ReadyKeys::default();
     for (index, touch) in touched.into_iter().enumerate() {
         while let Some(message) = messages.next_if(|message| message.touched_before <= index) {
             server.pubsub.publish_held(server, &message);

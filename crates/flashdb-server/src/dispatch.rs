@@ -4,7 +4,7 @@
 
 use crate::acl::{self, Denied, Lack, Surroundings, User};
 use crate::audit::{self, Outcome};
-use crate::blocking::{self, ReadyKey, Ticket};
+use crate::blocking::{self, ReadyKeys, Ticket};
 use crate::client::{Client, ClientInfo, Multi, ReplyMode};
 use crate::commit;
 use crate::eviction::{self, Evicted};
@@ -276,7 +276,7 @@ fn run(
 }
 
 /// Serves blocked clients; the locks of the command that woke them are given up first.
-pub fn serve(turn: &mut Turn<'_, '_>, ready: Vec<ReadyKey>) {
+pub fn serve(turn: &mut Turn<'_, '_>, ready: ReadyKeys) {
     if ready.is_empty() {
         return;
     }
@@ -291,7 +291,7 @@ pub struct Ran {
     /// How the connection goes on.
     pub flow: Flow,
     /// Keys that blocked clients wait for.
-    pub ready: Vec<ReadyKey>,
+    pub ready: ReadyKeys,
     /// Time it took, 0 if it was not measured.
     pub elapsed_ns: u64,
 }
@@ -394,7 +394,7 @@ pub fn run_held(
     let request = wait.request.clone().unwrap_or_else(|| args.to_owned());
     let ticket = server
         .tickets
-        .open(&client.info, command, request, reply.protocol(), wait, turn.data);
+        .open(&client.info, command, request, reply.protocol(), *wait, turn.data);
     client.ticket = Some(ticket);
     Ran {
         flow: Flow::Blocked,
@@ -462,7 +462,7 @@ pub fn call(
     args: Args<'_>,
     command: Command,
     mode: Mode,
-) -> (bool, Option<flashdb_command::BlockRequest>) {
+) -> (bool, Option<Box<flashdb_command::BlockRequest>>) {
     let start = reply.len();
     let mut context = Context {
         spec: command.spec,
