@@ -23,6 +23,20 @@ impl Bits {
         word >> (id % 64) & 1 != 0
     }
 
+    /// By how many ids `reached` comes closer to `target` when all ids of this set are put to `wanted` in it;
+    /// negative when it gets further away.
+    pub fn gain(&self, reached: &Bits, target: &Bits, wanted: bool) -> i64 {
+        let flip = if wanted { 0 } else { u64::MAX };
+        let words = self.0.iter().zip(reached.0.iter().zip(&target.0));
+        words
+            .map(|(members, (reached, target))| {
+                let changed = members & !(reached ^ flip);
+                let right = (changed & (target ^ flip)).count_ones();
+                i64::from(right) * 2 - i64::from(changed.count_ones())
+            })
+            .sum()
+    }
+
     /// Sets or clears `id`.
     pub fn set(&mut self, id: u32, on: bool) {
         let word = &mut self.0[id as usize / 64];

@@ -117,7 +117,7 @@ impl CommandSet {
         Ok(())
     }
 
-    /// Appends the rules that lead to this set. O(categories squared times commands).
+    /// Appends the rules that lead to this set. O(categories squared times commands), 64 commands at a time.
     pub fn describe(&self, catalog: &Catalog, out: &mut Vec<u8>) {
         let mut reached = if self.open {
             Self::all(catalog)
@@ -151,16 +151,10 @@ impl CommandSet {
     /// The category that brings `reached` closest to this set, if one brings it closer at all.
     fn best_category<'c>(&self, catalog: &'c Catalog, reached: &Bits) -> Option<(&'static str, &'c Bits)> {
         let wanted = !self.open;
-        let gain = |members: &Bits| -> i64 {
-            let changed = members.iter().filter(|&id| reached.contains(id) != wanted);
-            changed
-                .map(|id| if self.bits.contains(id) == wanted { 1 } else { -1 })
-                .sum()
-        };
         let mut best = None;
         let mut most = 0;
         for (name, members) in catalog.categories() {
-            let gain = gain(members);
+            let gain = members.gain(reached, &self.bits, wanted);
             if gain > most {
                 (best, most) = (Some((name, members)), gain);
             }

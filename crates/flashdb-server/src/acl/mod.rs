@@ -2,8 +2,8 @@
 //! was refused.
 //!
 //! Reading order: `rules.rs` and `selector.rs` (what can be said), `command_set.rs` and `pattern.rs`
-//! (what it means), `user.rs` (users and roles), `check.rs` (may this request run?), `users.rs` and
-//! `file.rs` (all of them; files), `log.rs`, `logins.rs`.
+//! (what it means), `user.rs` (users and roles), `check.rs` (may this request run?), `users.rs`,
+//! `tree.rs` and `file.rs` (all of them; files), `log.rs`, `logins.rs`.
 //!
 //! Users are immutable. A change makes new ones, publishes them together and raises a generation
 //! number; a connection keeps the user it runs as and compares that number before it runs anything,
@@ -21,6 +21,7 @@ mod rules;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod user;
 mod users;
 
@@ -116,7 +117,8 @@ impl fmt::Display for LoadError {
 impl Change {
     /// Users whose connections may have to end: they are gone, or may not listen to what they could.
     pub fn disconnects(&self) -> bool {
-        self.before.users().any(|user| match self.after.same(user) {
+        let mut changed = self.before.perhaps_changed(&self.after);
+        changed.any(|user| match self.after.same(user) {
             None => true,
             Some(now) => !now.permissions.keep_channels_of(&user.permissions),
         })

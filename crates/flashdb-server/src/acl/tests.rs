@@ -654,6 +654,29 @@ fn a_file_without_default_user_leaves_the_given_one() {
 }
 
 #[test]
+fn a_change_of_one_user_looks_at_few_of_many() {
+    let world = World::new();
+    let settings = Settings::default();
+    let all = |users: &mut Users, catalog: &Catalog| {
+        (0..5_000).try_for_each(|number| {
+            let name = format!("user{number}");
+            users.set_user(catalog, CLOSED, name.as_bytes(), [&b"on"[..]])
+        })
+    };
+    let made = world.acl.change(all).expect("plain rules");
+    assert_eq!(made.after.users().len(), 5_001);
+    let changed = world.acl.set_user(&settings, b"user77", &[b"+get".to_vec()]);
+    let removed = world
+        .acl
+        .change(|users, _| Some(()).filter(|()| users.remove_user(b"user78")).ok_or(()));
+    for change in [changed.ok(), removed.ok()] {
+        let change = change.expect("a user known");
+        let looked_at = change.before.perhaps_changed(&change.after).count();
+        assert!((1..30).contains(&looked_at), "{looked_at}");
+    }
+}
+
+#[test]
 fn a_change_that_takes_channels_or_users_away_disconnects() {
     let world = World::new();
     let set = |rules: &[&str]| {

@@ -1,17 +1,30 @@
-//! All users and roles at one moment. Immutable once published: a change works on a copy, whose users
-//! are shared with the original, and takes its place as a whole or not at all.
+//! All users and roles at one moment. Immutable once published: a change works on a copy, which shares
+//! with the original all that stays the same, and takes its place as a whole or not at all. Both the
+//! copy and a change of one user cost little however many users there are.
 
 use super::catalog::Catalog;
 use super::rules::{Fault, RefusedRule};
+use super::tree::{Named, Tree};
 use super::user::{DEFAULT_USER, Defaults, Role, User};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Users and roles by name.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
-    users: BTreeMap<Box<[u8]>, Arc<User>>,
-    roles: BTreeMap<Box<[u8]>, Arc<Role>>,
+    users: Tree<User>,
+    roles: Tree<Role>,
+}
+
+impl Named for User {
+    fn name(&self) -> &[u8] {
+        &self.name
+    }
+}
+
+impl Named for Role {
+    fn name(&self) -> &[u8] {
+        &self.name
+    }
 }
 
 /// Why a role is not removed.
@@ -54,7 +67,13 @@ impl Users {
 
     /// All users by name.
     pub fn users(&self) -> impl ExactSizeIterator<Item = &Arc<User>> {
-        self.users.values()
+        self.users.iter()
+    }
+
+    /// Users of this moment of whom it is not certain that they are the same in `other`; all that differ are among
+    /// them. A few when `other` was made by a few changes.
+    pub fn perhaps_changed<'u>(&'u self, other: &'u Users) -> impl Iterator<Item = &'u Arc<User>> {
+        self.users.unshared(&other.users)
     }
 
     /// The role called `name`.
@@ -64,12 +83,12 @@ impl Users {
 
     /// All roles by name.
     pub fn roles(&self) -> impl ExactSizeIterator<Item = &Arc<Role>> {
-        self.roles.values()
+        self.roles.iter()
     }
 
     /// Puts a user in, in place of one of the same name.
     pub fn insert(&mut self, user: User) {
-        self.users.insert(user.name.clone(), Arc::new(user));
+        self.users.insert(Arc::new(user));
     }
 
     /// Makes a user or changes one; nothing has changed when a rule is refused.
@@ -109,13 +128,19 @@ impl Users {
             role.apply(rule, catalog).map_err(|fault| refused(rule, fault))?;
         }
         let role = Arc::new(role);
-        self.roles.insert(name.into(), role.clone());
-        for user in self.users.values_mut().filter(|user| user.has_role(name)) {
-            let mut changed = User::clone(user);
+        self.roles.insert(role.clone());
+        let holders: Vec<Arc<User>> = self
+            .users
+            .iter()
+            .filter(|user| user.has_role(name))
+            .cloned()
+            .collect();
+        for user in holders {
+            let mut changed = User::clone(&user);
             let held = changed.roles.iter_mut().filter(|held| *held.name == *name);
             held.for_each(|held| *held = role.clone());
             changed.settle(catalog);
-            *user = Arc::new(changed);
+            self.insert(changed);
         }
         Ok(())
     }
@@ -123,12 +148,12 @@ impl Users {
     /// Removes a user; false if there is none.
     pub fn remove_user(&mut self, name: &[u8]) -> bool {
         debug_assert!(name != DEFAULT_USER, "the default user stays");
-        self.users.remove(name).is_some()
+        self.users.remove(name)
     }
 
     /// Names of the users who have a role.
     pub fn holders<'u>(&'u self, role: &'u [u8]) -> impl Iterator<Item = &'u [u8]> {
-        let holders = self.users.values().filter(move |user| user.has_role(role));
+        let holders = self.users.iter().filter(move |user| user.has_role(role));
         holders.map(|user| &*user.name)
     }
 
@@ -137,13 +162,13 @@ impl Users {
         if let Some(holder) = self.holders(name).next() {
             return Err(RoleKept::UsedBy(holder.into()));
         }
-        self.roles.remove(name).map(drop).ok_or(RoleKept::Unknown)
+        self.roles.remove(name).then_some(()).ok_or(RoleKept::Unknown)
     }
 
     /// Everything as lines of a file, roles ahead of the users who have them.
     pub fn lines(&self, catalog: &Catalog) -> Vec<Vec<u8>> {
-        let roles = self.roles.values().map(|role| role.line(catalog));
-        let users = self.users.values().map(|user| user.line(catalog));
+        let roles = self.roles.iter().map(|role| role.line(catalog));
+        let users = self.users.iter().map(|user| user.line(catalog));
         roles.chain(users).collect()
     }
 }
