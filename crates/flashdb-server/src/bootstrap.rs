@@ -284,6 +284,7 @@ fn build(
         save_failed: false.into(),
         active_expire: true.into(),
         ends_on_signal: 0.into(),
+        end_holds: Default::default(),
         is_ending: false.into(),
         cron_paused: false.into(),
         saves_at_end: false.into(),

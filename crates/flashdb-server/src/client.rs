@@ -301,12 +301,12 @@ impl Client {
         // The generation is read first: users published in between are at worst taken over twice.
         self.acl_generation = self.server.acl.generation();
         let users = self.server.acl.users();
-        let Some(user) = users.same(&self.user) else {
+        let Some(user) = users.same(&self.user).cloned() else {
             self.closing = true;
             return false;
         };
-        if !Arc::ptr_eq(user, &self.user) {
-            self.run_as(user.clone());
+        if !Arc::ptr_eq(&user, &self.user) {
+            self.run_as(user);
         }
         self.authenticated = self.logged_in || users.is_open();
         self.closing |= !self.may_go_on_listening();

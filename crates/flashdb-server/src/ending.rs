@@ -5,8 +5,10 @@
 use crate::durability::checkpoints::{self, Wish};
 use crate::server::Server;
 use flashdb_config::Settings;
+use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,46 @@ pub struct Ending {
     pub saves: bool,
     /// Also when saving fails.
     pub force: bool,
+}
+
+/// What is to be tidied up before an end by a signal, for a bounded time. SHUTDOWN waits for nothing.
+#[derive(Default)]
+pub struct EndHolds {
+    count: AtomicUsize,
+    /// When an end was held up first, on the monotonic clock.
+    since: Mutex<Option<Instant>>,
+}
+
+impl EndHolds {
+    /// Longest that an end is held up.
+    const TIME_MAX: Duration = Duration::from_secs(3);
+
+    /// Whether the end that is asked for has to wait, from the first time that this is asked.
+    fn are_kept(&self) -> bool {
+        let since = *self.since.lock().get_or_insert_with(Instant::now);
+        self.count.load(Ordering::Acquire) > 0 && since.elapsed() < Self::TIME_MAX
+    }
+
+    /// The end was taken back.
+    fn forget(&self) {
+        *self.since.lock() = None;
+    }
+}
+
+/// One of them, until it is dropped.
+pub struct EndHold(Arc<Server>);
+
+impl EndHold {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        server.end_holds.count.fetch_add(1, Ordering::AcqRel);
+        EndHold(server)
+    }
+}
+
+impl Drop for EndHold {
+    fn drop(&mut self) {
+        self.0.end_holds.count.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Ends the server. `refused` is called, on another thread, when it goes on because the data cannot be saved.
@@ -64,7 +106,7 @@ pub fn on_signal(server: &Arc<Server>, settings: &Settings) {
         signal_hook::consts::SIGINT => &settings.shutdown_on_sigint,
         _ => &settings.shutdown_on_sigterm,
     };
-    if server.is_ending.swap(true, Ordering::AcqRel) {
+    if server.end_holds.are_kept() || server.is_ending.swap(true, Ordering::AcqRel) {
         return;
     }
     let ending = Ending {
@@ -79,6 +121,7 @@ pub fn abort(server: &Server) -> bool {
     if server.stopping.load(Ordering::Acquire) {
         return false;
     }
+    server.end_holds.forget();
     let waits_for_cron = server.ends_on_signal.swap(0, Ordering::AcqRel) != 0;
     let waits_for_save = server.is_ending.swap(false, Ordering::AcqRel);
     if waits_for_save {

@@ -7,6 +7,7 @@ use crate::census;
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::durability::Durability;
+use crate::ending::EndHolds;
 use crate::feed::Feed;
 use crate::hot::{HotKeys, LoopSamples, Taps};
 use crate::key_tree::KeyTree;
@@ -120,6 +121,8 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// Signal on which the server is about to end; 0 for none.
     pub ends_on_signal: AtomicI32,
+    /// What holds up that end.
+    pub end_holds: EndHolds,
     /// Whether it saves its data in order to end.
     pub is_ending: AtomicBool,
     /// Whether what is done from time to time rests (DEBUG PAUSE-CRON).

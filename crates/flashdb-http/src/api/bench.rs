@@ -1,12 +1,15 @@
 //! Benchmarks of this server from inside it: what `flashdb-benchmark` does, on a thread of its own, over connections of the
-//! user who asked. Keys are under a prefix of the run and are removed after it, while server and user last. The load is made on the machine
-//! that serves it, so runs compare with each other, and not with a load from elsewhere.
+//! user who asked. The load is made on the machine that serves it, so runs compare with each other, and not with a load from elsewhere.
+//!
+//! Keys are under a prefix of the run. They are removed after it by the server itself, whether or not the user is still there, in
+//! whichever database they are by then; an end by a signal waits a moment for that. For a process that is killed they carry an
+//! end from the start: SET sets it, keys of other commands get it as the run goes on.
 
 use super::jobs::Started;
 use crate::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::guests::Guests;
+use crate::guests::{Guests, Tidier};
 use crate::jobs::{Job, JobKind};
 use crate::json::JsonBody;
 use crate::room::Room;
@@ -20,6 +23,7 @@ use flashdb_benchmark::record::Point;
 use flashdb_benchmark::run::{Outcome, run_over};
 use flashdb_benchmark::worker::ErrorCount;
 use flashdb_benchmark::workload::Workload;
+use flashdb_server::engine::EndHold;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -37,7 +41,11 @@ const INTERVAL_MIN_MS: u64 = 250;
 /// Requests of a batch while keys are made before the run.
 const FILL_PIPELINE: usize = 32;
 /// Keys that are removed together.
-const REMOVED_TOGETHER: u64 = 500;
+const REMOVED_TOGETHER: usize = 500;
+/// Time after its run in which a key ends that nobody removes, seconds. Filling is to take less.
+const OUTLASTS_S: u64 = 600;
+/// Keys of one command that are given an end in an interval: few beside what is measured.
+const ENDS_GIVEN_TOGETHER: u64 = 100;
 
 /// A command of a mix: its name in `flashdb-benchmark`, its command, and where its keys are. Those whose data grows with time
 /// and not with the number of keys (LPUSH) are left out: a run must not fill the memory.
@@ -53,6 +61,22 @@ enum Keys {
     /// One for each number, behind this.
     Many(&'static str),
     One(&'static str),
+}
+
+impl Keys {
+    /// The keys of these numbers.
+    fn names(self, prefix: &str, numbers: std::ops::Range<u64>) -> impl Iterator<Item = String> {
+        let (name, is_many) = match self {
+            Keys::Many(name) => (name, true),
+            Keys::One(name) => (name, false),
+        };
+        let name = format!("{prefix}{name}");
+        let numbers = if is_many { numbers } else { 0..1 };
+        numbers.map(move |number| match is_many {
+            true => format!("{name}{number:012}"),
+            false => name.clone(),
+        })
+    }
 }
 
 const fn part(name: &'static str, command: &'static str, keys: Keys) -> Part {
@@ -155,6 +179,23 @@ impl BenchWish {
         self.fill || self.parts().any(|part| part.keys == Some(Keys::Many("key:")))
     }
 
+    /// Keys that the run makes, each kind once.
+    fn kinds(&self) -> Vec<Keys> {
+        let mut kinds: Vec<Keys> = Vec::new();
+        let filled = self.fill.then_some(Keys::Many("key:"));
+        for keys in self.parts().filter_map(|part| part.keys).chain(filled) {
+            if !kinds.contains(&keys) {
+                kinds.push(keys);
+            }
+        }
+        kinds
+    }
+
+    /// Seconds after which a key ends.
+    fn ttl_s(&self) -> u64 {
+        self.duration_s + OUTLASTS_S
+    }
+
     /// Memory that it will take, about.
     fn bytes(&self) -> u64 {
         let values = u64::from(self.has_values()) + u64::from(self.parts().any(|part| part.name == "hset"));
@@ -219,8 +260,9 @@ fn parse(words: &[String]) -> Result<Options, String> {
     }
 }
 
-/// The workload with its keys under `prefix`. Other words of these commands do not begin as keys do.
-fn under(prefix: &str, mut workload: Workload) -> Workload {
+/// The workload with its keys under `prefix`, which end after `ttl_s` where the command can say so. Other words of these commands
+/// do not begin as keys do.
+fn under(prefix: &str, ttl_s: u64, mut workload: Workload) -> Workload {
     let is_key = |word: &[u8]| {
         PARTS.iter().any(|part| match part.keys {
             Some(Keys::Many(name)) => word.starts_with(name.as_bytes()),
@@ -235,6 +277,13 @@ fn under(prefix: &str, mut workload: Workload) -> Workload {
     {
         if is_key(word) {
             *word = [prefix.as_bytes(), word].concat();
+        }
+    }
+    for command in &mut workload.commands {
+        if command.words.first().is_some_and(|name| name == b"SET") {
+            command
+                .words
+                .extend([b"EX".to_vec(), ttl_s.to_string().into_bytes()]);
         }
     }
     workload
@@ -267,12 +316,15 @@ pub(crate) async fn start(
         .begin(&app.hub, JobKind::Bench, caller.identity.name(), request)?;
     let started = Started::answer(&job);
     let guests = Guests::new(&app.engine, &caller.identity, caller.peer, wish.db);
+    let tidier = Tidier::new(&app.engine, caller.peer, wish.db);
     let bench = Bench {
+        hold: app.engine.hold_end(),
         prefix: format!("bench:{}:", job.id),
         app,
         wish,
         room,
         guests,
+        tidier,
         job: job.clone(),
     };
     // Not a thread of the runtime: it works for minutes.
@@ -288,12 +340,15 @@ struct Bench {
     wish: BenchWish,
     room: Room,
     guests: Guests,
+    tidier: Tidier,
     job: Arc<Job>,
     prefix: String,
+    /// Until all is removed.
+    hold: EndHold,
 }
 
 impl Bench {
-    fn run(self) {
+    fn run(mut self) {
         let outcome = self.measure();
         let removed = self.remove_keys();
         let (result, failure) = match outcome {
@@ -311,11 +366,12 @@ impl Bench {
             (failure, left) => failure.or(left),
         };
         self.job.end(result, failure);
+        drop(self.hold);
     }
 
-    fn measure(&self) -> Result<Map<String, Value>, String> {
+    fn measure(&mut self) -> Result<Map<String, Value>, String> {
         // Whoever may not remove the keys must not make them.
-        self.unlink(&[format!("{}key:", self.prefix)])?;
+        self.guests.unlink(&[format!("{}key:", self.prefix)])?;
         if self.wish.fill {
             let outcome = self.phase("filling", &self.wish.filling()?)?;
             if let Some(error) = outcome.errors.first() {
@@ -329,16 +385,18 @@ impl Bench {
         Ok(result(&outcome))
     }
 
-    fn phase(&self, name: &'static str, options: &Options) -> Result<Outcome, String> {
+    fn phase(&mut self, name: &'static str, options: &Options) -> Result<Outcome, String> {
         let sockets = self.guests.sockets(self.wish.clients)?;
         let workload = options.workloads.first().ok_or("there is no workload")?;
-        let workload = under(&self.prefix, workload.clone());
+        let workload = under(&self.prefix, self.wish.ttl_s(), workload.clone());
+        let stop = self.job.stop.clone();
         let mut watcher = Watcher {
             bench: self,
             phase: name,
+            next: 0,
             failure: None,
         };
-        let outcome = run_over(options, sockets, &workload, &self.job.stop, &mut watcher);
+        let outcome = run_over(options, sockets, &workload, &stop, &mut watcher);
         let outcome = outcome.map_err(|error| format!("the run could not begin: {error}"))?;
         match watcher.failure.or_else(|| outcome.failure.clone()) {
             Some(failure) => Err(failure),
@@ -346,47 +404,55 @@ impl Bench {
         }
     }
 
+    /// Removes what the run has made, in every database that it may be in.
     fn remove_keys(&self) -> Result<(), String> {
-        let mut names: Vec<Keys> = self.wish.parts().filter_map(|part| part.keys).collect();
-        if self.wish.fill {
-            names.push(Keys::Many("key:"));
-        }
-        let mut done = Vec::new();
-        for keys in names {
-            if done.contains(&keys) {
-                continue;
-            }
-            done.push(keys);
-            match keys {
-                Keys::One(name) => self.unlink(&[format!("{}{name}", self.prefix)])?,
-                Keys::Many(name) => {
-                    let name = format!("{}{name}", self.prefix);
-                    self.guests
-                        .unlink_numbered(&name, self.wish.keys, REMOVED_TOGETHER, |removed| {
-                            self.job
-                                .progress("removing keys", removed, self.wish.keys, 0, Value::Null);
-                        })?;
-                }
+        for db in self.tidier.databases()? {
+            for keys in self.wish.kinds() {
+                let names = keys.names(&self.prefix, 0..self.wish.keys);
+                self.tidier.unlink(db, names, REMOVED_TOGETHER, |removed| {
+                    let job = &self.job;
+                    job.progress("removing keys", removed, self.wish.keys, 0, Value::Null);
+                })?;
             }
         }
         Ok(())
-    }
-
-    fn unlink(&self, keys: &[String]) -> Result<(), String> {
-        self.guests.unlink(keys)
     }
 }
 
 /// Tells the job how a phase goes, and ends it when the memory is used up.
 struct Watcher<'b> {
-    bench: &'b Bench,
+    bench: &'b mut Bench,
     phase: &'static str,
+    /// Number of the next key that is to be given an end.
+    next: u64,
     failure: Option<String>,
+}
+
+impl Watcher<'_> {
+    /// Gives an end to keys whose command cannot: all of those that are one, and some of those that are many.
+    fn give_ends(&mut self) {
+        let Bench {
+            wish, prefix, tidier, ..
+        } = &mut *self.bench;
+        let kinds = wish
+            .parts()
+            .filter(|part| part.command != "set" && part.command != "get");
+        let end = (self.next + ENDS_GIVEN_TOGETHER).min(wish.keys);
+        let mut names = Vec::new();
+        for keys in kinds.filter_map(|part| part.keys) {
+            names.extend(keys.names(prefix, self.next..end));
+        }
+        self.next = if end == wish.keys { 0 } else { end };
+        if !names.is_empty() {
+            tidier.give_end(names.into_iter(), wish.ttl_s());
+        }
+    }
 }
 
 impl Watch for Watcher<'_> {
     fn show(&mut self, point: &Point, total: &Latencies, done_share: Option<f64>, errors: &[ErrorCount]) {
-        let bench = self.bench;
+        self.give_ends();
+        let bench = &*self.bench;
         let whole = bench.wish.duration_s * 1000;
         let done = (done_share.unwrap_or(0.0) * whole as f64) as u64;
         let errors = errors.iter().map(|kind| kind.count).sum();
@@ -395,6 +461,9 @@ impl Watch for Watcher<'_> {
         bench.job.progress(self.phase, done, whole, errors, shown);
         if let Err(error) = bench.room.check_now(&bench.app) {
             self.failure = Some(error.message);
+            bench.job.abort();
+        }
+        if bench.app.engine.is_to_end() {
             bench.job.abort();
         }
     }
@@ -465,7 +534,7 @@ mod tests {
     fn every_command_can_be_run_and_its_keys_are_under_the_prefix() {
         for part in PARTS {
             let options = wish(&[part.name]).options().expect("options");
-            let workload = under("bench:x:", options.workloads[0].clone());
+            let workload = under("bench:x:", 60, options.workloads[0].clone());
             let words = &workload.commands[0].words;
             assert_eq!(words[0], part.command.to_uppercase().as_bytes());
             let keys = words.iter().filter(|word| word.starts_with(b"bench:x:")).count();
@@ -476,6 +545,8 @@ mod tests {
             };
             assert_eq!(keys, expected, "{}", part.name);
             assert!(part.keys.is_none() || words[1].starts_with(b"bench:x:"));
+            let has_end = words.ends_with(&[b"EX".to_vec(), b"60".to_vec()]);
+            assert_eq!(has_end, part.name == "set");
         }
         assert!(wish(&["get"]).filling().is_ok());
     }

@@ -49,6 +49,8 @@ use user::Defaults;
 /// Users, roles and what was refused.
 pub struct Acl {
     catalog: Catalog,
+    /// Whom the server's own connections run as.
+    pub of_server: Arc<User>,
     /// Raised after each publication.
     generation: AtomicU64,
     published: RwLock<Arc<Users>>,
@@ -135,6 +137,7 @@ impl Acl {
             changing: Mutex::new(()),
             log: Mutex::default(),
             logins: Logins::default(),
+            of_server: Arc::new(User::of_server(&catalog)),
             catalog,
         }
     }

@@ -644,7 +644,7 @@ fn damaged_files_are_refused_or_read_back_the_same() {
 #[test]
 fn a_file_without_default_user_leaves_the_given_one() {
     let world = World::new();
-    let base = with_password(&User::default_user(world.catalog()), b"secret");
+    let base = Arc::new(with_password(&User::default_user(world.catalog()), b"secret"));
     let users = file::parse(b"user a on", "f", &base, world.catalog(), CLOSED).expect("right");
     assert!(!users.is_open() && users.default_user().accepts(b"secret"));
     assert!(

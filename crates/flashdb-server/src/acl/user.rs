@@ -9,6 +9,10 @@ use super::selector::Selector;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Of the user that the server itself is; others count from 1.
+const SERVER_ID: u64 = 0;
+/// What the server may do as a client of its own: tidy up, and nothing else.
+const SERVER_RULES: [&[u8]; 6] = [b"on", b"~*", b"+select", b"+dbsize", b"+expire", b"+unlink"];
 /// Name of the user that connections begin with.
 pub const DEFAULT_USER: &[u8] = b"default";
 
@@ -164,6 +168,24 @@ impl User {
         user.grants.root = Selector::all(catalog);
         user.settle(catalog);
         user
+    }
+
+    /// Whom the server's own connections run as. Not among the users: nobody logs in as it, changes or removes it.
+    pub fn of_server(catalog: &Catalog) -> Self {
+        let defaults = Defaults { all_channels: false };
+        let mut user = User::new(b"(server)", catalog, defaults);
+        user.id = SERVER_ID;
+        for rule in SERVER_RULES {
+            // A command that the configuration took away is not there for the server either.
+            let _ = user.apply(rule, catalog, defaults, &|_| None);
+        }
+        user.settle(catalog);
+        user
+    }
+
+    /// Whether this is [`User::of_server`].
+    pub fn is_of_server(&self) -> bool {
+        self.id == SERVER_ID
     }
 
     /// Brings what commands look at up to date after rules were applied.

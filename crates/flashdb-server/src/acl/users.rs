@@ -61,7 +61,10 @@ impl Users {
     }
 
     /// What has become of `user`; `None` when the user was removed, even if there is another one of that name now.
-    pub fn same(&self, user: &User) -> Option<&Arc<User>> {
+    pub fn same<'u>(&'u self, user: &'u Arc<User>) -> Option<&'u Arc<User>> {
+        if user.is_of_server() {
+            return Some(user);
+        }
         self.get(&user.name).filter(|now| now.id == user.id)
     }
 

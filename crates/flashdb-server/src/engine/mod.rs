@@ -9,6 +9,7 @@
 mod figures;
 mod guest;
 
+pub use crate::ending::EndHold;
 pub use crate::hot::{
     BUCKET_S as HOT_KEY_PART_S, CutWord, DRAIN_TIME as TAP_DRAIN_TIME, HotKey, TappedCommand,
 };
@@ -65,6 +66,16 @@ impl Engine {
         } else {
             State::Ready
         }
+    }
+
+    /// Whether the server is to end, now or when nothing holds that up any more.
+    pub fn is_to_end(&self) -> bool {
+        self.state() == State::Stopping || self.server.ends_on_signal.load(Ordering::Acquire) != 0
+    }
+
+    /// Holds up an end by a signal for a moment, as long as this is kept: for what is to be tidied up before.
+    pub fn hold_end(&self) -> EndHold {
+        EndHold::new(self.server.clone())
     }
 
     /// The configuration.
@@ -148,6 +159,12 @@ impl Engine {
     pub fn anybody(&self) -> Option<Identity> {
         let users = self.users();
         users.is_open().then(|| Identity(users.default_user().clone()))
+    }
+
+    /// The server itself, for what it has to tidy up whatever becomes of its users: keys can be removed and given an end,
+    /// and nothing else.
+    pub fn of_server(&self) -> Identity {
+        Identity(self.server.acl.of_server.clone())
     }
 
     /// A number that grows whenever users change.

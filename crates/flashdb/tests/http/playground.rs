@@ -1,8 +1,10 @@
 //! Benchmarks and made-up data over HTTP: what they do, what they leave behind, and who may have them done.
 
-use super::support::Value as Resp;
+use super::support::{Raw, Server, Value as Resp};
 use super::{basic, start, start_closed, unlocked};
 use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn generate(keys: u64) -> Value {
@@ -271,4 +273,134 @@ fn jobs_have_the_rights_of_their_user_and_are_not_for_others() {
     let (page, _) = page.with_session(&locked);
     assert_eq!(page.send("DELETE", &path, "").status, 200);
     assert_eq!(ended(&page, &path)["state"], "aborted");
+}
+
+/// A folder for the data of several servers, one after the other.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("flashdb-playground-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Folder(path)
+    }
+
+    fn start(&self) -> (Server, super::Http) {
+        start(&[
+            "--dir",
+            self.0.to_str().expect("a path in UTF-8"),
+            "--appendonly",
+            "yes",
+        ])
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A long benchmark of commands whose keys can and cannot have an end of their own.
+fn running(http: &super::Http) -> String {
+    let mut wish = bench(60);
+    wish["mix"] = json!([{"command": "set", "weight": 8}, {"command": "zadd", "weight": 1}, {"command": "incr", "weight": 1}]);
+    wish["keys"] = json!(90);
+    let path = begin(http, "/api/v1/bench", &wish);
+    job_when(http, &path, |job| job["phase"] == "running");
+    path
+}
+
+fn await_size(client: &mut Raw, size: i64) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while client.ask("DBSIZE") != Resp::Int(size) {
+        assert!(Instant::now() < end, "{:?}", client.ask("KEYS *"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn kill(server: &mut Server, signal: &str) {
+    server.await_end_by(|server| {
+        let done = Command::new("sh")
+            .args(["-c", &format!("kill {signal} {}", server.pid())])
+            .status();
+        assert!(done.expect("a shell runs").success());
+    });
+}
+
+#[test]
+fn an_end_by_a_signal_waits_until_a_benchmark_has_tidied_up() {
+    let folder = Folder::new("term");
+    let (mut server, http) = folder.start();
+    server.connect().ask("SET bystander 1");
+    running(&http);
+    kill(&mut server, "-TERM");
+    let (next, _http) = folder.start();
+    let keys = next.connect().ask("KEYS *");
+    assert_eq!(keys, Resp::Array(vec![Resp::Bulk(b"bystander".to_vec())]));
+}
+
+#[test]
+fn keys_of_a_benchmark_that_was_killed_end_by_themselves() {
+    let folder = Folder::new("kill");
+    let (mut server, http) = folder.start();
+    let path = running(&http);
+    let id = path.rsplit('/').next().expect("an id");
+    let mut client = server.connect();
+    let (end, last) = (
+        Instant::now() + Duration::from_secs(30),
+        format!("TTL bench:{id}:counter:000000000089"),
+    );
+    while !matches!(client.ask(&last), Resp::Int(1..)) {
+        assert!(Instant::now() < end, "an end is given to keys as the run goes on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    kill(&mut server, "-KILL");
+    let (next, _http) = folder.start();
+    let mut client = next.connect();
+    let keys = client.ask("KEYS *");
+    assert_eq!(keys.items().len(), 90 + 90 + 1);
+    for key in keys.items() {
+        let ttl = client.ask(&format!("TTL {}", key.text()));
+        assert!(matches!(ttl, Resp::Int(1..=660)), "{}: {ttl:?}", key.text());
+    }
+}
+
+#[test]
+fn keys_of_a_benchmark_go_when_its_user_does() {
+    let (server, http, _page) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    admin.ask("ACL SETUSER ada on >pass ~* +@all");
+    admin.ask("SET bystander 1");
+    running(&basic(&http, "ada:pass"));
+    assert_eq!(admin.ask("ACL DELUSER ada"), Resp::Int(1));
+    await_size(&mut admin, 1);
+    let users = admin.ask("ACL USERS");
+    assert_eq!(
+        users,
+        Resp::Array(vec![Resp::Bulk(b"default".to_vec())]),
+        "the server is no user"
+    );
+    assert!(matches!(admin.ask("AUTH (server) x"), Resp::Error(_)));
+}
+
+#[test]
+fn keys_of_a_benchmark_are_found_in_other_databases() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET bystander 1");
+    let path = running(&http);
+    assert_eq!(client.ask("SWAPDB 0 3").text(), "OK");
+    await_size(&mut client, 90 + 90 + 1);
+    client.ask("SELECT 3");
+    assert!(matches!(client.ask("DBSIZE"), Resp::Int(180..)));
+    assert_eq!(http.send("DELETE", &path, "").status, 200);
+    assert_eq!(ended(&http, &path)["state"], "aborted");
+    assert_eq!(
+        client.ask("KEYS *"),
+        Resp::Array(vec![Resp::Bulk(b"bystander".to_vec())])
+    );
+    client.ask("SELECT 0");
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(0));
 }
