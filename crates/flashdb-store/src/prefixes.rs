@@ -9,9 +9,7 @@ use crate::database::Database;
 use crate::entry::Entry;
 use crate::keyspace::Keyspace;
 use crate::outline::{ById, Outline, PREFIX_BYTES_MAX, Sampled};
-use crate::scan::TABLE_BITS;
 use crate::snapshot::WalkBudget;
-use flashdb_base::clock;
 use flashdb_table::Remainder;
 use parking_lot::MutexGuard;
 use std::ops::AddAssign;
@@ -211,6 +209,12 @@ impl Database {
         true
     }
 
+    /// Whether it is known to hold no key of this branch.
+    pub(crate) fn is_without(&self, outline: &Arc<Outline>, branch: u32) -> bool {
+        let counts = self.prefixes.as_ref().and_then(|prefixes| prefixes.of(outline));
+        counts.is_some_and(|counts| !counts.tallies.contains_key(&branch))
+    }
+
     /// Adds the tallies of `ids` to `sums`; false when the counts of this outline are not whole.
     fn add_tallies(&self, outline: &Arc<Outline>, ids: &[u32], sums: &mut [Tally]) -> bool {
         let counts = self.prefixes.as_ref().and_then(|prefixes| prefixes.of(outline));
@@ -223,7 +227,7 @@ impl Database {
 
 impl Keyspace {
     /// Locks a shard for a step of who is no core loop and not inside the gate.
-    fn visit_shard<R>(
+    pub(crate) fn visit_shard<R>(
         &self,
         lane: usize,
         shard: u16,
@@ -268,55 +272,6 @@ impl Keyspace {
         let share = len as f64 / met.len().max(1) as f64;
         for (key, bytes) in met {
             sampled.add(&key, share, bytes);
-        }
-    }
-
-    /// Visits some live keys of `db` and returns the cursor of the next step, 0 at the end; as SCAN does, but for shards that
-    /// are known to hold no key of `branch`, a number in `outline`. The step ends early, with the bucket, once `visit` answers
-    /// false. The caller is not inside the gate.
-    pub fn walk_keys(
-        &self,
-        lane: usize,
-        db: u16,
-        cursor: u64,
-        (outline, branch): (&Arc<Outline>, Option<u32>),
-        mut visit: impl FnMut(&[u8]) -> bool,
-    ) -> u64 {
-        let now_ms = clock::unix_ms() as i64;
-        let (shard, mut at) = (cursor >> TABLE_BITS, cursor & ((1 << TABLE_BITS) - 1));
-        if shard >= self.shards_count() as u64 {
-            return 0;
-        }
-        self.visit_shard(lane, shard as u16, |shard| {
-            let database = shard.database(db);
-            let counts = database
-                .prefixes
-                .as_ref()
-                .and_then(|prefixes| prefixes.of(outline));
-            let is_without = |counts: &Counts| branch.is_some_and(|id| !counts.tallies.contains_key(&id));
-            if database.is_empty() || counts.is_some_and(is_without) {
-                at = 0;
-                return;
-            }
-            let (mut seen, mut wants_more) = (0, true);
-            while seen < STEP_KEYS && wants_more {
-                at = database.scan(at, |entry| {
-                    seen += 1;
-                    if entry.expire_at_ms().is_none_or(|at_ms| at_ms > now_ms) {
-                        wants_more &= visit(entry.key());
-                    }
-                });
-                // A bucket may be empty.
-                seen += 1;
-                if at == 0 {
-                    return;
-                }
-            }
-        });
-        match at {
-            0 if shard + 1 == self.shards_count() as u64 => 0,
-            0 => (shard + 1) << TABLE_BITS,
-            at => shard << TABLE_BITS | at,
         }
     }
 

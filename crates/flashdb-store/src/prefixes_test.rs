@@ -3,7 +3,7 @@
 
 use crate::outline::{Outline, ROOT, Sampled};
 use crate::test_traffic::{DATABASES, Traffic};
-use crate::{Keyspace, Tally, WalkBudget};
+use crate::{Access, Collector, Expiry, Keyspace, Tally, WalkBudget};
 use flashdb_base::prng::Prng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,9 +115,7 @@ fn a_sample_stands_for_all_keys() {
         let key = format!("{}:{n}", ["big", "big", "big", "small"][n % 4]);
         let shard = space.shard_of(key.as_bytes());
         traffic.data.hold(|space| space.lock_one(shard));
-        traffic
-            .data
-            .set_string(key.as_bytes(), b"value", crate::Expiry::Clear);
+        traffic.data.set_string(key.as_bytes(), b"value", Expiry::Clear);
         traffic.data.changed(
             key.as_bytes(),
             flashdb_base::notify_flags::NotifyFlags::STRING,
@@ -156,36 +154,34 @@ fn a_sample_stands_for_all_keys() {
     );
 }
 
-#[test]
-fn a_walk_over_keys_ends_its_step_when_enough_was_seen_and_misses_none() {
-    let (space, _collector) = Keyspace::new(usize::from(SHARDS), 1, 1);
-    let lane = space.gate().background_lane(1);
-    let mut traffic = Traffic::new(&space, 1, 1);
-    for n in 0..2000 {
-        let key = format!("a:{n}");
-        let shard = space.shard_of(key.as_bytes());
+/// A keyspace of these keys.
+pub(crate) fn keyspace_of(keys: impl Iterator<Item = Vec<u8>>) -> (Keyspace, Collector) {
+    let (space, collector) = Keyspace::new(usize::from(SHARDS), 1, 1);
+    set(&space, keys);
+    (space, collector)
+}
+
+/// Makes these keys.
+pub(crate) fn set(space: &Keyspace, keys: impl Iterator<Item = Vec<u8>>) {
+    change(space, keys, |data, key| {
+        data.set_string(key, b"value", Expiry::Clear)
+    });
+}
+
+/// Removes these keys.
+pub(crate) fn remove(space: &Keyspace, keys: impl Iterator<Item = Vec<u8>>) {
+    change(space, keys, |data, key| {
+        data.remove(key);
+    });
+}
+
+fn change(space: &Keyspace, keys: impl Iterator<Item = Vec<u8>>, act: impl Fn(&mut Access<'_>, &[u8])) {
+    let mut traffic = Traffic::new(space, 1, 1);
+    for key in keys {
+        let shard = space.shard_of(&key);
         traffic.data.hold(|space| space.lock_one(shard));
-        traffic
-            .data
-            .set_string(key.as_bytes(), b"value", crate::Expiry::Clear);
+        act(&mut traffic.data, &key);
         traffic.data.effects.discard();
         traffic.data.release();
     }
-    let outline = outline(&mut Prng::from_seed(1), 1);
-    let (mut cursor, mut names, mut longest) = (0, std::collections::BTreeSet::new(), 0);
-    loop {
-        let mut step = 0;
-        cursor = space.walk_keys(lane, 0, cursor, (&outline, None), |key| {
-            names.insert(key.to_vec());
-            step += 1;
-            step < 10
-        });
-        longest = longest.max(step);
-        if cursor == 0 {
-            break;
-        }
-    }
-    assert_eq!(names.len(), 2000);
-    // The last bucket is told as a whole.
-    assert!((10..60).contains(&longest), "{longest}");
 }

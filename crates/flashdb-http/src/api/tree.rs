@@ -147,6 +147,12 @@ pub(crate) async fn show(
     Ok(Json(tree_of(db, conversation.ask(&request).await?)))
 }
 
+/// A cursor as PREFIX.KEYS tells it, of up to 128 bits.
+fn cursor_of(given: &[u8]) -> Result<u128, ApiError> {
+    let number = std::str::from_utf8(given).ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| ApiError::bad_request("cursor has to be one that was told"))
+}
+
 /// `GET /tree/keys`.
 pub(crate) async fn keys(
     State(app): State<Arc<App>>,
@@ -156,7 +162,10 @@ pub(crate) async fn keys(
     let query = Query::of(query.as_deref());
     let db = database(&app, &query)?;
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
-    let mut cursor = query.number("cursor", 0, 0..=u64::MAX)?.to_string();
+    let mut cursor = match query.get("cursor").unwrap_or_default() {
+        b"" => "0".to_owned(),
+        given => cursor_of(given)?.to_string(),
+    };
     let prefix = query.get("p").unwrap_or_default();
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let (mut names, began) = (Vec::new(), Instant::now());

@@ -10,6 +10,7 @@ pub use answer::{Rights, Sort};
 
 use crate::later::Later;
 use crate::server::Server;
+use flashdb_store::PageCursor;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct KeysQuestion {
     /// As in [`Question`].
     pub prefix: Box<[u8]>,
     /// Where the page before ended; 0 begins.
-    pub cursor: u64,
+    pub cursor: PageCursor,
     /// Keys to tell, about.
     pub limit: usize,
 }

@@ -5,7 +5,7 @@ use super::{Ask, KeysQuestion, Question};
 use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::error::ErrorReply;
-use flashdb_store::{Keyspace, Outline, ROOT, Sampled, Tally, WalkBudget};
+use flashdb_store::{KeyPage, Keyspace, Outline, ROOT, Sampled, Tally, WalkBudget};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -35,7 +35,7 @@ const MUCH: u64 = 8;
 const FIRST_ANSWER: Duration = Duration::from_millis(150);
 /// Time for one page of keys.
 const KEYS_TIME: Duration = Duration::from_millis(50);
-/// Bytes of names in one page of keys.
+/// Bytes of names in one page of keys, or one name.
 const KEYS_BYTES_MAX: usize = 1 << 20;
 /// Which of the gate's lanes for background threads it takes.
 const LANE: usize = 2;
@@ -243,28 +243,23 @@ impl Worker {
             return later.answer_apart(server, |_| Err(ErrorReply::fixed("ERR ask PREFIX.TREE first")));
         };
         let id = outline.find(&question.prefix);
-        let (mut keys, mut bytes, until) = (Vec::new(), 0, Instant::now() + KEYS_TIME);
+        let (mut page, until) = (KeyPage::new(KEYS_BYTES_MAX), Instant::now() + KEYS_TIME);
         let mut cursor = question.cursor;
         loop {
-            let step = |key: &[u8]| {
-                let is_own = match id {
-                    Some(id) => outline.home(key) == id,
-                    None => key.starts_with(&question.prefix),
-                };
-                if is_own {
-                    bytes += key.len();
-                    keys.push(Box::<[u8]>::from(key));
-                }
-                bytes < KEYS_BYTES_MAX
+            let is_own = |key: &[u8]| match id {
+                Some(id) => outline.home(key) == id,
+                None => key.starts_with(&question.prefix),
             };
+            let branch = (&outline, id);
             cursor = server
                 .space
-                .walk_keys(self.lane, question.db, cursor, (&outline, id), step);
-            let is_full = keys.len() >= question.limit || bytes >= KEYS_BYTES_MAX;
-            if cursor == 0 || is_full || Instant::now() >= until {
+                .page_keys(self.lane, question.db, cursor, branch, &mut page, is_own);
+            let is_full = page.keys.len() >= question.limit || page.is_full();
+            if cursor.is_end() || is_full || Instant::now() >= until {
                 break;
             }
         }
+        let mut keys = page.keys;
         keys.sort_unstable();
         keys.dedup();
         later.answer_apart(server, |reply| {
