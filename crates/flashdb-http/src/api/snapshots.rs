@@ -318,24 +318,20 @@ fn name_of(uri: &OriginalUri) -> Result<String, ApiError> {
     ))
 }
 
-/// The snapshot `name`. The engine looks at labels first, and anybody may have chosen one that looks like the id or file of
-/// another snapshot: what it found has to be what was meant.
+/// A request about the snapshot `name`, which is an id or a file: anybody may have chosen a label that looks like it.
+fn about_exactly(command: &str, name: &str) -> Vec<Vec<u8>> {
+    words([command, name, "EXACT"])
+}
+
+/// The snapshot `name`.
 async fn find(conversation: &mut Conversation, name: &str) -> Result<SnapshotView, ApiError> {
     let not_found = || ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such snapshot");
-    let found = conversation.ask(&words(["SNAPSHOT.INFO", name])).await;
+    let found = conversation.ask(&about_exactly("SNAPSHOT.INFO", name)).await;
     let found = found.map_err(|error| match error.message.as_str() {
         "ERR no such snapshot" => not_found(),
         _ => error,
     })?;
-    let found = snapshot_of(found).ok_or_else(not_found)?;
-    if found.id != name && found.file != name {
-        return Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "CONFLICT",
-            "a snapshot has this name as its label; say the file of the one that is meant",
-        ));
-    }
-    Ok(found)
+    snapshot_of(found).ok_or_else(not_found)
 }
 
 /// A snapshot that was removed.
@@ -354,7 +350,7 @@ pub(crate) async fn delete(
     let name = name_of(&uri)?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     find(&mut conversation, &name).await?;
-    conversation.ask(&words(["SNAPSHOT.DELETE", &name])).await?;
+    conversation.ask(&about_exactly("SNAPSHOT.DELETE", &name)).await?;
     Ok(Json(Deleted { deleted: true }))
 }
 
@@ -470,7 +466,7 @@ pub(crate) async fn restore(
     let (told, outcome) = oneshot::channel();
     // On its own, so that it goes on when the request ends.
     tokio::spawn(async move {
-        let failed = go_back(&mut conversation, &snapshot, &name, wish.snapshot_first)
+        let failed = go_back(&mut conversation, &snapshot, wish.snapshot_first)
             .await
             .err();
         let ended = restores.end(failed.as_ref().map(|error| error.message.clone()));
@@ -488,7 +484,6 @@ pub(crate) async fn restore(
 async fn go_back(
     conversation: &mut Conversation,
     snapshot: &SnapshotView,
-    name: &str,
     snapshot_first: bool,
 ) -> Result<(), ApiError> {
     if snapshot_first {
@@ -496,16 +491,10 @@ async fn go_back(
         conversation
             .ask(&about("SNAPSHOT.CREATE", label.as_bytes(), []))
             .await?;
-        // That took a while: another one may have the name as its label by now, and labels are looked for first.
-        if find(conversation, name).await?.id != snapshot.id {
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                "CONFLICT",
-                "the name means another snapshot by now",
-            ));
-        }
     }
-    conversation.ask(&words(["SNAPSHOT.RESTORE", name])).await?;
+    // By its file, which no other snapshot has, and only if it is still there.
+    let request = about_exactly("SNAPSHOT.RESTORE", &snapshot.file);
+    conversation.ask(&request).await?;
     Ok(())
 }
 

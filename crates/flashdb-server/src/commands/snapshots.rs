@@ -33,6 +33,9 @@ const ID_DIGITS: usize = 12;
 const ID_DIGITS_MIN: usize = 4;
 const LABEL_BYTES_MAX: usize = 255;
 
+/// Behind the name of a snapshot: it is no label.
+const EXACT: Arg = Arg::word("exact", "EXACT").optional();
+
 const SNAPSHOT: CommandSpec = CommandSpec {
     group: Group::Server,
     flags: FLAGS,
@@ -112,12 +115,44 @@ fn uploads_of(durability: &Durability) -> Uploads<'_> {
     Uploads::new(folder.disk().as_ref(), folder.dir())
 }
 
-/// By label, by the beginning of an id, or by the name of the file; in this order.
-fn find(durability: &Durability, catalog: &Catalog, name: &str) -> Result<Found, ErrorReply> {
-    if let Some(info) = catalog.find_label(name) {
+/// What a client calls a snapshot.
+struct Name {
+    text: String,
+    /// Not a label, which anybody may have chosen to look like this.
+    is_exact: bool,
+}
+
+impl Name {
+    /// The first word, and `EXACT` behind it.
+    fn read(context: &Context<'_, '_>) -> Result<Self, ErrorReply> {
+        let mut cursor = Cursor::new(context.args, 1);
+        let name = Name {
+            text: text(cursor.word()?)?,
+            is_exact: cursor.take("EXACT"),
+        };
+        match cursor.remaining() {
+            0 => Ok(name),
+            _ => Err(error::SYNTAX),
+        }
+    }
+
+    /// One without `EXACT`.
+    fn loose(text: String) -> Self {
+        Name {
+            text,
+            is_exact: false,
+        }
+    }
+}
+
+/// By label, by the beginning of an id, or by the name of the file; in this order. An exact name is an id as it is shown, or a file.
+fn find(durability: &Durability, catalog: &Catalog, name: &Name) -> Result<Found, ErrorReply> {
+    let Name { text: name, is_exact } = name;
+    if !is_exact && let Some(info) = catalog.find_label(name) {
         return Ok(Found::Own(info.clone()));
     }
-    let is_id = name.len() >= ID_DIGITS_MIN && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits_min = if *is_exact { ID_DIGITS } else { ID_DIGITS_MIN };
+    let is_id = name.len() >= digits_min && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id {
         let beginning = name.to_ascii_lowercase();
         let mut ids: Vec<_> = catalog
@@ -137,7 +172,7 @@ fn find(durability: &Durability, catalog: &Catalog, name: &str) -> Result<Found,
             _ => return Err(ErrorReply::fixed("ERR several snapshots have ids that begin so")),
         }
     }
-    if let Some(info) = catalog.snapshots().iter().find(|info| file_name(info) == name) {
+    if let Some(info) = catalog.snapshots().iter().find(|info| file_name(info) == *name) {
         return Ok(Found::Own(info.clone()));
     }
     let upload = uploads_of(durability).find(name).map_err(failed)?;
@@ -147,10 +182,10 @@ fn find(durability: &Durability, catalog: &Catalog, name: &str) -> Result<Found,
 }
 
 /// The file of a snapshot. By the file's own name it is found without a look at the others: who copies one asks for every part.
-fn path_of(durability: &Durability, name: &str) -> Result<PathBuf, ErrorReply> {
+fn path_of(durability: &Durability, name: &Name) -> Result<PathBuf, ErrorReply> {
     let folder = durability.folder();
-    let path = folder.dir().join(flashdb_snapshot::FOLDER).join(name);
-    if uploads::is_name(name) && folder.disk().open(&path, OpenMode::Read).is_ok() {
+    let path = folder.dir().join(flashdb_snapshot::FOLDER).join(&name.text);
+    if uploads::is_name(&name.text) && folder.disk().open(&path, OpenMode::Read).is_ok() {
         return Ok(path);
     }
     let catalog = folder.catalog().map_err(failed)?;
@@ -272,13 +307,13 @@ static INFO: CommandSpec = CommandSpec {
     summary: "Describes a snapshot, or the newest.",
     complexity: "O(N) for N blocks in all snapshots",
     arity: -1,
-    args: &[Arg::string("snapshot").optional()],
+    args: &[Arg::block("which", &[Arg::string("snapshot"), EXACT]).optional()],
     reply: "A map; null if there is none.",
     handler: |context| {
-        if context.args.len() > 2 {
-            return Err(error::SYNTAX);
-        }
-        let name = context.args.get(1).map(text).transpose()?;
+        let name = match context.args.len() {
+            1 => None,
+            _ => Some(Name::read(context)?),
+        };
         answer_apart(
             context,
             Box::new(move |_, durability, reply| {
@@ -302,12 +337,12 @@ static DELETE: CommandSpec = CommandSpec {
     name: "snapshot.delete",
     summary: "Removes a snapshot on which nothing builds.",
     complexity: "O(N) for N snapshots",
-    arity: 2,
-    args: &[Arg::string("snapshot")],
+    arity: -2,
+    args: &[Arg::string("snapshot"), EXACT],
     reply: "OK.",
     audit: Audit::Words,
     handler: |context| {
-        let name = text(context.arg(1))?;
+        let name = Name::read(context)?;
         answer_between_snapshots(
             context,
             Box::new(move |_, durability, reply| {
@@ -320,7 +355,7 @@ static DELETE: CommandSpec = CommandSpec {
     ..SNAPSHOT
 };
 
-fn delete(durability: &Durability, name: &str) -> CommandResult {
+fn delete(durability: &Durability, name: &Name) -> CommandResult {
     let mut catalog = durability.folder().catalog().map_err(failed)?;
     let info = match find(durability, &catalog, name)? {
         Found::Upload(info) => return uploads_of(durability).remove(&file_name(&info)).map_err(failed),
@@ -345,12 +380,12 @@ static RESTORE: CommandSpec = CommandSpec {
     name: "snapshot.restore",
     summary: "Replaces all data by that of a snapshot.",
     complexity: "O(N) for N keys",
-    arity: 2,
-    args: &[Arg::string("snapshot")],
+    arity: -2,
+    args: &[Arg::string("snapshot"), EXACT],
     reply: "OK once the new state is on disk.",
     audit: Audit::Words,
     handler: |context| {
-        let name = text(context.arg(1))?;
+        let name = Name::read(context)?;
         answer_between_snapshots(
             context,
             Box::new(move |server, durability, reply| {
@@ -363,7 +398,7 @@ static RESTORE: CommandSpec = CommandSpec {
     ..SNAPSHOT
 };
 
-fn restore_named(server: &Arc<Server>, durability: &Durability, name: &str) -> CommandResult {
+fn restore_named(server: &Arc<Server>, durability: &Durability, name: &Name) -> CommandResult {
     let catalog = durability.folder().catalog().map_err(failed)?;
     let found = find(durability, &catalog, name)?;
     let chain = match &found {
@@ -399,7 +434,7 @@ static READ: CommandSpec = CommandSpec {
 
 fn read(context: &mut Context<'_, '_>) -> CommandResult {
     let mut cursor = Cursor::new(context.args, 1);
-    let name = text(cursor.word()?)?;
+    let name = Name::loose(text(cursor.word()?)?);
     let (offset, count) = (cursor.integer()?, cursor.integer()?);
     if offset < 0 || !(1..=PART_BYTES_MAX).contains(&count) {
         return Err(ErrorReply::fixed("ERR offset or count is out of range"));

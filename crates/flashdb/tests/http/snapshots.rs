@@ -78,10 +78,11 @@ fn snapshots_are_removed_by_id_and_never_by_a_label_that_looks_like_one() {
     // Somebody calls a snapshot as another one is called.
     let trap = take(&http, &first);
     let path = format!("/api/v1/snapshots/{first}");
-    let refused = http.send("DELETE", &path, "");
-    assert_eq!((refused.status, refused.code().as_str()), (409, "CONFLICT"));
-    let restore = format!("{path}/restore");
-    assert_eq!(http.get(&restore).code(), "CONFLICT");
+    let preview = http.get(&format!("{path}/restore")).json();
+    assert_eq!(
+        (&preview["snapshot"]["id"], &preview["snapshot"]["label"]),
+        (&json!(first), &json!("first"))
+    );
     take(&http, "newest");
     let removed = http.send("DELETE", &format!("/api/v1/snapshots/{trap}"), "");
     assert_eq!(removed.json(), json!({"deleted": true}));
@@ -173,4 +174,39 @@ fn a_server_that_keeps_nothing_says_so() {
         (&kept["settings"]["save"], &kept["settings"]["interval_s"]),
         (&json!(""), &json!(0))
     );
+}
+
+#[test]
+fn a_label_chosen_meanwhile_does_not_lead_a_restore_astray() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET state meant");
+    let meant = take(&http, "meant");
+    client.ask("SET state other");
+    take(&http, &meant);
+    // By word of mouth labels come first, as before.
+    assert_eq!(client.ask(&format!("SNAPSHOT.RESTORE {meant}")).text(), "OK");
+    assert_eq!(client.ask("GET state").text(), "other");
+    assert_eq!(
+        client.ask(&format!("SNAPSHOT.RESTORE {meant} EXACT")).text(),
+        "OK"
+    );
+    assert_eq!(client.ask("GET state").text(), "meant");
+    client.ask("SET state now");
+    let path = format!("/api/v1/snapshots/{meant}/restore");
+    let confirm = http.get(&path).json()["confirm"].clone();
+    let body = json!({"confirm": confirm, "snapshot_first": true}).to_string();
+    assert_eq!(http.send("POST", &path, &body).status, 200);
+    assert_eq!(client.ask("GET state").text(), "meant");
+    for request in [
+        format!("SNAPSHOT.INFO {} EXACT", &meant[..6]),
+        format!("SNAPSHOT.RESTORE {} EXACT", &meant[..6]),
+        "SNAPSHOT.DELETE meant EXACT".to_owned(),
+    ] {
+        assert!(matches!(client.ask(&request), Resp::Error(_)), "{request}");
+    }
+    assert!(matches!(
+        client.ask(&format!("SNAPSHOT.INFO {meant} EXACT more")),
+        Resp::Error(_)
+    ));
 }
