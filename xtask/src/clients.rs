@@ -201,6 +201,16 @@ fn socket_io(folder: &Path) -> Result<Command> {
 
 /// A script in a virtual environment of its own, `name`, with these packages.
 fn python(folder: &Path, name: &str, packages: &[&str], file: &str) -> Result<Command> {
+    let mut command = Command::new(environment(folder, name, packages)?);
+    command.args(["-u"]).arg(script(file));
+    Ok(command)
+}
+
+/// The Python of a virtual environment `name` with these packages, which is made where there is none.
+///
+/// # Errors
+/// When Python or the packages cannot be had.
+pub fn environment(folder: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {
     packages::require(&[packages::PYTHON, packages::PYTHON_VENV])?;
     let environment = folder.join(name);
     let python = environment.join("bin/python");
@@ -218,9 +228,7 @@ fn python(folder: &Path, name: &str, packages: &[&str], file: &str) -> Result<Co
         process::capture(&mut install).context("pip")?;
         std::fs::write(&stamp, "")?;
     }
-    let mut command = Command::new(python);
-    command.args(["-u"]).arg(script(file));
-    Ok(command)
+    Ok(python)
 }
 
 /// A script with these packages in a folder of its own, `name`.

@@ -13,6 +13,7 @@ mod dashboard;
 mod deploy;
 mod generated;
 mod layers;
+mod openapi;
 mod packages;
 mod process;
 mod resp;
@@ -57,6 +58,8 @@ usage: cargo xtask TASK [OPTIONS]
                   --samples N (400)   --every N (each Nth byte of each file)   --seed N   --server CMD   -- ARGS
   dashboard     the pages of the dashboard: lint, unit tests, export, size; then Chromium against the server that embeds them
                   --server CMD
+  openapi       schemathesis against the document of the HTTP API, all checks on: an open server, and one with a password
+                  --seed N (1)    --cases N (20)    --server CMD
   gen           the pages of docs/ that follow from the source: commands, settings, compatibility
                   --check         change nothing, fail on a stale page
   deploy        what is in deploy/, linted by promtool, systemd-analyze, hadolint, docker-compose and helm
@@ -87,6 +90,7 @@ fn run() -> Result<()> {
         "clients" => clients::run(&mut arguments),
         "crash" => crash::run(&mut arguments),
         "dashboard" => dashboard::run(&mut arguments),
+        "openapi" => openapi::run(&mut arguments),
         "bench" => bench::run(&mut arguments),
         "simulate" => simulate::run(&mut arguments),
         "gen" => generated::run(&mut arguments),

@@ -6,7 +6,7 @@
 
 use crate::arguments::Arguments;
 use crate::layers::counted;
-use crate::{clients, conformance, crash, dashboard, generated, packages, process, tidy};
+use crate::{clients, conformance, crash, dashboard, generated, openapi, packages, process, tidy};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -27,6 +27,7 @@ pub fn run(arguments: &mut Arguments) -> Result<()> {
     sum.part("clients", || {
         clients::run_all().map(|counts| (counts.passed, counts.failed))
     });
+    sum.part("the document of the HTTP API", openapi::run_all);
     sum.part("dashboard in a browser", || dashboard::run_browser(None));
     sum.part("crashes and damaged files", crash::run_short);
     sum.part("conformance", || {

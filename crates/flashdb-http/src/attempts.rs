@@ -1,8 +1,10 @@
 //! Logins that failed, by user and address: five are free, then each makes the next wait twice as long. The engine slows an
-//! address down by itself; this is what a person who guesses one user's password meets first.
+//! address down by itself; this is what a person who guesses one user's password meets first. The password that failed last is
+//! told to be wrong again while others wait: that is no guess, and whoever uses it learns what to mend.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
 /// Failures in a row before anybody waits.
@@ -20,11 +22,26 @@ struct Record {
     failures: u32,
     last_ms: i64,
     until_ms: i64,
+    /// Keyed hash of the password that failed last.
+    wrong: u64,
+}
+
+/// Why a login is not even tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Others of the user have failed: so many ms are left to wait.
+    Wait(i64),
+    /// This very password has failed last.
+    Wrong,
 }
 
 /// See the module's head.
 #[derive(Default)]
-pub(crate) struct Attempts(Mutex<HashMap<(Vec<u8>, IpAddr), Record>>);
+pub(crate) struct Attempts {
+    records: Mutex<HashMap<(Vec<u8>, IpAddr), Record>>,
+    /// So that nobody can tell a password from what is kept of it.
+    key: RandomState,
+}
 
 fn pair(user: &[u8], address: IpAddr) -> (Vec<u8>, IpAddr) {
     (
@@ -38,18 +55,20 @@ impl Attempts {
     /// and the number of connections to the engine bounds what a guesser gains by it.
     ///
     /// # Errors
-    /// How long it has to wait, ms.
-    pub fn check(&self, user: &[u8], address: IpAddr, now_ms: i64) -> Result<(), i64> {
-        let records = self.0.lock();
+    /// See [`Refused`].
+    pub fn check(&self, user: &[u8], password: &[u8], address: IpAddr, now_ms: i64) -> Result<(), Refused> {
+        let records = self.records.lock();
         match records.get(&pair(user, address)) {
-            Some(record) if record.until_ms > now_ms => Err(record.until_ms - now_ms),
-            _ => Ok(()),
+            Some(record) if record.until_ms <= now_ms => Ok(()),
+            Some(record) if record.wrong == self.key.hash_one(password) => Err(Refused::Wrong),
+            Some(record) => Err(Refused::Wait(record.until_ms - now_ms)),
+            None => Ok(()),
         }
     }
 
     /// A login has failed.
-    pub fn failed(&self, user: &[u8], address: IpAddr, now_ms: i64) {
-        let mut records = self.0.lock();
+    pub fn failed(&self, user: &[u8], password: &[u8], address: IpAddr, now_ms: i64) {
+        let mut records = self.records.lock();
         let key = pair(user, address);
         if records.len() >= PAIRS_MAX && !records.contains_key(&key) {
             records.retain(|_, record| !record.is_forgotten(now_ms));
@@ -65,7 +84,9 @@ impl Attempts {
             failures: 0,
             last_ms: now_ms,
             until_ms: now_ms,
+            wrong: 0,
         });
+        record.wrong = self.key.hash_one(password);
         if record.is_forgotten(now_ms) {
             record.failures = 0;
         }
@@ -79,7 +100,7 @@ impl Attempts {
 
     /// A login was right.
     pub fn succeeded(&self, user: &[u8], address: IpAddr) {
-        self.0.lock().remove(&pair(user, address));
+        self.records.lock().remove(&pair(user, address));
     }
 }
 
@@ -100,34 +121,58 @@ mod tests {
     fn waits_double_and_are_forgotten() {
         let attempts = Attempts::default();
         for _ in 0..FREE {
-            assert_eq!(attempts.check(b"ada", HERE, 0), Ok(()));
-            attempts.failed(b"ada", HERE, 0);
+            assert_eq!(attempts.check(b"ada", b"right", HERE, 0), Ok(()));
+            attempts.failed(b"ada", b"wrong", HERE, 0);
         }
-        assert_eq!(attempts.check(b"ada", HERE, 1), Err(FIRST_WAIT_MS - 1));
-        assert_eq!(attempts.check(b"bob", HERE, 1), Ok(()));
-        assert_eq!(attempts.check(b"ada", HERE, FIRST_WAIT_MS), Ok(()));
-        attempts.failed(b"ada", HERE, FIRST_WAIT_MS);
         assert_eq!(
-            attempts.check(b"ada", HERE, FIRST_WAIT_MS),
-            Err(2 * FIRST_WAIT_MS)
+            attempts.check(b"ada", b"right", HERE, 1),
+            Err(Refused::Wait(FIRST_WAIT_MS - 1))
+        );
+        assert_eq!(attempts.check(b"bob", b"right", HERE, 1), Ok(()));
+        assert_eq!(attempts.check(b"ada", b"right", HERE, FIRST_WAIT_MS), Ok(()));
+        attempts.failed(b"ada", b"wrong", HERE, FIRST_WAIT_MS);
+        assert_eq!(
+            attempts.check(b"ada", b"right", HERE, FIRST_WAIT_MS),
+            Err(Refused::Wait(2 * FIRST_WAIT_MS))
         );
         let later = FIRST_WAIT_MS * 3 + FORGET_MS + 1;
         for _ in 1..FREE {
-            attempts.failed(b"ada", HERE, later);
-            assert_eq!(attempts.check(b"ada", HERE, later), Ok(()));
+            attempts.failed(b"ada", b"wrong", HERE, later);
+            assert_eq!(attempts.check(b"ada", b"right", HERE, later), Ok(()));
         }
-        attempts.failed(b"ada", HERE, later);
-        assert!(attempts.check(b"ada", HERE, later).is_err());
+        attempts.failed(b"ada", b"wrong", HERE, later);
+        assert!(attempts.check(b"ada", b"right", HERE, later).is_err());
+    }
+
+    #[test]
+    fn the_password_that_failed_last_is_wrong_while_others_wait() {
+        let attempts = Attempts::default();
+        for _ in 0..FREE {
+            assert_eq!(attempts.check(b"ada", b"old", HERE, 0), Ok(()));
+            attempts.failed(b"ada", b"old", HERE, 0);
+        }
+        assert_eq!(attempts.check(b"ada", b"old", HERE, 1), Err(Refused::Wrong));
+        assert_eq!(
+            attempts.check(b"ada", b"new", HERE, 1),
+            Err(Refused::Wait(FIRST_WAIT_MS - 1))
+        );
+        // Then it is looked at: it may be the right one by now.
+        assert_eq!(attempts.check(b"ada", b"old", HERE, FIRST_WAIT_MS), Ok(()));
+        attempts.failed(b"ada", b"other", HERE, FIRST_WAIT_MS);
+        assert!(matches!(
+            attempts.check(b"ada", b"old", HERE, FIRST_WAIT_MS),
+            Err(Refused::Wait(_))
+        ));
     }
 
     #[test]
     fn a_right_password_clears_the_record() {
         let attempts = Attempts::default();
         for _ in 0..FREE {
-            attempts.failed(b"ada", HERE, 0);
+            attempts.failed(b"ada", b"wrong", HERE, 0);
         }
         attempts.succeeded(b"ada", HERE);
-        assert_eq!(attempts.check(b"ada", HERE, 0), Ok(()));
+        assert_eq!(attempts.check(b"ada", b"right", HERE, 0), Ok(()));
     }
 
     #[test]
@@ -135,8 +180,8 @@ mod tests {
         let attempts = Attempts::default();
         for n in 0..PAIRS_MAX + 100 {
             let name = format!("{n}{}", "x".repeat(1000));
-            attempts.failed(name.as_bytes(), HERE, n as i64 / 1000);
+            attempts.failed(name.as_bytes(), b"wrong", HERE, n as i64 / 1000);
         }
-        assert!(attempts.0.lock().len() <= PAIRS_MAX);
+        assert!(attempts.records.lock().len() <= PAIRS_MAX);
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::App;
 use crate::ask::Conversation;
+use crate::attempts::Refused;
 use crate::error::ApiError;
 use crate::gate::is_from_page;
 use crate::sessions::{Session, same_secret};
@@ -175,6 +176,14 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, ApiError> {
     Ok(Some((pair[..colon].to_vec(), pair[colon + 1..].to_vec())))
 }
 
+fn wrong_credentials() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "WRONG_CREDENTIALS",
+        "user or password is wrong, or the user is switched off",
+    )
+}
+
 /// Logs in by AUTH over a connection of its own, with all that the engine does about wrong passwords.
 ///
 /// # Errors
@@ -186,8 +195,11 @@ pub(crate) async fn log_in(
     password: &[u8],
 ) -> Result<Identity, ApiError> {
     let check = || {
-        let checked = app.attempts.check(user, peer.ip(), monotonic_ms());
-        checked.map_err(ApiError::too_many_attempts)
+        let checked = app.attempts.check(user, password, peer.ip(), monotonic_ms());
+        checked.map_err(|refused| match refused {
+            Refused::Wait(wait_ms) => ApiError::too_many_attempts(wait_ms),
+            Refused::Wrong => wrong_credentials(),
+        })
     };
     check()?;
     let mut conversation = Conversation::begin(app, peer, None).await?;
@@ -208,12 +220,8 @@ pub(crate) async fn log_in(
             Err(ApiError::from_engine(&text, Some("auth")))
         }
         _ => {
-            app.attempts.failed(user, peer.ip(), monotonic_ms());
-            Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "WRONG_CREDENTIALS",
-                "user or password is wrong, or the user is switched off",
-            ))
+            app.attempts.failed(user, password, peer.ip(), monotonic_ms());
+            Err(wrong_credentials())
         }
     }
 }

@@ -109,6 +109,8 @@ impl ApiError {
             "LOADING" => (StatusCode::SERVICE_UNAVAILABLE, "LOADING"),
             "BUSY" => (StatusCode::SERVICE_UNAVAILABLE, "BUSY"),
             "NOAUTH" => (StatusCode::UNAUTHORIZED, "NO_SESSION"),
+            // The key is of another type: not the request is wrong, but what it meets.
+            "WRONGTYPE" => (StatusCode::CONFLICT, "COMMAND_FAILED"),
             _ => (StatusCode::BAD_REQUEST, "COMMAND_FAILED"),
         };
         let details = match (code, full_name) {
@@ -116,6 +118,22 @@ impl ApiError {
             _ => json!({"code": word}),
         };
         ApiError::new(status, code, text).with(details)
+    }
+
+    /// A request that is well formed, and that what is there does not allow.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::CONFLICT, "CONFLICT", message)
+    }
+
+    /// The engine's refusal of a request whose form was checked: what is there does not allow it.
+    pub fn as_conflict(mut self) -> Self {
+        let is_refusal = ["ERR", "EXECABORT"]
+            .iter()
+            .any(|word| self.details["code"] == *word);
+        if self.code == "COMMAND_FAILED" && is_refusal {
+            self.status = StatusCode::CONFLICT;
+        }
+        self
     }
 
     /// The user lacks the right to a command.

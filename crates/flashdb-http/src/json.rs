@@ -7,7 +7,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use flashdb_resp::reply::Value;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -21,7 +21,12 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 /// Time for a body to come.
 const BODY_TIME: Duration = Duration::from_secs(20);
 /// The largest integer that a browser keeps exactly.
-const EXACT_MAX: u64 = (1 << 53) - 1;
+pub(crate) const EXACT_MAX: u64 = (1 << 53) - 1;
+/// Base64 with its padding. Bits behind the last byte are nobody's concern, so that a pattern can say what is read.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// Bytes in an answer.
 #[derive(Clone, Debug, Serialize, JsonSchema, PartialEq)]
@@ -107,6 +112,7 @@ pub(crate) enum GivenBytes {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Base64 {
+    #[schemars(regex(pattern = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"))]
     b64: String,
 }
 
@@ -114,10 +120,30 @@ impl GivenBytes {
     pub fn into_vec(self) -> Result<Vec<u8>, ApiError> {
         match self {
             GivenBytes::Text(text) => Ok(text.into_bytes()),
-            GivenBytes::Base64(Base64 { b64 }) => STANDARD
+            GivenBytes::Base64(Base64 { b64 }) => LENIENT
                 .decode(b64)
                 .map_err(|error| ApiError::bad_request(format!("b64 is not base64: {error}"))),
         }
+    }
+}
+
+/// The number of a database in a request. The document says up to where it goes on this server.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(transparent)]
+pub(crate) struct Database(pub u64);
+
+impl Database {
+    /// What the document calls it.
+    pub const SCHEMA: &str = "Database";
+}
+
+impl JsonSchema for Database {
+    fn schema_name() -> Cow<'static, str> {
+        Self::SCHEMA.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "The number of a database.", "type": "integer", "minimum": 0})
     }
 }
 
@@ -257,9 +283,62 @@ impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S>
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(bad("the body has to be a JSON object".to_owned()));
         }
-        serde_json::from_slice(&body)
+        read_json(&body)
             .map(JsonBody)
             .map_err(|error| bad(error.to_string()))
+    }
+}
+
+/// Something told by a tag, as serde reads it, but for tags that are no text: it would take a number for the place of the variant.
+pub(crate) fn tagged<T: DeserializeOwned, E: serde::de::Error>(
+    tag: &'static str,
+    fields: serde_json::Map<String, serde_json::Value>,
+) -> Result<T, E> {
+    match fields.get(tag) {
+        Some(value) if !value.is_string() => Err(E::custom(format_args!("{tag} has to be a string"))),
+        None => Err(E::missing_field(tag)),
+        Some(_) => T::deserialize(serde_json::Value::Object(fields)).map_err(E::custom),
+    }
+}
+
+/// Reads a body. To JSON `5.0` is the integer 5, and some clients write it so.
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(body).or_else(|error| {
+        let Ok(mut whole) = serde_json::from_slice(body) else {
+            return Err(error);
+        };
+        if with_integers(&mut whole) {
+            return serde_json::from_value(whole);
+        }
+        Err(error)
+    })
+}
+
+/// Writes integers that have a point as others are written; whether there were any.
+fn with_integers(value: &mut serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Number(number) => {
+            let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
+                return false;
+            };
+            const ABOVE_ALL: f64 = 18_446_744_073_709_551_616.0;
+            if float.fract() != 0.0 || !(-ABOVE_ALL / 2.0..ABOVE_ALL).contains(&float) {
+                return false;
+            }
+            *value = if float < 0.0 {
+                (float as i64).into()
+            } else {
+                (float as u64).into()
+            };
+            true
+        }
+        serde_json::Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |found, item| with_integers(item) | found),
+        serde_json::Value::Object(fields) => fields
+            .values_mut()
+            .fold(false, |found, field| with_integers(field) | found),
+        _ => false,
     }
 }
 
@@ -313,10 +392,36 @@ impl Query {
 
     /// The field `name`, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    /// The field `name`, which has to be something where it is given.
+    pub fn given(&self, name: &str) -> Option<&[u8]> {
         let found = self.0.iter().find(|(given, _)| given == name.as_bytes());
-        found
-            .map(|(_, value)| value.as_slice())
-            .filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_slice())
+    }
+
+    /// Where the page before has ended: 1 to 20 digits. What is larger than any such place is behind all of them.
+    pub fn cursor(&self, largest: u64) -> Result<u64, ApiError> {
+        let number = self.place(20)?;
+        Ok(u64::try_from(number).unwrap_or(u64::MAX).min(largest))
+    }
+
+    /// The same in names by prefix, where a place has 128 bits: 1 to 39 digits.
+    pub fn names_cursor(&self) -> Result<u128, ApiError> {
+        self.place(39)
+    }
+
+    fn place(&self, digits_max: usize) -> Result<u128, ApiError> {
+        let Some(value) = self.get("cursor") else {
+            return Ok(0);
+        };
+        let digits = std::str::from_utf8(value)
+            .ok()
+            .filter(|digits| has_digits(digits.as_bytes(), digits_max));
+        let digits =
+            digits.ok_or_else(|| ApiError::bad_request("cursor has to be that of the page before"))?;
+        Ok(digits.parse().unwrap_or(u128::MAX))
     }
 
     /// A number within a range.
@@ -326,10 +431,14 @@ impl Query {
         default: u64,
         range: std::ops::RangeInclusive<u64>,
     ) -> Result<u64, ApiError> {
-        let Some(value) = self.get(name) else {
+        let Some(value) = self.given(name) else {
             return Ok(default);
         };
-        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+        // The parser would take a sign, too.
+        let digits = std::str::from_utf8(value)
+            .ok()
+            .filter(|_| value.iter().all(u8::is_ascii_digit));
+        let number = digits.and_then(|digits| digits.parse().ok());
         number.filter(|number| range.contains(number)).ok_or_else(|| {
             ApiError::bad_request(format!(
                 "{name} has to be a number from {} to {}",
@@ -338,6 +447,15 @@ impl Query {
             ))
         })
     }
+}
+
+/// Whether these are the digits of a cursor.
+pub(crate) fn is_digits(text: &[u8]) -> bool {
+    has_digits(text, 20)
+}
+
+fn has_digits(text: &[u8], digits_max: usize) -> bool {
+    (1..=digits_max).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -400,8 +518,50 @@ mod tests {
         let query = Query::of(Some("match=a%FF%2b+b&limit=5&empty=&x"));
         assert_eq!(query.get("match"), Some(&b"a\xff+ b"[..]));
         assert_eq!(query.number("limit", 1, 1..=10).ok(), Some(5));
-        assert_eq!(query.number("empty", 1, 1..=10).ok(), Some(1));
+        assert!(query.number("empty", 1, 1..=10).is_err());
+        assert_eq!(query.number("none", 1, 1..=10).ok(), Some(1));
         assert!(query.number("limit", 1, 6..=10).is_err());
+        assert!(Query::of(Some("limit=%2B5")).number("limit", 1, 1..=10).is_err());
         assert!(Query::of(None).get("x").is_none());
+    }
+
+    #[test]
+    fn every_cursor_of_the_pattern_is_read() {
+        let cursor = |text: &str| Query::of(Some(&format!("cursor={text}"))).cursor(u64::MAX).ok();
+        assert_eq!(cursor("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(cursor("99999999999999999999"), Some(u64::MAX));
+        assert_eq!((cursor("007"), cursor("")), (Some(7), Some(0)));
+        for none in ["%2B5", "-1", "5-3", "x", "000000000000000000000"] {
+            assert_eq!(cursor(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn integers_may_have_a_point() {
+        #[derive(Deserialize, Debug, PartialEq)]
+        #[serde(deny_unknown_fields)]
+        struct Wish {
+            whole: u64,
+            all: Vec<i64>,
+            part: f64,
+        }
+        let read = |text: &str| read_json::<Wish>(text.as_bytes()).map_err(|error| error.to_string());
+        let wish = Wish {
+            whole: 5,
+            all: vec![1, -2],
+            part: 3.0,
+        };
+        assert_eq!(read(r#"{"whole":5.0,"all":[1.0,-2e0],"part":3}"#), Ok(wish));
+        let error = read(r#"{"whole":5.5,"all":[],"part":3.0}"#).expect_err("no integer");
+        assert!(error.contains("whole") || error.contains("invalid"), "{error}");
+        assert!(read(r#"{"whole":1e300,"all":[],"part":3.0}"#).is_err());
+    }
+
+    #[test]
+    fn base64_is_read_as_its_pattern_says() {
+        let read = |b64: &str| GivenBytes::Base64(Base64 { b64: b64.into() }).into_vec().ok();
+        assert_eq!(read("/w=="), Some(vec![0xff]));
+        assert_eq!(read("/x=="), Some(vec![0xff]));
+        assert_eq!((read("/w"), read("/w=a")), (None, None));
     }
 }

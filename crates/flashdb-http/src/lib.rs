@@ -59,6 +59,7 @@ pub(crate) struct App {
     pub tree_waits: Semaphore,
     pub restores: Arc<api::Restores>,
     pub jobs: jobs::Jobs,
+    pub documents: api::openapi::Documents,
     /// What large answers under way may take.
     pub answers: Arc<Semaphore>,
     /// Name of the machine.
@@ -85,6 +86,7 @@ impl App {
             tree_waits: Semaphore::new(GUESTS_MAX / 4),
             restores: Arc::default(),
             jobs: jobs::Jobs::default(),
+            documents: api::openapi::Documents::default(),
             answers: weigh::measure(),
             host_name: host_name.trim().to_owned(),
             cookie: format!("flashdb_session_{port}"),

@@ -36,7 +36,7 @@ impl Room {
     /// Refuses what would take more than there is.
     ///
     /// # Errors
-    /// 400 `BAD_REQUEST` with the bytes that it would take and that there are.
+    /// 409 `CONFLICT` with the bytes that it would take and that there are.
     pub fn check(&self, wanted_bytes: u64) -> Result<(), ApiError> {
         if wanted_bytes <= self.free_bytes {
             return Ok(());
@@ -47,7 +47,7 @@ impl Room {
             self.free_bytes >> 20
         );
         let details = json!({"wanted_bytes": wanted_bytes, "free_bytes": self.free_bytes});
-        Err(ApiError::bad_request(message).with(details))
+        Err(ApiError::conflict(message).with(details))
     }
 
     /// Refuses to go on once the room is used up, by whomever, or keys make room.

@@ -2,7 +2,7 @@
 //! hashes. What a user may do is shown and taken as rules, word by word as ACL LIST writes them; what is about passwords
 //! has fields of its own, so that no secret is ever part of a text that is shown, compared or copied.
 
-use super::execute::words_of;
+use super::execute::{LINE_PATTERN, one_of_args_and_line, words_of};
 use super::server::lossy;
 use crate::App;
 use crate::ask::{Conversation, about, integer, items, text, words};
@@ -21,7 +21,44 @@ use std::sync::Arc;
 
 /// Words of all rules of a user; one of them has at most as many bytes.
 const RULES_MAX: usize = 1000;
-const RULE_BYTES_MAX: usize = 4096;
+const RULE_CHARS_MAX: usize = 4096;
+/// Bytes of a user in a request, with as many of the longest rules as there may be.
+const USER_BYTES_MAX: usize = 6 << 20;
+/// A rule by its form: about keys, channels or commands, several in parentheses, a role, or one of some words. Whether there
+/// is such a command or role is for the engine to say.
+const RULE_PATTERN: &str = concat!(
+    r"^(?:[~%&+-][^ \t\n\v\f\r\x00]*|\([^\x00]*\)|role:[^ \t\n\v\f\r\x00]+",
+    r"|allkeys|resetkeys|allchannels|resetchannels|allcommands|nocommands|clearselectors",
+    r"|sanitize-payload|skip-sanitize-payload)$",
+);
+const RULE_WORDS: [&str; 9] = [
+    "allkeys",
+    "resetkeys",
+    "allchannels",
+    "resetchannels",
+    "allcommands",
+    "nocommands",
+    "clearselectors",
+    "sanitize-payload",
+    "skip-sanitize-payload",
+];
+
+/// Whether this is one word.
+fn is_word(text: &[u8]) -> bool {
+    !text.is_empty() && !text.iter().any(|byte| matches!(byte, b' ' | b'\t'..=b'\r' | 0))
+}
+
+/// Whether this has the form of [`RULE_PATTERN`].
+fn is_rule(rule: &str) -> bool {
+    match rule.as_bytes() {
+        [b'(', inner @ .., b')'] => !inner.contains(&0),
+        [b'~' | b'%' | b'&' | b'+' | b'-', ..] => is_word(rule.as_bytes()),
+        _ => match rule.strip_prefix("role:") {
+            Some(role) => is_word(role.as_bytes()),
+            None => RULE_WORDS.iter().any(|word| rule.eq_ignore_ascii_case(word)),
+        },
+    }
+}
 
 /// All users.
 #[derive(Serialize, JsonSchema)]
@@ -285,10 +322,22 @@ pub(crate) enum Passwords {
 /// A user as it is to be.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    {
+        "required": ["passwords", "password"],
+        "properties": {"passwords": {"enum": ["replace", "add"]}, "password": {"type": "string", "minLength": 1}}
+    },
+    {"properties": {
+        "passwords": {"enum": ["keep", "clear", "any"]},
+        "password": {"anyOf": [{"type": "null"}, {"const": ""}]}
+    }}
+]))]
 pub(crate) struct GivenUser {
     /// Unchanged unless given; a new user is off.
     enabled: Option<bool>,
-    /// All rules, but those about logging in; unchanged unless given.
+    /// All rules, but those about logging in; unchanged unless given. One that names a command, a category or a role that
+    /// there is not, or that an earlier one makes void, is a conflict.
+    #[schemars(length(max = RULES_MAX), inner(length(max = RULE_CHARS_MAX), regex(pattern = RULE_PATTERN)))]
     rules: Option<Vec<String>>,
     #[serde(default)]
     passwords: Passwords,
@@ -318,17 +367,15 @@ impl GivenUser {
     /// Refuses what would not be what it seems.
     fn check(&self) -> Result<(), ApiError> {
         let rules = self.rules.as_deref().unwrap_or_default();
-        if rules.len() > RULES_MAX || rules.iter().any(|rule| rule.len() > RULE_BYTES_MAX) {
+        if rules.len() > RULES_MAX || rules.iter().any(|rule| rule.chars().count() > RULE_CHARS_MAX) {
             return Err(ApiError::bad_request(
                 "there are too many rules, or one is too long",
             ));
         }
         for rule in rules {
-            // The parser of rules trims nothing, and a selector holds blanks only between its parentheses.
-            let is_selector = rule.starts_with('(') && rule.ends_with(')');
-            let is_word = !rule.is_empty() && (is_selector || !rule.contains(char::is_whitespace));
-            if is_about_login(rule.as_bytes()) || !is_word {
-                let message = "a rule is one word, and those about logging in have fields of their own";
+            if !is_rule(rule) {
+                let message = "a rule is one word about keys, channels, commands or a role, or several in parentheses; what is about \
+                               logging in has fields of its own";
                 return Err(ApiError::bad_request(message));
             }
         }
@@ -378,10 +425,13 @@ pub(crate) async fn store(
     State(app): State<Arc<App>>,
     caller: Caller,
     uri: OriginalUri,
-    JsonBody(given): JsonBody<GivenUser>,
+    JsonBody(given): JsonBody<GivenUser, USER_BYTES_MAX>,
 ) -> Result<Json<Stored>, ApiError> {
     caller.may_write()?;
     let name = name_of(&uri)?;
+    if !is_word(&name) {
+        return Err(ApiError::bad_request("the name of a user has no blanks in it"));
+    }
     given.check()?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     let before = get(&mut conversation, &name).await?;
@@ -421,7 +471,9 @@ pub(crate) async fn store(
     let mut request = about_user("SETUSER", &name);
     request.extend(given.changes(before.as_ref()));
     // ACL LIST and the connection of a user that changes itself may go with the change, so the answer needs neither.
-    conversation.ask(&request).await?;
+    // The form is right: what the engine refuses names something that is not there, or that another rule makes void.
+    let stored = conversation.ask(&request).await;
+    stored.map_err(ApiError::as_conflict)?;
     Ok(Json(Stored {
         name: name.into(),
         created: before.is_none(),
@@ -443,7 +495,8 @@ pub(crate) async fn remove(
     caller.may_write()?;
     let name = name_of(&uri)?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    let removed = conversation.ask(&about_user("DELUSER", &name)).await?;
+    let removed = conversation.ask(&about_user("DELUSER", &name)).await;
+    let removed = removed.map_err(ApiError::as_conflict)?;
     if integer(&removed) != Some(1) {
         return Err(no_such_user());
     }
@@ -455,10 +508,12 @@ pub(crate) async fn remove(
 /// A command that a user might run.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = one_of_args_and_line()))]
 pub(crate) struct Trial {
     user: GivenBytes,
     args: Option<Vec<GivenBytes>>,
     /// Quoted as in redis-cli.
+    #[schemars(regex(pattern = LINE_PATTERN))]
     line: Option<String>,
 }
 
@@ -466,7 +521,7 @@ pub(crate) struct Trial {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Tried {
     allowed: bool,
-    /// What is lacking.
+    /// What is lacking; also that there is no such command, or that it takes other words.
     reason: Option<String>,
 }
 
@@ -480,7 +535,13 @@ pub(crate) async fn dry_run(
     let mut request = about_user("DRYRUN", &trial.user.into_vec()?);
     request.extend(command);
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    let answer = lossy(conversation.ask(&request).await?);
+    let reply = conversation.ask_raw(&request).await?;
+    let answer = match &reply {
+        Value::Error(text) if text.starts_with(b"ERR User ") => return Err(no_such_user()),
+        // What nobody may run because it is no command.
+        Value::Error(text) if text.starts_with(b"ERR ") => String::from_utf8_lossy(&text[4..]).into_owned(),
+        _ => lossy(conversation.checked(&request, reply)?),
+    };
     let allowed = answer == "OK";
     Ok(Json(Tried {
         allowed,
@@ -514,7 +575,9 @@ pub(crate) async fn save(
         (about("CONFIG", b"REWRITE", []), "config")
     };
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    conversation.ask(&request).await?;
+    let saved = conversation.ask(&request).await;
+    // Nowhere to write to, or a file that cannot be written.
+    saved.map_err(ApiError::as_conflict)?;
     Ok(Json(Saved { saved_to }))
 }
 

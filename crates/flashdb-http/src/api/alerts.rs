@@ -87,11 +87,15 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
     }))
 }
 
+/// As the settings of all rules have it.
+const THRESHOLD_MAX: u64 = i64::MAX as u64;
+
 /// A rule's new threshold.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    /// 0 switches the rule off; of `persistence` 1 switches it on.
+    /// 0 switches the rule off; of `persistence` all else switches it on.
+    #[schemars(range(max = THRESHOLD_MAX))]
     threshold: u64,
 }
 
@@ -103,12 +107,15 @@ pub(crate) async fn change(
     JsonBody(change): JsonBody<Change>,
 ) -> Result<Json<RuleView>, ApiError> {
     caller.may_write()?;
+    if change.threshold > THRESHOLD_MAX {
+        let message = format!("threshold has to be a number from 0 to {THRESHOLD_MAX}");
+        return Err(ApiError::bad_request(message));
+    }
     let rule = alerts::named(&name)
         .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such rule"))?;
     let value = match (rule.kind, change.threshold) {
         (Kind::Persistence, 0) => "no".to_owned(),
-        (Kind::Persistence, 1) => "yes".to_owned(),
-        (Kind::Persistence, _) => return Err(ApiError::bad_request("threshold has to be 0 or 1")),
+        (Kind::Persistence, _) => "yes".to_owned(),
         (_, threshold) => threshold.to_string(),
     };
     let mut conversation = Conversation::of(&app, &caller, 0).await?;

@@ -11,7 +11,7 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::guests::{Guests, Tidier};
 use crate::jobs::{Job, JobKind};
-use crate::json::JsonBody;
+use crate::json::{Database, JsonBody};
 use crate::room::Room;
 use axum::Json;
 use axum::extract::State;
@@ -34,6 +34,7 @@ const VALUE_BYTES_MAX: u64 = 64 << 10;
 const CLIENTS_MAX: usize = 64;
 const PIPELINE_MAX: usize = 256;
 const DURATION_MAX_S: u64 = 300;
+const WEIGHT_MAX: f64 = 1e6;
 const RATE_MAX: f64 = 10_000_000.0;
 /// Points of a run that are kept.
 const POINTS_MAX: u64 = 300;
@@ -84,6 +85,7 @@ const fn part(name: &'static str, command: &'static str, keys: Keys) -> Part {
     Part { name, command, keys }
 }
 
+const PARTS_COUNT: usize = PARTS.len();
 const PARTS: &[Part] = &[
     Part {
         name: "ping_mbulk",
@@ -105,9 +107,10 @@ const PARTS: &[Part] = &[
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MixShare {
-    /// `get`, `set`, `mset`, `incr`, `sadd`, `spop`, `hset`, `zadd`, `zpopmin` or `ping_mbulk`.
+    #[schemars(extend("enum" = PARTS.iter().map(|part| part.name).collect::<Vec<_>>()))]
     command: String,
-    /// Above 0; shares of their sum.
+    /// Shares of their sum.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = WEIGHT_MAX))]
     weight: f64,
 }
 
@@ -116,19 +119,24 @@ pub(crate) struct MixShare {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenchWish {
     #[serde(default)]
-    db: u64,
+    db: Database,
+    #[schemars(length(min = 1, max = PARTS_COUNT))]
     mix: Vec<MixShare>,
-    /// Different keys; at most 1,000,000.
+    /// Different keys.
+    #[schemars(range(min = 1, max = KEYS_MAX))]
     keys: u64,
-    /// At most 65,536.
+    #[schemars(range(min = 1, max = VALUE_BYTES_MAX))]
     value_bytes: u64,
-    /// Connections; at most 64.
+    /// Connections.
+    #[schemars(range(min = 1, max = CLIENTS_MAX))]
     clients: usize,
-    /// Requests of a connection that wait for their replies; at most 256.
+    /// Requests of a connection that wait for their replies.
+    #[schemars(range(min = 1, max = PIPELINE_MAX))]
     pipeline: usize,
-    /// At most 300.
+    #[schemars(range(min = 1, max = DURATION_MAX_S))]
     duration_s: u64,
     /// Requests per second, which leave when they are due; as fast as replies come if absent.
+    #[schemars(range(min = 1, max = RATE_MAX))]
     rate: Option<f64>,
     #[serde(default)]
     seed: u64,
@@ -145,14 +153,14 @@ impl BenchWish {
 
     fn check(&self, databases: u64) -> Result<(), ApiError> {
         let bad = |message: &str| Err(ApiError::bad_request(message));
-        let weighs = |share: &MixShare| share.weight > 0.0 && share.weight <= 1e6;
+        let weighs = |share: &MixShare| share.weight > 0.0 && share.weight <= WEIGHT_MAX;
         if self.mix.is_empty() || self.mix.len() > PARTS.len() || self.parts().count() != self.mix.len() {
             return bad("mix has to name 1 to 10 of the commands that there are");
         }
         if !self.mix.iter().all(weighs) {
             return bad("each weight has to be a number above 0");
         }
-        if self.db >= databases {
+        if self.db.0 >= databases {
             return bad("there is no such database");
         }
         for (name, value, most) in [
@@ -315,8 +323,8 @@ pub(crate) async fn start(
         .jobs
         .begin(&app.hub, JobKind::Bench, caller.identity.name(), request)?;
     let started = Started::answer(&job);
-    let guests = Guests::new(&app.engine, &caller.identity, caller.peer, wish.db);
-    let tidier = Tidier::new(&app.engine, caller.peer, wish.db);
+    let guests = Guests::new(&app.engine, &caller.identity, caller.peer, wish.db.0);
+    let tidier = Tidier::new(&app.engine, caller.peer, wish.db.0);
     let bench = Bench {
         hold: app.engine.hold_end(),
         prefix: format!("bench:{}:", job.id),
@@ -584,7 +592,10 @@ mod tests {
                 rate: Some(0.0),
                 ..good()
             },
-            BenchWish { db: 1, ..good() },
+            BenchWish {
+                db: Database(1),
+                ..good()
+            },
         ] {
             assert!(bad.check(1).is_err());
         }

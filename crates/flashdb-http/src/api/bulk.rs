@@ -2,16 +2,18 @@
 //! user may not touch does not keep the others from theirs. The caller goes on batch by batch, and may stop between two.
 
 use super::keys::database;
+use super::put::{TTL_MS_MAX, check_ttl};
 use crate::App;
 use crate::ask::{Conversation, about, integer, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{GivenBytes, JsonBody, Query};
+use crate::json::{GivenBytes, JsonBody, Query, tagged};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Map;
 use std::sync::Arc;
 
 const KEYS_MAX: usize = 200;
@@ -19,10 +21,14 @@ const KEYS_MAX: usize = 200;
 /// What is to be done with which keys.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Given {
-    /// At most 200.
+    #[schemars(length(min = 1, max = KEYS_MAX))]
     keys: Vec<GivenBytes>,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "action_of")]
     action: Action,
+}
+
+fn action_of<'de, D: Deserializer<'de>>(given: D) -> Result<Action, D::Error> {
+    tagged("action", Map::deserialize(given)?)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -32,7 +38,7 @@ enum Action {
     Look,
     Unlink,
     Pexpire {
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = TTL_MS_MAX))]
         ttl_ms: i64,
     },
     Persist,
@@ -114,8 +120,8 @@ pub(crate) async fn run(
             "there have to be 1 to {KEYS_MAX} keys"
         )));
     }
-    if matches!(given.action, Action::Pexpire { ttl_ms } if ttl_ms <= 0) {
-        return Err(ApiError::bad_request("ttl_ms has to be above 0"));
+    if let Action::Pexpire { ttl_ms } = given.action {
+        check_ttl(ttl_ms)?;
     }
     let mut requests = Vec::new();
     let count = given.keys.len();

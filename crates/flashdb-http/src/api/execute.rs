@@ -5,7 +5,7 @@ use crate::App;
 use crate::ask::Conversation;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{GivenBytes, JsonBody, Reply};
+use crate::json::{Database, GivenBytes, JsonBody, Reply};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,11 +20,31 @@ use std::time::Instant;
 /// A command: `args`, or a `line` quoted as in redis-cli.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = one_of_args_and_line()))]
 pub(crate) struct Given {
     #[serde(default)]
-    db: u64,
+    db: Database,
     args: Option<Vec<GivenBytes>>,
+    #[schemars(regex(pattern = LINE_PATTERN))]
     line: Option<String>,
+}
+
+/// What [`words_of`] takes for a line with at least one word: quotes in pairs, a blank or the end behind the second, no NUL.
+/// Vertical tab and form feed are blanks before a word and behind a quote, but not inside a word.
+pub(super) const LINE_PATTERN: &str = concat!(
+    r"^[ \t\n\r\v\f]*(?:(?:",
+    r#"[^ \t\n\r\v\f"'\x00][^ \t\n\r"'\x00]*(?:[ \t\n\r]|$)"#,
+    r#"|(?:[^ \t\n\r\v\f"'\x00][^ \t\n\r"'\x00]*)?"#,
+    r#"(?:"(?:[^"\\\x00]|\\[^\x00])*"|'(?:[^'\\\x00]|\\+[^\\\x00])*')"#,
+    r"(?:[ \t\n\r\v\f]|$))[ \t\n\r\v\f]*)+$",
+);
+
+/// That a command is given in one of two ways.
+pub(super) fn one_of_args_and_line() -> serde_json::Value {
+    json!([
+        {"required": ["args"], "properties": {"args": {"type": "array", "minItems": 1}, "line": {"type": "null"}}},
+        {"required": ["line"], "properties": {"line": {"type": "string"}, "args": {"type": "null"}}}
+    ])
 }
 
 /// What it answered.
@@ -203,6 +223,9 @@ pub(super) fn words_of(
             .into_iter()
             .map(GivenBytes::into_vec)
             .collect::<Result<Vec<_>, _>>()?,
+        (None, Some(line)) if line.contains('\0') => {
+            return Err(ApiError::bad_request("line: there is a NUL in it; give args"));
+        }
         (None, Some(line)) => {
             split_args(line.as_bytes()).map_err(|error| ApiError::bad_request(format!("line: {error}")))?
         }
@@ -220,7 +243,7 @@ pub(crate) async fn run(
     caller: Caller,
     JsonBody(given): JsonBody<Given>,
 ) -> Result<Json<Executed>, ApiError> {
-    let db = given.db;
+    let Database(db) = given.db;
     let words = words_of(given.args, given.line)?;
     let row = app.engine.row_of(&words);
     if let Some(row) = row {

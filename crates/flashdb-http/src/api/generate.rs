@@ -9,7 +9,7 @@ use crate::ask::{Conversation, about, integer, words};
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
 use crate::jobs::{Job, JobKind};
-use crate::json::JsonBody;
+use crate::json::{Database, JsonBody};
 use crate::room::Room;
 use axum::Json;
 use axum::extract::State;
@@ -26,7 +26,8 @@ use tokio::time::Instant;
 
 const KEYS_MAX: u64 = 5_000_000;
 const VALUE_BYTES_MAX: u64 = 64 << 10;
-const PREFIX_BYTES_MAX: usize = 64;
+const PREFIX_CHARS_MAX: usize = 64;
+const TYPES_MAX: usize = 6;
 const RATE_MAX: u64 = 1_000_000;
 /// Longest that a job is to take by its rate, seconds.
 const SECONDS_MAX: u64 = 3600;
@@ -68,33 +69,39 @@ pub(crate) enum KeyType {
 #[serde(deny_unknown_fields)]
 pub(crate) struct GenerateWish {
     #[serde(default)]
-    db: u64,
-    /// In front of each key; 1 to 64 bytes.
+    db: Database,
+    /// In front of each key.
+    #[schemars(length(min = 1, max = PREFIX_CHARS_MAX))]
     prefix: String,
     /// Taken by turns.
+    #[schemars(length(min = 1, max = TYPES_MAX))]
     types: Vec<KeyType>,
-    /// Keys; at most 5,000,000.
+    /// Keys; with a rate not more than it makes in an hour, which would be a conflict.
+    #[schemars(range(min = 1, max = KEYS_MAX))]
     keys: u64,
-    /// Of a whole value, about; at most 65,536.
+    /// Of a whole value, about.
+    #[schemars(range(min = 1, max = VALUE_BYTES_MAX))]
     value_bytes: u64,
-    /// Least and most time to live in seconds; none if absent.
-    ttl_s: Option<(u64, u64)>,
+    /// Least and most time to live in seconds, in either order; none if absent.
+    #[schemars(inner(range(min = 1, max = TTL_SECONDS_MAX)))]
+    ttl_s: Option<[u64; 2]>,
     #[serde(default)]
     seed: u64,
     /// Keys per second, at most; as fast as it goes if absent.
+    #[schemars(range(min = 1, max = RATE_MAX))]
     rate: Option<u64>,
 }
 
 impl GenerateWish {
     fn check(&self, databases: u64) -> Result<(), ApiError> {
         let bad = |message: &str| Err(ApiError::bad_request(message));
-        if self.db >= databases {
+        if self.db.0 >= databases {
             return bad("there is no such database");
         }
-        if self.prefix.is_empty() || self.prefix.len() > PREFIX_BYTES_MAX {
-            return bad("prefix has to have 1 to 64 bytes");
+        if !(1..=PREFIX_CHARS_MAX).contains(&self.prefix.chars().count()) {
+            return bad("prefix has to have 1 to 64 characters");
         }
-        if self.types.is_empty() || self.types.len() > 6 {
+        if self.types.is_empty() || self.types.len() > TYPES_MAX {
             return bad("types has to name 1 to 6 types");
         }
         if !(1..=KEYS_MAX).contains(&self.keys) {
@@ -108,11 +115,11 @@ impl GenerateWish {
         }
         // Others cannot begin a job of this kind meanwhile.
         if self.rate.is_some_and(|rate| self.keys / rate > SECONDS_MAX) {
-            return bad("at this rate it would take more than an hour");
+            return Err(ApiError::conflict("at this rate it would take more than an hour"));
         }
-        let range_fits = |(least, most): (u64, u64)| 1 <= least && least <= most && most <= TTL_SECONDS_MAX;
-        if !self.ttl_s.is_none_or(range_fits) {
-            return bad("ttl_s has to be two numbers from 1 to 31536000, the smaller first");
+        let fits = |seconds: &u64| (1..=TTL_SECONDS_MAX).contains(seconds);
+        if !self.ttl_s.is_none_or(|both| both.iter().all(fits)) {
+            return bad("ttl_s has to be two numbers from 1 to 31536000");
         }
         Ok(())
     }
@@ -135,7 +142,8 @@ impl GenerateWish {
         let name = format!("{}{}:{index:07}", self.prefix, kind.word());
         let key = name.into_bytes();
         let mut requests = vec![kind.request(&key, self.value_bytes, &mut random)];
-        if let Some((least, most)) = self.ttl_s {
+        if let Some([one, other]) = self.ttl_s {
+            let (least, most) = (one.min(other), one.max(other));
             let ttl_ms = 1000 * least + random.below(1000 * (most - least) + 1);
             requests.push(vec![
                 b"PEXPIRE".to_vec(),
@@ -223,7 +231,7 @@ pub(crate) async fn start(
     let room = Room::now(&app);
     room.check(wish.bytes())?;
     // Whoever may not select the database learns it now.
-    drop(Conversation::of(&app, &caller, wish.db).await?);
+    drop(Conversation::of(&app, &caller, wish.db.0).await?);
     let request = match serde_json::to_value(&wish) {
         Ok(Value::Object(request)) => request,
         _ => Map::new(),
@@ -303,7 +311,7 @@ impl Maker {
 
     async fn connect(&self) -> Result<Conversation, ApiError> {
         let mut conversation = Conversation::begin(&self.app, self.peer, Some(&self.identity)).await?;
-        let select = [b"SELECT".to_vec(), self.wish.db.to_string().into_bytes()];
+        let select = [b"SELECT".to_vec(), self.wish.db.0.to_string().into_bytes()];
         conversation.ask(&select).await?;
         Ok(conversation)
     }
@@ -427,7 +435,10 @@ mod tests {
     fn wishes_have_bounds() {
         assert!(wish().check(16).is_ok());
         for bad in [
-            GenerateWish { db: 16, ..wish() },
+            GenerateWish {
+                db: Database(16),
+                ..wish()
+            },
             GenerateWish {
                 prefix: String::new(),
                 ..wish()
@@ -459,16 +470,17 @@ mod tests {
                 ..wish()
             },
             GenerateWish {
-                ttl_s: Some((9, 5)),
-                ..wish()
-            },
-            GenerateWish {
-                ttl_s: Some((0, 5)),
+                ttl_s: Some([0, 5]),
                 ..wish()
             },
         ] {
             assert!(bad.check(16).is_err());
         }
+        let either = |ttl_s| GenerateWish {
+            ttl_s: Some(ttl_s),
+            ..wish()
+        };
+        assert_eq!(either([9, 5]).key(3), either([5, 9]).key(3));
         assert_eq!(
             GenerateWish {
                 value_bytes: VALUE_BYTES_MAX,

@@ -8,10 +8,11 @@ use crate::App;
 use crate::ask::{Conversation, about, double, integer, items, text, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Bytes, Query, Score};
+use crate::json::{Bytes, Query, Score, is_digits};
 use crate::thin::KEPT_BYTES;
 use axum::Json;
 use axum::extract::{OriginalUri, RawQuery, State};
+use axum::http::StatusCode;
 use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,6 +24,8 @@ const STRING_BYTES: u64 = 64 << 10;
 const PAGE_BYTES: u64 = 2 << 20;
 /// Elements of the first step.
 const FIRST_STEP: u64 = 4;
+/// The largest id of an entry.
+const LAST_ID: &str = "18446744073709551615-18446744073709551615";
 /// How much larger than the step before one may be.
 const GROWTH: u64 = 4;
 
@@ -200,16 +203,13 @@ impl Wanted<'_> {
     /// The query's cursor, which has to be one of the type's.
     fn first_cursor(&self) -> Result<Option<String>, ApiError> {
         let number = |largest| {
-            let from = self.query.number("cursor", 0, 0..=largest)?;
+            let from = place(self.query, largest)?;
             Ok((from > 0).then(|| from.to_string()))
         };
         match self.kind {
             "list" => number(i64::MAX as u64 / 2),
             "zset" if !self.scans() => number(i64::MAX as u64 / 2),
-            "stream" => Ok(self
-                .query
-                .get("cursor")
-                .map(|id| String::from_utf8_lossy(id).into_owned())),
+            "stream" => self.query.get("cursor").map(entry_id).transpose(),
             _ => number(u64::MAX),
         }
     }
@@ -315,6 +315,9 @@ impl Wanted<'_> {
         cursor: Option<&str>,
         count: u64,
     ) -> Result<Step, ApiError> {
+        if cursor == Some(LAST_ID) {
+            return Ok((Vec::new(), None));
+        }
         let from = cursor.map_or("-".to_owned(), |id| format!("({id}"));
         let ahead = if count == 1 { 1 } else { count + 1 };
         let request = about("XRANGE", self.key, [&from, "+", "COUNT", &ahead.to_string()]);
@@ -339,12 +342,40 @@ impl Wanted<'_> {
     }
 }
 
+/// A place in a string or collection.
+///
+/// # Errors
+/// When the cursor is none; `CONFLICT` where it is one of a stream: the key was one when the page before was read.
+fn place(query: &Query, largest: u64) -> Result<u64, ApiError> {
+    match query.get("cursor") {
+        Some(cursor) if !is_digits(cursor) => {
+            entry_id(cursor)?;
+            let message = "the cursor is one of a stream, which this key is not";
+            Err(ApiError::new(StatusCode::CONFLICT, "CONFLICT", message))
+        }
+        _ => query.cursor(largest),
+    }
+}
+
+/// The id of an entry, at most the last that there can be.
+fn entry_id(cursor: &[u8]) -> Result<String, ApiError> {
+    let text = std::str::from_utf8(cursor).unwrap_or_default();
+    let parts: Vec<&str> = text.split('-').collect();
+    if parts.len() > 2 || !parts.iter().all(|part| is_digits(part.as_bytes())) {
+        return Err(ApiError::bad_request("cursor has to be that of the page before"));
+    }
+    if parts.iter().any(|part| part.parse::<u64>().is_err()) {
+        return Ok(LAST_ID.to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 fn score(value: &Value) -> Score {
     Score(value.bytes().map_or(f64::NAN, double))
 }
 
 async fn string(conversation: &mut Conversation, key: &[u8], query: &Query) -> Result<Page, ApiError> {
-    let offset = query.number("cursor", 0, 0..=i64::MAX as u64 - STRING_BYTES)?;
+    let offset = place(query, i64::MAX as u64 - STRING_BYTES)?;
     let last = offset + STRING_BYTES - 1;
     let requests = [
         about("STRLEN", key, []),

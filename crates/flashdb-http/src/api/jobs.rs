@@ -43,7 +43,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<JobList>, ApiError> {
     let query = Query::of(query.as_deref());
-    let kind = match query.get("kind") {
+    let kind = match query.given("kind") {
         None => None,
         Some(b"bench") => Some(JobKind::Bench),
         Some(b"generate") => Some(JobKind::Generate),

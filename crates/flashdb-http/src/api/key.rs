@@ -51,7 +51,7 @@ pub(crate) struct Removed {
 }
 
 /// The most that is kept of a key that is removed, as DUMP writes it.
-const KEPT_BYTES_MAX: u64 = 1 << 20;
+pub(super) const KEPT_BYTES_MAX: u64 = 1 << 20;
 /// Memory of a key, as a multiple of what may be kept of it, beyond which nobody tries: DUMP compresses, but seldom more.
 const USAGE_PER_KEPT_MAX: u64 = 16;
 /// Small keys take more in memory than what is in them.
@@ -173,7 +173,7 @@ pub(crate) async fn remove(
 
 fn too_large(bytes: u64) -> ApiError {
     let message = "the key is larger than what may be kept of it; it was not removed";
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "REPLY_TOO_LARGE", message).with(json!({"bytes": bytes}))
+    ApiError::new(StatusCode::CONFLICT, "REPLY_TOO_LARGE", message).with(json!({"bytes": bytes}))
 }
 
 /// Removes a key and returns what it was, as DUMP has it, with its time to live.

@@ -26,6 +26,9 @@ pub(super) const NAME_BYTES_MAX: usize = 8 << 10;
 /// Bytes of names after which a page is full.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
+/// Types that there are.
+pub(super) const TYPES: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
+
 /// A page of keys.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Keys {
@@ -67,7 +70,16 @@ pub(crate) async fn list(
         database(&app, &query)?,
         query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?,
     );
-    let mut cursor = query.number("cursor", 0, 0..=u64::MAX)?.to_string();
+    if query
+        .given("type")
+        .is_some_and(|kind| !TYPES.iter().any(|name| name.as_bytes() == kind))
+    {
+        return Err(ApiError::bad_request(format!(
+            "type is one of {}",
+            TYPES.join(", ")
+        )));
+    }
+    let mut cursor = query.cursor(u64::MAX)?.to_string();
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let (mut keys, mut scanned) = (Vec::new(), 0);
     let began = Instant::now();

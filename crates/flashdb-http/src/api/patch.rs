@@ -6,12 +6,12 @@
 
 use super::key::key_of;
 use super::keys::database;
-use super::put::{GivenEntry, GivenScore, check};
+use super::put::{GivenEntry, GivenScore, TTL_MS_MAX, check, check_ttl, id_part};
 use crate::App;
 use crate::ask::{Conversation, about, double, integer, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Bytes, GivenBytes, JsonBody, Query, Score};
+use crate::json::{Bytes, GivenBytes, JsonBody, Query, Score, tagged};
 use crate::thin::{self, KEPT_BYTES};
 use axum::Json;
 use axum::extract::{OriginalUri, RawQuery, State};
@@ -19,7 +19,7 @@ use axum::http::StatusCode;
 use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Map, json};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -27,14 +27,24 @@ const EDITS_MAX: usize = 256;
 /// Random bytes that mark what is to leave a list, until it does.
 const MARK_BYTES: usize = 32;
 
+/// What the id of an entry that is there may be.
+const ID_PATTERN: &str = concat!("^", u64_pattern!(), "(?:-", u64_pattern!(), ")?$");
+
 type Request = Vec<Vec<u8>>;
 
 /// Edits of one key.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Given {
-    /// At most 256; each element at most once.
+    /// Each element at most once.
+    #[schemars(length(min = 1, max = EDITS_MAX))]
+    #[serde(deserialize_with = "edits_of")]
     edits: Vec<Edit>,
+}
+
+fn edits_of<'de, D: Deserializer<'de>>(given: D) -> Result<Vec<Edit>, D::Error> {
+    let edits = Vec::<Map<String, serde_json::Value>>::deserialize(given)?;
+    edits.into_iter().map(|edit| tagged("op", edit)).collect()
 }
 
 /// One change. `was` is what the caller saw: null for nothing; absent where it does not matter.
@@ -97,10 +107,11 @@ enum Edit {
     },
     Xadd(GivenEntry),
     Xdel {
+        #[schemars(regex(pattern = ID_PATTERN))]
         id: String,
     },
     Pexpire {
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = TTL_MS_MAX))]
         ttl_ms: i64,
     },
     Persist,
@@ -204,12 +215,13 @@ impl Plan {
                 Ok(())
             }
             Edit::Xdel { id } => {
+                let id = entry_id(&id)?;
                 self.name("entry", id.as_bytes())?;
                 self.change(Phase::Remove, about("XDEL", key, [&id]));
                 Ok(())
             }
-            Edit::Pexpire { ttl_ms } if ttl_ms <= 0 => Err(ApiError::bad_request("ttl_ms has to be above 0")),
             Edit::Pexpire { ttl_ms } => {
+                check_ttl(ttl_ms)?;
                 self.name("expiry", b"")?;
                 self.change(Phase::Expire, about("PEXPIRE", key, [&ttl_ms.to_string()]));
                 Ok(())
@@ -227,7 +239,7 @@ impl Plan {
         if self.named.insert((what, name.to_vec())) {
             return Ok(());
         }
-        Err(ApiError::bad_request(format!("the same {what} is edited twice")))
+        Err(ApiError::conflict(format!("the same {what} is edited twice")))
     }
 
     fn change(&mut self, phase: Phase, request: Request) {
@@ -338,12 +350,21 @@ impl Plan {
     fn rename(&mut self, key: &[u8], to: Vec<u8>) -> Result<(), ApiError> {
         self.name("name", b"")?;
         if to == key {
-            return Err(ApiError::bad_request("that is its name already"));
+            let taken = "that is its name already";
+            return Err(ApiError::new(StatusCode::CONFLICT, "KEY_EXISTS", taken));
         }
         self.change(Phase::Rename, with(key, "RENAMENX", [to.clone()]));
         self.new_name = Some(to);
         Ok(())
     }
+}
+
+fn entry_id(id: &str) -> Result<String, ApiError> {
+    let (ms, sequence) = id.split_once('-').unwrap_or((id, "0"));
+    let parts = id_part(ms).zip(id_part(sequence));
+    parts
+        .map(|(ms, sequence)| format!("{ms}-{sequence}"))
+        .ok_or_else(|| ApiError::bad_request("the id of an entry has to be <ms> or <ms>-<sequence>"))
 }
 
 fn with<const N: usize>(key: &[u8], command: &str, rest: [Vec<u8>; N]) -> Request {

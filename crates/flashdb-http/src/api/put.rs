@@ -6,28 +6,44 @@ use crate::App;
 use crate::ask::{Conversation, about, integer, items, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Bytes, GivenBytes, JsonBody, Query};
+use crate::json::{Bytes, EXACT_MAX, GivenBytes, JsonBody, Query, tagged};
 use axum::Json;
 use axum::extract::{OriginalUri, RawQuery, State};
 use axum::http::StatusCode;
 use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Map;
 use std::sync::Arc;
+
+/// The longest time to live, ms: beyond that browsers round, and the engine's clock ends not much later.
+pub(super) const TTL_MS_MAX: i64 = EXACT_MAX as i64;
+/// What the id of an entry may be: parts up to 2^64-1, or `*` for one by the clock.
+const NEW_ID_PATTERN: &str = concat!(
+    r"^(?:\*|",
+    u64_pattern!(),
+    r"(?:-(?:\*|",
+    u64_pattern!(),
+    r"))?)$"
+);
 
 /// A value to be.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Given {
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "value_of")]
     value: GivenValue,
     /// Time to live; none if null or absent.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = TTL_MS_MAX))]
     ttl_ms: Option<i64>,
     /// Keeps the expiry that the key has.
     #[serde(default)]
     keep_ttl: bool,
     /// What the key has to be before.
     r#if: Option<Condition>,
+}
+
+fn value_of<'de, D: Deserializer<'de>>(given: D) -> Result<GivenValue, D::Error> {
+    tagged("type", Map::deserialize(given)?)
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -40,27 +56,54 @@ enum Condition {
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum GivenValue {
-    String { value: GivenBytes },
-    List { items: Vec<GivenBytes> },
-    Set { members: Vec<GivenBytes> },
-    Hash { fields: Vec<(GivenBytes, GivenBytes)> },
-    Zset { members: Vec<(GivenBytes, GivenScore)> },
-    Stream { entries: Vec<GivenEntry> },
+    String {
+        value: GivenBytes,
+    },
+    List {
+        #[schemars(length(min = 1))]
+        items: Vec<GivenBytes>,
+    },
+    Set {
+        #[schemars(length(min = 1))]
+        members: Vec<GivenBytes>,
+    },
+    Hash {
+        #[schemars(length(min = 1))]
+        fields: Vec<(GivenBytes, GivenBytes)>,
+    },
+    Zset {
+        #[schemars(length(min = 1))]
+        members: Vec<(GivenBytes, GivenScore)>,
+    },
+    Stream {
+        /// Each with an id above that of the one before it.
+        #[schemars(length(min = 1))]
+        entries: Vec<GivenEntry>,
+    },
 }
 
-/// A number, or a word for what is none: `inf`, `-inf`.
+/// A number, or a word for what is none.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum GivenScore {
     Number(f64),
-    Word(String),
+    Word(Infinite),
+}
+
+#[derive(Deserialize, JsonSchema)]
+pub(super) enum Infinite {
+    #[serde(rename = "inf", alias = "+inf")]
+    Above,
+    #[serde(rename = "-inf")]
+    Below,
 }
 
 impl GivenScore {
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
             GivenScore::Number(number) => number.to_string().into_bytes(),
-            GivenScore::Word(word) => word.into_bytes(),
+            GivenScore::Word(Infinite::Above) => b"inf".to_vec(),
+            GivenScore::Word(Infinite::Below) => b"-inf".to_vec(),
         }
     }
 }
@@ -68,7 +111,9 @@ impl GivenScore {
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct GivenEntry {
     /// `*` for one by the clock.
+    #[schemars(regex(pattern = NEW_ID_PATTERN))]
     pub id: String,
+    #[schemars(length(min = 1))]
     pub fields: Vec<(GivenBytes, GivenBytes)>,
 }
 
@@ -78,21 +123,30 @@ impl GivenEntry {
     /// # Errors
     /// When the id is none: another word there could be an option of XADD, such as MAXLEN.
     pub fn into_request(self, key: &[u8]) -> Result<Vec<Vec<u8>>, ApiError> {
-        let is_number =
-            |part: &str| part.parse::<u64>().is_ok() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let is_id = match self.id.split_once('-') {
-            None => self.id == "*" || is_number(&self.id),
-            Some((ms, sequence)) => is_number(ms) && (sequence == "*" || is_number(sequence)),
+        let star = |part: &str| (part == "*").then(|| part.to_owned());
+        let id = match self.id.split_once('-') {
+            None => star(&self.id).or_else(|| id_part(&self.id)),
+            Some((ms, sequence)) => id_part(ms)
+                .zip(star(sequence).or_else(|| id_part(sequence)))
+                .map(|(ms, sequence)| format!("{ms}-{sequence}")),
         };
-        if !is_id {
-            return Err(ApiError::bad_request(
-                "the id of an entry has to be *, <ms>, <ms>-<sequence> or <ms>-*",
-            ));
+        let id = id.ok_or_else(|| {
+            ApiError::bad_request("the id of an entry has to be *, <ms>, <ms>-<sequence> or <ms>-*")
+        })?;
+        if self.fields.is_empty() {
+            return Err(ApiError::bad_request("an entry has at least one field"));
         }
         let mut request = pairs("XADD", key, self.fields)?;
-        request.insert(2, self.id.into_bytes());
+        request.insert(2, id.into_bytes());
         Ok(request)
     }
+}
+
+/// A number of an id, as the engine writes it.
+pub(super) fn id_part(digits: &str) -> Option<String> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<u64>().ok().filter(|_| is_number)?;
+    Some(number.to_string())
 }
 
 /// A value that was written.
@@ -153,6 +207,16 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
     Ok(vec![request])
 }
 
+/// Refuses what is no time to live.
+pub(super) fn check_ttl(ttl_ms: i64) -> Result<(), ApiError> {
+    if (1..=TTL_MS_MAX).contains(&ttl_ms) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "ttl_ms has to be a number from 1 to {TTL_MS_MAX}"
+    )))
+}
+
 fn empty() -> ApiError {
     ApiError::bad_request("a value has at least one element; a key without any is no key")
 }
@@ -167,9 +231,7 @@ pub(crate) async fn replace(
 ) -> Result<Json<Written>, ApiError> {
     caller.may_write()?;
     let (key, db) = (key_of(&uri), database(&app, &Query::of(query.as_deref()))?);
-    if given.ttl_ms.is_some_and(|ttl_ms| ttl_ms <= 0) {
-        return Err(ApiError::bad_request("ttl_ms has to be above 0"));
-    }
+    given.ttl_ms.map(check_ttl).transpose()?;
     let making = making(&key, given.value)?;
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     conversation.ask(&about("WATCH", &key, [])).await?;
@@ -227,10 +289,15 @@ pub(super) fn check(
             "the key changed meanwhile",
         ));
     }
-    let outcome = conversation.checked(&words(["EXEC"]), outcome)?;
-    requests[1..]
-        .iter()
-        .zip(items(outcome))
-        .map(|(request, reply)| conversation.checked(request, reply))
+    let outcome = conversation.checked(&words(["EXEC"]), outcome);
+    let outcome = outcome.map_err(ApiError::as_conflict)?;
+    let replies = requests[1..].iter().zip(items(outcome));
+    // What is there does not allow it: such as an entry whose id is not above the last one.
+    replies
+        .map(|(request, reply)| {
+            conversation
+                .checked(request, reply)
+                .map_err(ApiError::as_conflict)
+        })
         .collect()
 }

@@ -8,7 +8,7 @@ use crate::json::{Bytes, JsonBody, Query};
 use axum::Json;
 use axum::extract::{OriginalUri, RawQuery, State};
 use axum::http::StatusCode;
-use flashdb_config::{Flags, Origin, ROWS, Settings};
+use flashdb_config::{Flags, Origin, ROWS, Row, Settings};
 use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,17 +116,18 @@ pub(crate) async fn kill_client(
 ) -> Result<Json<Killed>, ApiError> {
     caller.may_write()?;
     let id = uri.path().rsplit('/').next().unwrap_or_default();
-    if id.parse::<u64>().is_err() {
+    if !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::bad_request("the id of a client is a number"));
+    }
+    let no_such_client = || ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such client");
+    // Others the engine has not, and it would not take them for ids.
+    if !id.parse::<i64>().is_ok_and(|id| id > 0) {
+        return Err(no_such_client());
     }
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     let killed = conversation.ask(&words(["CLIENT", "KILL", "ID", id])).await?;
     if integer(&killed) != Some(1) {
-        return Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            "there is no such client",
-        ));
+        return Err(no_such_client());
     }
     Ok(Json(Killed { killed: true }))
 }
@@ -293,10 +294,22 @@ pub(crate) async fn config(State(app): State<Arc<App>>, caller: Caller) -> Resul
     }))
 }
 
+/// Names of the settings that can be changed.
+fn changeable() -> Vec<&'static str> {
+    let fixed = |row: &&Row| row.is(Flags::IMMUTABLE) || row.is(Flags::AT_START);
+    ROWS.iter()
+        .filter(|row| !fixed(row))
+        .map(|row| row.name)
+        .collect()
+}
+
 /// Settings to change, all or none.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Changes {
+    /// By name; `accepts` of `GET /config` says which values a setting takes. One that it does not take, now or at all, is a
+    /// conflict.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = serde_json::json!({"enum": changeable()})))]
     set: BTreeMap<String, String>,
     /// Also writes the configuration file.
     #[serde(default)]
@@ -337,10 +350,10 @@ pub(crate) async fn set_config(
         request.extend([name.clone().into_bytes(), value.clone().into_bytes()]);
     }
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    conversation.ask(&request).await?;
+    conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
     if changes.rewrite {
         let rewritten = conversation.ask(&words(["CONFIG", "REWRITE"])).await;
-        rewritten.map_err(|error| half_done(error, &changes))?;
+        rewritten.map_err(|error| half_done(error.as_conflict(), &changes))?;
     }
     Ok(Json(Changed {
         changed: changes.set.into_keys().collect(),

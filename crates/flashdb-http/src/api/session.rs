@@ -20,7 +20,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Bytes of a login: anybody may send one.
-const LOGIN_BYTES_MAX: usize = 4 << 10;
+const LOGIN_BYTES_MAX: usize = 16 << 10;
+/// Characters of a name and of a password, as many as fit into such a body however they are written.
+const WORD_CHARS_MAX: usize = 512;
 
 /// Commands that endpoints and pages stand for.
 const CAPABILITIES: &[&str] = &[
@@ -161,7 +163,9 @@ pub(crate) struct Nobody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     /// `default` unless given.
+    #[schemars(length(max = WORD_CHARS_MAX))]
     user: Option<String>,
+    #[schemars(length(max = WORD_CHARS_MAX))]
     password: Option<String>,
 }
 
@@ -240,6 +244,12 @@ pub(crate) async fn begin(
     headers: HeaderMap,
     JsonBody(login): JsonBody<Login, LOGIN_BYTES_MAX>,
 ) -> Result<Response, ApiError> {
+    let is_long = |word: &String| word.chars().count() > WORD_CHARS_MAX;
+    if login.user.iter().chain(&login.password).any(is_long) {
+        return Err(ApiError::bad_request(
+            "a name or password has at most 512 characters",
+        ));
+    }
     let identity = match (&login.user, &login.password) {
         (None, None) => app.engine.anybody().ok_or_else(ApiError::no_session)?,
         (user, password) => {

@@ -28,6 +28,8 @@ const WAIT_TIME: Duration = Duration::from_secs(10);
 const RESTORE_TIME: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the name of a snapshot: an id or the name of a file.
 const NAME_BYTES_MAX: usize = 100;
+pub(super) const NAME_PATTERN: &str = "^[A-Za-z0-9._-]{1,100}$";
+const LABEL_CHARS_MAX: usize = 255;
 
 /// All snapshots, newest first, and how data is kept.
 #[derive(Serialize, JsonSchema)]
@@ -253,7 +255,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSnapshot {
+    /// The words FULL and TEMPORARY are none, in any case.
     #[serde(default)]
+    #[schemars(length(max = LABEL_CHARS_MAX), extend("not" = json!({"pattern": "^(?:[Ff][Uu][Ll][Ll]|[Tt][Ee][Mm][Pp][Oo][Rr][Aa][Rr][Yy])$"})))]
     label: String,
     #[serde(default)]
     full: bool,
@@ -282,6 +286,9 @@ pub(crate) async fn take(
     if ["full", "temporary"].contains(&wish.label.to_ascii_lowercase().as_str()) {
         return Err(ApiError::bad_request("a label cannot be FULL or TEMPORARY"));
     }
+    if wish.label.chars().count() > LABEL_CHARS_MAX {
+        return Err(ApiError::bad_request("a label has at most 255 characters"));
+    }
     let mut request = about("SNAPSHOT.CREATE", wish.label.as_bytes(), []);
     request.extend(wish.full.then(|| b"FULL".to_vec()));
     request.extend(wish.temporary.then(|| b"TEMPORARY".to_vec()));
@@ -296,7 +303,7 @@ pub(crate) async fn take(
             let state = "running";
             (StatusCode::ACCEPTED, Taken { id: None, state })
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.as_conflict()),
     };
     Ok((status, Json(taken)).into_response())
 }
@@ -329,7 +336,8 @@ async fn find(conversation: &mut Conversation, name: &str) -> Result<SnapshotVie
     let found = conversation.ask(&about_exactly("SNAPSHOT.INFO", name)).await;
     let found = found.map_err(|error| match error.message.as_str() {
         "ERR no such snapshot" => not_found(),
-        _ => error,
+        // Several begin so, or the catalog cannot be read.
+        _ => error.as_conflict(),
     })?;
     snapshot_of(found).ok_or_else(not_found)
 }
@@ -350,7 +358,9 @@ pub(crate) async fn delete(
     let name = name_of(&uri)?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     find(&mut conversation, &name).await?;
-    conversation.ask(&about_exactly("SNAPSHOT.DELETE", &name)).await?;
+    let deleted = conversation.ask(&about_exactly("SNAPSHOT.DELETE", &name)).await;
+    // Another one builds on it, or a start relies on it.
+    deleted.map_err(ApiError::as_conflict)?;
     Ok(Json(Deleted { deleted: true }))
 }
 
@@ -446,7 +456,7 @@ pub(crate) async fn restore(
     let snapshot = find(&mut conversation, &name).await?;
     let confirm = confirmation(&snapshot);
     if wish.confirm != confirm {
-        let refusal = ApiError::bad_request(format!("confirm has to be \"{confirm}\""));
+        let refusal = ApiError::conflict(format!("confirm has to be \"{confirm}\""));
         return Err(refusal.with(json!({"confirm": confirm})));
     }
     // Before the snapshot that would be taken first.
@@ -490,11 +500,12 @@ async fn go_back(
         let label = format!("before restoring {}", snapshot.id);
         conversation
             .ask(&about("SNAPSHOT.CREATE", label.as_bytes(), []))
-            .await?;
+            .await
+            .map_err(ApiError::as_conflict)?;
     }
     // By its file, which no other snapshot has, and only if it is still there.
     let request = about_exactly("SNAPSHOT.RESTORE", &snapshot.file);
-    conversation.ask(&request).await?;
+    conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
     Ok(())
 }
 

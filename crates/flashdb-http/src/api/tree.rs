@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const WAIT_MAX_MS: u64 = 5000;
+pub(super) const WAIT_MAX_MS: u64 = 5000;
 /// Time for one page of keys: where keys of a prefix are rare, the page ends before it is full.
 const KEYS_TIME: Duration = Duration::from_millis(100);
 
@@ -129,12 +129,12 @@ pub(crate) async fn show(
     let query = Query::of(query.as_deref());
     let db = database(&app, &query)?;
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
-    let offset = query.number("cursor", 0, 0..=i64::MAX as u64)?;
+    let offset = query.cursor(i64::MAX as u64)?;
     let wait_ms = query.number("wait", 0, 0..=WAIT_MAX_MS)?;
     // Whoever finds too many waiting learns at once what is known: the places are for all that enter the engine.
     let place = (wait_ms > 0).then(|| app.tree_waits.try_acquire().ok()).flatten();
     let wait_ms = if place.is_some() { wait_ms } else { 0 };
-    let sort = match query.get("sort") {
+    let sort = match query.given("sort") {
         None | Some(b"bytes") => "bytes",
         Some(b"count") => "count",
         Some(b"name") => "name",
@@ -144,13 +144,9 @@ pub(crate) async fn show(
     let options = ["SORT", sort, "LIMIT", &limit, "OFFSET", &offset, "WAIT", &wait];
     let request = about("PREFIX.TREE", query.get("p").unwrap_or_default(), options);
     let mut conversation = Conversation::of(&app, &caller, db).await?;
-    Ok(Json(tree_of(db, conversation.ask(&request).await?)))
-}
-
-/// A cursor as PREFIX.KEYS tells it, of up to 128 bits.
-fn cursor_of(given: &[u8]) -> Result<u128, ApiError> {
-    let number = std::str::from_utf8(given).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| ApiError::bad_request("cursor has to be one that was told"))
+    // Counting may be switched off.
+    let reply = conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
+    Ok(Json(tree_of(db, reply)))
 }
 
 /// `GET /tree/keys`.
@@ -162,17 +158,15 @@ pub(crate) async fn keys(
     let query = Query::of(query.as_deref());
     let db = database(&app, &query)?;
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
-    let mut cursor = match query.get("cursor").unwrap_or_default() {
-        b"" => "0".to_owned(),
-        given => cursor_of(given)?.to_string(),
-    };
+    let mut cursor = query.names_cursor()?.to_string();
     let prefix = query.get("p").unwrap_or_default();
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let (mut names, began) = (Vec::new(), Instant::now());
     conversation.cut_strings(NAME_BYTES_MAX);
     loop {
         let request = about("PREFIX.KEYS", prefix, [&cursor, "COUNT", &limit.to_string()]);
-        let mut parts = items(conversation.ask(&request).await?).into_iter();
+        let reply = conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
+        let mut parts = items(reply).into_iter();
         let next = parts.next().and_then(text).unwrap_or_default();
         cursor = String::from_utf8_lossy(&next).into_owned();
         let page = parts.next().map(items).unwrap_or_default();

@@ -1,19 +1,18 @@
-//! The description of the API, as OpenAPI 3.1: one row for each operation, with the types that the handlers use.
+//! What the API can do: one row for each operation, with the types that the handlers use.
 
-use super::{
+use super::super::{
     acl, alerts, bench, bulk, commands, execute, figures, generate, health, hot_keys, items, jobs, key, keys,
     memory, patch, put, server, session, sessions, snapshots, tree,
 };
-use crate::error::Failure;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use flashdb_base::version::FLASHDB_VERSION;
-use schemars::generate::SchemaSettings;
+use super::parameters::{
+    ALERT, BYTES, CLIENT, CURSOR, DB, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH,
+    NAMES_CURSOR, PATH_TEXT, POINTS, PREFIX, Parameter, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TYPE, USER,
+    WAIT,
+};
 use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::{Map, Value, json};
-use std::sync::LazyLock;
+use serde_json::{Value, json};
 
-type SchemaOf = fn(&mut SchemaGenerator) -> Value;
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Value;
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().to_value()
@@ -23,43 +22,31 @@ fn text(_: &mut SchemaGenerator) -> Value {
     json!({"type": "string"})
 }
 
-/// What a query may carry: name, type, and what it is.
-type Parameter = (&'static str, &'static str, &'static str);
-
-const KEY: Parameter = (
-    "key",
-    "string",
-    "The key, percent-encoded byte by byte; so also `.`, `..` and the empty key, which a path cannot hold.",
-);
-const DB: Parameter = ("db", "integer", "Database; 0 unless given.");
-const LIMIT: Parameter = (
-    "limit",
-    "integer",
-    "Elements of a page, at most 1000; 100 unless given.",
-);
-const CURSOR: Parameter = ("cursor", "string", "Where the page before ended.");
-const PREFIX: Parameter = (
-    "p",
-    "string",
-    "What the keys begin with, up to a separator; percent-encoded byte by byte. All keys unless given.",
-);
-const KEEP: Parameter = (
-    "keep",
-    "integer",
-    "Answers with what RESTORE needs, of at most so many bytes; a larger key is not removed. At most 1 MiB.",
-);
-const MATCH: Parameter = ("match", "string", "A glob.");
+/// Who may ask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Nobody is asked who he is.
+    Anybody,
+    /// A user, which on an open server anybody is.
+    User,
+    /// A session: the operation is about it.
+    Session,
+}
 
 /// An operation.
-struct Operation {
-    method: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    query: &'static [Parameter],
-    body: Option<SchemaOf>,
+pub(super) struct Operation {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub summary: &'static str,
+    pub query: &'static [Parameter],
+    /// What is in the path, if anything is.
+    pub place: Parameter,
+    pub body: Option<SchemaOf>,
     /// Status and body of success.
-    answers: &'static [(u16, Option<SchemaOf>)],
-    needs_login: bool,
+    pub answers: &'static [(u16, Option<SchemaOf>)],
+    /// Refusals besides those that follow from the rest.
+    pub refusals: &'static [u16],
+    pub who: Who,
 }
 
 const GET: Operation = Operation {
@@ -67,9 +54,11 @@ const GET: Operation = Operation {
     path: "",
     summary: "",
     query: &[],
+    place: PATH_TEXT,
     body: None,
     answers: &[],
-    needs_login: true,
+    refusals: &[],
+    who: Who::User,
 };
 const POST: Operation = Operation {
     method: "post",
@@ -85,12 +74,12 @@ const DELETE: Operation = Operation {
     ..GET
 };
 
-static OPERATIONS: &[Operation] = &[
+pub(super) static OPERATIONS: &[Operation] = &[
     Operation {
         path: "/api/v1/session",
         summary: "Who is logged in; 200 also for nobody.",
         answers: &[(200, Some(schema::<session::SessionView>))],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
     Operation {
@@ -98,13 +87,15 @@ static OPERATIONS: &[Operation] = &[
         summary: "Logs in and sets the cookie.",
         body: Some(schema::<session::Login>),
         answers: &[(200, Some(schema::<session::SessionView>))],
-        needs_login: false,
+        who: Who::Anybody,
+        refusals: &[401, 429],
         ..POST
     },
     Operation {
         path: "/api/v1/session",
         summary: "Logs out.",
         answers: &[(204, None)],
+        who: Who::Session,
         ..DELETE
     },
     Operation {
@@ -112,12 +103,14 @@ static OPERATIONS: &[Operation] = &[
         summary: "Lets the session write for 15 minutes.",
         body: Some(schema::<session::Unlock>),
         answers: &[(200, Some(schema::<session::SessionView>))],
+        who: Who::Session,
         ..POST
     },
     Operation {
         path: "/api/v1/session/unlock",
         summary: "Makes the session read-only again.",
         answers: &[(200, Some(schema::<session::SessionView>))],
+        who: Who::Session,
         ..DELETE
     },
     Operation {
@@ -130,6 +123,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/v1/sessions/{id}",
         summary: "Ends a session by its handle.",
         answers: &[(204, None)],
+        refusals: &[404],
         ..DELETE
     },
     Operation {
@@ -142,6 +136,8 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/v1/acl/users/{name}",
         summary: "A user.",
         answers: &[(200, Some(schema::<acl::UserView>))],
+        place: USER,
+        refusals: &[404],
         ..GET
     },
     Operation {
@@ -149,12 +145,16 @@ static OPERATIONS: &[Operation] = &[
         summary: "Makes or changes a user, all of it or nothing.",
         body: Some(schema::<acl::GivenUser>),
         answers: &[(200, Some(schema::<acl::Stored>))],
+        place: USER,
+        refusals: &[404, 409],
         ..PUT
     },
     Operation {
         path: "/api/v1/acl/users/{name}",
         summary: "Removes a user and ends its connections and sessions.",
         answers: &[(200, Some(schema::<acl::RemovedUser>))],
+        place: USER,
+        refusals: &[404, 409],
         ..DELETE
     },
     Operation {
@@ -162,6 +162,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Whether a user may run a command.",
         body: Some(schema::<acl::Trial>),
         answers: &[(200, Some(schema::<acl::Tried>))],
+        refusals: &[404],
         ..POST
     },
     Operation {
@@ -169,6 +170,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Writes users into the aclfile, or else into the configuration file.",
         body: Some(schema::<acl::Save>),
         answers: &[(200, Some(schema::<acl::Saved>))],
+        refusals: &[409],
         ..POST
     },
     Operation {
@@ -180,17 +182,14 @@ static OPERATIONS: &[Operation] = &[
     Operation {
         path: "/api/v1/history",
         summary: "The figures of the last hour, second by second.",
-        query: &[
-            ("since", "integer", "Unix time in ms; points after it."),
-            ("limit", "integer", "The newest so many points, at most 3600."),
-        ],
+        query: &[SINCE, POINTS],
         answers: &[(200, Some(schema::<figures::History>))],
         ..GET
     },
     Operation {
         path: "/api/v1/hotkeys",
         summary: "The keys that are used most (HOT-01).",
-        query: &[("limit", "integer", "Keys, at most 256; 20 unless given.")],
+        query: &[HOT_KEYS],
         answers: &[(200, Some(schema::<hot_keys::HotKeys>))],
         ..GET
     },
@@ -205,48 +204,31 @@ static OPERATIONS: &[Operation] = &[
         summary: "Changes the threshold of a rule; 0 switches it off.",
         body: Some(schema::<alerts::Change>),
         answers: &[(200, Some(schema::<alerts::RuleView>))],
+        place: ALERT,
+        refusals: &[404],
         ..PUT
     },
     Operation {
         path: "/api/v1/keys",
         summary: "Keys, page by page (API-03).",
-        query: &[
-            DB,
-            MATCH,
-            ("type", "string", "Only keys of this type."),
-            LIMIT,
-            CURSOR,
-        ],
+        query: &[DB, MATCH, TYPE, LIMIT, CURSOR],
         answers: &[(200, Some(schema::<keys::Keys>))],
         ..GET
     },
     Operation {
         path: "/api/v1/tree",
         summary: "Keys and bytes of a prefix, and the prefixes below it.",
-        query: &[
-            DB,
-            PREFIX,
-            (
-                "sort",
-                "string",
-                "`bytes`, `count` or `name`; `bytes` unless given.",
-            ),
-            LIMIT,
-            CURSOR,
-            (
-                "wait",
-                "integer",
-                "Time to wait for exact counts, ms; at most 5000.",
-            ),
-        ],
+        query: &[DB, PREFIX, SORT, LIMIT, CURSOR, WAIT],
         answers: &[(200, Some(schema::<tree::Tree>))],
+        refusals: &[409],
         ..GET
     },
     Operation {
         path: "/api/v1/tree/keys",
         summary: "Keys of a prefix that have none of the prefixes below it.",
-        query: &[DB, PREFIX, LIMIT, CURSOR],
+        query: &[DB, PREFIX, LIMIT, NAMES_CURSOR],
         answers: &[(200, Some(schema::<tree::LooseKeys>))],
+        refusals: &[409],
         ..GET
     },
     Operation {
@@ -254,6 +236,8 @@ static OPERATIONS: &[Operation] = &[
         summary: "A key with the first page of its value (API-04).",
         query: &[DB, LIMIT],
         answers: &[(200, Some(schema::<key::Key>))],
+        place: BYTES,
+        refusals: &[404, 409],
         ..GET
     },
     Operation {
@@ -262,6 +246,8 @@ static OPERATIONS: &[Operation] = &[
         query: &[DB],
         body: Some(schema::<put::Given>),
         answers: &[(200, Some(schema::<put::Written>))],
+        place: BYTES,
+        refusals: &[404, 409],
         ..PUT
     },
     Operation {
@@ -270,6 +256,8 @@ static OPERATIONS: &[Operation] = &[
         query: &[DB],
         body: Some(schema::<patch::Given>),
         answers: &[(200, Some(schema::<patch::Edited>))],
+        place: BYTES,
+        refusals: &[404, 409, 413],
         ..PATCH
     },
     Operation {
@@ -277,13 +265,17 @@ static OPERATIONS: &[Operation] = &[
         summary: "Removes a key (API-06).",
         query: &[DB, KEEP],
         answers: &[(200, Some(schema::<key::Removed>))],
+        place: BYTES,
+        refusals: &[404, 409],
         ..DELETE
     },
     Operation {
         path: "/api/v1/key/{key}/items",
         summary: "What is in a key, page by page.",
-        query: &[DB, MATCH, LIMIT, CURSOR],
+        query: &[DB, MATCH, LIMIT, ITEMS_CURSOR],
         answers: &[(200, Some(schema::<items::Page>))],
+        place: BYTES,
+        refusals: &[404, 409, 422],
         ..GET
     },
     Operation {
@@ -291,6 +283,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "A key of any name with the first page of its value.",
         query: &[KEY, DB, LIMIT],
         answers: &[(200, Some(schema::<key::Key>))],
+        refusals: &[404, 409],
         ..GET
     },
     Operation {
@@ -299,6 +292,7 @@ static OPERATIONS: &[Operation] = &[
         query: &[KEY, DB],
         body: Some(schema::<put::Given>),
         answers: &[(200, Some(schema::<put::Written>))],
+        refusals: &[404, 409],
         ..PUT
     },
     Operation {
@@ -307,6 +301,7 @@ static OPERATIONS: &[Operation] = &[
         query: &[KEY, DB],
         body: Some(schema::<patch::Given>),
         answers: &[(200, Some(schema::<patch::Edited>))],
+        refusals: &[404, 409, 413],
         ..PATCH
     },
     Operation {
@@ -314,6 +309,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Removes a key of any name.",
         query: &[KEY, DB, KEEP],
         answers: &[(200, Some(schema::<key::Removed>))],
+        refusals: &[404, 409],
         ..DELETE
     },
     Operation {
@@ -327,8 +323,9 @@ static OPERATIONS: &[Operation] = &[
     Operation {
         path: "/api/v1/items",
         summary: "What is in a key of any name, page by page.",
-        query: &[KEY, DB, MATCH, LIMIT, CURSOR],
+        query: &[KEY, DB, MATCH, LIMIT, ITEMS_CURSOR],
         answers: &[(200, Some(schema::<items::Page>))],
+        refusals: &[404, 409, 422],
         ..GET
     },
     Operation {
@@ -336,6 +333,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Runs a command (API-07).",
         body: Some(schema::<execute::Given>),
         answers: &[(200, Some(schema::<execute::Executed>))],
+        refusals: &[422],
         ..POST
     },
     Operation {
@@ -354,12 +352,14 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/v1/clients/{id}",
         summary: "Drops a client.",
         answers: &[(200, Some(schema::<server::Killed>))],
+        place: CLIENT,
+        refusals: &[404],
         ..DELETE
     },
     Operation {
         path: "/api/v1/slowlog",
         summary: "Slow commands (API-12).",
-        query: &[("limit", "integer", "Entries, at most 1000; 128 unless given.")],
+        query: &[SLOW_ENTRIES],
         answers: &[(200, Some(schema::<server::SlowLog>))],
         ..GET
     },
@@ -380,6 +380,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Changes settings, all or none (API-14b).",
         body: Some(schema::<server::Changes>),
         answers: &[(200, Some(schema::<server::Changed>))],
+        refusals: &[409],
         ..PUT
     },
     Operation {
@@ -396,18 +397,23 @@ static OPERATIONS: &[Operation] = &[
             (201, Some(schema::<snapshots::Taken>)),
             (202, Some(schema::<snapshots::Taken>)),
         ],
+        refusals: &[409],
         ..POST
     },
     Operation {
         path: "/api/v1/snapshots/{id}",
         summary: "Removes a snapshot on which nothing builds.",
         answers: &[(200, Some(schema::<snapshots::Deleted>))],
+        place: SNAPSHOT,
+        refusals: &[404, 409],
         ..DELETE
     },
     Operation {
         path: "/api/v1/snapshots/{id}/restore",
         summary: "What a restore would do and lose.",
         answers: &[(200, Some(schema::<snapshots::Preview>))],
+        place: SNAPSHOT,
+        refusals: &[404, 409],
         ..GET
     },
     Operation {
@@ -418,6 +424,8 @@ static OPERATIONS: &[Operation] = &[
             (200, Some(schema::<snapshots::Restore>)),
             (202, Some(schema::<snapshots::Restore>)),
         ],
+        place: SNAPSHOT,
+        refusals: &[404, 409],
         ..POST
     },
     Operation {
@@ -425,6 +433,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Starts a benchmark of this server (UI-60).",
         body: Some(schema::<bench::BenchWish>),
         answers: &[(202, Some(schema::<jobs::Started>))],
+        refusals: &[409],
         ..POST
     },
     Operation {
@@ -432,12 +441,13 @@ static OPERATIONS: &[Operation] = &[
         summary: "Starts making up data under a prefix.",
         body: Some(schema::<generate::GenerateWish>),
         answers: &[(202, Some(schema::<jobs::Started>))],
+        refusals: &[409],
         ..POST
     },
     Operation {
         path: "/api/v1/jobs",
         summary: "Benchmarks and generated data, newest first.",
-        query: &[("kind", "string", "`bench` or `generate`.")],
+        query: &[JOB_KIND],
         answers: &[(200, Some(schema::<jobs::JobList>))],
         ..GET
     },
@@ -445,12 +455,14 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/v1/jobs/{id}",
         summary: "A job with its result.",
         answers: &[(200, Some(schema::<crate::jobs::JobView>))],
+        refusals: &[404],
         ..GET
     },
     Operation {
         path: "/api/v1/jobs/{id}",
         summary: "Ends a job that runs, forgets one that has ended.",
         answers: &[(200, Some(schema::<crate::jobs::JobView>))],
+        refusals: &[404],
         ..DELETE
     },
     Operation {
@@ -475,14 +487,14 @@ static OPERATIONS: &[Operation] = &[
         path: "/api/v1/openapi.json",
         summary: "This description.",
         answers: &[(200, None)],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
     Operation {
         path: "/api/v1/healthz",
         summary: "Whether the process answers (API-08).",
         answers: &[(200, Some(schema::<health::Status>))],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
     Operation {
@@ -492,7 +504,7 @@ static OPERATIONS: &[Operation] = &[
             (200, Some(schema::<health::Status>)),
             (503, Some(schema::<health::Status>)),
         ],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
     Operation {
@@ -502,7 +514,7 @@ static OPERATIONS: &[Operation] = &[
             (200, Some(schema::<health::Health>)),
             (503, Some(schema::<health::Health>)),
         ],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
     Operation {
@@ -512,161 +524,14 @@ static OPERATIONS: &[Operation] = &[
             (200, Some(schema::<health::Status>)),
             (503, Some(schema::<health::Status>)),
         ],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
     Operation {
         path: "/live",
         summary: "Whether the process answers (OBS-43).",
         answers: &[(200, Some(schema::<health::Status>))],
-        needs_login: false,
+        who: Who::Anybody,
         ..GET
     },
 ];
-
-/// The document.
-pub fn document() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-    });
-    let mut generator = settings.into_generator();
-    let failure = schema::<Failure>(&mut generator);
-    let mut paths: Map<String, Value> = Map::new();
-    for operation in OPERATIONS {
-        let described = describe(operation, &failure, &mut generator);
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method] = described;
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "FlashDB",
-            "version": FLASHDB_VERSION,
-            "description": "Health needs no login. All else takes a session's cookie (with X-FlashDB-CSRF on what is not \
-                GET) or Basic auth; a server without a password answers programs on its own machine.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
-        },
-        "paths": paths,
-        "components": {
-            "schemas": generator.take_definitions(true),
-            "securitySchemes": {
-                "basic": {"type": "http", "scheme": "basic"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "flashdb_session_8080"}
-            }
-        }
-    })
-}
-
-fn describe(operation: &Operation, failure: &Value, generator: &mut SchemaGenerator) -> Value {
-    let mut answers = Map::new();
-    for (status, schema_of) in operation.answers {
-        let kind = if operation.path.ends_with("/metrics") {
-            "text/plain"
-        } else {
-            "application/json"
-        };
-        let answer = match schema_of {
-            Some(schema_of) => {
-                json!({"description": "Done.", "content": {kind: {"schema": schema_of(generator)}}})
-            }
-            None if *status == 204 => json!({"description": "Done."}),
-            None => json!({"description": "Done.", "content": {kind: {"schema": {"type": "object"}}}}),
-        };
-        answers.insert(status.to_string(), answer);
-    }
-    let failed =
-        json!({"description": "Refused or failed.", "content": {"application/json": {"schema": failure}}});
-    for range in ["4XX", "5XX"] {
-        answers.insert(range.into(), failed.clone());
-    }
-    let mut parameters: Vec<Value> = operation
-        .query
-        .iter()
-        .map(|(name, kind, what)| {
-            let mut schema = json!({"type": kind});
-            if *kind == "integer" {
-                schema["minimum"] = u64::from(*name == "limit").into();
-            }
-            json!({"name": name, "in": "query", "description": what, "schema": schema})
-        })
-        .collect();
-    for name in ["key", "id", "name"] {
-        if operation.path.contains(&format!("{{{name}}}")) {
-            let schema = json!({"type": "string", "minLength": 1});
-            parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
-        }
-    }
-    let mut described = json!({
-        "operationId": operation_id(operation),
-        "summary": operation.summary,
-        "responses": answers,
-    });
-    if !parameters.is_empty() {
-        described["parameters"] = parameters.into();
-    }
-    if let Some(schema_of) = operation.body {
-        let body =
-            json!({"required": true, "content": {"application/json": {"schema": schema_of(generator)}}});
-        described["requestBody"] = body;
-    }
-    if operation.needs_login {
-        described["security"] = json!([{"basic": []}, {"session": []}]);
-    }
-    described
-}
-
-fn operation_id(operation: &Operation) -> String {
-    let path = operation.path.trim_start_matches("/api/v1");
-    let words: Vec<&str> = path
-        .split(['/', '{', '}', '.'])
-        .filter(|word| !word.is_empty())
-        .collect();
-    let place = if operation.path.starts_with("/api/v1") {
-        ""
-    } else {
-        "root_"
-    };
-    format!("{}_{place}{}", operation.method, words.join("_"))
-}
-
-/// The document as it is committed.
-pub(crate) fn text_of_document() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-static TEXT: LazyLock<String> = LazyLock::new(text_of_document);
-
-/// `GET /openapi.json`.
-pub(crate) async fn show() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    /// `FLASHDB_WRITE_OPENAPI=1 cargo test -p flashdb-http openapi` writes it anew.
-    #[test]
-    fn the_committed_document_is_the_one_that_is_served() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api/openapi.json");
-        if std::env::var_os("FLASHDB_WRITE_OPENAPI").is_some() {
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("docs/api");
-            std::fs::write(&path, text_of_document()).expect("docs/api/openapi.json");
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == text_of_document(), "docs/api/openapi.json is stale");
-    }
-
-    #[test]
-    fn every_operation_has_a_name_of_its_own() {
-        let mut names: Vec<String> = OPERATIONS.iter().map(operation_id).collect();
-        names.sort();
-        let count = names.len();
-        names.dedup();
-        assert_eq!(names.len(), count);
-    }
-}

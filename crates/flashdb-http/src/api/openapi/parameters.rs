@@ -1,0 +1,113 @@
+//! What a query or a path may carry, as tight as the handlers read it: a client that is made from the document finds out
+//! before it asks.
+
+use super::super::{key, keys, snapshots, tree};
+use crate::alerts::RULES;
+use serde_json::{Value, json};
+
+/// A parameter: its name, what it is, and its schema.
+#[derive(Clone, Copy)]
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub schema: fn() -> Value,
+}
+
+const fn parameter(name: &'static str, what: &'static str, schema: fn() -> Value) -> Parameter {
+    Parameter { name, what, schema }
+}
+
+fn any() -> Value {
+    json!({"type": "string"})
+}
+
+fn some() -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
+fn number(from: u64, to: u64) -> Value {
+    json!({"type": "integer", "minimum": from, "maximum": to})
+}
+
+fn text(pattern: &str) -> Value {
+    json!({"type": "string", "pattern": pattern})
+}
+
+pub(super) const KEY: Parameter = parameter(
+    "key",
+    "The key, percent-encoded byte by byte; so also `.`, `..` and the empty key, which a path cannot hold.",
+    any,
+);
+pub(super) const DB: Parameter = parameter(
+    "db",
+    "Database; 0 unless given.",
+    || json!({"$ref": "#/components/schemas/Database"}),
+);
+pub(super) const LIMIT: Parameter = parameter("limit", "Elements of a page; 100 unless given.", || {
+    number(1, keys::LIMIT_MAX)
+});
+pub(super) const CURSOR: Parameter = parameter(
+    "cursor",
+    "Where the page before ended: its `cursor`. From the beginning unless given.",
+    || text("^[0-9]{0,20}$"),
+);
+pub(super) const NAMES_CURSOR: Parameter = parameter(
+    "cursor",
+    "Where the page before ended: its `cursor`. From the beginning unless given.",
+    || text("^[0-9]{0,39}$"),
+);
+pub(super) const ITEMS_CURSOR: Parameter = parameter(
+    "cursor",
+    "Where the page before ended: its `cursor`. That of a stream is the id of an entry, and a conflict elsewhere.",
+    || text("^(?:[0-9]{1,20}(?:-[0-9]{1,20})?)?$"),
+);
+pub(super) const PREFIX: Parameter = parameter(
+    "p",
+    "What the keys begin with, up to a separator; percent-encoded byte by byte. All keys unless given.",
+    any,
+);
+pub(super) const KEEP: Parameter = parameter(
+    "keep",
+    "Answers with what RESTORE needs, of at most so many bytes; a larger key is not removed, which is a conflict.",
+    || number(0, key::KEPT_BYTES_MAX),
+);
+pub(super) const MATCH: Parameter = parameter("match", "A glob.", any);
+pub(super) const TYPE: Parameter = parameter(
+    "type",
+    "Only keys of this type.",
+    || json!({"enum": keys::TYPES, "type": "string"}),
+);
+pub(super) const SORT: Parameter = parameter(
+    "sort",
+    "`bytes` unless given.",
+    || json!({"enum": ["bytes", "count", "name"], "type": "string"}),
+);
+pub(super) const WAIT: Parameter = parameter("wait", "Time to wait for exact counts, ms.", || {
+    number(0, tree::WAIT_MAX_MS)
+});
+pub(super) const SINCE: Parameter = parameter("since", "Unix time in ms; points after it.", || {
+    number(0, i64::MAX as u64)
+});
+pub(super) const POINTS: Parameter = parameter("limit", "The newest so many points.", || number(1, 3600));
+pub(super) const HOT_KEYS: Parameter = parameter("limit", "Keys; 20 unless given.", || number(1, 256));
+pub(super) const SLOW_ENTRIES: Parameter =
+    parameter("limit", "Entries; 128 unless given.", || number(1, 1000));
+pub(super) const JOB_KIND: Parameter = parameter(
+    "kind",
+    "Only jobs of this kind.",
+    || json!({"enum": ["bench", "generate"], "type": "string"}),
+);
+
+// ---- in a path; the name there comes from the path itself ----------------------------------------
+
+pub(super) const PATH_TEXT: Parameter = parameter("", "As a list tells it.", some);
+pub(super) const BYTES: Parameter = parameter("", "The key, percent-encoded byte by byte.", some);
+pub(super) const USER: Parameter = parameter("", "The name of a user.", || text(r"^[^ \t\n\v\f\r\x00]+$"));
+pub(super) const CLIENT: Parameter = parameter("", "The id of a client.", || text("^[0-9]{1,20}$"));
+pub(super) const SNAPSHOT: Parameter = parameter("", "The id or the file of a snapshot.", || {
+    text(snapshots::NAME_PATTERN)
+});
+pub(super) const ALERT: Parameter = parameter("", "The name of a rule.", || {
+    let names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+    json!({"type": "string", "enum": names})
+});
