@@ -8,6 +8,9 @@ export const PROTOCOL = 'flashdb.v1';
 export const SILENCE_MS = 35_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_LIMIT_MS = 15_000;
+/** All places are taken: one is free when somebody leaves, not sooner for being asked for often. */
+const CROWDED_MS = 60_000;
+const CROWDED_CODE = 4429;
 const STATS_ID = 1;
 
 export type Phase = 'idle' | 'connecting' | 'live' | 'waiting' | 'ended';
@@ -17,6 +20,8 @@ export interface LiveState {
   /** Failed attempts since the connection was last live. */
   attempt: number;
   retryAt: number | null;
+  /** The server has no place: the user watches as often as it may. */
+  crowded: boolean;
   /** When the connection was lost, for "14 s old". */
   lostAt: number | null;
   /** Round trip of the last ping. */
@@ -68,6 +73,7 @@ export const initialLive: LiveState = {
   phase: 'idle',
   attempt: 0,
   retryAt: null,
+  crowded: false,
   lostAt: null,
   latencyMs: null,
   pings: {},
@@ -113,7 +119,7 @@ function onMessage(state: LiveState, message: ServerMessage, now: number): [Live
       if (!message.data.resumed) effects.push({ do: 'refill' });
       // Rights, mode and even the server may have changed while nobody listened.
       if (state.lostAt !== null) effects.push({ do: 'session' });
-      return [{ ...state, phase: 'live', attempt: 0, retryAt: null, lostAt: null, refused: null, asked: {}, refusedTopics: {} }, effects];
+      return [{ ...state, phase: 'live', attempt: 0, retryAt: null, crowded: false, lostAt: null, refused: null, asked: {}, refusedTopics: {} }, effects];
     }
     case 'stats':
       return [state, [{ do: 'sample', sample: message.data }]];
@@ -171,9 +177,10 @@ function onClosed(state: LiveState, event: { now: number; code: number; random: 
   if (state.phase === 'idle' || state.phase === 'ended') return [state, []];
   const lost = { ...state, pings: {}, latencyMs: null, lostAt: state.lostAt ?? event.now };
   if (event.code === 4401) return [{ ...lost, phase: 'ended' }, [{ do: 'sessionEnded' }]];
+  if (event.code === CROWDED_CODE) return [{ ...lost, phase: 'waiting', crowded: true, retryAt: event.now + CROWDED_MS }, [{ do: 'retry', delayMs: CROWDED_MS }]];
   const delayMs = retryDelay(state.attempt, event.random);
   return [
-    { ...lost, phase: 'waiting', attempt: state.attempt + 1, retryAt: event.now + delayMs },
+    { ...lost, phase: 'waiting', crowded: false, attempt: state.attempt + 1, retryAt: event.now + delayMs },
     [{ do: 'retry', delayMs }],
   ];
 }

@@ -113,10 +113,14 @@ impl ApiError {
             "WRONGTYPE" => (StatusCode::CONFLICT, "COMMAND_FAILED"),
             _ => (StatusCode::BAD_REQUEST, "COMMAND_FAILED"),
         };
-        let details = match (code, full_name) {
-            ("NOPERM", Some(name)) => json!({"code": word, "needs": format!("+{name}")}),
-            _ => json!({"code": word}),
-        };
+        let mut details = json!({"code": word});
+        if code == "NOPERM" {
+            match lacking(&text) {
+                // Which one is not said: the user may not even know that it is there.
+                Some(what) => details["lacks"] = what.into(),
+                None => details["needs"] = full_name.map(|name| format!("+{name}")).into(),
+            }
+        }
         ApiError::new(status, code, text).with(details)
     }
 
@@ -141,6 +145,14 @@ impl ApiError {
         let text = format!("NOPERM User has no permissions to run the '{full_name}' command");
         ApiError::from_engine(text.as_bytes(), Some(full_name))
     }
+}
+
+/// What a user who may run the command has no pattern for; `None` where it is the command that is lacking.
+fn lacking(text: &str) -> Option<&'static str> {
+    if text.contains("one of the keys") || text.contains("all keys that begin") {
+        return Some("key");
+    }
+    text.contains("one of the channels").then_some("channel")
 }
 
 /// Put into the response for the gate, which knows the request's id and writes the body.
@@ -194,4 +206,30 @@ pub(crate) fn with_body(mut response: Response, request_id: &str) -> Response {
     parts.headers.extend(body_parts.headers);
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_what_would_help() {
+        let details = |text: &str| ApiError::from_engine(text.as_bytes(), Some("get")).details;
+        assert_eq!(
+            details("NOPERM User ada has no permissions to run the 'get' command"),
+            json!({"code": "NOPERM", "needs": "+get"})
+        );
+        assert_eq!(
+            details("NOPERM this user has no permissions to access one of the keys used as arguments"),
+            json!({"code": "NOPERM", "lacks": "key"})
+        );
+        assert_eq!(
+            details("NOPERM this user has no permissions to access one of the channels used as arguments"),
+            json!({"code": "NOPERM", "lacks": "channel"})
+        );
+        assert_eq!(
+            details("NOPERM the user may not read all keys that begin with this prefix"),
+            json!({"code": "NOPERM", "lacks": "key"})
+        );
+    }
 }

@@ -48,6 +48,8 @@ const PLAIN: [Topic; 3] = [Topic::PlainStats, Topic::Alert, Topic::HotKeyAlert];
 
 const ENDED: u16 = 4401;
 const NOT_THIS_PROTOCOL: u16 = 4409;
+/// There is no place: trying again at once is of no use.
+const CROWDED: u16 = 4429;
 const BUSY: u16 = 1013;
 const GOING_AWAY: u16 = 1001;
 
@@ -69,15 +71,19 @@ struct Place {
 }
 
 impl Place {
-    fn take(app: &Arc<App>, user: &[u8]) -> Option<Place> {
+    /// A place, or why there is none.
+    fn take(app: &Arc<App>, user: &[u8]) -> Result<Place, &'static str> {
         let mut viewers = app.viewers.0.lock();
         let all: usize = viewers.values().sum();
         let own = viewers.get(user).copied().unwrap_or(0);
-        if all >= VIEWERS_MAX || own >= VIEWERS_PER_USER_MAX {
-            return None;
+        if own >= VIEWERS_PER_USER_MAX {
+            return Err("the user watches 8 times already");
+        }
+        if all >= VIEWERS_MAX {
+            return Err("64 watch already");
         }
         *viewers.entry(user.to_vec()).or_default() += 1;
-        Some(Place {
+        Ok(Place {
             app: app.clone(),
             user: user.to_vec(),
         })
@@ -129,8 +135,9 @@ pub(crate) fn publish_sample(hub: &Hub, sample: &Sample) {
 
 async fn serve(app: Arc<App>, caller: Caller, socket: WebSocket, is_ours: bool) {
     let mut view = View::new(&app, socket);
-    let Some(_place) = Place::take(&app, caller.identity.name()) else {
-        return view.close(BUSY, "too many viewers").await;
+    let _place = match Place::take(&app, caller.identity.name()) {
+        Ok(place) => place,
+        Err(why) => return view.close(CROWDED, why).await,
     };
     // Who speaks our protocol asks for what it wants; anybody else is shown the figures.
     for topic in PLAIN {

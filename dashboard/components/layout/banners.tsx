@@ -10,6 +10,7 @@ import { useServerStore } from '@/stores/server';
 
 export function Banners() {
   const phase = useServerStore((store) => store.live.phase);
+  const crowded = useServerStore((store) => store.live.crowded);
   const state = useServerStore((store) => store.sample?.state ?? store.server?.state);
   const open = useServerStore((store) => store.open);
   const environment = useServerStore((store) => store.server?.environment ?? null);
@@ -17,7 +18,7 @@ export function Banners() {
     <>
       {environment === 'production' && <div className="h-[3px] shrink-0 bg-error" role="note" aria-label="Production server" />}
       {environment === 'staging' && <div className="h-[3px] shrink-0 bg-warning" role="note" aria-label="Staging server" />}
-      {phase === 'waiting' && <Disconnected />}
+      {phase === 'waiting' && (crowded ? <Crowded /> : <Disconnected />)}
       {phase !== 'waiting' && state === 'loading' && (
         <Banner tone="warning" icon={<Info />}>
           The server is loading its data. Figures grow until it is ready.
@@ -35,6 +36,18 @@ export function Banners() {
 // Nothing is known to be open before the server's first answer, hence never where there is no window.
 function isLocal(): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(window.location.hostname);
+}
+
+function Crowded() {
+  const retryNow = useServerStore((store) => store.retryNow);
+  return (
+    <Banner tone="warning" icon={<Info />}>
+      <span className="min-w-0 flex-1">Not live: you watch this server in as many windows as it allows. Close one of them and try again; all but live figures works here.</span>
+      <Button size="sm" onClick={retryNow}>
+        Try again
+      </Button>
+    </Banner>
+  );
 }
 
 function Disconnected() {

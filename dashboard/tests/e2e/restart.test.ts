@@ -51,4 +51,39 @@ describe.runIf(process.env.FLASHDB_BIN)('an open server', () => {
     expect(await page.getByRole('main').getByRole('alert').allInnerTexts()).toEqual([]);
     expect(loads).toEqual([]);
   });
+  it('says so where there is no place for another live page, and does not try again and again', async () => {
+    // Pages of the tests before have places, too.
+    for (const context of browser.contexts()) await context.close();
+    const { page: first } = await openPage(browser);
+    await first.goto(server.url);
+    await first.getByRole('button', { name: /^Live/ }).waitFor();
+    await first.evaluate(async () => {
+      const open = async () => {
+        const socket = new WebSocket(`ws://${location.host}/api/v1/ws`, 'flashdb.v1');
+        await new Promise((opened) => (socket.onopen = opened));
+        socket.send(JSON.stringify({ type: 'hello', data: { proto: 1 } }));
+        await new Promise((heard) => (socket.onmessage = heard));
+        return socket;
+      };
+      const others: WebSocket[] = [];
+      for (let n = 0; n < 7; n += 1) others.push(await open());
+      Object.assign(window, { others });
+    });
+    const { page } = await openPage(browser);
+    let opened = 0;
+    page.on('websocket', () => (opened += 1));
+    await page.goto(server.url);
+    await page.getByText(/Not live: you watch this server in as many windows/).waitFor();
+    const before = opened;
+    await page.waitForTimeout(3000);
+    expect(opened).toBe(before);
+    await first.evaluate(() => (window as unknown as { others: WebSocket[] }).others[0]?.close());
+    await expect
+      .poll(async () => {
+        await page.getByRole('button', { name: 'Try again' }).click({ timeout: 500 }).catch(() => undefined);
+        return page.getByRole('button', { name: /^Live/ }).count();
+      }, { timeout: 15_000 })
+      .toBe(1);
+    expect(await page.getByText(/Not live/).count()).toBe(0);
+  });
 });

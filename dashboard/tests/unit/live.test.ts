@@ -51,6 +51,15 @@ describe('loss', () => {
     expect(retryDelay(0, 0)).toBe(100);
     expect(retryDelay(30, 1)).toBe(15_000);
   });
+  it('for want of a place is told apart, and waits a minute', () => {
+    let [state, effects] = play([{ type: 'closed', now: 1000, code: 4429, random: 0 }], greeted()[0]);
+    expect(state).toMatchObject({ phase: 'waiting', crowded: true, retryAt: 61_000 });
+    expect(effects).toEqual([{ do: 'retry', delayMs: 60_000 }]);
+    [state, effects] = play([{ type: 'wake', now: 2000 }, { type: 'closed', now: 2001, code: 4429, random: 0 }], state);
+    expect(effects.at(-1)).toEqual({ do: 'retry', delayMs: 60_000 });
+    [state] = play([{ type: 'wake', now: 3000 }, { type: 'opened', now: 3000 }, { type: 'message', now: 3001, message: welcome() }], state);
+    expect(state).toMatchObject({ phase: 'live', crowded: false });
+  });
   it('of the session is final', () => {
     const [state, effects] = play([{ type: 'closed', now: 1, code: 4401, random: 0 }], greeted()[0]);
     expect(state.phase).toBe('ended');

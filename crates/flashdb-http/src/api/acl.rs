@@ -22,6 +22,8 @@ use std::sync::Arc;
 /// Words of all rules of a user; one of them has at most as many bytes.
 const RULES_MAX: usize = 1000;
 const RULE_CHARS_MAX: usize = 4096;
+/// Looks at a user that others are changing, too.
+const LOOKS_MAX: u32 = 10;
 /// Bytes of a user in a request, with as many of the longest rules as there may be.
 const USER_BYTES_MAX: usize = 6 << 20;
 /// A rule by its form: about keys, channels or commands, several in parentheses, a role, or one of some words. Whether there
@@ -391,6 +393,25 @@ impl GivenUser {
         Ok(())
     }
 
+    /// Refuses what the user that is there does not allow.
+    fn check_against(&self, before: Option<&UserView>) -> Result<(), ApiError> {
+        match (before, self.r#if, &self.was) {
+            (Some(_), Some(UserCondition::Absent), _) => {
+                Err(ApiError::conflict("there is a user of this name"))
+            }
+            (None, Some(UserCondition::Exists), _) => Err(no_such_user()),
+            (None, _, Some(_)) => Err(ApiError::conflict("somebody has removed this user meanwhile")),
+            (Some(before), _, Some(was)) if before.rules != *was => {
+                let refusal = ApiError::conflict("somebody has changed the rules of this user meanwhile");
+                Err(refusal.with(json!({"rules": before.rules})))
+            }
+            (Some(before), ..) if self.rules.is_some() && !before.editable => Err(ApiError::conflict(
+                "a pattern of this user is no text, so its rules are changed by ACL SETUSER only",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The rules of ACL SETUSER that lead there from `before`; all are applied, or none.
     fn changes(&self, before: Option<&UserView>) -> Vec<Vec<u8>> {
         let mut out: Vec<Vec<u8>> = Vec::new();
@@ -434,50 +455,28 @@ pub(crate) async fn store(
     }
     given.check()?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    let before = get(&mut conversation, &name).await?;
-    match (&before, given.r#if) {
-        (Some(_), Some(UserCondition::Absent)) => {
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                "CONFLICT",
-                "there is a user of this name",
-            ));
+    for _ in 0..LOOKS_MAX {
+        let seen = app.engine.users_generation();
+        let before = get(&mut conversation, &name).await?;
+        given.check_against(before.as_ref())?;
+        let mut request = about_user("SETUSER", &name);
+        request.push(format!("if-generation:{seen}").into_bytes());
+        request.extend(given.changes(before.as_ref()));
+        // The form is right: what the engine refuses names something that is not there, or that another rule makes void.
+        // ACL LIST and the connection of a user that changes itself may go with the change, so the answer needs neither.
+        match conversation.ask(&request).await {
+            Ok(_) => {
+                return Ok(Json(Stored {
+                    name: name.into(),
+                    created: before.is_none(),
+                }));
+            }
+            // Users have changed since that look.
+            Err(error) if error.message.contains(" modifier 'if-generation:") => {}
+            Err(error) => return Err(error.as_conflict()),
         }
-        (None, Some(UserCondition::Exists)) => return Err(no_such_user()),
-        _ => {}
     }
-    if given.was.is_some() && before.is_none() {
-        return Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "CONFLICT",
-            "somebody has removed this user meanwhile",
-        ));
-    }
-    if let (Some(before), Some(was)) = (&before, &given.was)
-        && before.rules != *was
-    {
-        let refusal = ApiError::new(
-            StatusCode::CONFLICT,
-            "CONFLICT",
-            "somebody has changed the rules of this user meanwhile",
-        );
-        return Err(refusal.with(json!({"rules": before.rules})));
-    }
-    if given.rules.is_some() && before.as_ref().is_some_and(|before| !before.editable) {
-        return Err(ApiError::bad_request(
-            "a pattern of this user is no text, so its rules are changed by ACL SETUSER only",
-        ));
-    }
-    let mut request = about_user("SETUSER", &name);
-    request.extend(given.changes(before.as_ref()));
-    // ACL LIST and the connection of a user that changes itself may go with the change, so the answer needs neither.
-    // The form is right: what the engine refuses names something that is not there, or that another rule makes void.
-    let stored = conversation.ask(&request).await;
-    stored.map_err(ApiError::as_conflict)?;
-    Ok(Json(Stored {
-        name: name.into(),
-        created: before.is_none(),
-    }))
+    Err(ApiError::conflict("users change all the time; try again"))
 }
 
 /// A user that was removed.

@@ -24,6 +24,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 const EDITS_MAX: usize = 256;
+/// Bytes that are kept of the looks of a batch; fewer than what replies may keep before their strings are cut shorter.
+const BATCH_BYTES_MAX: usize = 3 << 20;
+/// Bytes of all that is shown instead of what was seen.
+const SHOWN_BYTES_MAX: usize = 1 << 20;
 /// Random bytes that mark what is to leave a list, until it does.
 const MARK_BYTES: usize = 32;
 
@@ -166,7 +170,6 @@ struct Plan {
     /// What the edits are about, so that none is named twice.
     named: HashSet<(&'static str, Vec<u8>)>,
     new_name: Option<Vec<u8>>,
-    longest_seen: usize,
 }
 
 /// Bytes that an edit has seen, where it says so.
@@ -251,9 +254,6 @@ impl Plan {
     }
 
     fn look(&mut self, seen: Seen, requests: Vec<Request>) {
-        if let Seen::Bytes(Some(bytes)) | Seen::Text(Some(bytes)) = &seen {
-            self.longest_seen = self.longest_seen.max(bytes.len());
-        }
         self.looks.push((seen, requests));
     }
 
@@ -418,11 +418,48 @@ fn difference(seen: Seen, mut replies: impl Iterator<Item = Value>) -> Option<se
 /// Bytes as a page shows them.
 fn shown(mut bytes: Vec<u8>, length: Option<u64>) -> Bytes {
     let length = length.unwrap_or(bytes.len() as u64);
-    if length <= KEPT_BYTES as u64 {
+    if bytes.len() as u64 == length && bytes.len() <= KEPT_BYTES {
         return bytes.into();
     }
     bytes.truncate(KEPT_BYTES);
     Bytes::beginning(&bytes, length)
+}
+
+/// Looks that are made together: the number of each edit, what it saw, and the requests.
+struct Batch {
+    /// Bytes that are kept of each string.
+    limit_bytes: usize,
+    looks: Vec<(usize, Seen, Vec<Request>)>,
+}
+
+/// The looks in batches, none of which keeps so much that strings would be cut below what was seen of them: then something that
+/// is as it was seen would not look so. Short ones are together, so that they do not cost what long ones do.
+fn batches(looks: Vec<(Seen, Vec<Request>)>, floor_bytes: usize) -> Vec<Batch> {
+    let needed = |seen: &Seen| match seen {
+        Seen::Bytes(Some(bytes)) | Seen::Text(Some(bytes)) => bytes.len().max(floor_bytes),
+        _ => floor_bytes,
+    };
+    let mut looks: Vec<_> = looks
+        .into_iter()
+        .enumerate()
+        .map(|(edit, (seen, requests))| (edit, seen, requests))
+        .collect();
+    looks.sort_by_key(|(_, seen, _)| needed(seen));
+    let mut all: Vec<Batch> = Vec::new();
+    for look in looks {
+        let limit_bytes = needed(&look.1);
+        match all.last_mut() {
+            Some(batch) if (batch.looks.len() + 1) * limit_bytes <= BATCH_BYTES_MAX => {
+                batch.limit_bytes = limit_bytes;
+                batch.looks.push(look);
+            }
+            _ => all.push(Batch {
+                limit_bytes,
+                looks: vec![look],
+            }),
+        }
+    }
+    all
 }
 
 /// Looks at what is edited, under WATCH.
@@ -430,17 +467,11 @@ fn shown(mut bytes: Vec<u8>, length: Option<u64>) -> Bytes {
 /// # Errors
 /// When the key is not there, the new name is taken, or something is not as it was seen.
 async fn compare(conversation: &mut Conversation, key: &[u8], plan: &mut Plan) -> Result<(), ApiError> {
-    // Of what is longer than all that was seen, it is enough to know that it is.
-    conversation.cut_strings(plan.longest_seen.max(KEPT_BYTES));
     let mut watch = about("WATCH", key, []);
     watch.extend(plan.new_name.clone());
     let mut requests = vec![watch, about("EXISTS", key, [])];
     requests.extend(plan.new_name.as_ref().map(|name| about("EXISTS", name, [])));
-    let before = requests.len();
-    requests.extend(plan.looks.iter().flat_map(|(_, requests)| requests.clone()));
-    let mut replies = conversation.ask_all(&requests).await?;
-    let looked = replies.split_off(before);
-    let asked = requests.split_off(before);
+    let replies = conversation.ask_all(&requests).await?;
     for (request, reply) in requests.iter().zip(&replies) {
         conversation.checked(request, reply.clone())?;
     }
@@ -451,17 +482,31 @@ async fn compare(conversation: &mut Conversation, key: &[u8], plan: &mut Plan) -
         let taken = "there is a key of the new name already";
         return Err(ApiError::new(StatusCode::CONFLICT, "KEY_EXISTS", taken));
     }
-    for (request, reply) in asked.iter().zip(&looked) {
-        conversation.checked(request, reply.clone())?;
-    }
-    let mut looked = looked.into_iter();
-    let looks = std::mem::take(&mut plan.looks).into_iter().enumerate();
-    let conflicts: Vec<_> = looks
-        .filter_map(|(edit, (seen, requests))| {
+    let looks = std::mem::take(&mut plan.looks);
+    let floor = KEPT_BYTES.min(SHOWN_BYTES_MAX / looks.len().max(1));
+    let mut conflicts = Vec::new();
+    for batch in batches(looks, floor) {
+        // Of what is longer than all that was seen, it is enough to know that it is.
+        conversation.cut_strings(batch.limit_bytes);
+        let requests: Vec<Request> = batch
+            .looks
+            .iter()
+            .flat_map(|(_, _, requests)| requests.clone())
+            .collect();
+        let looked = conversation.ask_all(&requests).await?;
+        for (request, reply) in requests.iter().zip(&looked) {
+            conversation.checked(request, reply.clone())?;
+        }
+        let mut looked = looked.into_iter();
+        for (edit, seen, requests) in batch.looks {
             let replies: Vec<Value> = looked.by_ref().take(requests.len()).collect();
-            let now = difference(seen, replies.into_iter())?;
-            Some(json!({"edit": edit, "now": now}))
-        })
+            conflicts.extend(difference(seen, replies.into_iter()).map(|now| (edit, now)));
+        }
+    }
+    conflicts.sort_by_key(|(edit, _)| *edit);
+    let conflicts: Vec<_> = conflicts
+        .into_iter()
+        .map(|(edit, now)| json!({"edit": edit, "now": now}))
         .collect();
     if conflicts.is_empty() {
         return Ok(());

@@ -19,6 +19,27 @@ mod password;
 mod pattern;
 mod rules;
 mod selector;
+
+/// What the first of the rules of ACL SETUSER may be: that nothing has changed since a look at the users. The HTTP interface
+/// shows users, and changes what it has shown.
+const CONDITION: &[u8] = b"if-generation:";
+
+/// A condition as it was given, with the generation that it names; and the rules behind it.
+type Condition<'r> = Option<(&'r [u8], Option<u64>)>;
+
+fn condition(rules: &[Vec<u8>]) -> (Condition<'_>, &[Vec<u8>]) {
+    let found = rules
+        .split_first()
+        .and_then(|(first, rest)| Some((first, first.strip_prefix(CONDITION)?, rest)));
+    match found {
+        None => (None, rules),
+        Some((first, digits, rest)) => {
+            let digits = std::str::from_utf8(digits).ok();
+            (Some((first, digits.and_then(|digits| digits.parse().ok()))), rest)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -29,6 +50,7 @@ pub use catalog::Catalog;
 pub use check::{Denied, Lack, check};
 pub use log::{AclLog, Entry, Reason, Surroundings};
 pub use logins::{Logins, Turn};
+use rules::Fault;
 pub use rules::{RefusedRule, UnclosedSelector, fits_a_line, merge_selectors};
 pub use selector::Selector;
 pub use user::{DEFAULT_USER, Grants, User};
@@ -200,8 +222,18 @@ impl Acl {
         name: &[u8],
         rules: &[Vec<u8>],
     ) -> Result<Change, RefusedRule> {
+        let (condition, rules) = condition(rules);
         let rules = rules.iter().map(Vec::as_slice);
-        self.change(|users, catalog| users.set_user(catalog, defaults(settings), name, rules))
+        self.change(|users, catalog| {
+            // Others wait to change anything, so what was looked at is what is changed.
+            if condition.is_some_and(|(_, seen)| seen != Some(self.generation())) {
+                return Err(RefusedRule {
+                    rule: condition.map(|(rule, _)| rule.to_vec()).unwrap_or_default(),
+                    fault: Fault::Changed,
+                });
+            }
+            users.set_user(catalog, defaults(settings), name, rules)
+        })
     }
 
     /// ACL SETROLE.

@@ -24,6 +24,8 @@ pub enum Fault {
     UnknownRole,
     /// A rule about a user in a role.
     NotInRole,
+    /// `if-generation` of another moment.
+    Changed,
 }
 
 impl fmt::Display for Fault {
@@ -45,6 +47,7 @@ impl fmt::Display for Fault {
                 "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
             }
             Fault::UnknownRole => "Unknown role name in ACL",
+            Fault::Changed => "Users or roles have changed since",
             Fault::NotInRole => "Roles hold permissions only: no passwords, no on and off, no other roles",
         })
     }

@@ -696,3 +696,21 @@ fn a_change_that_takes_channels_or_users_away_disconnects() {
     });
     assert_eq!(removed.map(|change| change.disconnects()), Ok(true));
 }
+
+#[test]
+fn a_change_may_say_what_it_was_made_from() {
+    let world = World::new();
+    let set = |rules: &[&str]| {
+        let rules: Vec<Vec<u8>> = rules.iter().map(|rule| rule.as_bytes().to_vec()).collect();
+        let change = world.acl.set_user(&Settings::default(), b"u", &rules);
+        change.map(|_| ()).map_err(|refused| refused.fault)
+    };
+    let seen = format!("if-generation:{}", world.acl.generation());
+    assert_eq!(set(&[&seen, "+get"]), Ok(()));
+    // Somebody was faster.
+    assert_eq!(set(&[&seen, "+set"]), Err(Fault::Changed));
+    assert_eq!(set(&["if-generation:x", "+set"]), Err(Fault::Changed));
+    let now = format!("if-generation:{}", world.acl.generation());
+    assert_eq!(set(&["+set", &now]), Err(Fault::Syntax), "it comes first");
+    assert_eq!(set(&[&now, "+set"]), Ok(()));
+}

@@ -113,17 +113,14 @@ fn users_of_any_name_and_rules_of_any_bytes_are_safe() {
     }
     assert_eq!(
         http.send("PUT", "/api/v1/acl/users/a%20b", "{}").code(),
-        "COMMAND_FAILED"
+        "BAD_REQUEST"
     );
     assert_eq!(http.get("/api/v1/acl/users/").code(), "BAD_REQUEST");
     client.request(&[&b"ACL"[..], b"SETUSER", b"bytes", b"~\xff*", b"+get"]);
     client.read();
     let path = "/api/v1/acl/users/bytes";
     assert_eq!(http.get(path).json()["editable"], false);
-    assert_eq!(
-        http.send("PUT", path, r#"{"rules":["~x"]}"#).code(),
-        "BAD_REQUEST"
-    );
+    assert_eq!(http.send("PUT", path, r#"{"rules":["~x"]}"#).code(), "CONFLICT");
     assert_eq!(http.send("PUT", path, r#"{"enabled":true}"#).status, 200);
     for rules in [json!([">secret"]), json!(["on"]), json!(["+get >x"])] {
         let body = json!({"rules": rules}).to_string();
@@ -131,8 +128,10 @@ fn users_of_any_name_and_rules_of_any_bytes_are_safe() {
     }
     assert_eq!(
         http.send("PUT", ADA, r#"{"rules":["(~x"]}"#).code(),
-        "COMMAND_FAILED"
+        "BAD_REQUEST"
     );
+    let unknown = http.send("PUT", ADA, r#"{"rules":["+no-such-command"]}"#);
+    assert_eq!((unknown.status, unknown.code().as_str()), (409, "COMMAND_FAILED"));
 }
 
 #[test]
@@ -259,4 +258,31 @@ fn sessions_are_seen_and_ended() {
     assert_eq!(page.send("DELETE", &of_ada, "").code(), "NOT_FOUND");
     assert_eq!(ada.get("/api/v1/stats").code(), "SESSION_ENDED");
     assert_eq!(execute(&page, "PING")["value"], "PONG");
+}
+
+#[test]
+fn of_two_who_change_a_user_at_once_one_is_told() {
+    let (_server, http) = start(&[]);
+    let path = "/api/v1/acl/users/ada";
+    for round in 0..20 {
+        let begin = http.send("PUT", path, r#"{"rules":["~old"]}"#);
+        assert_eq!(begin.status, 200, "{begin:?}");
+        let was = http.get(path).json()["rules"].clone();
+        let change = |n: usize| json!({"rules": [format!("~{round}-{n}")], "was": was}).to_string();
+        let codes: Vec<u16> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..6)
+                .map(|n| {
+                    let (http, body) = (http.clone(), change(n));
+                    scope.spawn(move || http.send("PUT", path, &body).status)
+                })
+                .collect();
+            asked
+                .into_iter()
+                .map(|one| one.join().expect("an answer"))
+                .collect()
+        });
+        let stored = codes.iter().filter(|code| **code == 200).count();
+        assert_eq!(stored, 1, "{codes:?}");
+        assert!(codes.iter().all(|code| [200, 409].contains(code)), "{codes:?}");
+    }
 }

@@ -61,7 +61,13 @@ fn what_passes_a_threshold_is_told_and_listed() {
             .code(),
         "NOT_FOUND"
     );
-    let wrong = page.send("PUT", "/api/v1/alerts/persistence", r#"{"threshold":2}"#);
+    let on = page.send("PUT", "/api/v1/alerts/persistence", r#"{"threshold":2}"#);
+    assert_eq!(on.json()["threshold"], 1);
+    let wrong = page.send(
+        "PUT",
+        "/api/v1/alerts/latency",
+        r#"{"threshold":9223372036854775808}"#,
+    );
     assert_eq!(wrong.code(), "BAD_REQUEST");
 }
 

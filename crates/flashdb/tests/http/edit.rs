@@ -232,12 +232,23 @@ fn what_makes_no_sense_changes_nothing() {
         json!([]),
         json!(many),
         json!([{"op": "pexpire", "ttl_ms": 0}]),
-        json!([{"op": "rename", "to": "l"}]),
         json!([{"op": "rpush", "value": {"b64": "!"}}]),
-        json!([{"op": "lset", "index": 0, "value": "b", "was": "a"}, {"op": "lrem", "index": 0, "was": "a"}]),
     ] {
         assert_eq!(patch(&http, "l", bad.clone()).code(), "BAD_REQUEST", "{bad}");
     }
+    // Well formed, and not possible as things are.
+    let twice =
+        json!([{"op": "lset", "index": 0, "value": "b", "was": "a"}, {"op": "lrem", "index": 0, "was": "a"}]);
+    for (bad, code) in [
+        (json!([{"op": "rename", "to": "l"}]), "KEY_EXISTS"),
+        (twice, "CONFLICT"),
+        (json!([{"op": "hdel", "field": "a"}]), "COMMAND_FAILED"),
+    ] {
+        let answer = patch(&http, "l", bad.clone());
+        assert_eq!((answer.status, answer.code().as_str()), (409, code), "{bad}");
+    }
+    // A number is no name of an edit, though serde would take it for one.
+    assert_eq!(patch(&http, "l", json!([{"op": 14}])).code(), "BAD_JSON");
     for bad in [
         json!({}),
         json!([{"op": "lset", "index": -1, "value": "b", "was": "a"}]),
@@ -340,7 +351,7 @@ fn a_key_is_removed_and_made_again_of_what_was_kept() {
     // Too large to be kept: it stays.
     client.ask("SETRANGE s 4999 x");
     let large = http.send("DELETE", "/api/v1/key/?key=s&keep=8", "");
-    assert_eq!((large.status, large.code().as_str()), (422, "REPLY_TOO_LARGE"));
+    assert_eq!((large.status, large.code().as_str()), (409, "REPLY_TOO_LARGE"));
     assert!(
         large.json()["error"]["details"]["bytes"]
             .as_u64()
@@ -433,4 +444,40 @@ fn many_keys_have_each_an_outcome() {
         "BAD_JSON"
     );
     assert_eq!(admin.ask("DBSIZE"), super::support::Value::Int(1));
+}
+
+/// However large the others are that are not as they were seen, one that is stays out of the conflicts.
+#[test]
+fn what_is_as_it_was_seen_is_no_conflict_among_large_values() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    let large = vec![b'x'; 500_000];
+    for n in 0..12 {
+        let field = format!("f{n:02}");
+        client.request(&[&b"HSET"[..], b"h", field.as_bytes(), &large]);
+        client.read();
+    }
+    let last = "y".repeat(300_000);
+    client.request(&[&b"HSET"[..], b"h", b"last", last.as_bytes()]);
+    client.read();
+    let mut edits: Vec<Value> = (0..12)
+        .map(|n| json!({"op": "hset", "field": format!("f{n:02}"), "value": "v", "was": "old"}))
+        .collect();
+    edits[0]["was"] = json!("z".repeat(499_999));
+    edits.push(json!({"op": "hset", "field": "last", "value": "v", "was": last}));
+    let stale = conflicts(&patch(&http, "h", json!(edits)));
+    let named: Vec<u64> = stale
+        .as_array()
+        .expect("conflicts")
+        .iter()
+        .filter_map(|one| one["edit"].as_u64())
+        .collect();
+    assert_eq!(named, (0..12).collect::<Vec<u64>>());
+    assert_eq!(
+        (&stale[1]["now"]["bytes"], &stale[1]["now"]["cut"]),
+        (&json!(500_000), &json!(true))
+    );
+    // With the right ones for all it goes through.
+    let edits = json!([{"op": "hset", "field": "last", "value": "v", "was": "y".repeat(300_000)}]);
+    assert_eq!(patch(&http, "h", edits).status, 200);
 }

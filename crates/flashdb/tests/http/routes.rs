@@ -284,15 +284,22 @@ fn values_are_written_and_read_whatever_their_type() {
     ] {
         assert_eq!(put("s", bad).code(), "BAD_REQUEST");
     }
-    for bad in [json!({"type": "tree"}), json!({"value": "x"})] {
+    for bad in [
+        json!({"type": "tree"}),
+        json!({"value": "x"}),
+        // A number is no type, though serde would take it for one.
+        json!({"type": 0, "value": "x"}),
+        json!({"type": "zset", "members": [["a", "high"]]}),
+    ] {
         assert_eq!(put("s", bad).code(), "BAD_JSON");
     }
     // Half of a value that cannot be made leaves the old one.
     for bad in [
-        json!({"type": "zset", "members": [["a", "high"]]}),
+        json!({"type": "stream", "entries": [{"id": "0-0", "fields": [["a", "b"]]}]}),
         json!({"type": "stream", "entries": [{"id": "5-5", "fields": [["a", "b"]]}, {"id": "1-1", "fields": [["a", "b"]]}]}),
     ] {
-        assert_eq!(put("s", bad).code(), "COMMAND_FAILED");
+        let answer = put("s", bad);
+        assert_eq!((answer.status, answer.code().as_str()), (409, "COMMAND_FAILED"));
         assert_eq!(get("s")["page"]["value"], "z");
     }
 }

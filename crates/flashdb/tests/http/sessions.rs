@@ -224,6 +224,9 @@ fn a_login_is_short_and_nobody_learns_of_the_server_before_it() {
     let (_server, http) = start(&["--requirepass", "secret"]);
     let body = json!({"user": "default", "password": "x".repeat(5000)}).to_string();
     let refused = http.send("POST", "/api/v1/session", &body);
+    assert_eq!((refused.status, refused.code().as_str()), (400, "BAD_REQUEST"));
+    let body = json!({"user": "default", "password": "x".repeat(20_000)}).to_string();
+    let refused = http.send("POST", "/api/v1/session", &body);
     assert_eq!((refused.status, refused.code().as_str()), (413, "BODY_TOO_LARGE"));
     let nobody = http.get("/api/v1/session").json();
     let server = nobody["server"].as_object().expect("a server");
@@ -258,7 +261,7 @@ fn settings_that_are_in_force_but_not_in_the_file_are_told() {
     let (_server, http) = start(&[]);
     let body = r#"{"set":{"maxmemory":"100mb"},"rewrite":true}"#;
     let answer = http.send("PUT", "/api/v1/config", body);
-    assert_eq!((answer.status, answer.code().as_str()), (400, "COMMAND_FAILED"));
+    assert_eq!((answer.status, answer.code().as_str()), (409, "COMMAND_FAILED"));
     let error = answer.json()["error"].clone();
     assert_eq!(
         (&error["details"]["changed"], &error["details"]["rewritten"]),

@@ -34,7 +34,7 @@ fn going_back_says_before_what_is_lost_and_wants_to_be_sure() {
 
     for bad in [r#"{"confirm":"restore"}"#, r#"{"confirm":""}"#] {
         let refused = http.send("POST", &path, bad);
-        assert_eq!((refused.status, refused.code().as_str()), (400, "BAD_REQUEST"));
+        assert_eq!((refused.status, refused.code().as_str()), (409, "CONFLICT"));
     }
     assert_eq!(http.send("POST", &path, "{}").code(), "BAD_JSON");
     assert_eq!(client.ask("GET d"), Resp::Bulk(b"4".to_vec()));
