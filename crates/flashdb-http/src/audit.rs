@@ -1,5 +1,5 @@
-//! What happens to sessions, in the audit log: who logged in, unlocked and left, from where, and by which request. The engine
-//! writes there what commands do; sessions it does not know.
+//! What happens to sessions, in the audit log: who logged in, unlocked and left, from where, and by which request; and who
+//! had many keys changed by a job. The engine writes there what commands do; sessions and jobs it does not know.
 
 use axum::response::Response;
 use flashdb_config::logging::AUDIT;
@@ -98,6 +98,36 @@ impl Noted {
             addr = %self.peer,
             request_id,
             "a session of the HTTP interface"
+        );
+    }
+}
+
+/// Whoever has many keys changed.
+#[derive(Clone, Debug)]
+pub(crate) struct BulkNote {
+    pub job: String,
+    pub user: String,
+    pub peer: SocketAddr,
+    pub request_id: String,
+    /// What was asked for, as JSON.
+    pub request: String,
+}
+
+impl BulkNote {
+    /// Logs that the job has begun, or ended: with so many keys changed and so many refused.
+    pub fn log(&self, outcome: &'static str, changed: u64, errors: u64) {
+        tracing::info!(
+            target: AUDIT,
+            event = "bulk",
+            outcome,
+            job = &*self.job,
+            request = &*self.request,
+            changed,
+            errors,
+            user = &*self.user,
+            addr = %self.peer,
+            request_id = &*self.request_id,
+            "a change of many keys"
         );
     }
 }

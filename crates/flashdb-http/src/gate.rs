@@ -50,11 +50,15 @@ fn kind(path: &str) -> Kind {
     }
 }
 
+/// The id of a request, for what outlasts it.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub String);
+
 /// The middleware around everything.
 pub(crate) async fn guard(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let request_id = match random_hex(8) {
@@ -64,6 +68,7 @@ pub(crate) async fn guard(
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let kind = kind(request.uri().path());
     let mut span = None;
     let response = match admit(&app, peer, &request, kind) {

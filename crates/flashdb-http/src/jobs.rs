@@ -1,6 +1,7 @@
-//! Work that goes on when its request has ended: benchmarks and generated data. Each job belongs to a user, runs with that
-//! user's rights, tells viewers how far it is (topic `job`), can be aborted, and its outcome is kept for a while. One of a
-//! kind runs at a time: two benchmarks at once would measure each other.
+//! Work that goes on when its request has ended: benchmarks, generated data, changes of many keys. Each job belongs to a user,
+//! runs with that user's rights, tells viewers how far it is (topic `job`), can be aborted, and its outcome is kept for a
+//! while. One of a kind runs at a time, since two benchmarks at once would measure each other; but for changes of many keys,
+//! which can be paused as well.
 
 use crate::caller::now_ms;
 use crate::error::ApiError;
@@ -14,8 +15,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Jobs that have ended and are kept, of each kind.
 const KEPT_MAX: usize = 20;
@@ -28,6 +30,17 @@ const TELL_TIME: Duration = Duration::from_millis(250);
 pub(crate) enum JobKind {
     Bench,
     Generate,
+    Bulk,
+}
+
+impl JobKind {
+    /// Jobs that run at a time: of all users, and of one.
+    fn places(self) -> (usize, usize) {
+        match self {
+            JobKind::Bench | JobKind::Generate => (1, 1),
+            JobKind::Bulk => (4, 2),
+        }
+    }
 }
 
 /// Where a job stands.
@@ -35,6 +48,8 @@ pub(crate) enum JobKind {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum JobState {
     Running,
+    /// By request; of changes of many keys.
+    Paused,
     Done,
     Failed,
     /// By request.
@@ -86,6 +101,10 @@ pub(crate) struct Job {
     pub user: Vec<u8>,
     /// Set to have it end.
     pub stop: Arc<AtomicBool>,
+    /// What it does each second, at most; 0 for what cannot be changed.
+    pub rate: AtomicU64,
+    /// Told when it is to end, pause, go on, or change its rate.
+    pub changed: Notify,
     hub: Arc<Hub>,
     state: Mutex<State>,
 }
@@ -107,8 +126,26 @@ impl Job {
         self.state.lock().view.began_ms
     }
 
+    /// Whether it has not ended.
     pub fn is_running(&self) -> bool {
-        self.state.lock().view.state == JobState::Running
+        matches!(self.state.lock().view.state, JobState::Running | JobState::Paused)
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.state.lock().view.state == JobState::Paused
+    }
+
+    /// Pauses it, or has it go on; false if it has ended.
+    pub fn pause(&self, on: bool) -> bool {
+        let mut state = self.state.lock();
+        if !matches!(state.view.state, JobState::Running | JobState::Paused) {
+            return false;
+        }
+        state.view.state = if on { JobState::Paused } else { JobState::Running };
+        self.tell(&state);
+        drop(state);
+        self.changed.notify_waiters();
+        true
     }
 
     /// Whether it should end.
@@ -119,6 +156,12 @@ impl Job {
     /// Ends it soon.
     pub fn abort(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// What there is to say of it while it runs.
+    pub fn report(&self, result: Map<String, Value>) {
+        self.state.lock().view.result = result;
     }
 
     /// Says how far it is. `point` is the newest of its figures.
@@ -173,7 +216,7 @@ impl Jobs {
     /// A job that runs from now on.
     ///
     /// # Errors
-    /// `CONFLICT` while another of its kind runs.
+    /// `CONFLICT` while as many of its kind run as may.
     pub fn begin(
         &self,
         hub: &Arc<Hub>,
@@ -189,7 +232,9 @@ impl Jobs {
             )
         })?;
         let mut jobs = self.0.lock();
-        if jobs.iter().any(|job| job.kind == kind && job.is_running()) {
+        let (of_all, of_one) = kind.places();
+        let running = || jobs.iter().filter(|job| job.kind == kind && job.is_running());
+        if running().count() >= of_all || running().filter(|job| job.user == user).count() >= of_one {
             return Err(ApiError::new(
                 StatusCode::CONFLICT,
                 "CONFLICT",
@@ -201,6 +246,8 @@ impl Jobs {
             kind,
             user: user.to_vec(),
             stop: Arc::default(),
+            rate: AtomicU64::new(0),
+            changed: Notify::new(),
             hub: hub.clone(),
             state: Mutex::new(State {
                 view: JobView {
@@ -224,7 +271,7 @@ impl Jobs {
         });
         let of_kind = jobs.iter().filter(|job| job.kind == kind).count();
         if of_kind >= KEPT_MAX
-            && let Some(oldest) = jobs.iter().position(|job| job.kind == kind)
+            && let Some(oldest) = jobs.iter().position(|job| job.kind == kind && !job.is_running())
         {
             jobs.remove(oldest);
         }
@@ -271,6 +318,26 @@ mod tests {
         assert!(all.iter().all(|job| job.id != first.id) && other.is_running());
         jobs.forget(&other.id);
         assert_eq!(jobs.list(|job| job.kind == JobKind::Generate).len(), 0);
+    }
+
+    #[test]
+    fn a_user_leaves_places_to_others() {
+        let jobs = Jobs::default();
+        let of = |user: &[u8]| jobs.begin(&Arc::default(), JobKind::Bulk, user, Map::new());
+        let (first, second) = (of(b"ada").expect("a job"), of(b"ada").expect("a job"));
+        assert!(of(b"ada").is_err() && first.pause(true));
+        // One that is paused has its place, and is not forgotten.
+        assert!(of(b"ada").is_err() && first.is_paused() && first.is_running());
+        second.end(Map::new(), None);
+        assert!(!second.pause(true) && second.view().state == JobState::Done);
+        for _ in 0..KEPT_MAX {
+            of(b"bob").expect("a job").end(Map::new(), None);
+        }
+        assert!(jobs.list(|job| job.id == first.id).len() == 1);
+        for user in [b"ada", b"bob", b"eve"] {
+            of(user).expect("a job");
+        }
+        assert!(of(b"joe").is_err());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Jobs: those of the own user, or of all for who may see the connections of all (`client|list`). What is started is in
-//! `generate.rs` and `bench.rs`.
+//! `generate.rs`, `bench.rs` and `bulk_jobs/`.
 
 use crate::App;
 use crate::caller::Caller;
@@ -47,7 +47,8 @@ pub(crate) async fn list(
         None => None,
         Some(b"bench") => Some(JobKind::Bench),
         Some(b"generate") => Some(JobKind::Generate),
-        Some(_) => return Err(ApiError::bad_request("kind has to be bench or generate")),
+        Some(b"bulk") => Some(JobKind::Bulk),
+        Some(_) => return Err(ApiError::bad_request("kind has to be bench, generate or bulk")),
     };
     let wanted = |job: &Job| kind.is_none_or(|kind| job.kind == kind) && may_see(&app, &caller, job);
     let jobs = app.jobs.list(wanted);
@@ -56,7 +57,7 @@ pub(crate) async fn list(
     }))
 }
 
-fn find(app: &App, caller: &Caller, uri: &OriginalUri) -> Result<Arc<Job>, ApiError> {
+pub(super) fn find(app: &App, caller: &Caller, uri: &OriginalUri) -> Result<Arc<Job>, ApiError> {
     let id = uri.path().rsplit('/').next().unwrap_or_default();
     let mut found = app.jobs.list(|job| job.id == id && may_see(app, caller, job));
     found
@@ -73,6 +74,18 @@ pub(crate) async fn show(
     Ok(Json(find(&app, &caller, &uri)?.view()))
 }
 
+/// Refuses who may neither end nor pause it.
+pub(super) fn may_stop(app: &App, caller: &Caller, job: &Job) -> Result<(), ApiError> {
+    if job.user == caller.identity.name() {
+        return Ok(());
+    }
+    caller.may_write()?;
+    if app.engine.allows(&caller.identity, "client|kill") {
+        return Ok(());
+    }
+    Err(ApiError::no_right("client|kill"))
+}
+
 /// `DELETE /jobs/:id`: ends one that runs, forgets one that has ended. An own one is aborted read-only, too: stopping what one has
 /// begun must not wait for anything.
 pub(crate) async fn end(
@@ -81,13 +94,7 @@ pub(crate) async fn end(
     uri: OriginalUri,
 ) -> Result<Json<JobView>, ApiError> {
     let job = find(&app, &caller, &uri)?;
-    if job.user != caller.identity.name() {
-        caller.may_write()?;
-        if !app.engine.allows(&caller.identity, "client|kill") {
-            let text = b"NOPERM User has no permissions to run the 'client|kill' command";
-            return Err(ApiError::from_engine(text, Some("client|kill")));
-        }
-    }
+    may_stop(&app, &caller, &job)?;
     if job.is_running() {
         job.abort();
     } else {

@@ -16,6 +16,7 @@ mod acl;
 pub(crate) mod alerts;
 mod bench;
 mod bulk;
+mod bulk_jobs;
 mod commands;
 mod execute;
 mod figures;
@@ -92,6 +93,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/key/{key}/items", get(items::list))
         .route("/items", get(items::list))
         .route("/bulk", post(bulk::run))
+        .route("/bulk/jobs", post(bulk_jobs::start))
         .route("/execute", post(execute::run))
         .route("/clients", get(server::clients))
         .route("/clients/{id}", axum::routing::delete(server::kill_client))
@@ -107,7 +109,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/bench", post(bench::start))
         .route("/generate", post(generate::start))
         .route("/jobs", get(jobs::list))
-        .route("/jobs/{id}", get(jobs::show).delete(jobs::end))
+        .route(
+            "/jobs/{id}",
+            get(jobs::show).patch(bulk_jobs::steer).delete(jobs::end),
+        )
         .route("/memory", get(memory::show))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))

@@ -33,16 +33,16 @@ pub(crate) struct Tree {
     /// Bytes of their entries.
     db_bytes: Option<u64>,
     /// Keys of the branch; null without the right to read all of them.
-    keys: Option<u64>,
+    pub(super) keys: Option<u64>,
     /// Bytes of their entries, about: what grew in place since they were counted is not in it.
-    bytes: Option<u64>,
+    pub(super) bytes: Option<u64>,
     /// Keys that are in no branch below.
     loose: Option<u64>,
     /// Whether keys are exact; otherwise they are estimated from a sample, while they are counted.
-    exact: bool,
+    pub(super) exact: bool,
     /// Share of the keys that is counted.
     progress: f64,
-    branches: Vec<BranchRow>,
+    pub(super) branches: Vec<BranchRow>,
     /// Branches below it, of this page and all others.
     branches_total: u64,
     /// For the next page; null at the end.
@@ -51,11 +51,11 @@ pub(crate) struct Tree {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct BranchRow {
-    prefix: Bytes,
+    pub(super) prefix: Bytes,
     /// Null where it only leads to what may be read.
-    keys: Option<u64>,
+    pub(super) keys: Option<u64>,
     /// As `keys`; about.
-    bytes: Option<u64>,
+    pub(super) bytes: Option<u64>,
     /// Branches below it.
     branches: u64,
 }
@@ -84,7 +84,7 @@ fn branch_of(row: Value) -> Option<BranchRow> {
     })
 }
 
-fn tree_of(db: u64, reply: Value) -> Tree {
+pub(super) fn tree_of(db: u64, reply: Value) -> Tree {
     let mut fields = BTreeMap::new();
     let mut words = items(reply).into_iter();
     while let (Some(name), Some(value)) = (words.next(), words.next()) {

@@ -1,8 +1,8 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, bench, bulk, commands, execute, figures, generate, health, hot_keys, items, jobs, key, keys,
-    memory, patch, put, server, session, sessions, snapshots, tree,
+    acl, alerts, bench, bulk, bulk_jobs, commands, execute, figures, generate, health, hot_keys, items, jobs,
+    key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
     ALERT, BYTES, CLIENT, CURSOR, DB, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH,
@@ -321,6 +321,16 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..POST
     },
     Operation {
+        path: "/api/v1/bulk/jobs",
+        summary: "Changes many keys as a job, or answers what that would be about.",
+        body: Some(schema::<bulk_jobs::BulkWish>),
+        answers: &[
+            (200, Some(schema::<bulk_jobs::BulkPreview>)),
+            (202, Some(schema::<jobs::Started>)),
+        ],
+        ..POST
+    },
+    Operation {
         path: "/api/v1/items",
         summary: "What is in a key of any name, page by page.",
         query: &[KEY, DB, MATCH, LIMIT, ITEMS_CURSOR],
@@ -446,7 +456,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v1/jobs",
-        summary: "Benchmarks and generated data, newest first.",
+        summary: "Benchmarks, generated data and changes of many keys, newest first.",
         query: &[JOB_KIND],
         answers: &[(200, Some(schema::<jobs::JobList>))],
         ..GET
@@ -457,6 +467,14 @@ pub(super) static OPERATIONS: &[Operation] = &[
         answers: &[(200, Some(schema::<crate::jobs::JobView>))],
         refusals: &[404],
         ..GET
+    },
+    Operation {
+        path: "/api/v1/jobs/{id}",
+        summary: "Pauses a change of many keys, has it go on, or changes its rate.",
+        body: Some(schema::<bulk_jobs::Steer>),
+        answers: &[(200, Some(schema::<crate::jobs::JobView>))],
+        refusals: &[404, 409],
+        ..PATCH
     },
     Operation {
         path: "/api/v1/jobs/{id}",

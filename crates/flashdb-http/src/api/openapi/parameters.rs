@@ -95,7 +95,7 @@ pub(super) const SLOW_ENTRIES: Parameter =
 pub(super) const JOB_KIND: Parameter = parameter(
     "kind",
     "Only jobs of this kind.",
-    || json!({"enum": ["bench", "generate"], "type": "string"}),
+    || json!({"enum": ["bench", "generate", "bulk"], "type": "string"}),
 );
 
 // ---- in a path; the name there comes from the path itself ----------------------------------------

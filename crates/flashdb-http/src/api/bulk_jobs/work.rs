@@ -1,0 +1,359 @@
+//! The work of a bulk job: snapshot, then piece by piece of the walk, batch by batch at its pace. Each key is changed by one
+//! command of its own, as the user has rights at that moment, so what was answered is done and what was not is as it was; an
+//! abort or the end of the server leaves nothing half changed.
+
+use super::pace::Pace;
+use super::preview;
+use super::walk::Walk;
+use super::wish::{Deed, Left, Plan};
+use crate::App;
+use crate::api::keys::Name;
+use crate::ask::{Conversation, about, integer, text};
+use crate::audit::BulkNote;
+use crate::caller::now_ms;
+use crate::error::ApiError;
+use crate::jobs::Job;
+use crate::json::Bytes;
+use axum::http::StatusCode;
+use flashdb_resp::reply::Value as Reply;
+use flashdb_server::engine::Identity;
+use serde_json::{Map, Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Errors that are kept with their keys.
+const ERRORS_MAX: usize = 100;
+/// Bytes of a name that is kept with its error.
+const NAME_BYTES_MAX: usize = 256;
+/// Errors in a row after which it ends: whoever has lost the right to the keys need not be told for each of a million.
+const REFUSALS_MAX: u64 = 1000;
+/// Longest pause. A job that nobody comes back for gives its place to others.
+const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Time for a snapshot.
+const SNAPSHOT_TIME: Duration = Duration::from_secs(6 * 3600);
+/// What the server answers while it is no longer the one that was looked at, or cannot take writes.
+const ENDING: [&str; 5] = ["LOADING", "BUSY", "MISCONF", "READONLY", "NOAUTH"];
+
+/// A job at work.
+pub(super) struct Work {
+    pub app: Arc<App>,
+    pub identity: Identity,
+    pub peer: SocketAddr,
+    pub plan: Arc<Plan>,
+    pub note: BulkNote,
+}
+
+/// What came of it up to now.
+#[derive(Default)]
+struct Tally {
+    /// Keys that were come to.
+    handled: u64,
+    /// Keys that it will come to, about.
+    total: u64,
+    changed: u64,
+    /// There was nothing to do: gone meanwhile, no expiry, renamed already.
+    idle: u64,
+    errors: u64,
+    refused_in_a_row: u64,
+    /// The first of the errors.
+    told: Vec<Value>,
+    snapshot: Option<String>,
+}
+
+/// What came of one key.
+enum Outcome {
+    Changed,
+    Idle,
+    Refused { code: String, message: String },
+}
+
+impl Work {
+    /// All of it. Ends the job whatever happens.
+    pub async fn run(self, job: Arc<Job>) {
+        self.note.log("begun", 0, 0);
+        let mut tally = Tally::default();
+        let outcome = self.work(&job, &mut tally).await;
+        let failure = outcome.err().map(|error| error.message);
+        let outcome = match (&failure, job.is_stopped()) {
+            (Some(_), _) => "failed",
+            (None, true) => "aborted",
+            (None, false) => "done",
+        };
+        self.note.log(outcome, tally.changed, tally.errors);
+        job.end(tally.result(&job), failure);
+    }
+
+    async fn work(&self, job: &Job, tally: &mut Tally) -> Result<(), ApiError> {
+        let mut walk = Walk::new(&self.app, &self.identity, self.peer, &self.plan);
+        if self.plan.snapshot_first {
+            job.progress("taking a snapshot", 0, 0, 0, Value::Null);
+            tally.snapshot = self.snapshot(job).await?;
+        }
+        let known = preview::total(&mut walk, &self.plan)
+            .await?
+            .or(self.plan.confirmed()?);
+        let all = preview::all_keys(&mut walk).await?.unwrap_or(0);
+        let mut pace = Pace::new(self.plan.rate);
+        while !walk.has_ended() && rest(job, &mut walk, Instant::now()).await? {
+            self.check_rights()?;
+            let looked = walk.looked;
+            let names = walk.step().await?;
+            let mut due = pace.looked(walk.looked - looked, Instant::now());
+            let mut names = names.as_slice();
+            while !names.is_empty() && rest(job, &mut walk, due).await? {
+                self.check_rights()?;
+                pace.ask(job.rate.load(Ordering::Relaxed));
+                let (batch, left) = names.split_at(pace.batch_keys().min(names.len()));
+                names = left;
+                let began = Instant::now();
+                self.change(&mut walk, batch, tally).await?;
+                due = pace.changed(batch.len(), began.elapsed(), Instant::now());
+                // What is not known is taken to be spread evenly.
+                let part = all as f64 / walk.looked.max(1) as f64;
+                let total = known.unwrap_or((tally.handled as f64 * part) as u64);
+                tally.total = total.max(tally.handled);
+                tally.tell(job, &pace);
+            }
+            if !rest(job, &mut walk, due).await? {
+                break;
+            }
+        }
+        if walk.has_ended() && !job.is_stopped() {
+            tally.total = tally.handled;
+        }
+        tally.tell(job, &pace);
+        Ok(())
+    }
+
+    /// Takes the snapshot, or gives up with the job; the engine goes on with it then.
+    async fn snapshot(&self, job: &Job) -> Result<Option<String>, ApiError> {
+        let mut conversation = Conversation::begin(&self.app, self.peer, Some(&self.identity)).await?;
+        conversation.set_time(SNAPSHOT_TIME);
+        let label = format!("before bulk {}", job.id);
+        let request = about("SNAPSHOT.CREATE", label.as_bytes(), []);
+        let taken = conversation.ask(&request);
+        tokio::pin!(taken);
+        loop {
+            let changed = job.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if job.is_stopped() {
+                return Ok(None);
+            }
+            tokio::select! {
+                id = &mut taken => {
+                    let id = id?;
+                    return Ok(text(id).map(|id| String::from_utf8_lossy(&id).into_owned()));
+                }
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Whether its user may still do it: rights are those of now, not of the beginning.
+    fn check_rights(&self) -> Result<(), ApiError> {
+        let engine = &self.app.engine;
+        // That the user has gone is found when the connection is asked for.
+        let Some(identity) = engine.standing(&self.identity) else {
+            return Ok(());
+        };
+        let command = self.plan.deed.command();
+        if engine.allows(&identity, command) {
+            return Ok(());
+        }
+        Err(ApiError::no_right(command))
+    }
+
+    /// Changes the keys of a batch.
+    async fn change(&self, walk: &mut Walk, batch: &[Name], tally: &mut Tally) -> Result<(), ApiError> {
+        let deed = &self.plan.deed;
+        let (mut names, mut requests) = (Vec::new(), Vec::new());
+        for (name, whole_bytes) in batch {
+            tally.handled += 1;
+            match (whole_bytes, deed.leaves(name)) {
+                (Some(bytes), _) => {
+                    tally.refuse(name, *bytes, "NAME_TOO_LONG", "its name is longer than 8 KiB")
+                }
+                (None, Some(Left::IsNew)) => tally.idle += 1,
+                (None, Some(Left::WouldRepeat)) => {
+                    let message = "its new name would begin with the old prefix";
+                    tally.refuse(name, name.len() as u64, "WOULD_REPEAT", message);
+                }
+                (None, None) => {
+                    requests.push(deed.request(name));
+                    names.push(name);
+                }
+            }
+        }
+        let replies = walk.conversation().await?.ask_all(&requests).await?;
+        for (name, reply) in names.into_iter().zip(&replies) {
+            match outcome(deed, reply)? {
+                Outcome::Changed => {
+                    tally.changed += 1;
+                    tally.refused_in_a_row = 0;
+                }
+                Outcome::Idle => tally.idle += 1,
+                Outcome::Refused { code, message } => {
+                    tally.refuse(name, name.len() as u64, &code, &message);
+                    tally.refused_in_a_row += u64::from(code != "KEY_EXISTS");
+                }
+            }
+        }
+        if tally.refused_in_a_row >= REFUSALS_MAX {
+            let last = tally
+                .told
+                .last()
+                .and_then(|error| error["message"].as_str())
+                .unwrap_or_default();
+            let message = format!("{} keys in a row were refused: {last}", tally.refused_in_a_row);
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "NOPERM", message));
+        }
+        Ok(())
+    }
+}
+
+/// What a reply means for its key; an error where it means the end of the job.
+fn outcome(deed: &Deed, reply: &Reply) -> Result<Outcome, ApiError> {
+    let Reply::Error(text) = reply else {
+        return Ok(match (integer(reply), deed) {
+            (Some(1), _) => Outcome::Changed,
+            (_, Deed::Rename { .. }) => Outcome::Refused {
+                code: "KEY_EXISTS".to_owned(),
+                message: "there is a key of the new name".to_owned(),
+            },
+            _ => Outcome::Idle,
+        });
+    };
+    // Of RENAMENX: it has gone since it was seen.
+    if text == b"ERR no such key" {
+        return Ok(Outcome::Idle);
+    }
+    let error = ApiError::from_engine(text, Some(deed.command()));
+    let word = error.details["code"].as_str().unwrap_or_default().to_owned();
+    if ENDING.contains(&word.as_str()) {
+        return Err(error);
+    }
+    Ok(Outcome::Refused {
+        code: word,
+        message: error.message,
+    })
+}
+
+/// Waits until `due`, and as long as it is paused; false if it is to end.
+async fn rest(job: &Job, walk: &mut Walk, due: Instant) -> Result<bool, ApiError> {
+    let mut paused_until = None;
+    loop {
+        let changed = job.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if job.is_stopped() {
+            return Ok(false);
+        }
+        let now = Instant::now();
+        let until = if job.is_paused() {
+            // Places at the engine are for those at work.
+            walk.let_go();
+            let until = *paused_until.get_or_insert(now + PAUSE_MAX);
+            if now >= until {
+                return Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    "CONFLICT",
+                    "it was paused for a day",
+                ));
+            }
+            until
+        } else if now >= due {
+            return Ok(true);
+        } else {
+            paused_until = None;
+            due
+        };
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = changed => {}
+        }
+    }
+}
+
+impl Tally {
+    /// One key was refused.
+    fn refuse(&mut self, name: &[u8], bytes: u64, code: &str, message: &str) {
+        self.errors += 1;
+        if self.told.len() < ERRORS_MAX {
+            let key = if name.len() > NAME_BYTES_MAX {
+                Bytes::beginning(&name[..NAME_BYTES_MAX], bytes)
+            } else {
+                name.into()
+            };
+            self.told
+                .push(json!({"key": key, "code": code, "message": message}));
+        }
+    }
+
+    fn tell(&self, job: &Job, pace: &Pace) {
+        job.report(self.result(job));
+        let point = json!({"changed": self.changed, "idle": self.idle, "rate": pace.rate()});
+        job.progress("working", self.handled, self.total, self.errors, point);
+    }
+
+    fn result(&self, job: &Job) -> Map<String, Value> {
+        let seconds = (now_ms() - job.began_ms()) as f64 / 1000.0;
+        let result = json!({
+            "changed": self.changed,
+            "idle": self.idle,
+            "errors": self.told,
+            "errors_left_out": self.errors - self.told.len() as u64,
+            "rate": job.rate.load(Ordering::Relaxed),
+            "seconds": seconds,
+            "snapshot": self.snapshot,
+        });
+        match result {
+            Value::Object(result) => result,
+            _ => Map::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_told_apart() {
+        let rename = Deed::Rename {
+            from: b"a".to_vec(),
+            to: b"b".to_vec(),
+        };
+        let code = |deed: &Deed, reply: Reply| match outcome(deed, &reply) {
+            Ok(Outcome::Changed) => "changed".to_owned(),
+            Ok(Outcome::Idle) => "idle".to_owned(),
+            Ok(Outcome::Refused { code, .. }) => code,
+            Err(error) => format!("end {}", error.code),
+        };
+        let error = |text: &str| Reply::Error(text.as_bytes().to_vec());
+        for (deed, reply, expected) in [
+            (&Deed::Delete, Reply::Integer(1), "changed"),
+            (&Deed::Delete, Reply::Integer(0), "idle"),
+            (&rename, Reply::Integer(0), "KEY_EXISTS"),
+            (&rename, error("ERR no such key"), "idle"),
+            (&Deed::Delete, error("NOPERM no"), "NOPERM"),
+            (&Deed::Delete, error("LOADING wait"), "end LOADING"),
+            (&Deed::Delete, error("MISCONF disk"), "end COMMAND_FAILED"),
+        ] {
+            assert_eq!(code(deed, reply), expected);
+        }
+    }
+
+    #[test]
+    fn errors_are_bounded() {
+        let mut tally = Tally::default();
+        for _ in 0..500 {
+            tally.refuse(&[b'x'; 5000], 5000, "NOPERM", "no");
+        }
+        assert_eq!((tally.errors, tally.told.len()), (500, ERRORS_MAX));
+        assert_eq!(tally.told[0]["key"]["bytes"], 5000);
+    }
+}

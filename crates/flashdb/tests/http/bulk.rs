@@ -1,0 +1,465 @@
+//! Changes of many keys as jobs: what they change and leave, how they are paused and ended, whose rights they have, and what
+//! is told before, meanwhile and afterwards.
+
+use super::support::{Raw as Client, Value as Resp};
+use super::{basic, start, start_closed, unlocked};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+type Http = super::Http;
+
+const JOBS: &str = "/api/v1/bulk/jobs";
+
+fn begin(http: &Http, wish: &Value) -> String {
+    let started = http.send("POST", JOBS, &wish.to_string());
+    assert_eq!(started.status, 202, "{started:?}");
+    format!("/api/v1/jobs/{}", started.json()["id"].as_str().expect("an id"))
+}
+
+fn dry_run(http: &Http, wish: &Value) -> Value {
+    let mut wish = wish.clone();
+    wish["dry_run"] = json!(true);
+    let answer = http.send("POST", JOBS, &wish.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+/// The job once `is_so`.
+fn job_when(http: &Http, path: &str, mut is_so: impl FnMut(&Value) -> bool) -> Value {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let job = http.get(path).json();
+        if is_so(&job) {
+            return job;
+        }
+        assert!(Instant::now() < end, "{job}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn ended(http: &Http, path: &str) -> Value {
+    job_when(http, path, |job| {
+        job["state"] != "running" && job["state"] != "paused"
+    })
+}
+
+/// The whole way: dry run, sentence, job, end.
+fn run(http: &Http, mut wish: Value) -> Value {
+    wish["confirm"] = dry_run(http, &wish)["confirm"].clone();
+    ended(http, &begin(http, &wish))
+}
+
+fn fill(client: &mut Client, prefix: &str, keys: usize) {
+    for at in 0..keys {
+        client.ask(&format!("SET {prefix}{at} value"));
+    }
+}
+
+fn count(client: &mut Client, pattern: &str) -> usize {
+    match client.ask(&format!("KEYS {pattern}")) {
+        Resp::Array(keys) => keys.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_prefix_is_removed_and_nothing_else() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "cart:", 700);
+    fill(&mut client, "carton:", 50);
+    client.ask("HSET cart:hash a 1");
+    let wish = json!({"action": "delete", "prefix": "cart:", "rate": 100_000});
+    let preview = dry_run(&http, &wish);
+    assert_eq!(
+        (&preview["keys"], &preview["exact"], &preview["confirm"]),
+        (&json!(701), &json!(true), &json!("delete 701 keys")),
+        "{preview}"
+    );
+    assert_eq!(preview["samples"].as_array().map(Vec::len), Some(20));
+    assert!(preview["bytes"].as_u64() > Some(701 * 20));
+    assert!(
+        preview["samples"][0]["key"]
+            .as_str()
+            .is_some_and(|key| key.starts_with("cart:"))
+    );
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(751));
+    // Without the sentence nothing begins.
+    for confirm in [Value::Null, json!("delete all"), json!("expire 701 keys")] {
+        let mut bad = wish.clone();
+        bad["confirm"] = confirm;
+        assert_eq!(http.send("POST", JOBS, &bad.to_string()).code(), "BAD_REQUEST");
+    }
+    let job = run(&http, wish);
+    assert_eq!(
+        (
+            &job["state"],
+            &job["result"]["changed"],
+            &job["done"],
+            &job["total"],
+            &job["errors"]
+        ),
+        (&json!("done"), &json!(701), &json!(701), &json!(701), &json!(0)),
+        "{job}"
+    );
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(50));
+    assert_eq!(job["request"]["prefix"], "cart:");
+    let listed = http.get("/api/v1/jobs?kind=bulk").json();
+    assert_eq!(listed["jobs"][0]["id"], job["id"]);
+}
+
+#[test]
+fn patterns_types_databases_and_single_keys() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SELECT 3");
+    fill(&mut client, "a:", 300);
+    for at in 0..40 {
+        client.ask(&format!("HSET a:h{at} f v"));
+    }
+    let expire = json!({"action": "expire", "ttl_ms": 500_000, "pattern": "a:*", "type": "hash", "db": 3, "rate": 100_000});
+    let preview = dry_run(&http, &expire);
+    assert_eq!(
+        (&preview["keys"], &preview["exact"]),
+        (&json!(40), &json!(true)),
+        "{preview}"
+    );
+    assert!(
+        preview["samples"]
+            .as_array()
+            .is_some_and(|rows| rows.iter().all(|row| row["type"] == "hash"))
+    );
+    assert_eq!(run(&http, expire)["result"]["changed"], 40);
+    let Resp::Int(ttl_s) = client.ask("TTL a:h7") else {
+        panic!("a number")
+    };
+    assert!((400..=500).contains(&ttl_s));
+    assert_eq!(client.ask("TTL a:7"), Resp::Int(-1));
+    // What has no expiry is left, and counted as such.
+    let job = run(
+        &http,
+        json!({"action": "persist", "prefix": "", "db": 3, "rate": 100_000}),
+    );
+    assert_eq!(
+        (&job["result"]["changed"], &job["result"]["idle"]),
+        (&json!(40), &json!(300)),
+        "{job}"
+    );
+    assert_eq!(client.ask("TTL a:h7"), Resp::Int(-1));
+    let some = json!({"action": "delete", "keys": ["a:1", "a:2", "gone", {"b64": "/w=="}], "db": 3});
+    let preview = dry_run(&http, &some);
+    assert_eq!(
+        (&preview["keys"], &preview["confirm"]),
+        (&json!(2), &json!("delete 2 keys"))
+    );
+    let job = run(&http, some);
+    assert_eq!(
+        (&job["result"]["changed"], &job["result"]["idle"]),
+        (&json!(2), &json!(2)),
+        "{job}"
+    );
+    assert_eq!(job["request"]["keys_count"], 4);
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(338));
+    for bad in [
+        json!({"action": "delete"}),
+        json!({"action": "delete", "prefix": "a", "db": 99}),
+        json!({"action": "delete", "prefix": "a", "rate": 0}),
+        json!({"action": "rename-prefix", "prefix": "a"}),
+    ] {
+        assert_eq!(
+            http.send("POST", JOBS, &bad.to_string()).code(),
+            "BAD_REQUEST",
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn renaming_keeps_what_is_in_the_way_and_the_time_to_live() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "old:", 300);
+    client.ask("PEXPIRE old:5 500000");
+    client.ask("SET new:7 mine");
+    let wish = json!({"action": "rename-prefix", "prefix": "old:", "to": "new:", "rate": 100_000});
+    let preview = dry_run(&http, &wish);
+    let sample = &preview["samples"][0];
+    let renamed = sample["key"].as_str().expect("a name").replace("old:", "new:");
+    assert_eq!(
+        (&sample["to"], &preview["confirm"]),
+        (&json!(renamed), &json!("rename 300 keys"))
+    );
+    let job = run(&http, wish);
+    assert_eq!(
+        (&job["result"]["changed"], &job["errors"]),
+        (&json!(299), &json!(1)),
+        "{job}"
+    );
+    let error = &job["result"]["errors"][0];
+    assert_eq!(
+        (&error["key"], &error["code"]),
+        (&json!("old:7"), &json!("KEY_EXISTS"))
+    );
+    assert_eq!(client.ask("GET new:7"), Resp::Bulk(b"mine".to_vec()));
+    assert_eq!(client.ask("GET old:7"), Resp::Bulk(b"value".to_vec()));
+    assert!(matches!(client.ask("TTL new:5"), Resp::Int(400..=500)));
+    // Into itself: each once, though the walk may come to the new names.
+    let job = run(
+        &http,
+        json!({"action": "rename-prefix", "prefix": "new:", "to": "new:er:", "rate": 100_000}),
+    );
+    assert_eq!(
+        (&job["state"], &job["result"]["changed"]),
+        (&json!("done"), &json!(300)),
+        "{job}"
+    );
+    assert_eq!(
+        (count(&mut client, "new:er:*"), count(&mut client, "new:er:er:*")),
+        (300, 0)
+    );
+}
+
+#[test]
+fn it_keeps_its_pace_pauses_goes_on_and_is_aborted() {
+    let (server, _, page) = start_closed();
+    let mut client = server.connect();
+    client.ask("AUTH secret");
+    fill(&mut client, "k:", 3000);
+    let page = unlocked(&page);
+    let wish = json!({"action": "delete", "prefix": "k:", "rate": 200, "confirm": "delete 3000 keys"});
+    let began = Instant::now();
+    let path = begin(&page, &wish);
+    let steer = |page: &Http, body: Value| page.send("PATCH", &path, &body.to_string());
+    let job = job_when(&page, &path, |job| job["done"].as_u64() >= Some(100));
+    // The first batch leaves at once; never faster than asked from then on.
+    let most = 200.0 * began.elapsed().as_secs_f64() + 15.0;
+    assert!(
+        job["done"].as_f64().is_some_and(|done| done <= most),
+        "{job}: {most}"
+    );
+    assert_eq!(job["total"], 3000);
+    // A page that was loaded anew finds it.
+    assert_eq!(
+        page.get("/api/v1/jobs?kind=bulk").json()["jobs"][0]["state"],
+        "running"
+    );
+
+    assert_eq!(steer(&page, json!({"paused": true})).json()["state"], "paused");
+    // A batch that was under way when it was asked to pause may still come.
+    let settled = || {
+        let before = page.get(&path).json()["done"].clone();
+        std::thread::sleep(Duration::from_millis(300));
+        (before == page.get(&path).json()["done"]).then_some(before)
+    };
+    let done = (0..20).find_map(|_| settled()).expect("it stands still");
+    assert_eq!(
+        client.ask("DBSIZE"),
+        Resp::Int(3000 - done.as_i64().expect("a number"))
+    );
+    // Pausing again is no error; going on needs an unlocked session, pausing does not.
+    assert_eq!(steer(&page, json!({"paused": true})).status, 200);
+    let locked = page.send("DELETE", "/api/v1/session/unlock", "");
+    let (page, _) = page.with_session(&locked);
+    assert_eq!(steer(&page, json!({"paused": true})).status, 200);
+    assert_eq!(steer(&page, json!({"paused": false})).code(), "READ_ONLY");
+    assert_eq!(steer(&page, json!({"rate": 500})).code(), "READ_ONLY");
+    let page = unlocked(&page);
+    assert_eq!(steer(&page, json!({"rate": 0})).code(), "BAD_REQUEST");
+    assert_eq!(
+        steer(&page, json!({"paused": false, "rate": 400})).json()["state"],
+        "running"
+    );
+    let job = job_when(&page, &path, |job| job["done"].as_u64() > done.as_u64());
+    assert_eq!(
+        (&job["state"], &job["result"]["rate"]),
+        (&json!("running"), &json!(400)),
+        "{job}"
+    );
+
+    assert_eq!(page.send("DELETE", &path, "").status, 200);
+    let job = ended(&page, &path);
+    assert_eq!(job["state"], "aborted", "{job}");
+    let changed = job["result"]["changed"].as_i64().expect("a number");
+    assert!(changed < 3000);
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(3000 - changed));
+    assert_eq!(steer(&page, json!({"paused": true})).code(), "CONFLICT");
+
+    // Ended while it is paused.
+    let path = begin(&page, &wish);
+    let pause = page.send("PATCH", &path, r#"{"paused":true}"#);
+    assert_eq!(pause.json()["state"], "paused");
+    assert_eq!(page.send("DELETE", &path, "").status, 200);
+    assert_eq!(ended(&page, &path)["state"], "aborted");
+}
+
+#[test]
+fn it_has_the_rights_of_its_user_as_they_are_now() {
+    let (server, http, page) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    fill(&mut admin, "a:", 500);
+    fill(&mut admin, "b:", 500);
+    let wish = |prefix: &str, rate: u64| json!({"action": "delete", "prefix": prefix, "rate": rate, "confirm": "delete 1000 keys"});
+    assert_eq!(
+        page.send("POST", JOBS, &wish("a:", 5).to_string()).code(),
+        "READ_ONLY"
+    );
+    // A look is no write.
+    assert_eq!(dry_run(&page, &wish("a:", 5))["keys"], 500);
+
+    admin.ask("ACL SETUSER ada on >pass ~a:* +scan +unlink +info +select");
+    let ada = basic(&http, "ada:pass");
+    let job = ended(&ada, &begin(&ada, &wish("", 100_000)));
+    assert_eq!(
+        (&job["state"], &job["result"]["changed"], &job["errors"]),
+        (&json!("done"), &json!(500), &json!(500)),
+        "{job}"
+    );
+    assert_eq!(job["result"]["errors"].as_array().map(Vec::len), Some(100));
+    assert_eq!(job["result"]["errors_left_out"], 400);
+    assert_eq!(job["result"]["errors"][0]["code"], "NOPERM");
+    assert_eq!((count(&mut admin, "a:*"), count(&mut admin, "b:*")), (0, 500));
+    let mut rename = wish("a:", 5);
+    rename["action"] = json!("rename-prefix");
+    rename["to"] = json!("c:");
+    rename["confirm"] = json!("rename 1 key");
+    let refused = ada.send("POST", JOBS, &rename.to_string());
+    assert_eq!(refused.json()["error"]["details"]["needs"], "+renamenx");
+    let mut snapshot = wish("a:", 5);
+    snapshot["snapshot_first"] = json!(true);
+    let refused = ada.send("POST", JOBS, &snapshot.to_string());
+    assert_eq!(refused.json()["error"]["details"]["needs"], "+snapshot.create");
+
+    // The command is taken away, the user goes.
+    for loss in [
+        "ACL SETUSER ada -unlink",
+        "ACL SETUSER ada on >other",
+        "ACL DELUSER ada",
+    ] {
+        admin.ask("ACL DELUSER ada");
+        admin.ask("ACL SETUSER ada on >pass ~* +scan +unlink +info +select");
+        fill(&mut admin, "a:", 500);
+        let ada = basic(&http, "ada:pass");
+        let path = begin(&ada, &wish("a:", 50));
+        job_when(&page, &path, |job| job["done"].as_u64() > Some(0));
+        admin.ask(loss);
+        let job = ended(&page, &path);
+        assert_eq!(job["state"], "failed", "{loss}: {job}");
+        assert!(job["result"]["changed"].as_u64() < Some(400), "{loss}: {job}");
+        assert!(job["error"].as_str().is_some_and(|text| !text.is_empty()));
+    }
+}
+
+#[test]
+fn jobs_are_few_and_not_for_others() {
+    let (server, http, page) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    admin.ask("ACL SETUSER ada on >pass ~* +scan +unlink +info");
+    fill(&mut admin, "a:", 200);
+    let wish = json!({"action": "delete", "prefix": "a:", "rate": 1, "confirm": "delete 200 keys"});
+    let (page, ada) = (unlocked(&page), basic(&http, "ada:pass"));
+    let (first, second) = (begin(&page, &wish), begin(&page, &wish));
+    assert_eq!(page.send("POST", JOBS, &wish.to_string()).code(), "CONFLICT");
+    let others = begin(&ada, &wish);
+    for method in ["GET", "DELETE"] {
+        assert_eq!(ada.send(method, &first, "").code(), "NOT_FOUND");
+    }
+    assert_eq!(
+        ada.send("PATCH", &first, r#"{"paused":true}"#).code(),
+        "NOT_FOUND"
+    );
+    assert_eq!(
+        ada.get("/api/v1/jobs").json()["jobs"].as_array().map(Vec::len),
+        Some(1)
+    );
+    // Who may kill connections may stop it.
+    assert_eq!(
+        page.send("PATCH", &others, r#"{"paused":true}"#).json()["state"],
+        "paused"
+    );
+    for path in [&first, &second, &others] {
+        assert_eq!(page.send("DELETE", path, "").status, 200);
+        assert_eq!(ended(&page, path)["state"], "aborted");
+    }
+    assert_eq!(http.send("PATCH", &first, "{}").code(), "NO_SESSION");
+}
+
+#[test]
+fn a_snapshot_is_taken_before_the_first_key() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "a:", 100);
+    let job = run(
+        &http,
+        json!({"action": "delete", "prefix": "a:", "snapshot_first": true}),
+    );
+    assert_eq!(
+        (&job["state"], &job["result"]["changed"]),
+        (&json!("done"), &json!(100)),
+        "{job}"
+    );
+    let snapshots = http.get("/api/v1/snapshots").json();
+    let newest = &snapshots["snapshots"][0];
+    assert_eq!(
+        (&newest["id"], &newest["keys"]),
+        (&job["result"]["snapshot"], &json!(100)),
+        "{snapshots}"
+    );
+}
+
+#[test]
+fn the_server_ends_while_jobs_are_under_way() {
+    let (mut server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "a:", 200);
+    let wish = json!({"action": "delete", "prefix": "a:", "rate": 1, "confirm": "delete 200 keys"});
+    let (running, paused) = (begin(&http, &wish), begin(&http, &wish));
+    assert_eq!(
+        http.send("PATCH", &paused, r#"{"paused":true}"#).json()["state"],
+        "paused"
+    );
+    assert_eq!(http.get(&running).json()["state"], "running");
+    let began = Instant::now();
+    http.send("POST", "/api/v1/execute", r#"{"line":"SHUTDOWN NOSAVE"}"#);
+    server.await_end();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_audit_log_tells_of_its_begin_and_its_end() {
+    let folder = std::env::temp_dir().join(format!("flashdb-bulk-audit-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("audit.log");
+    let file = file.to_str().expect("text");
+    let (server, http) = start(&["--log-json", "--audit-logfile", file]);
+    fill(&mut server.connect(), "a:", 30);
+    let wish = json!({"action": "delete", "prefix": "a:", "confirm": "delete 30 keys"});
+    let started = http.send("POST", JOBS, &wish.to_string());
+    let request_id = started.header("x-request-id").expect("an id");
+    let id = started.json()["id"].clone();
+    ended(&http, &format!("/api/v1/jobs/{}", id.as_str().expect("an id")));
+    let text = std::fs::read_to_string(file).expect("the log");
+    let told: Vec<Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|event: &Value| event["event"] == "bulk")
+        .collect();
+    let outcomes: Vec<&Value> = told.iter().map(|event| &event["outcome"]).collect();
+    assert_eq!(outcomes, ["begun", "done"], "{text}");
+    for event in &told {
+        assert_eq!((&event["job"], &event["request_id"]), (&id, &json!(request_id)));
+        assert_eq!(
+            (&event["user"], &event["target"]),
+            (&json!("default"), &json!("audit"))
+        );
+        assert!(
+            event["request"]
+                .as_str()
+                .is_some_and(|asked| asked.contains("\"prefix\":\"a:\""))
+        );
+    }
+    assert_eq!((&told[1]["changed"], &told[1]["errors"]), (&json!(30), &json!(0)));
+    drop(server);
+    std::fs::remove_dir_all(&folder).expect("an own folder");
+}
