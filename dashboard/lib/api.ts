@@ -9,8 +9,9 @@ import type {
   Alerts,
   BenchJob,
   BenchRequest,
-  BulkAction,
-  BulkOutcome,
+  BulkJob,
+  BulkPreview,
+  BulkWish,
   Bytes,
   ClientRow,
   CommandRow,
@@ -176,8 +177,12 @@ export const api = {
   makeKey: (key: Bytes, db: number, value: NewValue, ttl_ms: number | null) =>
     request<{ created: boolean }>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PUT', body: { ...value, ttl_ms, if: 'absent' } }),
   editKey: (key: Bytes, db: number, edits: readonly KeyEdit[]) => request<Edited>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PATCH', body: { edits } }),
-  bulk: (keys: readonly Bytes[], db: number, action: BulkAction, signal?: AbortSignal) =>
-    request<{ results: BulkOutcome[] }>(`/bulk?${fields({ db })}`, { method: 'POST', body: { keys, ...action }, signal }),
+  /** Changes nothing. */
+  bulkDryRun: (wish: BulkWish, signal?: AbortSignal) => request<BulkPreview>('/bulk/jobs', { method: 'POST', body: { ...wish, dry_run: true }, signal }),
+  startBulk: (wish: BulkWish) => request<{ id: string }>('/bulk/jobs', { method: 'POST', body: wish }),
+  bulkJobs: (signal?: AbortSignal) => request<{ jobs: BulkJob[] }>('/jobs?kind=bulk', { signal }),
+  bulkJob: (id: string, signal?: AbortSignal) => request<BulkJob>(`/jobs/${id}`, { signal }),
+  steerJob: (id: string, change: { paused?: boolean; rate?: number }) => request<unknown>(`/jobs/${id}`, { method: 'PATCH', body: change }),
   executeArgs: (args: readonly Bytes[], db: number) => request<Executed>('/execute', { method: 'POST', body: { db, args } }),
   execute: (line: string, db: number, signal?: AbortSignal) => request<Executed>('/execute', { method: 'POST', body: { db, line }, signal }),
   commands: (signal?: AbortSignal) => request<{ commands: CommandRow[] }>('/commands', { signal }),

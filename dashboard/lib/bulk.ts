@@ -1,82 +1,130 @@
-// One action on many keys, batch by batch: what it would be about, how far it has come, and what could not be done.
-import { display, quoteArgument } from './bytes';
-import type { BulkAction, BulkOutcome, Bytes } from './contract';
-import { errorText } from './errors';
+// One change of many keys: what it is called, what has to be typed before it, and what is left of a selection after it.
+import { display, fromBytes, keyWord, quoteArgument, toBytes, whole } from './bytes';
+import type { BulkJob, BulkVerb, BulkWish, Bytes, PageBytes } from './contract';
 
-/** Keys of one request: small enough that stopping is quick, and that no other client waits for long. */
-export const BATCH = 50;
-
-export interface Survey {
-  /** Keys that are there. */
-  keys: number;
-  gone: number;
-  /** Null where the size of none may be asked for. */
-  bytes: number | null;
-  refused: number;
+/** Which keys. */
+export interface BulkTarget {
+  prefix?: Bytes;
+  pattern?: Bytes;
+  type?: string;
+  keys?: readonly Bytes[];
 }
 
-export function surveyOf(outcomes: readonly BulkOutcome[]): Survey {
-  const there = outcomes.filter((one) => one.done);
-  const sizes = there.flatMap((one) => (one.bytes === undefined ? [] : [one.bytes]));
-  const refused = outcomes.filter((one) => one.error !== undefined).length;
-  return {
-    keys: there.length,
-    gone: outcomes.length - there.length - refused,
-    bytes: sizes.length === 0 && there.length > 0 ? null : sizes.reduce((sum, bytes) => sum + bytes, 0),
-    refused,
-  };
+/** A change that somebody thinks about. */
+export interface BulkAsk {
+  db: number;
+  verb: BulkVerb;
+  target: BulkTarget;
 }
 
-export interface Progress {
-  handled: number;
-  done: number;
-  /** Not there any more, or nothing to do. */
-  idle: number;
-  failures: { key: Bytes; text: string }[];
+export const RATE_DEFAULT = 5000;
+export const RATE_MAX = 1_000_000;
+
+interface Words {
+  title: string;
+  verb: string;
+  /** First word of what has to be typed; null where nothing is lost. */
+  phrase: string | null;
+  /** What becomes of a key, and of one for which there is nothing to do. */
+  done: string;
+  idle: string;
+  /** The command whose right it takes. */
+  right: string;
 }
 
-export const NOTHING_YET: Progress = { handled: 0, done: 0, idle: 0, failures: [] };
+export const WORDS: Record<BulkVerb, Words> = {
+  delete: { title: 'Delete', verb: 'Delete', phrase: 'delete', done: 'deleted', idle: 'gone already', right: 'unlink' },
+  expire: { title: 'Set the expiry of', verb: 'Set expiry', phrase: 'expire', done: 'will expire', idle: 'gone already', right: 'pexpire' },
+  persist: { title: 'Remove the expiry of', verb: 'Remove expiry', phrase: null, done: 'kept', idle: 'gone, or without an expiry before', right: 'persist' },
+  'rename-prefix': { title: 'Rename the prefix of', verb: 'Rename', phrase: 'rename', done: 'renamed', idle: 'gone or renamed already', right: 'renamenx' },
+};
 
-type Send = (keys: readonly Bytes[], action: BulkAction) => Promise<{ results: BulkOutcome[] }>;
+export function keysOf(count: number): string {
+  return `${count} ${count === 1 ? 'key' : 'keys'}`;
+}
 
-/** Runs until all is handled or `stopped` says so; a batch that fails as a whole is told for each of its keys. */
-export async function runBulk(keys: readonly Bytes[], action: BulkAction, send: Send, stopped: () => boolean, onProgress: (progress: Progress) => void): Promise<Progress> {
-  let progress = NOTHING_YET;
-  for (let at = 0; at < keys.length && !stopped(); at += BATCH) {
-    const batch = keys.slice(at, at + BATCH);
-    let results: BulkOutcome[];
-    try {
-      results = (await send(batch, action)).results;
-    } catch (error) {
-      const message = errorText(error);
-      results = batch.map(() => ({ done: false, error: { code: 'FAILED', message } }));
-    }
-    const failures = results.flatMap((one, index) => (one.error === undefined ? [] : [{ key: batch[index] ?? '', text: one.error.message }]));
-    const done = results.filter((one) => one.done).length;
-    progress = { handled: progress.handled + batch.length, done: progress.done + done, idle: progress.idle + batch.length - done - failures.length, failures: [...progress.failures, ...failures] };
-    onProgress(progress);
-    // When nothing of a batch comes through there is no use in the next.
-    if (failures.length === batch.length && results.every((one) => one.error?.code === 'FAILED')) break;
+/** The sentence to type, as the server wants to hear it. */
+export function phraseOf(verb: BulkVerb, keys: number): string | null {
+  const word = WORDS[verb].phrase;
+  return word === null ? null : `${word} ${keysOf(keys)}`;
+}
+
+/** The keys in words. */
+export function targetText(target: { prefix?: PageBytes; pattern?: PageBytes; type?: string; count?: number }): string {
+  const kind = target.type === undefined || target.type === '' ? '' : ` of type ${target.type}`;
+  if (target.count !== undefined) return `${keysOf(target.count)} by name`;
+  if (target.pattern !== undefined) return `all keys like ${display(target.pattern)}${kind}`;
+  const prefix = display(target.prefix ?? '');
+  return prefix === '' ? `all keys${kind}` : `all keys of ${prefix}${kind}`;
+}
+
+export function titleOf({ verb, target }: Pick<BulkAsk, 'verb' | 'target'>): string {
+  return `${WORDS[verb].title} ${target.keys === undefined ? targetText(target) : 'the selected keys'}`;
+}
+
+export function jobTitle({ request }: Pick<BulkJob, 'request'>): string {
+  return `${WORDS[request.action].title} ${targetText({ prefix: request.prefix, pattern: request.pattern, type: request.type, count: request.keys_count })}`;
+}
+
+export interface BulkOptions {
+  ttl_ms: number | null;
+  from: Bytes | null;
+  to: Bytes | null;
+}
+
+/** What the server is asked; null while something is missing. */
+export function wishOf({ db, verb, target }: BulkAsk, options: BulkOptions): BulkWish | null {
+  const type = target.type === undefined || target.type === '' ? {} : { type: target.type };
+  const base: BulkWish = { db, action: verb, ...type };
+  if (verb === 'expire') {
+    if (options.ttl_ms === null) return null;
+    base.ttl_ms = options.ttl_ms;
   }
-  return progress;
+  if (verb === 'rename-prefix') {
+    const { from, to } = options;
+    if (from === null || to === null || keyWord(from) === keyWord(to)) return null;
+    const keys = target.keys?.filter((key) => keyWord(key).startsWith(keyWord(from)));
+    if (keys?.length === 0) return null;
+    return { ...base, prefix: from, to, ...(keys === undefined ? {} : { keys }) };
+  }
+  if (target.keys !== undefined) return { ...base, keys: target.keys };
+  return target.pattern !== undefined ? { ...base, pattern: target.pattern } : { ...base, prefix: target.prefix ?? '' };
+}
+
+/** What can be looked at while the change itself is not yet known in full: the same keys. */
+export function lookOf(ask: BulkAsk): BulkWish {
+  const look = wishOf({ ...ask, verb: 'persist' }, { ttl_ms: null, from: null, to: null });
+  return look ?? { db: ask.db, action: 'persist', prefix: '' };
+}
+
+/** What all of them begin with, up to a separator where there is one. */
+export function commonPrefix(keys: readonly Bytes[], separator = ':'): Bytes {
+  const [first, ...rest] = keys.map(toBytes);
+  if (first === undefined) return '';
+  let length = first.length;
+  for (const key of rest) {
+    let same = 0;
+    while (same < length && key[same] === first[same]) same += 1;
+    length = same;
+  }
+  const end = first.subarray(0, length).lastIndexOf(separator.charCodeAt(0)) + 1;
+  return fromBytes(first.slice(0, end > 0 ? end : length));
+}
+
+/** What a job is done with, of the keys that it was given: in their order, without those that were refused. */
+export function settledKeys(keys: readonly Bytes[], job: Pick<BulkJob, 'done' | 'result'>): Bytes[] {
+  // Of more errors than are told nobody knows whose they are.
+  if ((job.result.errors_left_out ?? 0) > 0) return [];
+  const failed = new Set((job.result.errors ?? []).map(({ key }) => keyWord(whole(key))));
+  return keys.slice(0, job.done).filter((key) => !failed.has(keyWord(key)));
+}
+
+export function hasEnded(state: string): boolean {
+  return state !== 'running' && state !== 'paused';
 }
 
 /** What a console would have to be told for the same. */
-export function commandOf(keys: readonly Bytes[], action: BulkAction): string {
+export function commandOf(keys: readonly Bytes[], command: 'UNLINK' | 'EXISTS' | 'PERSIST' | 'DUMP'): string {
   const names = keys.map(quoteArgument);
-  switch (action.action) {
-    case 'unlink':
-      return `UNLINK ${names.join(' ')}`;
-    case 'pexpire':
-      return names.map((name) => `PEXPIRE ${name} ${action.ttl_ms}`).join('\n');
-    case 'persist':
-      return names.map((name) => `PERSIST ${name}`).join('\n');
-    case 'look':
-      return `EXISTS ${names.join(' ')}`;
-  }
-}
-
-/** Some of the keys, for a look before it happens. */
-export function sample(keys: readonly Bytes[], count: number): string[] {
-  return keys.slice(0, count).map((key) => display(key).slice(0, 120));
+  return command === 'UNLINK' || command === 'EXISTS' ? `${command} ${names.join(' ')}` : names.map((name) => `${command} ${name}`).join('\n');
 }

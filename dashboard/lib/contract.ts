@@ -234,13 +234,45 @@ export interface RemovedKey {
   ttl_ms?: number;
 }
 
-export type BulkAction = { action: 'look' } | { action: 'unlink' } | { action: 'pexpire'; ttl_ms: number } | { action: 'persist' };
+export type BulkVerb = 'delete' | 'expire' | 'persist' | 'rename-prefix';
 
-export interface BulkOutcome {
-  done: boolean;
-  bytes?: number;
-  error?: { code: string; message: string };
+/** A change of many keys: those of a prefix, a pattern, or a list. */
+export interface BulkWish {
+  db: number;
+  action: BulkVerb;
+  prefix?: Bytes;
+  pattern?: Bytes;
+  keys?: readonly Bytes[];
+  type?: string;
+  ttl_ms?: number;
+  to?: Bytes;
+  rate?: number;
+  snapshot_first?: boolean;
+  confirm?: string;
 }
+
+/** What it would be about. */
+export interface BulkPreview {
+  keys: number;
+  exact: boolean;
+  bytes: number | null;
+  samples: { key: PageBytes; type: string | null; ttl_ms: number | null; bytes: number | null; to: PageBytes | null; taken: boolean }[];
+  branches: { prefix: PageBytes; keys: number }[];
+  confirm: string | null;
+}
+
+/** What a job tells of itself; empty before the first key. */
+export interface BulkResult {
+  changed: number;
+  idle: number;
+  errors: { key: PageBytes; code: string; message: string }[];
+  errors_left_out: number;
+  rate: number;
+  seconds: number;
+  snapshot: string | null;
+}
+
+export type BulkJob = Job<Omit<BulkWish, 'keys' | 'confirm'> & { keys_count?: number; rate: number }, BulkResult>;
 
 export type Reply =
   | { type: 'status'; value: string }
@@ -605,8 +637,8 @@ export interface GenerateRequest {
 
 export interface Job<Request, Result> {
   id: string;
-  kind: 'bench' | 'generate';
-  state: 'running' | 'done' | 'failed' | 'aborted';
+  kind: 'bench' | 'generate' | 'bulk';
+  state: 'running' | 'paused' | 'done' | 'failed' | 'aborted';
   user: string;
   began_ms: number;
   ended_ms: number | null;

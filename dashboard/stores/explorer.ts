@@ -1,5 +1,7 @@
-// What is selected in the explorer (UI-87), by key and in one database, and a count that tells the lists to look again.
+// What is selected in the explorer (UI-87), by key and in one database, which change of many keys is looked at, and a count
+// that tells the lists to look again.
 import { create } from 'zustand';
+import type { BulkAsk } from '@/lib/bulk';
 import type { Bytes } from '@/lib/contract';
 
 export const SELECTED_MAX = 1000;
@@ -12,6 +14,10 @@ interface ExplorerStore {
   anchor: string | null;
   /** Grows whenever keys were made, changed or removed here. */
   changes: number;
+  /** The change of many keys in the dialog: one to be, or a job. */
+  bulk: BulkAsk | { job: string } | null;
+  /** What was selected when a job began, by its id: what it is done with leaves the selection. */
+  jobKeys: ReadonlyMap<string, readonly Bytes[]>;
   /** Selects in `db` only; what was selected in another one is let go. */
   enter(db: number): void;
   toggle(word: string, key: Bytes): void;
@@ -20,6 +26,8 @@ interface ExplorerStore {
   drop(words: readonly string[]): void;
   clear(): void;
   touch(): void;
+  showBulk(bulk: ExplorerStore['bulk']): void;
+  keepJobKeys(id: string, keys: readonly Bytes[] | null): void;
 }
 
 const NONE: ReadonlyMap<string, Bytes> = new Map();
@@ -29,6 +37,8 @@ export const useExplorerStore = create<ExplorerStore>()((set, get) => ({
   selected: NONE,
   anchor: null,
   changes: 0,
+  bulk: null,
+  jobKeys: new Map(),
   enter(db) {
     if (get().db !== db) set({ db, selected: NONE, anchor: null });
   },
@@ -54,4 +64,11 @@ export const useExplorerStore = create<ExplorerStore>()((set, get) => ({
   },
   clear: () => set({ selected: NONE, anchor: null }),
   touch: () => set((state) => ({ changes: state.changes + 1 })),
+  showBulk: (bulk) => set({ bulk }),
+  keepJobKeys(id, keys) {
+    const jobKeys = new Map(get().jobKeys);
+    if (keys === null) jobKeys.delete(id);
+    else jobKeys.set(id, keys);
+    set({ jobKeys });
+  },
 }));

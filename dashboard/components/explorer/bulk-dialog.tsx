@@ -1,209 +1,158 @@
-// One action on many keys: a dry run that counts, the sentence to type, then batch by batch with a way to stop, and what
-// came of it in the end. The dialog stays open while it runs.
+// One change of many keys: a dry run that counts, the options, the sentence to type; then the job, which goes on when the
+// dialog is closed or the page is left.
 'use client';
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useState } from 'react';
 import { Failure } from '@/components/state/failures';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { Button } from '@/components/ui/button';
+import { BytesField } from '@/components/ui/bytes-field';
 import { Dialog } from '@/components/ui/dialog';
-import { Facts } from '@/components/ui/facts';
 import { Input } from '@/components/ui/input';
-import { Progress as Bar } from '@/components/ui/progress';
+import { useDebounced } from '@/hooks/use-debounced';
 import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
-import { BATCH, NOTHING_YET, type Progress, runBulk, sample, type Survey, surveyOf } from '@/lib/bulk';
-import { display, keyWord } from '@/lib/bytes';
-import type { BulkAction, BulkOutcome, Bytes } from '@/lib/contract';
-import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { type BulkAsk, commonPrefix, jobTitle, lookOf, phraseOf, RATE_DEFAULT, RATE_MAX, titleOf, WORDS, wishOf } from '@/lib/bulk';
+import type { BulkPreview, Bytes } from '@/lib/contract';
+import { errorText } from '@/lib/errors';
+import { formatSeconds, formatTtl } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
+import { useServerStore } from '@/stores/server';
+import { useBulkJob } from '@/hooks/use-bulk-jobs';
+import { BulkPreviewFacts } from './bulk-preview';
+import { BulkProgress } from './bulk-progress';
 import { DurationField } from './duration-field';
 
-export type BulkKind = Exclude<BulkAction['action'], 'look'>;
-
-const WORDS: Record<BulkKind, { title: string; verb: string; phrase: string | null; done: string; idle: string }> = {
-  unlink: { title: 'Delete the selected keys', verb: 'Delete', phrase: 'delete', done: 'deleted', idle: 'gone already' },
-  pexpire: { title: 'Let the selected keys expire', verb: 'Set expiry', phrase: 'expire', done: 'will expire', idle: 'gone already' },
-  persist: { title: 'Keep the selected keys', verb: 'Remove expiry', phrase: null, done: 'kept', idle: 'gone, or without an expiry before' },
-};
-const SAMPLES = 20;
-
-interface BulkDialogProps {
-  kind: BulkKind;
-  keys: readonly Bytes[];
-  db: number;
-  onClose(): void;
+/** Shows what the store says is looked at. */
+export function BulkDialog() {
+  const bulk = useExplorerStore((store) => store.bulk);
+  const show = useExplorerStore((store) => store.showBulk);
+  if (bulk === null) return null;
+  const close = () => show(null);
+  return 'job' in bulk ? <JobDialog id={bulk.job} onClose={close} /> : <AskDialog ask={bulk} onClose={close} />;
 }
 
-function keysOf(count: number): string {
-  return `${count} ${count === 1 ? 'key' : 'keys'}`;
-}
-
-export function BulkDialog({ kind, keys, db, onClose }: BulkDialogProps) {
-  const words = WORDS[kind];
-  const survey = useResource(
-    async (signal) => {
-      const outcomes: BulkOutcome[] = [];
-      for (let at = 0; at < keys.length; at += 4 * BATCH) outcomes.push(...(await api.bulk(keys.slice(at, at + 4 * BATCH), db, { action: 'look' }, signal)).results);
-      return surveyOf(outcomes);
-    },
-    [keys, db],
-  );
-  const [ttl_ms, setTtl] = useState<number | null>(null);
-  const [phase, setPhase] = useState<'asking' | 'running' | 'ended'>('asking');
-  const [progress, setProgress] = useState<Progress>(NOTHING_YET);
-  const stop = useRef(false);
-  useEffect(() => {
-    // A page that is left does not go on by itself.
-    stop.current = false;
-    return () => {
-      stop.current = true;
-    };
-  }, []);
-  const action: BulkAction | null = kind === 'pexpire' ? (ttl_ms === null ? null : { action: kind, ttl_ms }) : { action: kind };
-  const run = async () => {
-    if (action === null) return;
-    setPhase('running');
-    const end = await runBulk(keys, action, (batch, what) => api.bulk(batch, db, what), () => stop.current, setProgress);
-    const failed = new Set(end.failures.map(({ key }) => keyWord(key)));
-    const store = useExplorerStore.getState();
-    store.drop(keys.slice(0, end.handled).map(keyWord).filter((word) => !failed.has(word)));
-    store.touch();
-    setPhase('ended');
-  };
+function JobDialog({ id, onClose }: { id: string; onClose(): void }) {
+  const { job, resource, refused } = useBulkJob(id);
   return (
-    <Dialog open onOpenChange={(open) => !open && phase !== 'running' && onClose()} title={words.title} description={phase === 'asking' ? 'A dry run: nothing has been changed yet.' : undefined}>
-      {phase === 'asking' ? (
-        survey.data === null ? (
-          survey.error === null ? (
-            <SkeletonRows rows={4} />
-          ) : (
-            <Failure error={survey.error} onRetry={survey.reload} />
-          )
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={job === null ? 'A change of many keys' : jobTitle(job)}>
+      {job !== null ? (
+        <BulkProgress job={job} resource={resource} refused={refused} onClose={onClose} />
+      ) : resource.error !== null ? (
+        <Failure error={resource.error} onRetry={resource.reload} />
+      ) : (
+        <SkeletonRows rows={3} />
+      )}
+    </Dialog>
+  );
+}
+
+function AskDialog({ ask, onClose }: { ask: BulkAsk; onClose(): void }) {
+  const [ttl_ms, setTtl] = useState<number | null>(null);
+  const [from, setFrom] = useState<Bytes | null>(() => (ask.target.keys === undefined ? (ask.target.prefix ?? '') : commonPrefix(ask.target.keys)));
+  const [to, setTo] = useState<Bytes | null>(null);
+  const wish = wishOf(ask, { ttl_ms, from, to });
+  // Only another name changes what the dry run tells; the time to live does not.
+  const names = useDebounced(ask.verb === 'rename-prefix' && wish !== null ? JSON.stringify([from, to]) : '', 300);
+  const preview = useResource((signal) => api.bulkDryRun(ask.verb === 'rename-prefix' && wish !== null ? wish : lookOf(ask), signal), [names]);
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={titleOf(ask)} description="A dry run: nothing has been changed yet.">
+      {preview.data === null ? (
+        preview.error === null ? (
+          <SkeletonRows rows={4} />
         ) : (
-          <Asking words={words} survey={survey.data} keys={keys} ready={action !== null} onClose={onClose} onRun={() => void run()}>
-            {kind === 'pexpire' && <DurationField label="Expire in" initial_ms={null} placeholder="e.g. 15" onChange={setTtl} />}
-            {kind === 'pexpire' && ttl_ms !== null && <p className="text-dim">Each is removed {formatTtl(ttl_ms)} from now.</p>}
-          </Asking>
+          <Failure error={preview.error} onRetry={preview.reload} />
         )
       ) : (
-        <Running
-          words={words}
-          progress={progress}
-          total={keys.length}
-          ended={phase === 'ended'}
-          onStop={() => {
-            stop.current = true;
-          }}
-          onClose={onClose}
-        />
+        <Asking ask={ask} preview={preview.data} wish={preview.loading ? null : wish} onClose={onClose}>
+          {ask.verb === 'expire' && <DurationField label="Expire in" initial_ms={null} placeholder="e.g. 15" onChange={setTtl} />}
+          {ask.verb === 'expire' && ttl_ms !== null && <p className="text-dim">Each is removed {formatTtl(ttl_ms)} after its turn.</p>}
+          {ask.verb === 'rename-prefix' && (
+            <div className="grid gap-3 sm:grid-cols-2">
+              {ask.target.keys !== undefined && <BytesField label="Old prefix" initial={from ?? ''} onChange={setFrom} />}
+              <BytesField label="New prefix" initial="" placeholder="e.g. archive:" onChange={setTo} />
+            </div>
+          )}
+          {preview.error !== null && <p role="alert" className="text-error-text">{errorText(preview.error)}</p>}
+        </Asking>
       )}
     </Dialog>
   );
 }
 
 interface AskingProps {
-  words: (typeof WORDS)[BulkKind];
-  survey: Survey;
-  keys: readonly Bytes[];
-  ready: boolean;
+  ask: BulkAsk;
+  preview: BulkPreview;
+  wish: ReturnType<typeof wishOf>;
   onClose(): void;
-  onRun(): void;
   children: React.ReactNode;
 }
 
-function Asking({ words, survey, keys, ready, onClose, onRun, children }: AskingProps) {
+function Asking({ ask, preview, wish, onClose, children }: AskingProps) {
+  const words = WORDS[ask.verb];
+  const mayTake = useServerStore((store) => store.session?.capabilities['snapshot.create'] !== false);
+  const showBulk = useExplorerStore((store) => store.showBulk);
   const [typed, setTyped] = useState('');
+  const [rateText, setRate] = useState(String(RATE_DEFAULT));
+  const [first, setFirst] = useState(words.phrase !== null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
   const id = useId();
-  const phrase = words.phrase === null ? null : `${words.phrase} ${keysOf(survey.keys)}`;
+  const phrase = phraseOf(ask.verb, preview.keys);
+  const rate = Number(rateText);
+  const isRate = Number.isInteger(rate) && rate >= 1 && rate <= RATE_MAX;
+  const start = async () => {
+    if (wish === null) return;
+    setBusy(true);
+    setFailure(null);
+    try {
+      const started = await api.startBulk({ ...wish, rate, snapshot_first: first && mayTake, ...(phrase === null ? {} : { confirm: phrase }) });
+      if (wish.keys !== undefined) useExplorerStore.getState().keepJobKeys(started.id, wish.keys);
+      showBulk({ job: started.id });
+    } catch (error) {
+      setFailure(errorText(error));
+      setBusy(false);
+    }
+  };
   return (
     <div className="flex flex-col gap-3">
-      <Facts
-        className="lg:grid-cols-3"
-        facts={[
-          { name: 'Keys', value: formatCount(survey.keys) },
-          { name: 'Memory', value: survey.bytes === null ? 'needs +memory|usage' : `≈ ${formatBytes(survey.bytes)}` },
-          ...(survey.gone > 0 ? [{ name: 'Gone meanwhile', value: formatCount(survey.gone) }] : []),
-          ...(survey.refused > 0 ? [{ name: 'Your user may not look', value: formatCount(survey.refused) }] : []),
-        ]}
-      />
-      <ul aria-label="Some of the keys" tabIndex={0} className="max-h-32 overflow-auto rounded-md bg-raised px-3 py-2 font-mono text-xs">
-        {sample(keys, SAMPLES).map((name, at) => (
-          <li key={at} className="truncate">
-            {name}
-          </li>
-        ))}
-        {keys.length > SAMPLES && <li className="font-sans text-muted">and {formatCount(keys.length - SAMPLES)} more</li>}
-      </ul>
+      <BulkPreviewFacts preview={preview} />
       {children}
-      {phrase !== null && survey.keys > 0 && (
+      <div className="flex flex-wrap items-end gap-x-4 gap-y-2">
+        <div className="flex flex-col gap-1">
+          <label htmlFor={`${id}-rate`} className="text-xs text-dim">
+            Keys per second, at most
+          </label>
+          <Input id={`${id}-rate`} type="number" min={1} max={RATE_MAX} className="w-32" value={rateText} aria-invalid={!isRate} onChange={(event) => setRate(event.target.value)} />
+        </div>
+        <p className="num pb-1.5 text-dim">{isRate ? `About ${formatSeconds(Math.max(1, Math.ceil(preview.keys / rate)))}; less is done while the server is busy.` : 'A number from 1 to 1,000,000.'}</p>
+      </div>
+      <label htmlFor={`${id}-first`} className="flex items-start gap-2">
+        <input id={`${id}-first`} type="checkbox" checked={first && mayTake} disabled={!mayTake} onChange={(event) => setFirst(event.target.checked)} className="mt-0.5 size-4 accent-[var(--accent-hover)]" />
+        <span>
+          Take a snapshot first
+          <span className="block text-xs text-muted">{mayTake ? 'It stays until somebody deletes it, and is the way back.' : 'Your user lacks +snapshot.create.'}</span>
+        </span>
+      </label>
+      {phrase !== null && preview.keys > 0 && (
         <div className="flex flex-col gap-1.5">
           <label htmlFor={id}>
-            Type <code className="rounded-sm bg-raised px-1.5 py-0.5 font-mono font-medium select-all">{phrase}</code> to go on{words.phrase === 'delete' && '; this cannot be undone'}
+            Type <code className="rounded-sm bg-raised px-1.5 py-0.5 font-mono font-medium select-all">{phrase}</code> to go on{ask.verb === 'delete' && '; this cannot be undone'}
           </label>
           <Input id={id} variant="mono" size="lg" autoComplete="off" spellCheck={false} value={typed} onChange={(event) => setTyped(event.target.value)} />
         </div>
+      )}
+      {failure !== null && (
+        <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
+          {failure}
+        </p>
       )}
       <div className="flex justify-end gap-2">
         <Button autoFocus onClick={onClose}>
           Cancel
         </Button>
-        <Button variant="danger" disabled={!ready || survey.keys + survey.refused === 0 || (phrase !== null && survey.keys > 0 && typed.trim() !== phrase)} onClick={onRun}>
+        <Button variant="danger" disabled={busy || wish === null || !isRate || preview.keys === 0 || (phrase !== null && typed.trim() !== phrase)} onClick={() => void start()}>
           {words.verb}
         </Button>
-      </div>
-    </div>
-  );
-}
-
-interface RunningProps {
-  words: (typeof WORDS)[BulkKind];
-  progress: Progress;
-  total: number;
-  ended: boolean;
-  onStop(): void;
-  onClose(): void;
-}
-
-function Running({ words, progress, total, ended, onStop, onClose }: RunningProps) {
-  const [stopping, setStopping] = useState(false);
-  const left = total - progress.handled;
-  return (
-    <div className="flex flex-col gap-3">
-      <Bar part={progress.handled / total} label={`${words.verb}: ${progress.handled} of ${total}`} />
-      <p role="status" className="num">
-        {ended && left > 0 && <span className="font-medium">Stopped. </span>}
-        {formatCount(progress.done)} {words.done}
-        {progress.idle > 0 && `, ${formatCount(progress.idle)} ${words.idle}`}
-        {progress.failures.length > 0 && `, ${formatCount(progress.failures.length)} failed`}
-        {left > 0 && `, ${formatCount(left)} ${ended ? 'untouched' : 'to go'}`}
-      </p>
-      {progress.failures.length > 0 && (
-        <ul aria-label="What failed" tabIndex={0} className="max-h-48 overflow-auto rounded-md border border-line text-xs">
-          {progress.failures.map(({ key, text }, at) => (
-            <li key={at} className="border-b border-line px-3 py-1.5 last:border-0">
-              <span className="font-mono wrap-anywhere">{display(key).slice(0, 120)}</span>
-              <span className="block text-error-text">{text}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-      <div className="flex justify-end">
-        {ended ? (
-          <Button autoFocus variant="solid" onClick={onClose}>
-            Close
-          </Button>
-        ) : (
-          <Button
-            autoFocus
-            disabled={stopping}
-            onClick={() => {
-              setStopping(true);
-              onStop();
-            }}
-          >
-            {stopping ? 'Stopping…' : 'Abort'}
-          </Button>
-        )}
       </div>
     </div>
   );

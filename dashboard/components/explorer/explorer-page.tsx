@@ -24,6 +24,8 @@ const KeyPane = lazily(() => import('./key-pane').then((module) => module.KeyPan
 const NewKey = lazily(() => import('./new-key').then((module) => module.NewKey));
 const UndoBar = lazily(() => import('./undo-bar').then((module) => module.UndoBar));
 const BulkBar = lazily(() => import('./bulk-bar').then((module) => module.BulkBar));
+const BulkJobs = lazily(() => import('./bulk-jobs').then((module) => module.BulkJobs));
+const BulkDialog = lazily(() => import('./bulk-dialog').then((module) => module.BulkDialog));
 
 const TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 
@@ -47,9 +49,7 @@ export function ExplorerPage() {
   const [making, setMaking] = useState(false);
   const enter = useExplorerStore((store) => store.enter);
   const isSelecting = useExplorerStore((store) => store.selected.size > 0 && store.db === db);
-  // Once there, the bar stays: its dialog outlives the selection that it was about.
-  const [hasSelected, setHasSelected] = useState(false);
-  if (isSelecting && !hasSelected) setHasSelected(true);
+  const isChanging = useExplorerStore((store) => store.bulk !== null);
   useEffect(() => enter(db), [enter, db]);
   const open = (word: string) => setSegment(word, 'push');
   const order = sort === 'count' || sort === 'name' ? sort : 'bytes';
@@ -124,6 +124,7 @@ export function ExplorerPage() {
         </div>
       </PageHead>
       <UndoBar db={db} onOpen={open} />
+      <BulkJobs />
       <div className="flex min-h-[480px] flex-1 overflow-hidden rounded-lg border border-line">
         <div className={cn('min-w-0 flex-1 bg-panel md:w-[42%] md:flex-none md:border-r md:border-line', key !== null && 'max-md:hidden')}>
           {asTree ? (
@@ -140,7 +141,8 @@ export function ExplorerPage() {
           )}
         </div>
       </div>
-      {hasSelected && <BulkBar db={db} />}
+      {isSelecting && <BulkBar db={db} />}
+      {isChanging && <BulkDialog />}
       {making && <NewKey db={db} onClose={() => setMaking(false)} onMade={open} />}
     </>
   );

@@ -17,6 +17,7 @@ import { cn } from '@/lib/cn';
 import type { KeyRow } from '@/lib/contract';
 import { formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
+import { LazyBulkMenu } from './bulk-menu-button';
 import { CheckMark } from './check-mark';
 import { TypeBadge } from './type-badge';
 
@@ -84,7 +85,10 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
         <span className="num" role="status">
           {first ? 'Looking…' : `${formatCount(rows.length)}${keys.cursor === null ? '' : ' or more'} ${rows.length === 1 ? 'key' : 'keys'}`}
         </span>
-        <Refresh resource={keys} />
+        <span className="flex items-center">
+          <Refresh resource={keys} />
+          <LazyBulkMenu db={db} target={match === '' ? { prefix: '', type } : { pattern: match, type }} />
+        </span>
       </div>
       <div className="min-h-0 flex-1 basis-0 overflow-auto">
         {keys.error !== null && (

@@ -14,6 +14,7 @@ import { formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
 import { useSelection } from '@/hooks/use-selection';
 import { useExplorerStore } from '@/stores/explorer';
+import { LazyBulkMenu } from './bulk-menu-button';
 import { CheckMark } from './check-mark';
 import { TypeBadge } from './type-badge';
 
@@ -38,6 +39,12 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
   const lines = useMemo(() => linesOf(root, tree.loaded, tree.open, weightOf(sort)), [root, tree.loaded, tree.open, sort]);
   const places = useMemo(() => placesOf(lines), [lines]);
   const [active, setActive] = useState<string | null>(null);
+  // The branch whose menu was asked for by a key or the other button of the mouse, and how often.
+  const [menu, setMenu] = useState<{ id: string; asked: number }>({ id: '', asked: 0 });
+  const askMenu = (line: Line) => {
+    setActive(line.id);
+    setMenu((before) => ({ id: line.id, asked: before.asked + 1 }));
+  };
   const port = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [row, setRow] = useState(32);
@@ -90,6 +97,11 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
   };
   const onKey = (event: KeyboardEvent) => {
     if (marks.takeKey(event, at)) return;
+    const here = lines[at];
+    if (here?.kind === 'branch' && (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey))) {
+      event.preventDefault();
+      return askMenu(here);
+    }
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     const move = moveOf(event.key, lines, at, Math.max(1, Math.floor(view.height / row) - 1));
     const line = lines[at];
@@ -127,7 +139,10 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
               ? 'What you may read'
               : `${about}${formatCount(tree.top.keys)} keys · ≈ ${formatBytes(tree.top.bytes)}${tree.top.exact ? '' : ` · counting, ${Math.round(tree.top.progress * 100)} %`}`}
         </span>
-        <Refresh resource={tree} />
+        <span className="flex items-center">
+          <Refresh resource={tree} />
+          {tree.top !== null && tree.top.keys !== null && <LazyBulkMenu db={db} target={{ prefix: root }} />}
+        </span>
       </div>
       {display(root) !== '' && <Crumbs root={root} separator={tree.top?.separator ?? ':'} onRoot={onRoot} />}
       <div ref={port} className="relative min-h-0 flex-1 basis-0 overflow-auto">
@@ -156,6 +171,8 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
               <Row
                 key={line.id}
                 line={line}
+                db={db}
+                asked={menu.id === line.id ? menu.asked : 0}
                 index={first + offset}
                 place={places[first + offset]}
                 row={row}
@@ -163,6 +180,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
                 isActive={first + offset === at}
                 isSelected={line.kind === 'key' && cutLength(line.row.key) === null && keyWord(whole(line.row.key)) === selected}
                 isMarked={marks.has(first + offset)}
+                onMenu={() => askMenu(line)}
                 onPress={(event) => click(line, first + offset, event)}
                 onMark={(event) => {
                   setActive(line.id);
@@ -179,6 +197,8 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
 
 interface RowProps {
   line: Line;
+  db: number;
+  asked: number;
   index: number;
   place: { place: number; of: number } | undefined;
   row: number;
@@ -186,11 +206,12 @@ interface RowProps {
   isActive: boolean;
   isSelected: boolean;
   isMarked: boolean | null;
+  onMenu(): void;
   onPress(event: MouseEvent): void;
   onMark(event: MouseEvent): void;
 }
 
-function Row({ line, index, place, row, sort, isActive, isSelected, isMarked, onPress, onMark }: RowProps) {
+function Row({ line, db, asked, index, place, row, sort, isActive, isSelected, isMarked, onMenu, onPress, onMark }: RowProps) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Set here and not as an attribute: the policy of the page knows no inline styles.
@@ -211,6 +232,14 @@ function Row({ line, index, place, row, sort, isActive, isSelected, isMarked, on
       aria-checked={isMarked ?? undefined}
       aria-expanded={line.kind === 'branch' ? line.open : undefined}
       onClick={onPress}
+      onContextMenu={
+        line.kind === 'branch'
+          ? (event) => {
+              event.preventDefault();
+              onMenu();
+            }
+          : undefined
+      }
       className={cn(
         'absolute inset-x-0 top-0 flex cursor-pointer items-center gap-2 pr-4 select-none hover:bg-raised',
         isActive && 'group-focus-visible/tree:bg-raised',
@@ -219,6 +248,7 @@ function Row({ line, index, place, row, sort, isActive, isSelected, isMarked, on
     >
       {isMarked !== null && <CheckMark checked={isMarked} onPress={onMark} />}
       <Content line={line} sort={sort} />
+      {line.kind === 'branch' && line.branch.keys !== null && <LazyBulkMenu db={db} target={{ prefix: line.branch.prefix }} inTree asked={asked} />}
     </div>
   );
 }

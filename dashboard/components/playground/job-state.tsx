@@ -2,7 +2,7 @@
 import { Badge, type BadgeProps } from '@/components/ui/badge';
 import type { BenchJob } from '@/lib/contract';
 
-const LOOK: Record<BenchJob['state'], BadgeProps['variant']> = { running: 'accent', done: 'success', failed: 'error', aborted: 'warning' };
+const LOOK: Record<BenchJob['state'], BadgeProps['variant']> = { running: 'accent', paused: 'warning', done: 'success', failed: 'error', aborted: 'warning' };
 
 export function JobState({ state, error }: { state: BenchJob['state']; error: string | null }) {
   return (
