@@ -102,9 +102,12 @@ impl Noted {
     }
 }
 
-/// Whoever has many keys changed.
+/// Whoever has many keys changed by a job, or takes them away as a file.
 #[derive(Clone, Debug)]
 pub(crate) struct BulkNote {
+    /// `bulk` or `export`.
+    pub event: &'static str,
+    /// Id of the job; empty for an export.
     pub job: String,
     pub user: String,
     pub peer: SocketAddr,
@@ -114,20 +117,20 @@ pub(crate) struct BulkNote {
 }
 
 impl BulkNote {
-    /// Logs that the job has begun, or ended: with so many keys changed and so many refused.
-    pub fn log(&self, outcome: &'static str, changed: u64, errors: u64) {
+    /// Logs that it has begun, or ended: with so many keys changed or written into the file, and so many refused.
+    pub fn log(&self, outcome: &'static str, keys: u64, errors: u64) {
         tracing::info!(
             target: AUDIT,
-            event = "bulk",
+            event = self.event,
             outcome,
             job = &*self.job,
             request = &*self.request,
-            changed,
+            keys,
             errors,
             user = &*self.user,
             addr = %self.peer,
             request_id = &*self.request_id,
-            "a change of many keys"
+            "many keys at a time"
         );
     }
 }

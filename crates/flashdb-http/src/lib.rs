@@ -60,6 +60,8 @@ pub(crate) struct App {
     pub restores: Arc<api::Restores>,
     pub jobs: jobs::Jobs,
     pub documents: api::openapi::Documents,
+    /// Exports of keys at a time.
+    pub exports: Arc<Semaphore>,
     /// What large answers under way may take.
     pub answers: Arc<Semaphore>,
     /// Name of the machine.
@@ -87,6 +89,7 @@ impl App {
             restores: Arc::default(),
             jobs: jobs::Jobs::default(),
             documents: api::openapi::Documents::default(),
+            exports: Arc::new(Semaphore::new(api::EXPORTS_MAX)),
             answers: weigh::measure(),
             host_name: host_name.trim().to_owned(),
             cookie: format!("flashdb_session_{port}"),

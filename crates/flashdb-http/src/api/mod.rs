@@ -37,6 +37,7 @@ mod sessions;
 mod snapshots;
 mod tree;
 
+pub(crate) use bulk_jobs::EXPORTS_MAX;
 pub(crate) use session::ServerView;
 pub(crate) use snapshots::Restores;
 
@@ -94,6 +95,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/items", get(items::list))
         .route("/bulk", post(bulk::run))
         .route("/bulk/jobs", post(bulk_jobs::start))
+        .route("/export", get(bulk_jobs::by_match).post(bulk_jobs::by_name))
         .route("/execute", post(execute::run))
         .route("/clients", get(server::clients))
         .route("/clients/{id}", axum::routing::delete(server::kill_client))

@@ -459,7 +459,169 @@ fn the_audit_log_tells_of_its_begin_and_its_end() {
                 .is_some_and(|asked| asked.contains("\"prefix\":\"a:\""))
         );
     }
-    assert_eq!((&told[1]["changed"], &told[1]["errors"]), (&json!(30), &json!(0)));
+    assert_eq!((&told[1]["keys"], &told[1]["errors"]), (&json!(30), &json!(0)));
     drop(server);
     std::fs::remove_dir_all(&folder).expect("an own folder");
+}
+
+// ---- as a file -----------------------------------------------------------------------------------
+
+/// The body of an answer that came in chunks.
+fn whole(answer: &super::support::http::Answer) -> String {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+    let (mut rest, mut out) = (&answer.body[..], Vec::new());
+    loop {
+        let line = rest.windows(2).position(|two| two == b"\r\n").expect("a length");
+        let digits = std::str::from_utf8(&rest[..line]).expect("text");
+        let length = usize::from_str_radix(digits, 16).expect("a length");
+        if length == 0 {
+            return String::from_utf8(out).expect("text");
+        }
+        out.extend_from_slice(&rest[line + 2..line + 2 + length]);
+        rest = &rest[line + 4 + length..];
+    }
+}
+
+/// Asks by a line whose words are quoted.
+fn ask_inline(client: &mut Client, line: &str) -> Resp {
+    client.send(format!("{line}\r\n").as_bytes());
+    client.read()
+}
+
+fn fill_all_types(client: &mut Client) {
+    for line in [
+        r#"SET e:s "a \"b\" \xff\n""#,
+        "PEXPIRE e:s 500000",
+        "RPUSH e:l x y x",
+        "SADD e:set m",
+        r#"HSET e:h f v g """#,
+        "ZADD e:z 1.5 m -inf n",
+        "XADD e:x 5-1 f v",
+        "XADD e:x 6-0 g w h i",
+        "SET other 1",
+    ] {
+        assert!(!matches!(ask_inline(client, line), Resp::Error(_)), "{line}");
+    }
+}
+
+#[test]
+fn an_export_holds_all_types_and_can_be_read_again() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill_all_types(&mut client);
+    let json = whole(&http.get("/api/v1/export?p=e%3A"));
+    let rows: Vec<Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(rows.last(), Some(&json!({"end": true, "keys": 6, "left_out": 0})));
+    let row = |key: &str| rows.iter().find(|row| row["key"] == key).expect("a row").clone();
+    assert_eq!(row("e:h")["fields"], json!([["f", "v"], ["g", ""]]));
+    assert!((400_000..=500_000).contains(&row("e:s")["ttl_ms"].as_i64().expect("a number")));
+    let digests = |client: &mut Client| {
+        [
+            "GET e:s",
+            "LRANGE e:l 0 -1",
+            "SMEMBERS e:set",
+            "HGETALL e:h",
+            "ZRANGE e:z 0 -1 WITHSCORES",
+            "XRANGE e:x - +",
+        ]
+        .map(|line| client.ask(line))
+    };
+    let before = digests(&mut client);
+    let answer = http.get("/api/v1/export?p=e%3A&format=commands");
+    assert!(
+        answer
+            .header("content-disposition")
+            .is_some_and(|text| text.starts_with("attachment"))
+    );
+    let commands = whole(&answer);
+    client.ask("FLUSHALL");
+    // As values over HTTP ...
+    for row in &rows[..rows.len() - 1] {
+        let path = format!(
+            "/api/v1/key/?key={}",
+            row["key"].as_str().expect("text").replace(':', "%3A")
+        );
+        assert_eq!(http.send("PUT", &path, &row.to_string()).status, 200, "{row}");
+    }
+    assert_eq!(digests(&mut client), before);
+    client.ask("FLUSHALL");
+    // ... and as commands.
+    assert!(commands.ends_with("# end: 6 keys, 0 left out\n"), "{commands}");
+    for line in commands.lines().filter(|line| !line.starts_with('#')) {
+        assert!(!matches!(ask_inline(&mut client, line), Resp::Error(_)), "{line}");
+    }
+    assert_eq!(digests(&mut client), before);
+    assert!(matches!(client.ask("PTTL e:s"), Resp::Int(400_000..=500_000)));
+}
+
+#[test]
+fn an_export_leaves_out_what_may_not_be_read_or_is_too_large() {
+    let (server, http, page) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    fill(&mut admin, "a:", 700);
+    fill(&mut admin, "b:", 3);
+    admin.ask(&format!("SETRANGE a:large {} x", 2 << 20));
+    admin.ask("ACL SETUSER ada on >pass ~a:* +scan +type +pttl +memory|usage +get +strlen");
+    let ada = basic(&http, "ada:pass");
+    let text = whole(&ada.get("/api/v1/export"));
+    let rows: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(
+        rows.last(),
+        Some(&json!({"end": true, "keys": 700, "left_out": 4}))
+    );
+    let errors: Vec<&Value> = rows.iter().filter(|row| row["error"].is_string()).collect();
+    assert_eq!(errors.len(), 4);
+    assert!(errors.iter().any(|row| row["key"] == "a:large") && errors.iter().any(|row| row["key"] == "b:1"));
+    // A session that may only read may export; what is missing is said before anything is sent.
+    let some = json!({"keys": ["a:1", "gone", "b:1"], "format": "commands"}).to_string();
+    assert_eq!(
+        whole(&page.send("POST", "/api/v1/export", &some)),
+        "SET a:1 value\nSET b:1 value\n# end: 2 keys, 0 left out\n"
+    );
+    admin.ask("ACL SETUSER ada -type");
+    assert_eq!(
+        ada.get("/api/v1/export").json()["error"]["details"]["needs"],
+        "+type"
+    );
+    for bad in ["format=x", "p=a&match=b", "db=99"] {
+        assert_eq!(
+            page.get(&format!("/api/v1/export?{bad}")).code(),
+            "BAD_REQUEST",
+            "{bad}"
+        );
+    }
+    assert_eq!(http.get("/api/v1/export").code(), "NO_SESSION");
+}
+
+#[test]
+fn an_export_that_nobody_reads_gives_its_place_back() {
+    use std::io::{Read, Write};
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    for at in 0..64 {
+        client.ask(&format!("SETRANGE big:{at} {} x", 900 << 10));
+    }
+    let request = http.bytes("GET", "/api/v1/export", b"");
+    let mut readers: Vec<_> = (0..4).map(|_| http.connect()).collect();
+    for reader in &mut readers {
+        reader.write_all(&request).expect("it is read");
+        let mut first = [0; 12];
+        reader.read_exact(&mut first).expect("a status");
+        assert_eq!(&first, b"HTTP/1.1 200");
+    }
+    assert_eq!(http.get("/api/v1/export").code(), "BUSY");
+    drop(readers);
+    let end = Instant::now() + Duration::from_secs(30);
+    while http.get("/api/v1/export?p=none").status != 200 {
+        assert!(Instant::now() < end, "the places are not given back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -1,7 +1,10 @@
 //! Changes of many keys as jobs of the server: removal, expiry, another prefix. A dry run says first what it is about
 //! (`preview.rs`); then a walk (`walk.rs`) comes to key after key at a pace (`pace.rs`) and changes each by a command of its
-//! own (`work.rs`), in the name of who asked. It can be paused and aborted, and a page that was loaded anew finds it again.
+//! own (`work.rs`), in the name of who asked. It can be paused and aborted, and a page that was loaded anew finds it again. The
+//! same walk makes a file of many keys (`export.rs`, `lines.rs`).
 
+mod export;
+mod lines;
 mod pace;
 mod preview;
 mod walk;
@@ -20,6 +23,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+pub(crate) use export::{EXPORTS_MAX, ExportWish, by_match, by_name};
 pub(crate) use preview::BulkPreview;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -83,6 +87,7 @@ pub(crate) async fn start(
     let job = app.jobs.begin(&app.hub, JobKind::Bulk, user, told)?;
     job.rate.store(plan.rate, Ordering::Relaxed);
     let note = BulkNote {
+        event: "bulk",
         job: job.id.clone(),
         user: String::from_utf8_lossy(user).into_owned(),
         peer: caller.peer,

@@ -14,7 +14,7 @@ pub(super) const KEYS_MAX: usize = 1000;
 const MATCH_BYTES_MAX: usize = 1024;
 const TYPE_BYTES_MAX: usize = 32;
 /// Keys per second unless said otherwise.
-const RATE_DEFAULT: u64 = 5000;
+pub(super) const RATE_DEFAULT: u64 = 5000;
 pub(super) const RATE_MAX: u64 = 1_000_000;
 
 /// What is to be done with each key.
@@ -297,7 +297,6 @@ impl Plan {
     pub fn told(&self) -> Map<String, Value> {
         let mut told = Map::new();
         let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
-        tell("db", self.db.into());
         match &self.deed {
             Deed::Delete => tell("action", json!(BulkAction::Delete)),
             Deed::Persist => tell("action", json!(BulkAction::Persist)),
@@ -311,6 +310,17 @@ impl Plan {
                 tell("action", json!(BulkAction::RenamePrefix))
             }
         };
+        told.extend(self.which());
+        told.insert("rate".to_owned(), self.rate.into());
+        told.insert("snapshot_first".to_owned(), self.snapshot_first.into());
+        told
+    }
+
+    /// Which keys it is about, without the names of single ones.
+    pub fn which(&self) -> Map<String, Value> {
+        let mut told = Map::new();
+        let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
+        tell("db", self.db.into());
         match &self.matched {
             Matched::Prefix(prefix) => tell("prefix", json!(Bytes::from(prefix.as_slice()))),
             Matched::Pattern(pattern) => tell("pattern", json!(Bytes::from(pattern.as_slice()))),
@@ -319,8 +329,6 @@ impl Plan {
         if let Some(kind) = &self.kind {
             tell("type", json!(kind));
         }
-        tell("rate", self.rate.into());
-        tell("snapshot_first", self.snapshot_first.into());
         told
     }
 }

@@ -171,10 +171,10 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
         answers.insert(range.into(), failed("Refused or failed."));
     }
     for (status, schema_of) in operation.answers {
-        let kind = if operation.path.ends_with("/metrics") {
-            "text/plain"
-        } else {
-            "application/json"
+        let kind = match operation.path {
+            path if path.ends_with("/metrics") => "text/plain",
+            "/api/v1/export" => "application/x-ndjson",
+            _ => "application/json",
         };
         let answer = match schema_of {
             Some(schema_of) => {

@@ -5,7 +5,7 @@ use super::super::{
     key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, BYTES, CLIENT, CURSOR, DB, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH,
+    ALERT, BYTES, CLIENT, CURSOR, DB, FORMAT, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH,
     NAMES_CURSOR, PATH_TEXT, POINTS, PREFIX, Parameter, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TYPE, USER,
     WAIT,
 };
@@ -328,6 +328,20 @@ pub(super) static OPERATIONS: &[Operation] = &[
             (200, Some(schema::<bulk_jobs::BulkPreview>)),
             (202, Some(schema::<jobs::Started>)),
         ],
+        ..POST
+    },
+    Operation {
+        path: "/api/v1/export",
+        summary: "Keys as a file, sent while it is made.",
+        query: &[DB, PREFIX, MATCH, TYPE, FORMAT],
+        answers: &[(200, Some(text))],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/export",
+        summary: "Keys by name as a file.",
+        body: Some(schema::<bulk_jobs::ExportWish>),
+        answers: &[(200, Some(text))],
         ..POST
     },
     Operation {

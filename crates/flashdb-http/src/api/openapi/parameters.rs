@@ -97,6 +97,11 @@ pub(super) const JOB_KIND: Parameter = parameter(
     "Only jobs of this kind.",
     || json!({"enum": ["bench", "generate", "bulk"], "type": "string"}),
 );
+pub(super) const FORMAT: Parameter = parameter(
+    "format",
+    "What the lines are: JSON that `PUT /key` takes, unless given, or commands.",
+    || json!({"enum": ["jsonl", "commands"], "type": "string"}),
+);
 
 // ---- in a path; the name there comes from the path itself ----------------------------------------
 

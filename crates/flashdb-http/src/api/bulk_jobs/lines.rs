@@ -1,0 +1,259 @@
+//! A key as a line of an export: JSON that `PUT /key` takes as a value, or the commands that make it again.
+
+use crate::ask::{double, items, text};
+use crate::json::{Bytes, Score};
+use flashdb_resp::reply::Value as Reply;
+use serde_json::{Map, Value, json};
+
+/// What the lines are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One object a line.
+    Json,
+    /// Commands, quoted as redis-cli reads them.
+    Commands,
+}
+
+/// A key with all that is in it.
+pub(super) struct Entry<'a> {
+    pub key: &'a [u8],
+    pub kind: &'a str,
+    pub ttl_ms: Option<i64>,
+    pub value: Reply,
+}
+
+/// What is asked for all that is in a key; `None` for a type that has no words for it.
+pub(super) fn reading(kind: &str, key: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (command, rest): (&str, &[&str]) = match kind {
+        "string" => ("GET", &[]),
+        "list" => ("LRANGE", &["0", "-1"]),
+        "set" => ("SMEMBERS", &[]),
+        "hash" => ("HGETALL", &[]),
+        "zset" => ("ZRANGE", &["0", "-1", "WITHSCORES"]),
+        "stream" => ("XRANGE", &["-", "+"]),
+        _ => return None,
+    };
+    let mut request = vec![command.as_bytes().to_vec(), key.to_vec()];
+    request.extend(rest.iter().map(|word| word.as_bytes().to_vec()));
+    Some(request)
+}
+
+fn strings(value: Reply) -> Vec<Vec<u8>> {
+    items(value).into_iter().filter_map(text).collect()
+}
+
+/// Members with the digits of their scores.
+fn scored(value: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let pairs = items(value).into_iter().filter_map(|pair| {
+        let mut parts = items(pair).into_iter();
+        let member = text(parts.next()?)?;
+        match parts.next()? {
+            Reply::Double(score) => Some((member, score)),
+            other => Some((member, text(other)?)),
+        }
+    });
+    pairs.collect()
+}
+
+fn entries(value: Reply) -> Vec<(String, Vec<Vec<u8>>)> {
+    let rows = items(value).into_iter().filter_map(|row| {
+        let mut parts = items(row).into_iter();
+        let id = text(parts.next()?)?;
+        Some((String::from_utf8_lossy(&id).into_owned(), strings(parts.next()?)))
+    });
+    rows.collect()
+}
+
+fn pairs(words: Vec<Vec<u8>>) -> Vec<(Bytes, Bytes)> {
+    let mut words = words.into_iter().map(Bytes::from);
+    let mut pairs = Vec::new();
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        pairs.push((name, value));
+    }
+    pairs
+}
+
+fn bytes(words: Vec<Vec<u8>>) -> Vec<Bytes> {
+    words.into_iter().map(Bytes::from).collect()
+}
+
+impl Entry<'_> {
+    /// Appends its line or lines.
+    pub fn write(self, format: Format, out: &mut Vec<u8>) {
+        match format {
+            Format::Json => self.write_json(out),
+            Format::Commands => self.write_commands(out),
+        }
+    }
+
+    fn write_json(self, out: &mut Vec<u8>) {
+        let mut line = Map::new();
+        line.insert("key".into(), json!(Bytes::from(self.key)));
+        line.insert("type".into(), json!(self.kind));
+        line.insert("ttl_ms".into(), json!(self.ttl_ms));
+        let (name, value) = match self.kind {
+            "string" => ("value", json!(Bytes::from(text(self.value).unwrap_or_default()))),
+            "list" => ("items", json!(bytes(strings(self.value)))),
+            "set" => ("members", json!(bytes(strings(self.value)))),
+            "hash" => ("fields", json!(pairs(strings(self.value)))),
+            "zset" => {
+                let members = scored(self.value).into_iter();
+                let members = members.map(|(member, score)| (Bytes::from(member), Score(double(&score))));
+                ("members", json!(members.collect::<Vec<_>>()))
+            }
+            _ => {
+                let rows = entries(self.value).into_iter();
+                let rows = rows.map(|(id, fields)| json!({"id": id, "fields": pairs(fields)}));
+                ("entries", json!(rows.collect::<Vec<_>>()))
+            }
+        };
+        line.insert(name.into(), value);
+        write_line(line, out);
+    }
+
+    fn write_commands(self, out: &mut Vec<u8>) {
+        let key = self.key.to_vec();
+        match self.kind {
+            "string" => command("SET", [key, text(self.value).unwrap_or_default()], out),
+            "list" => command("RPUSH", once(key).chain(strings(self.value)), out),
+            "set" => command("SADD", once(key).chain(strings(self.value)), out),
+            "hash" => command("HSET", once(key).chain(strings(self.value)), out),
+            "zset" => {
+                let members = scored(self.value).into_iter();
+                command(
+                    "ZADD",
+                    once(key).chain(members.flat_map(|(member, score)| [score, member])),
+                    out,
+                );
+            }
+            _ => {
+                for (id, fields) in entries(self.value) {
+                    command(
+                        "XADD",
+                        [key.clone(), id.into_bytes()].into_iter().chain(fields),
+                        out,
+                    );
+                }
+            }
+        }
+        if let Some(ttl_ms) = self.ttl_ms {
+            command(
+                "PEXPIRE",
+                [self.key.to_vec(), ttl_ms.to_string().into_bytes()],
+                out,
+            );
+        }
+    }
+}
+
+fn once(key: Vec<u8>) -> std::iter::Once<Vec<u8>> {
+    std::iter::once(key)
+}
+
+/// Appends an object of its own line.
+pub(super) fn write_line(line: Map<String, Value>, out: &mut Vec<u8>) {
+    out.extend_from_slice(Value::Object(line).to_string().as_bytes());
+    out.push(b'\n');
+}
+
+fn command(name: &str, words: impl IntoIterator<Item = Vec<u8>>, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    for word in words {
+        out.push(b' ');
+        quote(&word, out);
+    }
+    out.push(b'\n');
+}
+
+/// A word as redis-cli reads it.
+pub(super) fn quote(word: &[u8], out: &mut Vec<u8>) {
+    let is_plain =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-' | b'/');
+    if !word.is_empty() && word.iter().all(is_plain) {
+        out.extend_from_slice(word);
+        return;
+    }
+    out.push(b'"');
+    for &byte in word {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b' '..=b'~' => out.push(byte),
+            _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(word: &str) -> Reply {
+        Reply::Bulk(word.as_bytes().to_vec())
+    }
+
+    fn lines(kind: &str, value: &Reply, ttl_ms: Option<i64>) -> [String; 2] {
+        [Format::Json, Format::Commands].map(|format| {
+            let mut out = Vec::new();
+            let entry = Entry {
+                key: b"a b",
+                kind,
+                ttl_ms,
+                value: value.clone(),
+            };
+            entry.write(format, &mut out);
+            String::from_utf8(out).expect("text")
+        })
+    }
+
+    #[test]
+    fn each_type_can_be_made_again() {
+        let list = Reply::Array(vec![bulk("x"), bulk("")]);
+        for (kind, value, json, commands) in [
+            (
+                "string",
+                Reply::Bulk(vec![255, b'"']),
+                r#""value":{"b64":"/yI="}"#,
+                r#"SET "a b" "\xff\"""#,
+            ),
+            ("list", list.clone(), r#""items":["x",""]"#, r#"RPUSH "a b" x """#),
+            (
+                "set",
+                Reply::Set(vec![bulk("x")]),
+                r#""members":["x"]"#,
+                r#"SADD "a b" x"#,
+            ),
+            (
+                "hash",
+                Reply::Map(vec![(bulk("f"), bulk("v"))]),
+                r#""fields":[["f","v"]]"#,
+                r#"HSET "a b" f v"#,
+            ),
+            (
+                "zset",
+                Reply::Array(vec![Reply::Array(vec![
+                    bulk("m"),
+                    Reply::Double(b"inf".to_vec()),
+                ])]),
+                r#""members":[["m","inf"]]"#,
+                r#"ZADD "a b" inf m"#,
+            ),
+            (
+                "stream",
+                Reply::Array(vec![Reply::Array(vec![bulk("5-1"), list])]),
+                r#""entries":[{"fields":[["x",""]],"id":"5-1"}]"#,
+                r#"XADD "a b" 5-1 x """#,
+            ),
+        ] {
+            let [line, command] = lines(kind, &value, None);
+            assert!(line.contains(json) && line.contains(r#""key":"a b""#), "{line}");
+            assert_eq!(command, format!("{commands}\n"));
+        }
+        let [line, command] = lines("string", &bulk("1"), Some(90));
+        assert!(line.contains(r#""ttl_ms":90"#) && line.ends_with("}\n"));
+        assert_eq!(command, "SET \"a b\" 1\nPEXPIRE \"a b\" 90\n");
+    }
+}
