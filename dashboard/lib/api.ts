@@ -18,6 +18,7 @@ import type {
   Configuration,
   Edited,
   Executed,
+  ExportFormat,
   Failure,
   GenerateJob,
   GenerateRequest,
@@ -183,6 +184,14 @@ export const api = {
   bulkJobs: (signal?: AbortSignal) => request<{ jobs: BulkJob[] }>('/jobs?kind=bulk', { signal }),
   bulkJob: (id: string, signal?: AbortSignal) => request<BulkJob>(`/jobs/${id}`, { signal }),
   steerJob: (id: string, change: { paused?: boolean; rate?: number }) => request<unknown>(`/jobs/${id}`, { method: 'PATCH', body: change }),
+  /** Where the browser itself fetches a file of many keys, as it comes. */
+  exportUrl: ({ prefix, pattern, ...rest }: { db: number; prefix?: Bytes; pattern?: Bytes; type?: string; format: ExportFormat }) =>
+    `${BASE}/export?${pattern === undefined ? `p=${keyWord(prefix ?? '')}` : `match=${keyWord(pattern)}`}&${fields(rest)}`,
+  exportKeys: async (keys: readonly Bytes[], db: number, format: ExportFormat): Promise<Blob> => {
+    const response = await send(`${BASE}/export`, { method: 'POST', body: { db, keys, format } });
+    if (!response.ok) throw await failure(response);
+    return response.blob();
+  },
   executeArgs: (args: readonly Bytes[], db: number) => request<Executed>('/execute', { method: 'POST', body: { db, args } }),
   execute: (line: string, db: number, signal?: AbortSignal) => request<Executed>('/execute', { method: 'POST', body: { db, line }, signal }),
   commands: (signal?: AbortSignal) => request<{ commands: CommandRow[] }>('/commands', { signal }),

@@ -251,6 +251,8 @@ export interface BulkWish {
   confirm?: string;
 }
 
+export type ExportFormat = 'jsonl' | 'commands';
+
 /** What it would be about. */
 export interface BulkPreview {
   keys: number;

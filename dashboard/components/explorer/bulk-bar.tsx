@@ -9,6 +9,7 @@ import { commandOf } from '@/lib/bulk';
 import { formatCount } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
 import { useToastStore } from '@/stores/toast';
+import { ExportItems } from './export-items';
 
 export function BulkBar({ db }: { db: number }) {
   const selected = useExplorerStore((store) => store.selected);
@@ -41,6 +42,9 @@ export function BulkBar({ db }: { db: number }) {
       <GatedButton size="sm" onClick={() => ask('rename-prefix')}>
         Rename prefix…
       </GatedButton>
+      <Menu side="top" trigger={<Button size="sm">Export…</Button>}>
+        <ExportItems db={db} target={{ keys }} />
+      </Menu>
       <Menu
         side="top"
         trigger={

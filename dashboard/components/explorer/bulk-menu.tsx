@@ -1,11 +1,12 @@
 // What can be done with all keys of a branch, or with all that match what the list shows.
 'use client';
-import { Menu, MenuItem } from '@/components/ui/menu';
+import { Menu, MenuItem, MenuSeparator } from '@/components/ui/menu';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { type BulkTarget, WORDS } from '@/lib/bulk';
 import type { BulkVerb } from '@/lib/contract';
 import { useExplorerStore } from '@/stores/explorer';
 import { BulkMenuButton } from './bulk-menu-button';
+import { ExportItems } from './export-items';
 
 interface BulkMenuProps {
   db: number;
@@ -26,6 +27,8 @@ export function BulkMenu({ db, target, inTree }: BulkMenuProps) {
   const items = ITEMS.filter(({ verb }) => verb !== 'rename-prefix' || target.pattern === undefined);
   return (
     <Menu startsOpen trigger={<BulkMenuButton target={target} inTree={inTree} />}>
+      <ExportItems db={db} target={target} />
+      <MenuSeparator />
       {items.map(({ verb, text }) => (
         <BulkItem key={verb} verb={verb} reason={gate.reason} onSelect={() => show({ db, verb, target })}>
           {text}
