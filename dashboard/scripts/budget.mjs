@@ -43,8 +43,8 @@ for await (const path of files(OUT)) {
 for (const page of pages.sort()) {
   const html = await readFile(page, 'utf8');
   const route = relative(OUT, page);
-  // Browsers of today skip scripts marked nomodule.
-  const scripts = unique(html.matchAll(/<script(?![^>]*nomodule)[^>]*\ssrc="([^"]+)"/gi));
+  // scripts/seal.mjs has put them into a list. Browsers of today skip scripts marked nomodule.
+  const scripts = JSON.parse(/\}\)\((\["[^\]]*"\])\)<\/script><\/head>/.exec(html)[1]);
   const styles = unique(html.matchAll(/<link[^>]*rel="stylesheet"[^>]*href="([^"]+)"/g));
   const fonts = unique(html.matchAll(/<link[^>]*rel="preload"[^>]*href="([^"]+\.woff2)"/g));
   const local = (url) => join(OUT, decodeURIComponent(url.split('?')[0]));

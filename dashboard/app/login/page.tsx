@@ -6,7 +6,8 @@ export const metadata: Metadata = { title: 'Sign in' };
 
 export default function LoginPage() {
   return (
-    <main className="flex min-h-dvh flex-col items-center justify-center p-4">
+    // From a fixed place downwards: what the server says once it has answered moves nothing that is there.
+    <main className="flex min-h-dvh flex-col items-center p-4 pt-[max(24px,16dvh)]">
       <LoginForm />
     </main>
   );

@@ -1,15 +1,12 @@
 // What is stored, and what is in this key: as a tree of prefixes, or as a list where a filter is set. What is shown lives
 // in the address.
 'use client';
-import { Plus } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { lazily } from '@/components/state/lazily';
 import { PageHead } from '@/components/layout/page-head';
 import { NoPermission } from '@/components/state/failures';
 import { GatedButton } from '@/components/state/gated-button';
 import { SkeletonRows } from '@/components/state/skeleton';
-import { Segmented } from '@/components/ui/segmented';
-import { Input, Select } from '@/components/ui/input';
 import { useQueryState } from '@/hooks/use-query-state';
 import { cn } from '@/lib/cn';
 import { fromKeyWord, keyWord } from '@/lib/bytes';
@@ -18,6 +15,7 @@ import { useExplorerStore } from '@/stores/explorer';
 import { useServerStore } from '@/stores/server';
 import { KeyList } from './key-list';
 import { KeyTree } from './key-tree';
+import { BOX, LEFT, NewKeyLabel, Toolbar } from './toolbar';
 
 // The editors come once there is a key to edit; the first load has a budget.
 const KeyPane = lazily(() => import('./key-pane').then((module) => module.KeyPane), () => <SkeletonRows rows={8} className="p-4" />);
@@ -26,8 +24,6 @@ const UndoBar = lazily(() => import('./undo-bar').then((module) => module.UndoBa
 const BulkBar = lazily(() => import('./bulk-bar').then((module) => module.BulkBar));
 const BulkJobs = lazily(() => import('./bulk-jobs').then((module) => module.BulkJobs));
 const BulkDialog = lazily(() => import('./bulk-dialog').then((module) => module.BulkDialog));
-
-const TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 
 export function ExplorerPage() {
   const session = useServerStore((store) => store.session);
@@ -64,69 +60,38 @@ export function ExplorerPage() {
   return (
     <>
       <PageHead title="Explorer">
-        {/* On a small screen a key has the page for itself. */}
-        <div className={cn('contents', key !== null && 'max-md:hidden')}>
-          <Select aria-label="Database" value={String(db)} onChange={(event) => setDb(event.target.value)}>
-            {Array.from({ length: databases }, (_, at) => (
-              <option key={at} value={String(at)}>
-                db{at}
-              </option>
-            ))}
-          </Select>
-          {mayTree && (
-            <Segmented
-              label="Show keys as"
-              size="md"
-              value={asTree ? 'tree' : 'list'}
-              onChange={(next) => {
-                if (next === 'tree') {
-                  setText('');
-                  setType('');
-                  if (filter.current !== null) filter.current.value = '';
-                }
-                setView(next, 'push');
-              }}
-              options={[
-                { value: 'tree', label: 'Tree' },
-                { value: 'list', label: 'List' },
-              ]}
-            />
-          )}
-          {asTree && (
-            <Select aria-label="Order of branches" value={order} onChange={(event) => setSort(event.target.value)}>
-              <option value="bytes">By bytes</option>
-              <option value="count">By keys</option>
-              <option value="name">By name</option>
-            </Select>
-          )}
-          <Select aria-label="Type" value={type} onChange={(event) => setType(event.target.value)}>
-            <option value="">All types</option>
-            {TYPES.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </Select>
-          <Input
-            ref={filter}
-            data-filter
-            type="search"
-            variant="mono"
-            aria-label="Filter keys"
-            placeholder="text or pattern*"
-            defaultValue={text}
-            onChange={(event) => setText(event.target.value)}
-            className="w-52 max-sm:order-last max-sm:w-full"
-          />
+        <Toolbar
+          db={db}
+          databases={databases}
+          mayTree={mayTree}
+          asTree={asTree}
+          order={order}
+          type={type}
+          text={text}
+          filter={filter}
+          className={cn(key !== null && 'max-md:hidden')}
+          onDb={(next) => setDb(next)}
+          onView={(next) => {
+            if (next === 'tree') {
+              setText('');
+              setType('');
+              if (filter.current !== null) filter.current.value = '';
+            }
+            setView(next, 'push');
+          }}
+          onOrder={(next) => setSort(next)}
+          onType={(next) => setType(next)}
+          onText={(next) => setText(next)}
+        >
           <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
-            <Plus /> New key
+            <NewKeyLabel />
           </GatedButton>
-        </div>
+        </Toolbar>
       </PageHead>
       <UndoBar db={db} onOpen={open} />
       <BulkJobs />
-      <div className="flex min-h-[480px] flex-1 overflow-hidden rounded-lg border border-line">
-        <div className={cn('min-w-0 flex-1 bg-panel md:w-[42%] md:flex-none md:border-r md:border-line', key !== null && 'max-md:hidden')}>
+      <div className={BOX}>
+        <div className={cn(LEFT, key !== null && 'max-md:hidden')}>
           {asTree ? (
             <KeyTree key={`${db} ${rootWord} ${order}`} db={db} root={root} sort={order} selected={segment} onSelect={(next) => setSegment(next, 'push')} onRoot={(prefix) => setRoot(keyWord(prefix), 'push')} />
           ) : (

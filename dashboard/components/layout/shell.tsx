@@ -2,6 +2,7 @@
 'use client';
 import { usePathname, useRouter } from 'next/navigation';
 import { startTransition, useCallback, useEffect, useState, type ReactNode } from 'react';
+import { ExplorerFrame } from '@/components/explorer/toolbar';
 import { lazily } from '@/components/state/lazily';
 import { Failure } from '@/components/state/failures';
 import { Skeleton } from '@/components/state/skeleton';
@@ -86,7 +87,7 @@ export function Shell({ children }: { children: ReactNode }) {
                 ) : access === 'unreachable' ? (
                   <Failure error={failure} onRetry={() => void enter()} />
                 ) : (
-                  <PageSkeleton title={pageOf(path)?.label} />
+                  <PageSkeleton page={pageOf(path)} />
                 )}
               </div>
             </main>
@@ -101,11 +102,13 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-// Part of the exported page, so that its title is there before any script.
-function PageSkeleton({ title }: { title: string | undefined }) {
+// Part of the exported page, so that its title is there before any script; of the Explorer also the row of its controls, whose
+// largest word would otherwise be painted last.
+function PageSkeleton({ page }: { page: ReturnType<typeof pageOf> }) {
+  if (page?.id === 'explorer') return <ExplorerFrame />;
   return (
     <>
-      {title !== undefined && <Heading>{title}</Heading>}
+      {page !== undefined && <Heading>{page.label}</Heading>}
       <div role="status" aria-label="Loading" className="flex flex-col gap-4">
         <Skeleton className="h-24 w-full rounded-lg" />
         <Skeleton className="h-80 w-full rounded-lg" />

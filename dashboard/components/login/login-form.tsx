@@ -72,14 +72,6 @@ export function LoginForm() {
         <h1 className="text-xl font-semibold">Sign in to FlashDB</h1>
         <ServerCard />
       </div>
-      {open && (
-        <div className="flex flex-col gap-3 rounded-lg border border-line bg-panel p-4">
-          <p className="text-dim">The default user of this server has no password, so no sign-in is needed from here.</p>
-          <Button variant="solid" size="lg" disabled={busy} onClick={() => void enter(api.loginOpen)}>
-            <DoorOpen /> Continue without password
-          </Button>
-        </div>
-      )}
       <form method="post" onSubmit={submit} className="flex flex-col gap-4 rounded-lg border border-line bg-panel p-4" aria-describedby={failure === null ? undefined : `${id}-failure`}>
         <div className="flex flex-col gap-1.5">
           <label htmlFor={`${id}-user`} className="font-medium">
@@ -102,8 +94,16 @@ export function LoginForm() {
         <Button type="submit" variant={open ? 'outline' : 'solid'} size="lg" disabled={busy || wait > 0}>
           {wait > 0 ? `Wait ${formatSeconds(wait)}` : busy ? 'Signing in…' : 'Sign in'}
         </Button>
+        <p className="text-center text-xs text-muted">Users are those of the server’s ACL. Sessions start read-only.</p>
       </form>
-      <p className="text-center text-xs text-muted">Users are those of the server’s ACL. Sessions start read-only.</p>
+      {open && (
+        <div className="flex flex-col gap-3 rounded-lg border border-line bg-panel p-4">
+          <p className="text-dim">The default user has no password.</p>
+          <Button variant="solid" size="lg" disabled={busy} onClick={() => void enter(api.loginOpen)}>
+            <DoorOpen /> Continue without password
+          </Button>
+        </div>
+      )}
     </div>
   );
 }

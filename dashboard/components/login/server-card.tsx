@@ -7,18 +7,23 @@ import { useServerStore } from '@/stores/server';
 export function ServerCard() {
   const server = useServerStore((store) => store.server);
   return (
-    <p className="flex min-h-6 flex-wrap items-center justify-center gap-2 text-dim">
+    // Both lines have their place before anything is known.
+    <div className="flex min-h-12 w-full flex-col items-center text-dim">
       {server !== null && (
         <>
-          <span className="font-mono text-xs">{server.name}</span>
-          <span className="text-xs text-muted">version {server.version}</span>
-          {server.environment !== null && <Badge variant={server.environment === 'production' ? 'error' : 'warning'}>{server.environment}</Badge>}
-          <Badge>
-            {server.tls ? <Lock aria-hidden /> : <LockOpen aria-hidden />}
-            {server.tls ? 'TLS' : 'no TLS'}
-          </Badge>
+          <p title={server.name} className="max-w-full truncate font-mono text-sm leading-6 text-ink">
+            {server.name}
+          </p>
+          <p className="flex h-6 items-center gap-2 whitespace-nowrap">
+            <span className="text-xs text-muted">version {server.version}</span>
+            {server.environment !== null && <Badge variant={server.environment === 'production' ? 'error' : 'warning'}>{server.environment}</Badge>}
+            <Badge>
+              {server.tls ? <Lock aria-hidden /> : <LockOpen aria-hidden />}
+              {server.tls ? 'TLS' : 'no TLS'}
+            </Badge>
+          </p>
         </>
       )}
-    </p>
+    </div>
   );
 }

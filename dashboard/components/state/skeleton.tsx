@@ -16,6 +16,15 @@ export function SkeletonRows({ rows = 6, className }: { rows?: number; className
   }, []);
   return (
     <div role="status" aria-label="Loading" className={cn('transition-opacity duration-100', !shown && 'opacity-0', className)}>
+      <SkeletonBars rows={rows} />
+    </div>
+  );
+}
+
+/** The same without the wait and without a word, as a part of something that says that it is loading. */
+export function SkeletonBars({ rows, className }: { rows: number; className?: string }) {
+  return (
+    <div aria-hidden className={className}>
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className="row-h flex items-center gap-4">
           <Skeleton className="h-3 w-24" />
