@@ -9,20 +9,33 @@ export interface Toast {
 
 interface ToastStore {
   toasts: Toast[];
+  /** What stands at the foot of the page and is not to be covered. */
+  bars: readonly HTMLElement[];
   say(text: string, kind?: Toast['kind']): void;
   drop(id: number): void;
+  keepClear(bar: HTMLElement): () => void;
 }
 
 let next = 1;
 
 export const useToastStore = create<ToastStore>()((set) => ({
   toasts: [],
+  bars: [],
   say(text, kind = 'note') {
     const toast = { id: next++, text, kind };
     // The same text again replaces its older self instead of piling up.
     set((state) => ({ toasts: [...state.toasts.filter((other) => other.text !== text).slice(-2), toast] }));
   },
+  keepClear(bar) {
+    set((state) => ({ bars: [...state.bars, bar] }));
+    return () => set((state) => ({ bars: state.bars.filter((other) => other !== bar) }));
+  },
   drop(id) {
     set((state) => ({ toasts: state.toasts.filter((toast) => toast.id !== id) }));
   },
 }));
+
+/** As the `ref` of a bar that messages keep clear of. */
+export function clearOfToasts(bar: HTMLElement | null): (() => void) | undefined {
+  return bar === null ? undefined : useToastStore.getState().keepClear(bar);
+}

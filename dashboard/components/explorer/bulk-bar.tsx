@@ -8,7 +8,7 @@ import type { BulkVerb } from '@/lib/contract';
 import { commandOf } from '@/lib/bulk';
 import { formatCount } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
-import { useToastStore } from '@/stores/toast';
+import { clearOfToasts, useToastStore } from '@/stores/toast';
 import { ExportItems } from './export-items';
 
 export function BulkBar({ db }: { db: number }) {
@@ -26,7 +26,7 @@ export function BulkBar({ db }: { db: number }) {
   };
   if (keys.length === 0) return null;
   return (
-    <section aria-label="Selected keys" className="sticky bottom-0 z-10 flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-panel px-4 py-2">
+    <section ref={clearOfToasts} aria-label="Selected keys" className="sticky bottom-0 z-10 flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-panel px-4 py-2">
       <span role="status" className="num mr-auto font-medium">
         {formatCount(selected.size)} selected
       </span>

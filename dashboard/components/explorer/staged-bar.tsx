@@ -14,7 +14,7 @@ import { errorText } from '@/lib/errors';
 import { formatCount } from '@/lib/format';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useExplorerStore } from '@/stores/explorer';
-import { useToastStore } from '@/stores/toast';
+import { clearOfToasts, useToastStore } from '@/stores/toast';
 import { useUndoStore } from '@/stores/undo';
 import { ConflictDialog } from './conflict-dialog';
 
@@ -82,7 +82,7 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
   }, [isEmpty]);
   if (isEmpty) return null;
   return (
-    <section aria-label="Staged edits" className="shrink-0 border-t-2 border-accent bg-panel">
+    <section ref={clearOfToasts} aria-label="Staged edits" className="shrink-0 border-t-2 border-accent bg-panel">
       {failure !== null && (
         <p role="alert" className="border-b border-line bg-tint-error px-4 py-2 text-error-text">
           {failure}

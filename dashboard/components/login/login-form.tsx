@@ -94,7 +94,7 @@ export function LoginForm() {
         <Button type="submit" variant={open ? 'outline' : 'solid'} size="lg" disabled={busy || wait > 0}>
           {wait > 0 ? `Wait ${formatSeconds(wait)}` : busy ? 'Signing in…' : 'Sign in'}
         </Button>
-        <p className="text-center text-xs text-muted">Users are those of the server’s ACL. Sessions start read-only.</p>
+        <p className="text-center text-xs text-balance text-muted">Users are those of the server’s ACL. Sessions start read-only.</p>
       </form>
       {open && (
         <div className="flex flex-col gap-3 rounded-lg border border-line bg-panel p-4">

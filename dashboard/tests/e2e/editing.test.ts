@@ -127,6 +127,32 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the explorer', () => {
     expect(await row('city').count()).toBe(0);
   });
 
+  it('never covers what is staged with a message', async () => {
+    await tell('DEL e2e:toast', 'HSET e2e:toast name Ada city Zürich');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await openKey('e2e:toast');
+    await page.getByRole('button', { name: 'Remove city' }).click();
+    const bar = page.getByRole('region', { name: 'Staged edits' });
+    await bar.getByRole('button', { name: 'Diff' }).click();
+    try {
+      for (const [width, height] of [[1440, 900], [768, 1024], [390, 844]] as const) {
+        await page.setViewportSize({ width, height });
+        const said = page.getByRole('listitem').filter({ hasText: 'Copied' });
+        await said.waitFor({ state: 'detached' });
+        await page.getByRole('button', { name: /^Copy/ }).first().click();
+        await said.waitFor();
+        // Once it has come in; it moves meanwhile.
+        await said.evaluate((element) => Promise.all(element.getAnimations().map((one) => one.finished)));
+        const [message, staged] = [await said.boundingBox(), await bar.boundingBox()];
+        if (message === null || staged === null) throw new Error('neither is gone');
+        const apart = message.y + message.height <= staged.y || message.y >= staged.y + staged.height || message.x + message.width <= staged.x || message.x >= staged.x + staged.width;
+        expect(apart, `at ${width}`).toBe(true);
+      }
+    } finally {
+      await page.setViewportSize({ width: 1440, height: 900 });
+    }
+  });
+
   it('makes and edits a list', async () => {
     await open('/explorer/');
     const dialog = await newKey('e2e:list', 'List');
