@@ -5,7 +5,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { api } from '@/lib/api';
 import { fromKeyWord } from '@/lib/bytes';
 import type { Bytes, TreeSort, TreeView } from '@/lib/contract';
-import { type Loaded, NOTHING, withBranches, withKeys, wordOf } from '@/lib/key-tree';
+import { type Loaded, NOTHING, withBranches, withKeys, withSought, wordOf } from '@/lib/key-tree';
+import type { Sought } from '@/lib/tree-seek';
 
 const PATIENCE_MS = 5000;
 /** Empty pages of keys in a row before somebody has to ask for the next. */
@@ -21,6 +22,8 @@ export interface KeyTree {
   loadedAt: number | null;
   toggle(prefix: Bytes, open: boolean): void;
   more(prefix: Bytes, what: 'branches' | 'keys'): void;
+  /** Opens what leads to a place that was sought. */
+  reveal(sought: Sought): void;
   reload(): void;
   /** Asks again for what is shown, and leaves open what is. */
   refresh(): void;
@@ -129,6 +132,22 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
     [load, loadKeys, change],
   );
 
+  const reveal = useCallback(
+    ({ open: levels, within, branch }: Sought) => {
+      setOpen((before) => new Set([...before, ...levels.map((level) => wordOf(level.prefix))]));
+      setLoaded((before) => new Map([...before].map(([word, known]) => [word, known.sought === null ? known : withSought(known, null)])));
+      // A level may not be among the rows of the one above that are loaded.
+      let above = source.current;
+      for (const level of levels) {
+        change(above, (before) => withSought(before, level));
+        above = level.prefix;
+        if (!now.current.has(wordOf(above))) void load(above, null);
+      }
+      change(within, (before) => withSought(before, branch));
+    },
+    [load, change],
+  );
+
   const reload = useCallback(() => {
     setOpen(new Set());
     setLoaded(new Map());
@@ -140,5 +159,5 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
   }, [load]);
 
   const own = loaded.get(rootWord);
-  return { loaded, open, top, error: top === null ? (own?.error ?? null) : null, loading: own?.loading ?? true, loadedAt, toggle, more, reload, refresh };
+  return { loaded, open, top, error: top === null ? (own?.error ?? null) : null, loading: own?.loading ?? true, loadedAt, toggle, more, reveal, reload, refresh };
 }

@@ -9,6 +9,8 @@ export const ROWS_MAX = 2000;
 export interface Loaded {
   rows: TreeBranch[];
   cursor: string | null;
+  /** A branch that was jumped to; shown behind those that are loaded until it is among them. */
+  sought: TreeBranch | null;
   loose: number | null;
   keys: KeyRow[];
   /** `undefined` before the first page of keys was asked for. */
@@ -18,7 +20,7 @@ export interface Loaded {
   error: unknown;
 }
 
-export const NOTHING: Loaded = { rows: [], cursor: null, loose: null, keys: [], keysCursor: undefined, exact: true, loading: true, error: null };
+export const NOTHING: Loaded = { rows: [], cursor: null, sought: null, loose: null, keys: [], keysCursor: undefined, exact: true, loading: true, error: null };
 
 export type Line = { id: string; depth: number; parent: string | null } & (
   | { kind: 'branch'; branch: TreeBranch; label: string; open: boolean; exact: boolean; share: number }
@@ -39,6 +41,10 @@ export function withBranches(before: Loaded, page: TreeView, isFirst: boolean): 
   return { ...before, rows: once, cursor: once.length >= ROWS_MAX ? null : page.cursor, loose: page.loose, exact: page.exact, loading: false, error: null };
 }
 
+export function withSought(before: Loaded, sought: TreeBranch | null): Loaded {
+  return { ...before, sought };
+}
+
 export function withKeys(before: Loaded, keys: KeyRow[], cursor: string | null): Loaded {
   const all = [...before.keys, ...keys];
   const once = [...new Map(all.map((row) => [JSON.stringify(row.key), row])).values()];
@@ -54,14 +60,17 @@ export function linesOf(root: Bytes, loaded: ReadonlyMap<string, Loaded>, open: 
     if (known === undefined) return;
     const most = Math.max(1, ...known.rows.map((row) => weigh(row) ?? 0));
     const skip = display(prefix).length;
-    for (const branch of known.rows) {
+    const addBranch = (branch: TreeBranch) => {
       const id = `b-${wordOf(branch.prefix)}`;
       const isOpen = open.has(wordOf(branch.prefix));
       const label = display(branch.prefix);
       lines.push({ id, depth, parent, kind: 'branch', branch, label: label.length > skip ? label.slice(skip) : label, open: isOpen, exact: known.exact, share: (weigh(branch) ?? 0) / most });
       if (isOpen) add(branch.prefix, depth + 1, id);
-    }
+    };
+    known.rows.forEach(addBranch);
     if (known.cursor !== null) lines.push({ id: `mb-${word}`, depth, parent, kind: 'more', what: 'branches', of: prefix, left: null, loading: known.loading });
+    const { sought } = known;
+    if (sought !== null && !known.rows.some((row) => wordOf(row.prefix) === wordOf(sought.prefix))) addBranch(sought);
     for (const row of known.keys) {
       const label = display(row.key);
       lines.push({ id: `k-${JSON.stringify(row.key)}`, depth, parent, kind: 'key', row, label: label.length > skip ? label.slice(skip) : label });

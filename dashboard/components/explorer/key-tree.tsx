@@ -6,16 +6,19 @@ import { Empty } from '@/components/state/empty';
 import { Failure } from '@/components/state/failures';
 import { Refresh } from '@/components/state/refresh';
 import { SkeletonRows } from '@/components/state/skeleton';
+import { type Jump, useJump } from '@/hooks/use-jump';
 import { useKeyTree } from '@/hooks/use-key-tree';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { Bytes, TreeBranch, TreeSort } from '@/lib/contract';
 import { formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
+import { goalOf, isInPart } from '@/lib/tree-seek';
 import { useSelection } from '@/hooks/use-selection';
 import { useExplorerStore } from '@/stores/explorer';
 import { LazyBulkMenu } from './bulk-menu-button';
 import { CheckMark } from './check-mark';
+import { JumpField } from './jump';
 import { TypeBadge } from './type-badge';
 
 interface KeyTreeProps {
@@ -46,9 +49,12 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
     setMenu((before) => ({ id: line.id, asked: before.asked + 1 }));
   };
   const port = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [row, setRow] = useState(32);
-  const at = Math.max(0, lines.findIndex((line) => line.id === active));
+  const jump = useJump(db, root, tree.top?.separator ?? ':', tree.reveal);
+  const goal = useMemo(() => (jump.sought === null ? null : goalOf(jump.sought, lines)), [jump.sought, lines]);
+  const at = goal ?? Math.max(0, lines.findIndex((line) => line.id === active));
   // What cannot be opened by its name cannot be named to the server either.
   const marks = useSelection(useMemo(() => lines.map((line) => (line.kind === 'key' && cutLength(line.row.key) === null ? whole(line.row.key) : null)), [lines]));
   const changes = useExplorerStore((store) => store.changes);
@@ -76,11 +82,21 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
     };
   }, []);
 
+  const activate = (line: Line) => {
+    setActive(line.id);
+    jump.leave();
+  };
+  // Where a jump leads moves while its branches are on their way.
+  useLayoutEffect(() => {
+    const element = port.current;
+    if (goal === null || element === null) return;
+    if (goal * row < element.scrollTop || (goal + 1) * row > element.scrollTop + element.clientHeight) element.scrollTop = Math.max(0, goal * row - Math.floor(element.clientHeight / 3));
+  }, [goal, row]);
   const show = (index: number) => {
     const element = port.current;
     const line = lines[index];
     if (element === null || line === undefined) return;
-    setActive(line.id);
+    activate(line);
     if (index * row < element.scrollTop) element.scrollTop = index * row;
     else if ((index + 1) * row > element.scrollTop + element.clientHeight) element.scrollTop = (index + 1) * row - element.clientHeight;
   };
@@ -91,8 +107,19 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
     } else if (line.kind === 'more') tree.more(line.of, line.what);
     else if (line.error !== undefined) tree.more(line.of, 'branches');
   };
+  const onJumpKey = (event: KeyboardEvent) => {
+    if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
+    event.preventDefault();
+    const line = lines[at];
+    if (event.key === 'Enter' && jump.sought?.isKey === true) return onSelect(keyWord(jump.sought.text));
+    if (line === undefined) return;
+    field.current?.focus();
+    activate(line);
+    if (event.key === 'Enter' && line.kind === 'key') press(line);
+    else if (event.key === 'Enter' && line.kind === 'branch') tree.toggle(line.branch.prefix, true);
+  };
   const click = (line: Line, index: number, event: MouseEvent) => {
-    setActive(line.id);
+    activate(line);
     if (line.kind !== 'key' || !marks.take(event, index)) press(line);
   };
   const onKey = (event: KeyboardEvent) => {
@@ -119,7 +146,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
       return show(move.to);
     }
     if (line === undefined) return;
-    setActive(line.id);
+    activate(line);
     if (move.act === 'mark') return marks.toggle(at);
     if (move.act === 'press') press(line);
     else if (line.kind === 'branch') tree.toggle(line.branch.prefix, move.act === 'open');
@@ -144,6 +171,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
           {tree.top !== null && tree.top.keys !== null && <LazyBulkMenu db={db} target={{ prefix: root }} />}
         </span>
       </div>
+      <JumpField {...newsOf(jump, goal, lines, tree.loading)} onText={jump.setText} onKey={onJumpKey} />
       {display(root) !== '' && <Crumbs root={root} separator={tree.top?.separator ?? ':'} onRoot={onRoot} />}
       <div ref={port} className="relative min-h-0 flex-1 basis-0 overflow-auto">
         {tree.error !== null && (
@@ -159,6 +187,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
         )}
         {lines.length > 0 && tree.top !== null && (
           <div
+            ref={field}
             role="tree"
             aria-label="Keys by prefix"
             tabIndex={0}
@@ -178,12 +207,13 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
                 row={row}
                 sort={sort}
                 isActive={first + offset === at}
+                isGoal={first + offset === goal}
                 isSelected={line.kind === 'key' && cutLength(line.row.key) === null && keyWord(whole(line.row.key)) === selected}
                 isMarked={marks.has(first + offset)}
                 onMenu={() => askMenu(line)}
                 onPress={(event) => click(line, first + offset, event)}
                 onMark={(event) => {
-                  setActive(line.id);
+                  activate(line);
                   marks.mark(event, first + offset);
                 }}
               />
@@ -195,6 +225,16 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
   );
 }
 
+function newsOf({ sought, failed }: Jump, goal: number | null, lines: readonly Line[], loading: boolean): { news: string; isShown: boolean } {
+  if (failed) return { news: 'could not be looked up', isShown: true };
+  if (sought === null) return { news: '', isShown: false };
+  if (sought.isKey) return { news: 'Enter opens the key', isShown: true };
+  const line = goal === null ? undefined : lines[goal];
+  if (line === undefined) return { news: loading ? '' : 'nothing from there on', isShown: true };
+  if (isInPart(sought, lines, goal)) return { news: 'among the keys that are loaded', isShown: true };
+  return { news: line.kind === 'branch' ? `${display(line.branch.prefix)}, ${formatCount(line.branch.keys)} keys` : line.kind === 'key' ? display(line.row.key) : '', isShown: false };
+}
+
 interface RowProps {
   line: Line;
   db: number;
@@ -204,6 +244,8 @@ interface RowProps {
   row: number;
   sort: TreeSort;
   isActive: boolean;
+  /** Where the field of jumps leads. */
+  isGoal: boolean;
   isSelected: boolean;
   isMarked: boolean | null;
   onMenu(): void;
@@ -211,7 +253,7 @@ interface RowProps {
   onMark(event: MouseEvent): void;
 }
 
-function Row({ line, db, asked, index, place, row, sort, isActive, isSelected, isMarked, onMenu, onPress, onMark }: RowProps) {
+function Row({ line, db, asked, index, place, row, sort, isActive, isGoal, isSelected, isMarked, onMenu, onPress, onMark }: RowProps) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Set here and not as an attribute: the policy of the page knows no inline styles.
@@ -243,6 +285,7 @@ function Row({ line, db, asked, index, place, row, sort, isActive, isSelected, i
       className={cn(
         'absolute inset-x-0 top-0 flex cursor-pointer items-center gap-2 pr-4 select-none hover:bg-raised',
         isActive && 'group-focus-visible/tree:bg-raised',
+        isGoal && 'bg-raised inset-ring inset-ring-accent-text',
         isSelected && 'bg-tint-accent before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-accent hover:bg-tint-accent',
       )}
     >

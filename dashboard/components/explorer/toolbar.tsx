@@ -10,6 +10,7 @@ import { Input, Select } from '@/components/ui/input';
 import { Segmented } from '@/components/ui/segmented';
 import { cn } from '@/lib/cn';
 import type { TreeSort } from '@/lib/contract';
+import { JumpField } from './jump';
 
 /** The frame of the two halves, and the half at the left. */
 export const BOX = 'flex min-h-[480px] flex-1 overflow-hidden rounded-lg border border-line';
@@ -119,6 +120,7 @@ export function ExplorerFrame() {
       <div role="status" aria-label="Loading" className={BOX}>
         <div className={LEFT}>
           <div className="h-10 border-b border-line" />
+          <JumpField inert />
           <SkeletonBars rows={10} className="px-4" />
         </div>
         <div className="min-w-0 flex-1 bg-page max-md:hidden" />

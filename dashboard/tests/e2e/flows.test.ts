@@ -212,6 +212,35 @@ describe('the key tree', () => {
   });
 });
 
+// A stand-in keeps no order to jump in.
+describe.runIf(process.env.FLASHDB_BIN)('the field of jumps', () => {
+  it('leads down the levels to a key, and to the next branch by name', async () => {
+    const watched = await open();
+    await signIn(watched, server.url, '/explorer/');
+    const { page } = watched;
+    await page.getByRole('treeitem', { name: /^session:/ }).waitFor();
+    const field = page.getByRole('textbox', { name: 'Jump to a prefix or key' });
+    await field.fill('session:user:f');
+    const key = page.getByRole('treeitem', { name: /frances/, level: 3 });
+    await key.waitFor();
+    await expect.poll(async () => page.getByRole('tree').getAttribute('aria-activedescendant')).toBe(await key.getAttribute('id'));
+    await field.press('Enter');
+    await page.getByRole('heading', { name: 'session:user:frances' }).waitFor();
+    await field.fill('counter:visits');
+    await page.getByText('Enter opens the key').waitFor();
+    await field.press('Enter');
+    await page.getByRole('heading', { name: 'counter:visits' }).waitFor();
+    await field.fill('palace');
+    const branch = page.getByRole('treeitem', { name: /^product:/ });
+    await expect.poll(async () => page.getByRole('tree').getAttribute('aria-activedescendant')).toBe(await branch.getAttribute('id'));
+    await field.press('ArrowDown');
+    expect(await page.getByRole('tree').evaluate((element) => element === document.activeElement)).toBe(true);
+    await field.fill('zzz');
+    await page.getByText('nothing from there on').waitFor();
+    expect(unexpected(watched)).toEqual([]);
+  });
+});
+
 // Keys that a path or a line of text would not survive; a stand-in knows only plain ones.
 describe.runIf(process.env.FLASHDB_BIN)('keys that are no plain text', () => {
   const KEYS = [
