@@ -157,7 +157,7 @@ export const api = {
   history: (since_ms: number, signal?: AbortSignal) => request<History>(`/history${query({ since: since_ms })}`, { signal }),
   alerts: (signal?: AbortSignal) => request<Alerts>('/alerts', { signal }),
   setAlertRule: (name: string, threshold: number) => request<AlertRule>(`/alerts/${encodeURIComponent(name)}`, { method: 'PUT', body: { threshold } }),
-  hotKeys: (signal?: AbortSignal) => request<HotKeys>('/hotkeys?limit=20', { signal }),
+  hotKeys: (signal?: AbortSignal, limit = 20) => request<HotKeys>(`/hotkeys?limit=${limit}`, { signal }),
   health: async (signal?: AbortSignal): Promise<Health> => {
     const response = await send('/health', { signal });
     // A loading server answers 503 with the same body.

@@ -18,6 +18,7 @@ type Point = Record<Field, number | null> & { t: number };
 
 export class SampleSeries {
   private points: Point[] = [];
+  private newest = new Set<number>();
   private listeners = new Set<() => void>();
   /** Counts the changes, for those who ask whether there was one. */
   version = 0;
@@ -32,6 +33,7 @@ export class SampleSeries {
 
   /** Takes one live sample; returns false where its second is known already. */
   push(sample: Sample): boolean {
+    this.note(sample.snapshot_newest_ms);
     const known = this.insert(pick(sample));
     if (known) this.announce();
     return known;
@@ -42,18 +44,21 @@ export class SampleSeries {
     // An hour is 3,600 rows: the places are looked up once.
     const places = FIELDS.map((field) => history.fields.indexOf(field));
     const time = history.fields.indexOf('t');
+    const newest = history.fields.indexOf('snapshot_newest_ms');
     for (const row of history.points) {
       const t = row[time];
       if (typeof t !== 'number') continue;
       const point = { t } as Point;
       FIELDS.forEach((field, at) => (point[field] = figure(row[places[at] ?? -1])));
       this.insert(point);
+      this.note(row[newest]);
     }
     this.announce();
   }
 
   clear(): void {
     this.points = [];
+    this.newest.clear();
     this.announce();
   }
 
@@ -84,6 +89,17 @@ export class SampleSeries {
   /** The last `count` values of one field, oldest first. */
   tail(field: Field, count: number): (number | null)[] {
     return this.points.slice(-count).map((point) => point[field]);
+  }
+
+  /** When snapshots were taken within the time that is known: each was the newest for a while. */
+  snapshots(): number[] {
+    const first = this.points[0]?.t ?? Infinity;
+    for (const t of this.newest) if (t < first) this.newest.delete(t);
+    return [...this.newest].sort((a, b) => a - b);
+  }
+
+  private note(snapshot_ms: number | null | undefined): void {
+    if (typeof snapshot_ms === 'number') this.newest.add(snapshot_ms);
   }
 
   private insert(point: Point): boolean {

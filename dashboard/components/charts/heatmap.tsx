@@ -22,12 +22,15 @@ interface HeatmapProps {
   when(column: number): string;
   /** At the ends of the time axis. */
   ends: readonly [string, string];
+  /** For a panel that stands beside a wide one. */
+  narrow?: boolean;
 }
 
 const STEPS: readonly Heat[] = [0, 1, 2, 3, 4, 5];
 
-export function Heatmap({ label, rows, format, when, ends }: HeatmapProps) {
+export function Heatmap({ label, rows, format, when, ends, narrow = false }: HeatmapProps) {
   const [at, setAt] = useState<{ row: number; column: number } | null>(null);
+  const front = narrow ? 'w-24 shrink-0' : 'w-28 shrink-0 sm:w-44';
   const columns = rows[0]?.values.length ?? 0;
   const hottest = Math.max(0, ...rows.flatMap((row) => row.values));
   const onKey = (event: KeyboardEvent) => {
@@ -56,7 +59,7 @@ export function Heatmap({ label, rows, format, when, ends }: HeatmapProps) {
       >
         {rows.map((one, rowAt) => (
           <div key={one.id} className="flex h-5 items-stretch gap-3">
-            <div className="w-28 shrink-0 truncate text-xs leading-5 sm:w-44">{one.label}</div>
+            <div title={one.name} className={cn(front, 'truncate text-xs leading-5')}>{one.label}</div>
             <div aria-hidden className="flex min-w-0 flex-1 gap-px">
               {one.values.map((cell, column) => (
                 <span
@@ -70,7 +73,7 @@ export function Heatmap({ label, rows, format, when, ends }: HeatmapProps) {
         ))}
       </div>
       <div className="flex items-center gap-3 text-xs text-muted">
-        <span className="w-28 shrink-0 sm:w-44" />
+        <span className={front} />
         <span className="flex flex-1 justify-between">
           <span>{ends[0]}</span>
           <span>{ends[1]}</span>

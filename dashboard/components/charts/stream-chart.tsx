@@ -2,6 +2,7 @@
 // the page, drag to zoom. Colours and sizes come from the tokens; a table twin and a summary say the same in words.
 'use client';
 import { ChartLine, Table2, ZoomOut } from 'lucide-react';
+import { useRouter } from 'next/navigation';
 import { useMemo, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
@@ -42,11 +43,13 @@ export function StreamChart(props: StreamChartProps) {
   const [zoomed, setZoomed] = useState(false);
   const host = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
+  const flags = useRef<HTMLUListElement>(null);
   const handle = useRef<PlotHandle | null>(null);
+  const router = useRouter();
   const shown = useMemo(() => series.filter((one) => !hidden.has(one.field)), [series, hidden]);
   const offline = useServerStore((store) => store.live.phase === 'waiting');
   const summary = useSummary(title, series, format);
-  usePlot({ ...props, series: shown, host, tip, handle, onZoom: setZoomed });
+  usePlot({ ...props, series: shown, host, tip, flags, handle, onZoom: setZoomed });
 
   const toggle = (field: Field) =>
     setHidden((before) => {
@@ -99,6 +102,18 @@ export function StreamChart(props: StreamChartProps) {
       {asTable && <ChartTable {...props} />}
       <div className={cn('relative', asTable && 'hidden', offline && 'opacity-60')}>
         <div ref={host} role="img" aria-label={summary} className="h-56 w-full" />
+        {/* Filled by the plot, whose lines they stand on. */}
+        <ul
+          ref={flags}
+          aria-label={`What happened meanwhile, on ${title}`}
+          className="absolute inset-x-0 top-0 h-0"
+          onClick={(event) => {
+            const link = event.target instanceof Element ? event.target.closest('a') : null;
+            if (link === null || event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            router.push(link.getAttribute('href') ?? '/');
+          }}
+        />
         <div ref={tip} aria-hidden className="floating pointer-events-none absolute top-0 left-0 z-10 hidden rounded-md px-2.5 py-1.5 text-xs" />
       </div>
     </Panel>

@@ -7,12 +7,19 @@ import { stack } from '@/lib/memory-parts';
 import { ownTask } from '@/lib/tasks';
 import { series as samples, useServerStore } from '@/stores/server';
 import { useSettingsStore } from '@/stores/settings';
+import { flagsOf, marksOf } from '@/lib/marks';
+import { useAlertStore } from '@/stores/alerts';
+import { flagColour, showFlags } from './flags';
 import { cssColour, seriesColour, seriesDash } from './palette';
 import type { StreamChartProps } from './stream-chart';
 import { BYTE_STEPS, DECIMAL_STEPS, upperEnd } from './ticks';
 
 /** So far out of sight a chart is built, to be there when it is scrolled to. */
 const AHEAD = '400px';
+
+/** As far apart as what can be pressed is wide. */
+const FLAG_PX = 26;
+const FLAG_COARSE_PX = 46;
 
 export interface PlotHandle {
   zoomOut(): void;
@@ -21,6 +28,7 @@ export interface PlotHandle {
 interface PlotOptions extends StreamChartProps {
   host: RefObject<HTMLDivElement | null>;
   tip: RefObject<HTMLDivElement | null>;
+  flags: RefObject<HTMLUListElement | null>;
   handle: RefObject<PlotHandle | null>;
   onZoom(zoomed: boolean): void;
 }
@@ -108,7 +116,7 @@ function run(UPlot: typeof uPlot, element: HTMLDivElement, options: PlotOptions)
     if (element.clientWidth > 0) plot.setSize({ width: element.clientWidth, height: element.clientHeight });
   });
   size.observe(element);
-  const stops = [samples.subscribe(feed), useSettingsStore.subscribe(() => plot.redraw(false)), useServerStore.subscribe((now, before) => before.paused && !now.paused && feed())];
+  const stops = [samples.subscribe(feed), useAlertStore.subscribe(() => plot.redraw(false)), useSettingsStore.subscribe(() => plot.redraw(false)), useServerStore.subscribe((now, before) => before.paused && !now.paused && feed())];
   return {
     destroy() {
       window.removeEventListener('keydown', onKey);
@@ -176,10 +184,34 @@ function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () =>
     // Between each line and the one below it.
     bands: stacked ? series.slice(1).map((one, at) => ({ series: [at + 2, at + 1], fill: () => withAlpha(seriesColour(one.tone), 0.35) })) : [],
     hooks: {
+      drawAxes: [(plot) => drawMarks(plot, options)],
       setCursor: [(plot) => drawTip(plot, options)],
       setSelect: [(plot) => plot.select.width > 8 && onSelect()],
     },
   };
+}
+
+// A line where something happened, below those of the series, and its flag above them.
+function drawMarks(plot: uPlot, { flags }: PlotOptions): void {
+  const list = flags.current;
+  if (list === null) return;
+  const { left, top, width, height } = plot.bbox;
+  const apart = window.matchMedia('(pointer: coarse)').matches ? FLAG_COARSE_PX : FLAG_PX;
+  const shown = flagsOf(marksOf(samples.snapshots(), useAlertStore.getState().alerts ?? []), (t_ms) => plot.valToPos(t_ms / 1000, 'x'), width / devicePixelRatio, apart);
+  const { ctx } = plot;
+  ctx.save();
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const flag of shown) {
+    const x = Math.round(left + flag.left_px * devicePixelRatio);
+    ctx.strokeStyle = cssColour(flagColour(flag));
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+  }
+  ctx.restore();
+  showFlags(list, shown, left / devicePixelRatio, width / devicePixelRatio);
 }
 
 // Seconds only where lines stand closer than a minute; no label where the edge would cut it.

@@ -6,6 +6,8 @@ import { PageHead } from '@/components/layout/page-head';
 import { formatBytes, formatRate } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 import { NoPermission } from '@/components/state/failures';
+import { lazily } from '@/components/state/lazily';
+import { Near } from '@/components/state/near';
 import { Attention } from './attention';
 import { MEMORY_PARTS, OPERATIONS } from './charts';
 import { Databases } from './databases';
@@ -14,9 +16,15 @@ import { KeyWeight } from './key-weight';
 import { KpiRow } from './kpi-row';
 import { RecentCommands } from './recent-frame';
 
+const AccessHeatPanel = lazily(
+  () => import('./access-heat').then((module) => module.AccessHeatPanel),
+  () => <div className="h-72" />,
+);
+
 export function DashboardPage() {
   const { span_ms, control } = useSpan();
   const empty = useServerStore((store) => store.sample?.keys === 0);
+  const mayHeat = useServerStore((store) => store.session?.capabilities['hotkeys.list'] !== false);
   const refused = useServerStore((store) => store.live.refused);
   return (
     <>
@@ -29,11 +37,18 @@ export function DashboardPage() {
         <Attention />
         <div className="flex min-w-0 flex-col gap-4">
           <StreamChart title="Memory" unit="resident, in parts that add up" series={MEMORY_PARTS} span_ms={span_ms} format={formatBytes} steps="bytes" least={1024 * 1024} stacked />
-          <RecentCommands />
+          <Near className="h-90">
+            <RecentCommands />
+          </Near>
         </div>
         <div className="flex flex-col gap-4">
           <KeyWeight />
           <Databases />
+          {mayHeat && (
+            <Near className="h-72">
+              <AccessHeatPanel />
+            </Near>
+          )}
         </div>
       </div>
     </>

@@ -3,6 +3,7 @@
 import { CornerDownRight } from 'lucide-react';
 import type { KeyboardEvent } from 'react';
 import { Input } from '@/components/ui/input';
+import { cn } from '@/lib/cn';
 
 interface JumpFieldProps {
   /** Only to be looked at. */
@@ -27,9 +28,9 @@ export function JumpField({ inert, news = '', isShown = false, onText, onKey }: 
         spellCheck={false}
         onChange={(event) => onText?.(event.target.value)}
         onKeyDown={onKey}
-        className="flex-1 rounded-none border-0 bg-transparent pl-9 -outline-offset-2 placeholder:font-sans"
+        className={cn('rounded-none border-0 bg-transparent pl-9 -outline-offset-2 placeholder:font-sans', isShown && 'pr-44')}
       />
-      <span role="status" className={isShown ? 'shrink-0 pr-4 text-xs text-muted' : 'sr-only'}>
+      <span role="status" className={isShown ? 'pointer-events-none absolute right-4 text-xs text-muted' : 'sr-only'}>
         {news}
       </span>
     </div>

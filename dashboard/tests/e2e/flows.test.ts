@@ -89,6 +89,29 @@ describe('the dashboard', () => {
   });
 });
 
+// A stand-in takes no snapshots and has no hot keys.
+describe.runIf(process.env.FLASHDB_BIN)('the charts and the heatmap', () => {
+  it('tell of a snapshot to the keyboard, lead there, and show where keys are used', async () => {
+    await resp([`AUTH "${PASSWORD}"`, 'SNAPSHOT.CREATE', ...Array.from({ length: 40 }, () => 'HGET session:user:ada name')]);
+    const watched = await open();
+    await signIn(watched, server.url, '/');
+    const { page } = watched;
+    const flag = page.getByRole('link', { name: /\d\d:\d\d:\d\d Snapshot/ }).first();
+    await flag.waitFor();
+    await page.getByRole('button', { name: /^Errors/ }).first().focus();
+    await page.keyboard.press('Tab');
+    expect(await flag.evaluate((element) => element === document.activeElement)).toBe(true);
+    await flag.getByText('Snapshot', { exact: true }).waitFor();
+    const heat = page.getByRole('group', { name: /hottest keys by prefix/ });
+    await heat.waitFor();
+    await heat.press('ArrowLeft');
+    await page.getByText(/^session: · \d\d:\d\d · /).waitFor();
+    await flag.press('Enter');
+    await page.waitForURL(/\/snapshots\//);
+    expect(unexpected(watched)).toEqual([]);
+  });
+});
+
 // A stand-in runs nothing.
 describe.runIf(process.env.FLASHDB_BIN)('the feed of recent commands', () => {
   const ran = (...lines: string[]) => resp([`AUTH "${PASSWORD}"`, ...lines]);
