@@ -136,6 +136,8 @@ function showSpan(plot: uPlot, span_ms: number): void {
 
 function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () => void, onDouble: () => void): uPlot.Options {
   const { series, format, scale = 'linear', steps = 'decimal', least = 1, stacked = false } = options;
+  // Asked once: with each drawing it would make the browser settle all styles.
+  const apart_px = window.matchMedia('(pointer: coarse)').matches ? FLAG_COARSE_PX : FLAG_PX;
   const axis: uPlot.Axis = {
     stroke: () => cssColour('--text-muted'),
     font: '11px Inter, system-ui, sans-serif',
@@ -184,7 +186,7 @@ function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () =>
     // Between each line and the one below it.
     bands: stacked ? series.slice(1).map((one, at) => ({ series: [at + 2, at + 1], fill: () => withAlpha(seriesColour(one.tone), 0.35) })) : [],
     hooks: {
-      drawAxes: [(plot) => drawMarks(plot, options)],
+      drawAxes: [(plot) => drawMarks(plot, options, apart_px)],
       setCursor: [(plot) => drawTip(plot, options)],
       setSelect: [(plot) => plot.select.width > 8 && onSelect()],
     },
@@ -192,12 +194,11 @@ function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () =>
 }
 
 // A line where something happened, below those of the series, and its flag above them.
-function drawMarks(plot: uPlot, { flags }: PlotOptions): void {
+function drawMarks(plot: uPlot, { flags }: PlotOptions, apart_px: number): void {
   const list = flags.current;
   if (list === null) return;
   const { left, top, width, height } = plot.bbox;
-  const apart = window.matchMedia('(pointer: coarse)').matches ? FLAG_COARSE_PX : FLAG_PX;
-  const shown = flagsOf(marksOf(samples.snapshots(), useAlertStore.getState().alerts ?? []), (t_ms) => plot.valToPos(t_ms / 1000, 'x'), width / devicePixelRatio, apart);
+  const shown = flagsOf(marksOf(samples.snapshots(), useAlertStore.getState().alerts ?? []), (t_ms) => plot.valToPos(t_ms / 1000, 'x'), width / devicePixelRatio, apart_px);
   const { ctx } = plot;
   ctx.save();
   ctx.lineWidth = devicePixelRatio;

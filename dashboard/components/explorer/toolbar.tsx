@@ -100,6 +100,9 @@ export function NewKeyLabel() {
   );
 }
 
+/** Unless the server says otherwise; the list of them is as wide as its longest name. */
+const DATABASES = 16;
+
 const ignore = () => undefined;
 
 /** The page before the session is known. Nothing in it can be reached, so that nothing that is typed is lost. */
@@ -108,7 +111,7 @@ export function ExplorerFrame() {
     <>
       <Heading
         actions={
-          <Toolbar inert db={0} databases={1} mayTree asTree order="bytes" type="" text="" onDb={ignore} onView={ignore} onOrder={ignore} onType={ignore} onText={ignore}>
+          <Toolbar inert db={0} databases={DATABASES} mayTree asTree order="bytes" type="" text="" onDb={ignore} onView={ignore} onOrder={ignore} onType={ignore} onText={ignore}>
             <Button variant="solid" aria-disabled="true">
               <NewKeyLabel />
             </Button>
