@@ -179,6 +179,7 @@ pub struct ReadyKey {
 /// Changed keys that somebody waits for. One word, nearly always null: every command returns some, see
 /// [`Command`](flashdb_command::registry::Command).
 #[derive(Default)]
+#[expect(clippy::box_collection, reason = "one word, and null while there are none")]
 pub struct ReadyKeys(Option<Box<VecDeque<ReadyKey>>>);
 
 impl ReadyKeys {
