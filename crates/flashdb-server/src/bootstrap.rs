@@ -267,6 +267,7 @@ fn build(
         tickets: Default::default(),
         monitors: Default::default(),
         hot_keys: Default::default(),
+        hot_session: Default::default(),
         taps: Default::default(),
         tracking: Default::default(),
         pause: Default::default(),

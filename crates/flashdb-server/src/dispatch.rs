@@ -335,6 +335,7 @@ pub fn run_held(
     }
     // Shown when it has run, so that a transaction's commands stand between MULTI and EXEC.
     if server.monitors.any() {
+        hot::note_reply(reply.len() - start);
         server
             .monitors
             .feed(server, command.spec, client.db, &client.info, &args);

@@ -7,17 +7,20 @@ use flashdb_command::{CommandSpec, Flags};
 use flashdb_resp::Args;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The watching clients.
 #[derive(Default)]
 pub struct Monitors {
+    /// Clients, and one more during a session.
     count: AtomicUsize,
     clients: Mutex<Vec<Arc<ClientInfo>>>,
+    /// Whether a session of HOTKEYS has every command measured.
+    measures: AtomicBool,
 }
 
 impl Monitors {
-    /// Whether anybody watches.
+    /// Whether anybody watches, or a session of HOTKEYS measures.
     #[inline]
     pub fn any(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0
@@ -27,14 +30,26 @@ impl Monitors {
     pub fn add(&self, client: &Arc<ClientInfo>) {
         let mut clients = self.clients.lock();
         clients.push(client.clone());
-        self.count.store(clients.len(), Ordering::Release);
+        self.count(&clients);
     }
 
     /// Takes a client out.
     pub fn remove(&self, id: u64) {
         let mut clients = self.clients.lock();
         clients.retain(|client| client.id != id);
-        self.count.store(clients.len(), Ordering::Release);
+        self.count(&clients);
+    }
+
+    /// Begins and ends a session of HOTKEYS, which has to know of every command, too.
+    pub fn set_measuring(&self, on: bool) {
+        let clients = self.clients.lock();
+        self.measures.store(on, Ordering::Relaxed);
+        self.count(&clients);
+    }
+
+    fn count(&self, clients: &[Arc<ClientInfo>]) {
+        let count = clients.len() + usize::from(self.measures.load(Ordering::Relaxed));
+        self.count.store(count, Ordering::Release);
     }
 
     /// Sends one command to all of them: `+<seconds>.<micros> [<db> <address>] "word" …`.
@@ -67,6 +82,9 @@ impl Monitors {
         args: &Args<'_>,
         is_secret: impl Fn(usize) -> bool,
     ) {
+        if self.clients.lock().is_empty() {
+            return;
+        }
         let now_us = flashdb_base::clock::unix_us();
         let mut line = format!(
             "+{}.{:06} [{db} {source}]",

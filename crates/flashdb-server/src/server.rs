@@ -9,7 +9,7 @@ use crate::core_loop::Message;
 use crate::durability::Durability;
 use crate::ending::EndHolds;
 use crate::feed::Feed;
-use crate::hot::{HotKeys, LoopSamples, Taps};
+use crate::hot::{HotKeys, LoopSamples, Session, Taps};
 use crate::key_tree::KeyTree;
 use crate::latency::LatencyMonitor;
 use crate::memory::MemorySample;
@@ -87,6 +87,8 @@ pub struct Server {
     pub monitors: Monitors,
     /// The keys that are used most.
     pub hot_keys: HotKeys,
+    /// What HOTKEYS START has begun.
+    pub hot_session: Session,
     /// The feed of recent commands.
     pub taps: Taps,
     /// Clients that cache.

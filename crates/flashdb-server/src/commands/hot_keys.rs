@@ -1,5 +1,5 @@
-//! HOTKEYS.*: the keys that are used most. They are counted all the time; Redis's HOTKEYS measures other things (processor time and
-//! bytes, for a while that somebody begins), hence the name of our own.
+//! HOTKEYS.*: the keys that are used most. They are counted all the time; Redis's HOTKEYS (`hot_session.rs`) measures other things
+//! (processor time and bytes, for a while that somebody begins), hence the name of our own.
 
 use super::client;
 use crate::hot::{BUCKET_S, HotKey};

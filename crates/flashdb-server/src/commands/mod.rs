@@ -11,6 +11,7 @@ pub mod debug;
 mod digest;
 mod function_commands;
 mod hot_keys;
+mod hot_session;
 pub mod info;
 pub mod latency_commands;
 pub mod memory_commands;
@@ -39,6 +40,7 @@ pub fn families() -> Vec<&'static [&'static CommandSpec]> {
         connection::COMMANDS,
         debug::COMMANDS,
         hot_keys::COMMANDS,
+        hot_session::COMMANDS,
         info::COMMANDS,
         latency_commands::COMMANDS,
         memory_commands::COMMANDS,

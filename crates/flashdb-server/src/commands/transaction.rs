@@ -349,14 +349,16 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
     }
     let samples = &server.loops[info.loop_id].samples;
     if samples.passes(1) {
-        samples.look_at(&hot::Ran {
+        let ran = hot::Ran {
             command,
             args,
             db: queued_db,
             client: &info,
             elapsed_ns: Some(elapsed_ns),
             failed: result.is_err(),
-        });
+        };
+        samples.measure(&ran, (context.reply.len() - start) as u64);
+        samples.look_at(&ran);
     }
     stats.commands.add(1);
     if let Err(error) = result {

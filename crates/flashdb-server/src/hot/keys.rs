@@ -204,10 +204,19 @@ impl LoopSamples {
     fn take(&self, commands_per_s: f64, taken: &mut Taken) -> u64 {
         let wanted = (commands_per_s / LOOKS_PER_SECOND).clamp(1.0, f64::from(INTERVAL_MAX));
         let mut held = self.held.lock();
-        let next = (wanted as u32).next_power_of_two();
+        let in_session = self.in_session.load(Ordering::Relaxed);
+        let next = if in_session {
+            1
+        } else {
+            (wanted as u32).next_power_of_two()
+        };
         let interval = self.interval.swap(next, Ordering::Relaxed);
         // A loop that has come to rest does not wait out a distance of its busy time. It may write over this; the next second helps.
         self.left.fetch_min(2 * next - 1, Ordering::Relaxed);
+        if self.in_session.load(Ordering::Relaxed) {
+            // It may have begun since the first look.
+            self.look_at_all();
+        }
         held.looks = 0;
         held.sketch.drain(&mut taken.of_loop, &mut taken.spare);
         let uses = std::mem::take(&mut held.uses);
@@ -278,6 +287,7 @@ impl Followed {
 pub fn run(server: &Arc<Server>) {
     while !server.stopping.load(Ordering::Acquire) {
         server.hot_keys.collect(server, clock::unix_ms() as i64);
+        server.hot_session.tick(server);
         std::thread::sleep(COLLECT_TIME);
     }
 }

@@ -5,12 +5,15 @@
 //! command is looked at, at full load one of 128. Hot keys are always counted (`sketch.rs`); once a second a thread of its own
 //! takes the counts of all loops (`keys.rs`). A loop that finds its counts being taken leaves that command out and waits for nobody.
 //! The feed (`tap.rs`) takes some of what is looked at while somebody watches, so without a viewer it costs a command nothing.
+//! During a session of HOTKEYS (`session.rs`) every command is looked at.
 
 mod keys;
+mod session;
 mod sketch;
 mod tap;
 
 pub use keys::{BUCKET_S, HotKey, HotKeys, run};
+pub use session::{Report, Session, Wish, note_reply};
 pub use tap::{CutWord, DRAIN_TIME, TappedCommand, Taps};
 
 use crate::client::{Client, ClientInfo};
@@ -18,11 +21,12 @@ use crate::dispatch::Turn;
 use flashdb_base::hash::hash_bytes;
 use flashdb_base::prng::Prng;
 use flashdb_command::Flags;
+use flashdb_command::key_spec::KeyPositions;
 use flashdb_command::registry::Command;
 use flashdb_resp::Args;
 use parking_lot::Mutex;
 use sketch::Sketch;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use tap::Tap;
 
 /// One of so many commands is looked at at full load.
@@ -41,6 +45,10 @@ pub struct LoopSamples {
     /// Commands that were ever written down for the feed.
     tapped: AtomicU64,
     held: Mutex<Held>,
+    /// Whether a session goes on, in which all commands are looked at.
+    in_session: AtomicBool,
+    /// What it has measured here.
+    part: Mutex<Option<session::Part>>,
 }
 
 struct Held {
@@ -61,6 +69,8 @@ impl Default for LoopSamples {
             interval: INTERVAL_MAX.into(),
             failures: Failures::default(),
             tapped: 0.into(),
+            in_session: false.into(),
+            part: Mutex::default(),
             held: Mutex::new(Held {
                 random: Prng::from_entropy(),
                 sketch: Sketch::default(),
@@ -84,6 +94,18 @@ pub struct Ran<'a> {
     pub elapsed_ns: Option<u64>,
     /// Whether its answer is an error.
     pub failed: bool,
+}
+
+impl Ran<'_> {
+    /// Where its keys are. A request whose keys cannot be found was answered with an error.
+    fn keys(&self) -> KeyPositions {
+        let spec = self.command.spec;
+        let has_keys = !spec.keys.is_empty() || spec.keys_of.is_some();
+        if !spec.accepts(self.args.len()) || !has_keys {
+            return KeyPositions::default();
+        }
+        spec.key_positions(&self.args).unwrap_or_default()
+    }
 }
 
 /// Which of the last 64 commands of a loop have failed, by their numbers. Written down by those that fail, so that the others need
@@ -166,7 +188,8 @@ impl LoopSamples {
                 self.tapped.fetch_add(1, Ordering::Relaxed);
             }
             held.looks += 1;
-            if held.looks % LOOKS_PER_STEP == 0 && interval < INTERVAL_MAX {
+            let is_step = held.looks % LOOKS_PER_STEP == 0 && interval < INTERVAL_MAX;
+            if is_step && !self.in_session.load(Ordering::Relaxed) {
                 interval *= 2;
                 self.interval.store(interval, Ordering::Relaxed);
             }
@@ -216,14 +239,16 @@ pub fn look_at_last(
     elapsed_ns: u64,
 ) {
     let handle = &turn.server.loops[turn.lane];
-    handle.samples.look_at(&Ran {
+    let ran = Ran {
         command,
         args,
         db: client.db,
         client: &client.info,
         elapsed_ns: (elapsed_ns > 0).then_some(elapsed_ns),
         failed: handle.samples.failures.has(handle.stats.commands.get()),
-    });
+    };
+    handle.samples.measure(&ran, session::reply_bytes(1));
+    handle.samples.look_at(&ran);
 }
 
 /// Looks at those commands of a window whose turn has come; they were the last on this loop. `elapsed_ns` knows their times.
@@ -237,14 +262,21 @@ pub fn look_at_window<'a>(
 ) {
     let handle = &turn.server.loops[turn.lane];
     let before = handle.stats.commands.get().wrapping_sub(commands.len() as u64);
-    handle.samples.look(commands.len() as u32, |at| Ran {
+    let ran = |at: usize| Ran {
         command: &commands[at],
         args: args(at),
         db: client.db,
         client: &client.info,
         elapsed_ns: elapsed_ns(&commands[at]),
         failed: handle.samples.failures.has(before.wrapping_add(at as u64 + 1)),
-    });
+    };
+    if handle.samples.in_session.load(Ordering::Relaxed) {
+        for at in 0..commands.len() {
+            let reply_bytes = session::reply_bytes(commands.len() - at);
+            handle.samples.measure(&ran(at), reply_bytes);
+        }
+    }
+    handle.samples.look(commands.len() as u32, ran);
 }
 
 #[cfg(test)]
