@@ -63,7 +63,7 @@ export function titleOf({ verb, target }: Pick<BulkAsk, 'verb' | 'target'>): str
 }
 
 export function jobTitle({ request }: Pick<BulkJob, 'request'>): string {
-  return `${WORDS[request.action].title} ${targetText({ prefix: request.prefix, pattern: request.pattern, type: request.type, count: request.keys_count })}`;
+  return `${WORDS[request.action].title} ${targetText({ prefix: request.prefix, pattern: request.pattern, type: request.type, count: request.keys_count })}${request.db === 0 ? '' : ` in db${request.db}`}`;
 }
 
 export interface BulkOptions {

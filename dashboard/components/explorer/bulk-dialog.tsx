@@ -55,7 +55,7 @@ function AskDialog({ ask, onClose }: { ask: BulkAsk; onClose(): void }) {
   const names = useDebounced(ask.verb === 'rename-prefix' && wish !== null ? JSON.stringify([from, to]) : '', 300);
   const preview = useResource((signal) => api.bulkDryRun(ask.verb === 'rename-prefix' && wish !== null ? wish : lookOf(ask), signal), [names]);
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title={titleOf(ask)} description="A dry run: nothing has been changed yet.">
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={titleOf(ask)} description={`A dry run in db${ask.db}: nothing has been changed yet.`}>
       {preview.data === null ? (
         preview.error === null ? (
           <SkeletonRows rows={4} />

@@ -45,16 +45,18 @@ export function BulkJobs() {
               {jobTitle(job).slice(0, 200)}
             </span>
             <span className="num mr-auto text-dim">{progressText(job)}</span>
-            {refused !== null && <Refresh resource={list} />}
-            {!hasEnded(job.state) && <JobButtons job={job} />}
-            <Button size="sm" onClick={() => show({ job: job.id })}>
-              Details
-            </Button>
-            {hasEnded(job.state) && (
-              <Button variant="ghost" size="icon-sm" aria-label="Put away" title="Put away" onClick={() => forget(job.id)}>
-                <X />
+            <span className="flex items-center gap-2">
+              {refused !== null && <Refresh resource={list} />}
+              {!hasEnded(job.state) && <JobButtons job={job} />}
+              <Button size="sm" onClick={() => show({ job: job.id })}>
+                Details
               </Button>
-            )}
+              {hasEnded(job.state) && (
+                <Button variant="ghost" size="icon-sm" aria-label="Put away" title="Put away" onClick={() => forget(job.id)}>
+                  <X />
+                </Button>
+              )}
+            </span>
           </div>
           <Progress label={`Keys done: ${job.done} of ${job.total}`} part={partOf(job)} />
         </div>

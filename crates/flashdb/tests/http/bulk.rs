@@ -231,8 +231,8 @@ fn it_keeps_its_pace_pauses_goes_on_and_is_aborted() {
     let path = begin(&page, &wish);
     let steer = |page: &Http, body: Value| page.send("PATCH", &path, &body.to_string());
     let job = job_when(&page, &path, |job| job["done"].as_u64() >= Some(100));
-    // The first batch leaves at once; never faster than asked from then on.
-    let most = 200.0 * began.elapsed().as_secs_f64() + 15.0;
+    // The first batch leaves at once, and a little is made up for; never faster than asked from then on.
+    let most = 200.0 * began.elapsed().as_secs_f64() + 25.0;
     assert!(
         job["done"].as_f64().is_some_and(|done| done <= most),
         "{job}: {most}"

@@ -74,7 +74,10 @@ pub(crate) async fn start(
     let plan = Arc::new(wish.check(app.engine.databases_count() as u64)?);
     let mut walk = Walk::new(&app, &caller.identity, caller.peer, &plan);
     if dry_run {
-        return Ok(Json(preview::look(&mut walk, &plan).await?).into_response());
+        // Those that wait share their places with who waits for counts of the tree.
+        let place = app.tree_waits.try_acquire().ok();
+        let preview = preview::look(&mut walk, &plan, place.is_some()).await?;
+        return Ok(Json(preview).into_response());
     }
     plan.confirmed()?;
     check_rights(&app, &caller, &plan)?;

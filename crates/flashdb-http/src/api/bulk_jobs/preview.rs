@@ -19,6 +19,7 @@ const BRANCHES: &str = "8";
 /// Time to look for samples where the number is known, and to count where it is not.
 const SAMPLE_TIME: Duration = Duration::from_millis(800);
 const COUNT_TIME: Duration = Duration::from_millis(2000);
+const HASTE_TIME: Duration = Duration::from_millis(100);
 /// Time to wait for exact counts of the prefix index.
 const WAIT_MS: &str = "2000";
 
@@ -213,16 +214,21 @@ async fn named(walker: &mut Walk, plan: &Plan) -> Result<BulkPreview, ApiError> 
     })
 }
 
-/// Looks, and changes nothing.
+/// Looks, and changes nothing. Without `patience` it tells at once what can be known: places at the engine are for all.
 ///
 /// # Errors
 /// The engine's.
-pub(super) async fn look(walker: &mut Walk, plan: &Plan) -> Result<BulkPreview, ApiError> {
+pub(super) async fn look(walker: &mut Walk, plan: &Plan, patience: bool) -> Result<BulkPreview, ApiError> {
     if matches!(plan.matched, Matched::Keys(_)) {
         return named(walker, plan).await;
     }
-    let tree = branch(walker, plan, WAIT_MS).await?;
-    let time = if tree.is_some() { SAMPLE_TIME } else { COUNT_TIME };
+    let wait_ms = if patience { WAIT_MS } else { "0" };
+    let tree = branch(walker, plan, wait_ms).await?;
+    let time = match &tree {
+        _ if !patience => HASTE_TIME,
+        Some(_) => SAMPLE_TIME,
+        None => COUNT_TIME,
+    };
     let found = walk(walker, tree.is_none(), time).await?;
     let looked = walker.looked.max(1);
     let samples = describe(walker, &plan.deed, found.names).await?;
