@@ -132,7 +132,8 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('changes of many keys', (
     await dialog().getByRole('button', { name: 'Close', exact: true }).last().click();
     // The tree has looked again by itself.
     await page.getByRole('treeitem', { name: /^fresh:.*35 keys/ }).waitFor();
-    await page.getByRole('treeitem', { name: /^old:.*1 keys/ }).waitFor();
+    // One key is a branch only until the branches are found anew.
+    await page.getByRole('treeitem', { name: /old:(0007|.*\b1 keys)/ }).waitFor();
   });
 
   it('can be taken along as a file, of a branch and of a selection', async () => {
