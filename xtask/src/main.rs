@@ -59,7 +59,7 @@ usage: cargo xtask TASK [OPTIONS]
   dashboard     the pages of the dashboard: lint, unit tests, export, size; then Chromium against the server that embeds them
                   --server CMD
   openapi       schemathesis against the document of the HTTP API, all checks on: an open server, and one with a password
-                  --seed N (1)    --cases N (20)    --server CMD
+                  --seed N (1)    --cases N (10)    --server CMD
   gen           the pages of docs/ that follow from the source: commands, settings, compatibility
                   --check         change nothing, fail on a stale page
   deploy        what is in deploy/, linted by promtool, systemd-analyze, hadolint, docker-compose and helm

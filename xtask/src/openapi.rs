@@ -18,7 +18,7 @@ use std::time::Duration;
 const SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
 const SEED: u64 = 1;
 /// Cases that are made up for each operation, beside those of the boundaries.
-const CASES: u64 = 20;
+const CASES: u64 = 10;
 /// No run takes so long.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Keeps the data that is asked for small, and lets it make room.
@@ -104,6 +104,7 @@ fn against(run: &Run, server: &str, folder: &Path, python: &Path, numbers: &[u64
     let mut server = Server::start(server, server::free_port(7700)?, &flags, &log)?;
     prepare(server.port, run.before)?;
     let [seed, cases] = numbers;
+    let rules = process::root().join("tests/openapi");
     println!("schemathesis, {}, seed {seed}", run.name);
     let mut command = Command::new(python);
     command
@@ -118,7 +119,9 @@ fn against(run: &Run, server: &str, folder: &Path, python: &Path, numbers: &[u64
         .args(["--checks", "all", "--no-color"])
         .args(["--seed", &seed.to_string(), "--max-examples", &cases.to_string()])
         .args(run.options)
-        .current_dir(process::root().join("tests/openapi"));
+        // Where it finds `hooks`, and where it writes what it remembers.
+        .env("SCHEMATHESIS_HOOKS", rules.join("hooks.py"))
+        .current_dir(folder);
     let ending = process::supervise(&mut command, LIMIT, LIMIT, |line| println!("  {line}"))?;
     if let Some(end) = server.exited() {
         bail!("the server ended: {end}; see {}", log.display());

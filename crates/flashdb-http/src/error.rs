@@ -130,7 +130,7 @@ impl ApiError {
     }
 
     /// The engine's refusal of a request whose form was checked: what is there does not allow it.
-    pub fn as_conflict(mut self) -> Self {
+    pub fn into_conflict(mut self) -> Self {
         let is_refusal = ["ERR", "EXECABORT"]
             .iter()
             .any(|word| self.details["code"] == *word);

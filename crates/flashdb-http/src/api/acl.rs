@@ -473,7 +473,7 @@ pub(crate) async fn store(
             }
             // Users have changed since that look.
             Err(error) if error.message.contains(" modifier 'if-generation:") => {}
-            Err(error) => return Err(error.as_conflict()),
+            Err(error) => return Err(error.into_conflict()),
         }
     }
     Err(ApiError::conflict("users change all the time; try again"))
@@ -495,7 +495,7 @@ pub(crate) async fn remove(
     let name = name_of(&uri)?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     let removed = conversation.ask(&about_user("DELUSER", &name)).await;
-    let removed = removed.map_err(ApiError::as_conflict)?;
+    let removed = removed.map_err(ApiError::into_conflict)?;
     if integer(&removed) != Some(1) {
         return Err(no_such_user());
     }
@@ -576,7 +576,7 @@ pub(crate) async fn save(
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     let saved = conversation.ask(&request).await;
     // Nowhere to write to, or a file that cannot be written.
-    saved.map_err(ApiError::as_conflict)?;
+    saved.map_err(ApiError::into_conflict)?;
     Ok(Json(Saved { saved_to }))
 }
 

@@ -290,14 +290,14 @@ pub(super) fn check(
         ));
     }
     let outcome = conversation.checked(&words(["EXEC"]), outcome);
-    let outcome = outcome.map_err(ApiError::as_conflict)?;
+    let outcome = outcome.map_err(ApiError::into_conflict)?;
     let replies = requests[1..].iter().zip(items(outcome));
     // What is there does not allow it: such as an entry whose id is not above the last one.
     replies
         .map(|(request, reply)| {
             conversation
                 .checked(request, reply)
-                .map_err(ApiError::as_conflict)
+                .map_err(ApiError::into_conflict)
         })
         .collect()
 }

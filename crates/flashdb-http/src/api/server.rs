@@ -350,10 +350,13 @@ pub(crate) async fn set_config(
         request.extend([name.clone().into_bytes(), value.clone().into_bytes()]);
     }
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
+    conversation
+        .ask(&request)
+        .await
+        .map_err(ApiError::into_conflict)?;
     if changes.rewrite {
         let rewritten = conversation.ask(&words(["CONFIG", "REWRITE"])).await;
-        rewritten.map_err(|error| half_done(error.as_conflict(), &changes))?;
+        rewritten.map_err(|error| half_done(error.into_conflict(), &changes))?;
     }
     Ok(Json(Changed {
         changed: changes.set.into_keys().collect(),

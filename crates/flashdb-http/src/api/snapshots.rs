@@ -303,7 +303,7 @@ pub(crate) async fn take(
             let state = "running";
             (StatusCode::ACCEPTED, Taken { id: None, state })
         }
-        Err(error) => return Err(error.as_conflict()),
+        Err(error) => return Err(error.into_conflict()),
     };
     Ok((status, Json(taken)).into_response())
 }
@@ -337,7 +337,7 @@ async fn find(conversation: &mut Conversation, name: &str) -> Result<SnapshotVie
     let found = found.map_err(|error| match error.message.as_str() {
         "ERR no such snapshot" => not_found(),
         // Several begin so, or the catalog cannot be read.
-        _ => error.as_conflict(),
+        _ => error.into_conflict(),
     })?;
     snapshot_of(found).ok_or_else(not_found)
 }
@@ -360,7 +360,7 @@ pub(crate) async fn delete(
     find(&mut conversation, &name).await?;
     let deleted = conversation.ask(&about_exactly("SNAPSHOT.DELETE", &name)).await;
     // Another one builds on it, or a start relies on it.
-    deleted.map_err(ApiError::as_conflict)?;
+    deleted.map_err(ApiError::into_conflict)?;
     Ok(Json(Deleted { deleted: true }))
 }
 
@@ -501,11 +501,11 @@ async fn go_back(
         conversation
             .ask(&about("SNAPSHOT.CREATE", label.as_bytes(), []))
             .await
-            .map_err(ApiError::as_conflict)?;
+            .map_err(ApiError::into_conflict)?;
     }
     // By its file, which no other snapshot has, and only if it is still there.
     let request = about_exactly("SNAPSHOT.RESTORE", &snapshot.file);
-    conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
+    conversation.ask(&request).await.map_err(ApiError::into_conflict)?;
     Ok(())
 }
 

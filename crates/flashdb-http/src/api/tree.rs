@@ -145,7 +145,10 @@ pub(crate) async fn show(
     let request = about("PREFIX.TREE", query.get("p").unwrap_or_default(), options);
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     // Counting may be switched off.
-    let reply = conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
+    let reply = conversation
+        .ask(&request)
+        .await
+        .map_err(ApiError::into_conflict)?;
     Ok(Json(tree_of(db, reply)))
 }
 
@@ -165,7 +168,10 @@ pub(crate) async fn keys(
     conversation.cut_strings(NAME_BYTES_MAX);
     loop {
         let request = about("PREFIX.KEYS", prefix, [&cursor, "COUNT", &limit.to_string()]);
-        let reply = conversation.ask(&request).await.map_err(ApiError::as_conflict)?;
+        let reply = conversation
+            .ask(&request)
+            .await
+            .map_err(ApiError::into_conflict)?;
         let mut parts = items(reply).into_iter();
         let next = parts.next().and_then(text).unwrap_or_default();
         cursor = String::from_utf8_lossy(&next).into_owned();
