@@ -108,13 +108,9 @@ fn against(run: &Run, server: &str, folder: &Path, python: &Path, numbers: &[u64
     println!("schemathesis, {}, seed {seed}", run.name);
     let mut command = Command::new(python);
     command
-        .args([
-            "-m",
-            "schemathesis.cli",
-            "--config-file",
-            "schemathesis.toml",
-            "run",
-        ])
+        .args(["-m", "schemathesis.cli", "--config-file"])
+        .arg(rules.join("schemathesis.toml"))
+        .arg("run")
         .arg(format!("http://127.0.0.1:{port}/api/v1/openapi.json"))
         .args(["--checks", "all", "--no-color"])
         .args(["--seed", &seed.to_string(), "--max-examples", &cases.to_string()])
