@@ -112,7 +112,8 @@ fn against(run: &Run, server: &str, folder: &Path, python: &Path, numbers: &[u64
         .arg(rules.join("schemathesis.toml"))
         .arg("run")
         .arg(format!("http://127.0.0.1:{port}/api/v1/openapi.json"))
-        .args(["--checks", "all", "--no-color"])
+        // A restore or a snapshot is waited for as long as ten seconds.
+        .args(["--checks", "all", "--no-color", "--request-timeout", "30"])
         .args(["--seed", &seed.to_string(), "--max-examples", &cases.to_string()])
         .args(run.options)
         // Where it finds `hooks`, and where it writes what it remembers.

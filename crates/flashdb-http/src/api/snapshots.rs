@@ -505,7 +505,10 @@ async fn go_back(
     }
     // By its file, which no other snapshot has, and only if it is still there.
     let request = about_exactly("SNAPSHOT.RESTORE", &snapshot.file);
-    conversation.ask(&request).await.map_err(ApiError::into_conflict)?;
+    conversation
+        .ask(&request)
+        .await
+        .map_err(ApiError::into_conflict)?;
     Ok(())
 }
 
