@@ -85,7 +85,7 @@ export function Toolbar({ db, databases, mayTree, asTree, order, type, text, fil
         placeholder="text or pattern*"
         defaultValue={text}
         onChange={(event) => onText(event.target.value)}
-        className="w-52 placeholder:font-sans max-sm:order-last max-sm:w-full"
+        className="w-52 placeholder:font-sans max-md:w-44 max-sm:order-last max-sm:w-full"
       />
       {children}
     </div>

@@ -10,6 +10,9 @@ import { useServerStore } from '@/stores/server';
 
 export function WriteLock() {
   const { unlocked, canWrite, until, toggle } = useWriteLock();
+  const isKnown = useServerStore((store) => store.session !== null);
+  // Nothing is said of rights that are not known yet; the place is kept.
+  if (!isKnown) return <span aria-hidden className="w-8 shrink-0 max-md:coarse:w-10 md:w-24" />;
   if (!canWrite) {
     return (
       <span className="hidden items-center gap-1.5 px-2 text-xs text-muted md:flex">
