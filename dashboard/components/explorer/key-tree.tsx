@@ -255,7 +255,8 @@ interface RowProps {
 
 function Row({ line, db, asked, index, place, row, sort, isActive, isGoal, isSelected, isMarked, onMenu, onPress, onMark }: RowProps) {
   const element = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the row is painted, which would otherwise be seen at the top for a moment.
+  useLayoutEffect(() => {
     // Set here and not as an attribute: the policy of the page knows no inline styles.
     if (element.current === null) return;
     element.current.style.transform = `translateY(${index * row}px)`;
