@@ -59,6 +59,17 @@ pub(super) fn database(app: &App, query: &Query) -> Result<u64, ApiError> {
     )
 }
 
+/// Refuses what is no type.
+pub(super) fn check_type(kind: &[u8]) -> Result<(), ApiError> {
+    if TYPES.iter().any(|name| name.as_bytes() == kind) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "type is one of {}",
+        TYPES.join(", ")
+    )))
+}
+
 /// `GET /keys`.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -70,14 +81,8 @@ pub(crate) async fn list(
         database(&app, &query)?,
         query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?,
     );
-    if query
-        .given("type")
-        .is_some_and(|kind| !TYPES.iter().any(|name| name.as_bytes() == kind))
-    {
-        return Err(ApiError::bad_request(format!(
-            "type is one of {}",
-            TYPES.join(", ")
-        )));
+    if let Some(kind) = query.given("type") {
+        check_type(kind)?;
     }
     let mut cursor = query.cursor(u64::MAX)?.to_string();
     let mut conversation = Conversation::of(&app, &caller, db).await?;

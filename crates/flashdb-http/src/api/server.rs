@@ -121,11 +121,12 @@ pub(crate) async fn kill_client(
     }
     let no_such_client = || ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such client");
     // Others the engine has not, and it would not take them for ids.
-    if !id.parse::<i64>().is_ok_and(|id| id > 0) {
+    let Some(id) = id.parse::<i64>().ok().filter(|id| *id > 0) else {
         return Err(no_such_client());
-    }
+    };
+    let id = id.to_string();
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
-    let killed = conversation.ask(&words(["CLIENT", "KILL", "ID", id])).await?;
+    let killed = conversation.ask(&words(["CLIENT", "KILL", "ID", &id])).await?;
     if integer(&killed) != Some(1) {
         return Err(no_such_client());
     }

@@ -88,7 +88,7 @@ fn a_prefix_is_removed_and_nothing_else() {
     for confirm in [Value::Null, json!("delete all"), json!("expire 701 keys")] {
         let mut bad = wish.clone();
         bad["confirm"] = confirm;
-        assert_eq!(http.send("POST", JOBS, &bad.to_string()).code(), "BAD_REQUEST");
+        assert_eq!(http.send("POST", JOBS, &bad.to_string()).code(), "CONFLICT");
     }
     let job = run(&http, wish);
     assert_eq!(
@@ -160,17 +160,23 @@ fn patterns_types_databases_and_single_keys() {
     );
     assert_eq!(job["request"]["keys_count"], 4);
     assert_eq!(client.ask("DBSIZE"), Resp::Int(338));
-    for bad in [
-        json!({"action": "delete"}),
-        json!({"action": "delete", "prefix": "a", "db": 99}),
-        json!({"action": "delete", "prefix": "a", "rate": 0}),
-        json!({"action": "rename-prefix", "prefix": "a"}),
-    ] {
-        assert_eq!(
-            http.send("POST", JOBS, &bad.to_string()).code(),
+    for (bad, code) in [
+        (json!({"action": "delete"}), "CONFLICT"),
+        (
+            json!({"action": "delete", "prefix": "a", "db": 99}),
             "BAD_REQUEST",
-            "{bad}"
-        );
+        ),
+        (
+            json!({"action": "delete", "prefix": "a", "rate": 0}),
+            "BAD_REQUEST",
+        ),
+        (
+            json!({"action": "delete", "prefix": "a", "type": "x"}),
+            "BAD_REQUEST",
+        ),
+        (json!({"action": "rename-prefix", "prefix": "a"}), "CONFLICT"),
+    ] {
+        assert_eq!(http.send("POST", JOBS, &bad.to_string()).code(), code, "{bad}");
     }
 }
 
@@ -591,12 +597,13 @@ fn an_export_leaves_out_what_may_not_be_read_or_is_too_large() {
         ada.get("/api/v1/export").json()["error"]["details"]["needs"],
         "+type"
     );
-    for bad in ["format=x", "p=a&match=b", "db=99"] {
-        assert_eq!(
-            page.get(&format!("/api/v1/export?{bad}")).code(),
-            "BAD_REQUEST",
-            "{bad}"
-        );
+    for (bad, code) in [
+        ("format=x", "BAD_REQUEST"),
+        ("type=x", "BAD_REQUEST"),
+        ("p=a&match=b", "CONFLICT"),
+        ("db=99", "BAD_REQUEST"),
+    ] {
+        assert_eq!(page.get(&format!("/api/v1/export?{bad}")).code(), code, "{bad}");
     }
     assert_eq!(http.get("/api/v1/export").code(), "NO_SESSION");
 }

@@ -8,13 +8,13 @@ use super::walk::Walk;
 use super::wish::{Deed, KEYS_MAX, Matched, Plan, RATE_DEFAULT};
 use crate::App;
 use crate::api::key::counting;
-use crate::api::keys::{Name, database, kind_of, ttl_of};
+use crate::api::keys::{Name, check_type, database, kind_of, ttl_of};
 use crate::ask::{Conversation, about, integer, words};
 use crate::audit::BulkNote;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::gate::RequestId;
-use crate::json::{Bytes, GivenBytes, JsonBody, Query};
+use crate::json::{Bytes, Database, GivenBytes, JsonBody, Query};
 use axum::Extension;
 use axum::body::{Body, Bytes as Chunk, HttpBody};
 use axum::extract::{RawQuery, State};
@@ -49,8 +49,8 @@ const READS_PER_CHANGE: u64 = 4;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportWish {
     #[serde(default)]
-    db: u64,
-    /// At most 1000.
+    db: Database,
+    #[schemars(length(min = 1, max = KEYS_MAX))]
     keys: Vec<GivenBytes>,
     #[serde(default)]
     format: ExportFormat,
@@ -78,11 +78,14 @@ pub(crate) async fn by_match(
         Some(_) => return Err(ApiError::bad_request("format is jsonl or commands")),
     };
     let matched = match (query.get("p"), query.get("match")) {
-        (Some(_), Some(_)) => return Err(ApiError::bad_request("there can be one of p and match")),
+        (Some(_), Some(_)) => return Err(ApiError::conflict("there can be one of p and match")),
         (_, Some(pattern)) => Matched::Pattern(pattern.to_vec()),
         (prefix, None) => Matched::Prefix(prefix.unwrap_or_default().to_vec()),
     };
-    let kind = query.get("type").filter(|kind| !kind.is_empty());
+    if let Some(kind) = query.given("type") {
+        check_type(kind)?;
+    }
+    let kind = query.given("type");
     let kind = kind.map(|kind| String::from_utf8_lossy(kind).into_owned());
     let plan = plan(database(&app, &query)?, matched, kind);
     begin(app, &caller, plan, format, request_id).await
@@ -95,7 +98,7 @@ pub(crate) async fn by_name(
     Extension(request_id): Extension<RequestId>,
     JsonBody(wish): JsonBody<ExportWish>,
 ) -> Result<Response, ApiError> {
-    if wish.db >= app.engine.databases_count() as u64 {
+    if wish.db.0 >= app.engine.databases_count() as u64 {
         return Err(ApiError::bad_request("there is no such database"));
     }
     if !(1..=KEYS_MAX).contains(&wish.keys.len()) {
@@ -107,7 +110,7 @@ pub(crate) async fn by_name(
         ExportFormat::Jsonl => Format::Json,
         ExportFormat::Commands => Format::Commands,
     };
-    begin(app, &caller, plan(wish.db, matched, None), format, request_id).await
+    begin(app, &caller, plan(wish.db.0, matched, None), format, request_id).await
 }
 
 fn plan(db: u64, matched: Matched, kind: Option<String>) -> Arc<Plan> {

@@ -122,7 +122,7 @@ pub(crate) async fn steer(
         caller.may_write()?;
     }
     if job.kind != JobKind::Bulk {
-        return Err(ApiError::bad_request("a job of this kind cannot be changed"));
+        return Err(ApiError::conflict("a job of this kind cannot be changed"));
     }
     if let Some(rate) = steer.rate {
         check_rate(rate)?;

@@ -1,10 +1,12 @@
 //! What is asked of a bulk job, checked: which keys, what is done to each, how fast. What has passed here is a [`Plan`], and
 //! everything in it is bounded.
 
+use crate::api::keys::{TYPES, check_type};
+use crate::api::put::{TTL_MS_MAX, check_ttl};
 use crate::ask::about;
 use crate::error::ApiError;
-use crate::json::{Bytes, GivenBytes};
-use schemars::JsonSchema;
+use crate::json::{Bytes, Database, GivenBytes};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +14,6 @@ use serde_json::{Map, Value, json};
 pub(super) const KEYS_MAX: usize = 1000;
 /// Bytes of a prefix, a pattern, or what takes the place of a prefix.
 const MATCH_BYTES_MAX: usize = 1024;
-const TYPE_BYTES_MAX: usize = 32;
 /// Keys per second unless said otherwise.
 pub(super) const RATE_DEFAULT: u64 = 5000;
 pub(super) const RATE_MAX: u64 = 1_000_000;
@@ -34,17 +35,19 @@ pub(crate) enum BulkAction {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkWish {
     #[serde(default)]
-    db: u64,
+    db: Database,
     action: BulkAction,
     /// What the keys begin with; empty for all keys. Together with `keys`, those of them that begin so.
     prefix: Option<GivenBytes>,
     /// A glob, instead of a prefix.
     pattern: Option<GivenBytes>,
-    /// Keys by name, at most 1000.
+    /// Keys by name.
+    #[schemars(length(min = 1, max = KEYS_MAX))]
     keys: Option<Vec<GivenBytes>>,
     /// Only keys of this type.
+    #[schemars(schema_with = "type_or_null")]
     r#type: Option<String>,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = TTL_MS_MAX))]
     ttl_ms: Option<i64>,
     /// What takes the place of `prefix`.
     to: Option<GivenBytes>,
@@ -112,19 +115,26 @@ fn bad<T>(message: &str) -> Result<T, ApiError> {
     Err(ApiError::bad_request(message))
 }
 
+/// Each part is well formed, but they do not go together.
+fn impossible<T>(message: &str) -> Result<T, ApiError> {
+    Err(ApiError::conflict(message))
+}
+
+fn type_or_null(_: &mut SchemaGenerator) -> Schema {
+    let types = TYPES.map(Some);
+    json_schema!({"description": "Only keys of this type.", "enum": types.iter().chain([&None]).collect::<Vec<_>>()})
+}
+
 impl BulkWish {
     /// The plan, if it can be one.
     pub(super) fn check(self, databases: u64) -> Result<Plan, ApiError> {
-        if self.db >= databases {
+        if self.db.0 >= databases {
             return bad("there is no such database");
         }
         let rate = self.rate.unwrap_or(RATE_DEFAULT);
         check_rate(rate)?;
-        let is_type = |kind: &String| {
-            (1..=TYPE_BYTES_MAX).contains(&kind.len()) && kind.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        if !self.r#type.as_ref().is_none_or(is_type) {
-            return bad("type has to be the name of a type");
+        if let Some(kind) = &self.r#type {
+            check_type(kind.as_bytes())?;
         }
         let prefix = self.prefix.map(|given| bytes_of(given, "prefix")).transpose()?;
         let pattern = self.pattern.map(|given| bytes_of(given, "pattern")).transpose()?;
@@ -134,13 +144,13 @@ impl BulkWish {
             (Some(keys), prefix, None) => Matched::Keys(named(keys, &prefix.unwrap_or_default())?),
             (None, Some(prefix), None) => Matched::Prefix(prefix),
             (None, None, Some(pattern)) if !pattern.is_empty() => Matched::Pattern(pattern),
-            _ => return bad("there has to be one of prefix, pattern and keys"),
+            _ => return impossible("there has to be one of prefix, pattern and keys"),
         };
         if matches!((&matched, &self.r#type), (Matched::Keys(_), Some(_))) {
-            return bad("type is for a prefix or a pattern");
+            return impossible("type is for a prefix or a pattern");
         }
         Ok(Plan {
-            db: self.db,
+            db: self.db.0,
             deed,
             matched,
             kind: self.r#type,
@@ -176,11 +186,14 @@ fn deed_of(
     prefix: Option<&[u8]>,
     to: Option<Vec<u8>>,
 ) -> Result<Deed, ApiError> {
-    if (action == BulkAction::Expire) != ttl_ms.is_some() || ttl_ms.is_some_and(|ttl_ms| ttl_ms <= 0) {
-        return bad("expire needs ttl_ms above 0, and nothing else has it");
+    if let Some(ttl_ms) = ttl_ms {
+        check_ttl(ttl_ms)?;
+    }
+    if (action == BulkAction::Expire) != ttl_ms.is_some() {
+        return impossible("expire needs ttl_ms, and nothing else has it");
     }
     if (action == BulkAction::RenamePrefix) != to.is_some() {
-        return bad("rename-prefix needs to, and nothing else has it");
+        return impossible("rename-prefix needs to, and nothing else has it");
     }
     Ok(match (action, to) {
         (BulkAction::Delete, _) => Deed::Delete,
@@ -190,10 +203,10 @@ fn deed_of(
         (BulkAction::Persist, _) => Deed::Persist,
         (BulkAction::RenamePrefix, to) => {
             let (Some(from), Some(to)) = (prefix, to) else {
-                return bad("rename-prefix needs prefix and to");
+                return impossible("rename-prefix needs prefix and to");
             };
             if from == to.as_slice() {
-                return bad("prefix and to have to differ");
+                return impossible("prefix and to have to differ");
             }
             let from = from.to_vec();
             Deed::Rename { from, to }
@@ -281,7 +294,7 @@ impl Plan {
             return Ok(number);
         }
         let message = format!("confirm has to be \"{word} N keys\", as the dry run says it");
-        Err(ApiError::bad_request(message))
+        Err(ApiError::conflict(message))
     }
 
     /// The pattern for SCAN.

@@ -171,17 +171,21 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
         answers.insert(range.into(), failed("Refused or failed."));
     }
     for (status, schema_of) in operation.answers {
-        let kind = match operation.path {
-            path if path.ends_with("/metrics") => "text/plain",
-            "/api/v1/export" => "application/x-ndjson",
-            _ => "application/json",
+        let kinds: &[&str] = match operation.path {
+            path if path.ends_with("/metrics") => &["text/plain"],
+            "/api/v1/export" => &["application/x-ndjson", "text/plain"],
+            _ => &["application/json"],
+        };
+        let content = |schema: Value| {
+            let each = kinds
+                .iter()
+                .map(|kind| ((*kind).to_owned(), json!({"schema": schema})));
+            json!({"description": "Done.", "content": Map::from_iter(each)})
         };
         let answer = match schema_of {
-            Some(schema_of) => {
-                json!({"description": "Done.", "content": {kind: {"schema": schema_of(generator)}}})
-            }
+            Some(schema_of) => content(schema_of(generator)),
             None if *status == 204 => json!({"description": "Done."}),
-            None => json!({"description": "Done.", "content": {kind: {"schema": {"type": "object"}}}}),
+            None => content(json!({"type": "object"})),
         };
         answers.insert(status.to_string(), answer);
     }

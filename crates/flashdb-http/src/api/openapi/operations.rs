@@ -328,6 +328,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             (200, Some(schema::<bulk_jobs::BulkPreview>)),
             (202, Some(schema::<jobs::Started>)),
         ],
+        refusals: &[409],
         ..POST
     },
     Operation {
@@ -335,6 +336,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "Keys as a file, sent while it is made.",
         query: &[DB, PREFIX, MATCH, TYPE, FORMAT],
         answers: &[(200, Some(text))],
+        refusals: &[409],
         ..GET
     },
     Operation {
