@@ -72,7 +72,7 @@ pub(crate) async fn by_match(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::of(query.as_deref());
-    let format = match query.get("format") {
+    let format = match query.given("format") {
         None | Some(b"jsonl") => Format::Json,
         Some(b"commands") => Format::Commands,
         Some(_) => return Err(ApiError::bad_request("format is jsonl or commands")),
