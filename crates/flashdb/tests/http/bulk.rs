@@ -109,6 +109,35 @@ fn a_prefix_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn no_more_keys_are_changed_than_were_confirmed() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "many:", 1500);
+    // What the prefix index counts, and keys by name, are refused before the first.
+    let none = json!({"action": "delete", "prefix": "many:", "confirm": "delete 0 keys", "rate": 100_000});
+    let named = json!({"action": "delete", "keys": ["many:1", "many:2", "gone"], "confirm": "delete 1 key"});
+    for (wish, now) in [(none, "delete 1500 keys"), (named, "delete 2 keys")] {
+        let refused = http.send("POST", JOBS, &wish.to_string());
+        assert_eq!(refused.code(), "CONFLICT", "{wish}");
+        let message = refused.json()["error"]["message"].clone();
+        assert!(message.as_str().is_some_and(|text| text.contains(now)), "{message}");
+    }
+    assert_eq!(client.ask("DBSIZE"), Resp::Int(1500));
+    // What nobody counts ends at a few more.
+    for (confirm, most) in [("delete 0 keys", 10), ("delete 1200 keys", 1212)] {
+        let before = count(&mut client, "*");
+        let wish = json!({"action": "delete", "pattern": "m*", "confirm": confirm, "rate": 100_000});
+        let job = ended(&http, &begin(&http, &wish));
+        assert_eq!(
+            (&job["state"], &job["error"], &job["result"]["changed"]),
+            (&json!("failed"), &json!("more keys than were confirmed"), &json!(most)),
+            "{job}"
+        );
+        assert_eq!(before - count(&mut client, "*"), most);
+    }
+}
+
+#[test]
 fn patterns_types_databases_and_single_keys() {
     let (server, http) = start(&[]);
     let mut client = server.connect();

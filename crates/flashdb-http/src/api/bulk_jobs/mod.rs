@@ -79,10 +79,14 @@ pub(crate) async fn start(
         let preview = preview::look(&mut walk, &plan, place.is_some()).await?;
         return Ok(Json(preview).into_response());
     }
-    plan.confirmed()?;
+    let confirmed = plan.confirmed()?;
     check_rights(&app, &caller, &plan)?;
     // Whoever may not select the database learns it now.
     walk.conversation().await?;
+    if let Some(confirmed) = confirmed {
+        let place = app.tree_waits.try_acquire().ok();
+        preview::check_confirmed(&mut walk, &plan, confirmed, place.is_some()).await?;
+    }
     drop(walk);
     let told = plan.told();
     let request = serde_json::to_string(&told).unwrap_or_default();

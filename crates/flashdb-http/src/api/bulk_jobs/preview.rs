@@ -113,6 +113,32 @@ pub(super) async fn total(walker: &mut Walk, plan: &Plan) -> Result<Option<u64>,
     Ok(tree.and_then(|tree| tree.keys))
 }
 
+/// Refuses a plan that is about more keys than were confirmed, where their number is known exactly.
+///
+/// # Errors
+/// `CONFLICT` with the sentence as it is now, or the engine's.
+pub(super) async fn check_confirmed(
+    walker: &mut Walk,
+    plan: &Plan,
+    confirmed: u64,
+    patience: bool,
+) -> Result<(), ApiError> {
+    let keys = if matches!(plan.matched, Matched::Keys(_)) {
+        named(walker, plan).await?.keys
+    } else {
+        let wait_ms = if patience { WAIT_MS } else { "0" };
+        match branch(walker, plan, wait_ms).await? {
+            Some(tree) if tree.exact => tree.keys.unwrap_or(0),
+            _ => return Ok(()),
+        }
+    };
+    if keys <= confirmed {
+        return Ok(());
+    }
+    let now = plan.deed.phrase(keys).unwrap_or_default();
+    Err(ApiError::conflict(format!("there are more keys by now: \"{now}\"")))
+}
+
 /// Keys of the database; what may not be asked is none.
 pub(super) async fn all_keys(walker: &mut Walk) -> Result<Option<u64>, ApiError> {
     let reply = walker.conversation().await?.ask_raw(&words(["DBSIZE"])).await?;

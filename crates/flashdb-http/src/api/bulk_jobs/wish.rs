@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 pub(super) const KEYS_MAX: usize = 1000;
 /// Bytes of a prefix, a pattern, or what takes the place of a prefix.
 const MATCH_BYTES_MAX: usize = 1024;
+/// Keys that may be changed though they are more than were confirmed, at least.
+const MORE_MIN: u64 = 10;
 /// Keys per second unless said otherwise.
 pub(super) const RATE_DEFAULT: u64 = 5000;
 pub(super) const RATE_MAX: u64 = 1_000_000;
@@ -297,6 +299,15 @@ impl Plan {
         Err(ApiError::conflict(message))
     }
 
+    /// Keys that may be changed at most: those that were confirmed, and a few that may have come since they were counted.
+    ///
+    /// # Errors
+    /// As [`Plan::confirmed`].
+    pub fn most(&self) -> Result<Option<u64>, ApiError> {
+        let most = |keys: u64| keys.saturating_add((keys / 100).max(MORE_MIN));
+        Ok(self.confirmed()?.map(most))
+    }
+
     /// The pattern for SCAN.
     pub fn pattern(&self) -> Vec<u8> {
         match &self.matched {
@@ -432,6 +443,21 @@ mod tests {
         assert_eq!(rename("a:", "").leaves(b"a:a:1"), Some(Left::WouldRepeat));
         assert_eq!(rename("", "x:").leaves(b"1"), None);
         assert_eq!(rename("", "x:").leaves(b"x:1"), Some(Left::IsNew));
+    }
+
+    #[test]
+    fn what_was_confirmed_bounds_what_is_changed() {
+        for (confirm, most) in [
+            ("delete 0 keys", 10),
+            ("delete 1 key", 11),
+            ("delete 5000 keys", 5050),
+            ("delete 18446744073709551615 keys", u64::MAX),
+        ] {
+            let plan = plan(json!({"action": "delete", "prefix": "a:", "confirm": confirm})).expect("a plan");
+            assert_eq!(plan.most().expect("confirmed"), Some(most), "{confirm}");
+        }
+        let persist = plan(json!({"action": "persist", "prefix": "a:"})).expect("a plan");
+        assert_eq!(persist.most().expect("nothing to confirm"), None);
     }
 
     #[test]

@@ -54,6 +54,8 @@ struct Tally {
     /// Keys that it will come to, about.
     total: u64,
     changed: u64,
+    /// Keys that it may change.
+    most: Option<u64>,
     /// There was nothing to do: gone meanwhile, no expiry, renamed already.
     idle: u64,
     errors: u64,
@@ -96,6 +98,7 @@ impl Work {
             .await?
             .or(self.plan.confirmed()?);
         let all = preview::all_keys(&mut walk).await?.unwrap_or(0);
+        tally.most = self.plan.most()?;
         let mut pace = Pace::new(self.plan.rate);
         while !walk.has_ended() && rest(job, &mut walk, Instant::now()).await? {
             self.check_rights()?;
@@ -106,7 +109,7 @@ impl Work {
             while !names.is_empty() && rest(job, &mut walk, due).await? {
                 self.check_rights()?;
                 pace.ask(job.rate.load(Ordering::Relaxed));
-                let (batch, left) = names.split_at(pace.batch_keys().min(names.len()));
+                let (batch, left) = names.split_at(pace.batch_keys().min(names.len()).min(tally.free()));
                 names = left;
                 let began = Instant::now();
                 self.change(&mut walk, batch, tally).await?;
@@ -187,6 +190,10 @@ impl Work {
                     names.push(name);
                 }
             }
+        }
+        if tally.most.is_some_and(|most| tally.changed + names.len() as u64 > most) {
+            tally.handled -= names.len() as u64;
+            return Err(ApiError::conflict("more keys than were confirmed"));
         }
         let replies = walk.conversation().await?.ask_all(&requests).await?;
         for (name, reply) in names.into_iter().zip(&replies) {
@@ -279,6 +286,12 @@ async fn rest(job: &Job, walk: &mut Walk, due: Instant) -> Result<bool, ApiError
 }
 
 impl Tally {
+    /// Keys that the next batch may have. One that there is no room for is seen to be one too many.
+    fn free(&self) -> usize {
+        let free = self.most.map_or(u64::MAX, |most| most.saturating_sub(self.changed));
+        usize::try_from(free).unwrap_or(usize::MAX).max(1)
+    }
+
     /// One key was refused.
     fn refuse(&mut self, name: &[u8], bytes: u64, code: &str, message: &str) {
         self.errors += 1;
@@ -345,6 +358,16 @@ mod tests {
         ] {
             assert_eq!(code(deed, reply), expected);
         }
+    }
+
+    #[test]
+    fn a_batch_goes_up_to_what_was_confirmed() {
+        let free = |most, changed| {
+            let tally = Tally { most, changed, ..Tally::default() };
+            tally.free()
+        };
+        assert_eq!((free(Some(11), 0), free(Some(11), 9), free(Some(11), 11)), (11, 2, 1));
+        assert_eq!(free(None, 9), usize::MAX);
     }
 
     #[test]
