@@ -594,6 +594,46 @@ fn an_export_holds_all_types_and_can_be_read_again() {
 }
 
 #[test]
+fn an_export_names_what_its_lines_cannot_say() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    for line in [
+        "HSET n:h f v g w",
+        "HPEXPIRE n:h 500000 FIELDS 1 f",
+        "HSET n:plain f v",
+        "XADD n:x 5-1 f v",
+        "XGROUP CREATE n:x workers 0",
+        "XGROUP CREATE n:new workers 0 MKSTREAM",
+        "XADD n:trimmed 5-1 f v",
+        "XTRIM n:trimmed MAXLEN 0",
+    ] {
+        assert!(!matches!(client.ask(line), Resp::Error(_)), "{line}");
+    }
+    let text = whole(&http.get("/api/v1/export?p=n%3A"));
+    let rows: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(rows.last(), Some(&json!({"end": true, "keys": 1, "left_out": 4})));
+    for (key, why) in [
+        ("n:h", "fields that expire"),
+        ("n:x", "consumer groups"),
+        ("n:new", "consumer groups"),
+        ("n:trimmed", "without entries"),
+    ] {
+        let row = rows.iter().find(|row| row["key"] == key).expect("a row");
+        assert!(row["error"].as_str().is_some_and(|text| text.contains(why)), "{row}");
+    }
+    let commands = whole(&http.get("/api/v1/export?p=n%3A&format=commands"));
+    assert!(
+        commands.contains("# left out: n:h: it has fields that expire\n")
+            && commands.contains("HSET n:plain f v\n")
+            && commands.ends_with("# end: 1 keys, 4 left out\n"),
+        "{commands}"
+    );
+}
+
+#[test]
 fn an_export_leaves_out_what_may_not_be_read_or_is_too_large() {
     let (server, http, page) = start_closed();
     let mut admin = server.connect();

@@ -9,7 +9,7 @@ use super::wish::{Deed, KEYS_MAX, Matched, Plan, RATE_DEFAULT};
 use crate::App;
 use crate::api::key::counting;
 use crate::api::keys::{Name, check_type, database, kind_of, ttl_of};
-use crate::ask::{Conversation, about, integer, words};
+use crate::ask::{Conversation, about, integer, items, text, words};
 use crate::audit::BulkNote;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -363,17 +363,18 @@ impl Export {
             let select = about("SELECT", self.plan.db.to_string().as_bytes(), []);
             conversation.ask(&select).await?;
         }
-        let requests: Vec<_> = wanted.iter().map(|one| &one.request[..]).collect();
-        let replies = conversation.ask_all(&requests).await?;
-        for (one, value) in wanted.iter().zip(replies) {
-            match value {
-                Reply::Error(text) => {
-                    let message = String::from_utf8_lossy(&text).into_owned();
-                    self.leave_out(&one.key.as_slice().into(), &message, out);
-                }
-                // It has gone since it was seen.
-                Reply::Null => {}
-                value => {
+        let requests: Vec<_> = wanted.iter().map(|one| one.request.clone()).collect();
+        let values = conversation.ask_all(&requests).await?;
+        // Asked after the values: what has been added to a key between the two is seen.
+        let asks: Vec<_> = wanted.iter().zip(&values).map(|(one, value)| unsaid(one, value)).collect();
+        let requests: Vec<_> = asks.iter().flatten().collect();
+        let mut more = conversation.ask_all(&requests).await?.into_iter();
+        for ((one, value), ask) in wanted.iter().zip(values).zip(&asks) {
+            let more = ask.as_ref().and_then(|_| more.next());
+            match fate(&one.kind, &value, more) {
+                Fate::LeftOut(message) => self.leave_out(&one.key.as_slice().into(), &message, out),
+                Fate::Gone => {}
+                Fate::Written => {
                     self.keys += 1;
                     let entry = Entry {
                         key: &one.key,
@@ -417,6 +418,85 @@ impl Export {
     }
 }
 
+/// What becomes of a key.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Written,
+    /// It has gone since it was seen.
+    Gone,
+    LeftOut(String),
+}
+
+/// What is asked about a key besides its value, since no line says it: expiries of fields, consumer groups.
+fn unsaid(one: &Wanted, value: &Reply) -> Option<Vec<Vec<u8>>> {
+    match (one.kind.as_str(), value) {
+        ("hash", Reply::Map(fields)) if !fields.is_empty() => {
+            let names: Vec<_> = fields.iter().filter_map(|(name, _)| text(name.clone())).collect();
+            let mut request = about("HPEXPIRETIME", &one.key, ["FIELDS", &names.len().to_string()]);
+            request.extend(names);
+            Some(request)
+        }
+        ("stream", Reply::Array(_)) => {
+            let mut request = words(["XINFO", "STREAM"]);
+            request.push(one.key.clone());
+            Some(request)
+        }
+        _ => None,
+    }
+}
+
+fn is_empty(value: &Reply) -> bool {
+    match value {
+        Reply::Array(items) | Reply::Set(items) => items.is_empty(),
+        Reply::Map(pairs) => pairs.is_empty(),
+        _ => false,
+    }
+}
+
+/// What becomes of a key of this value and what was asked besides.
+fn fate(kind: &str, value: &Reply, more: Option<Reply>) -> Fate {
+    let refused = |text: &[u8]| Fate::LeftOut(String::from_utf8_lossy(text).into_owned());
+    match (kind, value, more) {
+        (_, Reply::Error(text), _) => refused(text),
+        (_, Reply::Null, _) => Fate::Gone,
+        ("stream", _, Some(Reply::Error(text))) if text.starts_with(b"ERR no such key") => Fate::Gone,
+        (_, _, Some(Reply::Error(text))) => refused(&text),
+        ("stream", value, more) => stream_fate(value, more),
+        (_, value, _) if is_empty(value) => Fate::Gone,
+        ("hash", _, Some(times)) => hash_fate(times),
+        _ => Fate::Written,
+    }
+}
+
+fn stream_fate(value: &Reply, about: Option<Reply>) -> Fate {
+    let mut words = about.map(items).unwrap_or_default().into_iter();
+    let mut groups = 0;
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        if text(name).as_deref() == Some(b"groups") {
+            groups = integer(&value).unwrap_or(0);
+        }
+    }
+    if groups > 0 {
+        Fate::LeftOut("it has consumer groups".to_owned())
+    } else if is_empty(value) {
+        Fate::LeftOut("it is a stream without entries".to_owned())
+    } else {
+        Fate::Written
+    }
+}
+
+/// By the times when its fields expire: -1 for never, -2 for a field that is no longer there, be it that it has expired.
+fn hash_fate(times: Reply) -> Fate {
+    let times: Vec<_> = items(times).iter().filter_map(integer).collect();
+    if times.iter().any(|&time| time >= 0) {
+        return Fate::LeftOut("it has fields that expire".to_owned());
+    }
+    if times.contains(&-2) {
+        return Fate::LeftOut("it was changed while it was read".to_owned());
+    }
+    Fate::Written
+}
+
 /// How many of them are read together; at least one.
 fn readable_together(wanted: &[Wanted]) -> usize {
     let (mut bytes, mut elements) = (0, 0);
@@ -426,4 +506,53 @@ fn readable_together(wanted: &[Wanted]) -> usize {
         bytes <= VALUE_BYTES_MAX && elements <= ELEMENTS_MAX
     });
     fits.count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(word: &str) -> Reply {
+        Reply::Bulk(word.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn what_has_gone_is_no_empty_value() {
+        for (kind, value) in [
+            ("list", Reply::Array(Vec::new())),
+            ("zset", Reply::Array(Vec::new())),
+            ("set", Reply::Set(Vec::new())),
+            ("hash", Reply::Map(Vec::new())),
+            ("string", Reply::Null),
+        ] {
+            assert_eq!(fate(kind, &value, None), Fate::Gone, "{kind}");
+        }
+        let gone = Reply::Error(b"ERR no such key".to_vec());
+        assert_eq!(fate("stream", &Reply::Array(Vec::new()), Some(gone)), Fate::Gone);
+        assert_eq!(fate("string", &bulk(""), None), Fate::Written);
+        assert_eq!(fate("list", &Reply::Array(vec![bulk("")]), None), Fate::Written);
+    }
+
+    #[test]
+    fn what_no_line_says_leaves_a_key_out() {
+        let hash = Reply::Map(vec![(bulk("f"), bulk("v"))]);
+        let of_times = |times: &[i64]| {
+            let times = times.iter().map(|&time| Reply::Integer(time)).collect();
+            fate("hash", &hash, Some(Reply::Array(times)))
+        };
+        let left_out = |message: &str| Fate::LeftOut(message.to_owned());
+        assert_eq!(of_times(&[-1]), Fate::Written);
+        assert_eq!(of_times(&[-1, 1_900_000_000_000]), left_out("it has fields that expire"));
+        assert_eq!(of_times(&[-1, -2]), left_out("it was changed while it was read"));
+        let refusal = Reply::Error(b"NOPERM no".to_vec());
+        assert_eq!(fate("hash", &hash, Some(refusal)), left_out("NOPERM no"));
+        let of_groups = |value: Vec<Reply>, groups| {
+            let about = Reply::Map(vec![(bulk("groups"), Reply::Integer(groups))]);
+            fate("stream", &Reply::Array(value), Some(about))
+        };
+        assert_eq!(of_groups(vec![bulk("row")], 0), Fate::Written);
+        assert_eq!(of_groups(vec![bulk("row")], 1), left_out("it has consumer groups"));
+        assert_eq!(of_groups(Vec::new(), 1), left_out("it has consumer groups"));
+        assert_eq!(of_groups(Vec::new(), 0), left_out("it is a stream without entries"));
+    }
 }
