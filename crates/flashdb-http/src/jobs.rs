@@ -178,13 +178,19 @@ impl Job {
 
     /// Ends it: with a result, a failure, or by request.
     pub fn end(&self, result: Map<String, Value>, failure: Option<String>) {
-        let mut state = self.state.lock();
-        let view = &mut state.view;
-        view.state = match (&failure, self.is_stopped()) {
+        let end = match (&failure, self.is_stopped()) {
             (Some(_), _) => JobState::Failed,
             (None, true) => JobState::Aborted,
             (None, false) => JobState::Done,
         };
+        self.end_as(end, result, failure);
+    }
+
+    /// Ends it in a state that was decided already.
+    pub fn end_as(&self, end: JobState, result: Map<String, Value>, failure: Option<String>) {
+        let mut state = self.state.lock();
+        let view = &mut state.view;
+        view.state = end;
         view.ended_ms = Some(now_ms());
         view.error = failure;
         view.result = result;
@@ -338,6 +344,14 @@ mod tests {
             of(user).expect("a job");
         }
         assert!(of(b"joe").is_err());
+    }
+
+    #[test]
+    fn an_end_that_was_decided_is_not_decided_again() {
+        let job = begin(&Jobs::default(), JobKind::Bulk).expect("a job");
+        job.abort();
+        job.end_as(JobState::Done, Map::new(), None);
+        assert_eq!(job.view().state, JobState::Done);
     }
 
     #[test]

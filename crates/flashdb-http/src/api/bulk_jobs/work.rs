@@ -12,7 +12,7 @@ use crate::ask::{Conversation, about, integer, text};
 use crate::audit::BulkNote;
 use crate::caller::now_ms;
 use crate::error::ApiError;
-use crate::jobs::Job;
+use crate::jobs::{Job, JobState};
 use crate::json::Bytes;
 use axum::http::StatusCode;
 use flashdb_resp::reply::Value as Reply;
@@ -78,17 +78,18 @@ impl Work {
         self.note.log("begun", 0, 0);
         let mut tally = Tally::default();
         let outcome = self.work(&job, &mut tally).await;
-        let failure = outcome.err().map(|error| error.message);
-        let outcome = match (&failure, job.is_stopped()) {
-            (Some(_), _) => "failed",
-            (None, true) => "aborted",
-            (None, false) => "done",
+        // Decided once: an abort may come at any moment, and after the last key changes nothing any more.
+        let (outcome, state, failure) = match outcome {
+            Err(error) => ("failed", JobState::Failed, Some(error.message)),
+            Ok(false) => ("aborted", JobState::Aborted, None),
+            Ok(true) => ("done", JobState::Done, None),
         };
         self.note.log(outcome, tally.changed, tally.errors);
-        job.end(tally.result(&job), failure);
+        job.end_as(state, tally.result(&job), failure);
     }
 
-    async fn work(&self, job: &Job, tally: &mut Tally) -> Result<(), ApiError> {
+    /// False if it ended before the last key, by request.
+    async fn work(&self, job: &Job, tally: &mut Tally) -> Result<bool, ApiError> {
         let mut walk = Walk::new(&self.app, &self.identity, self.peer, &self.plan);
         if self.plan.snapshot_first {
             job.progress("taking a snapshot", 0, 0, 0, Value::Null);
@@ -100,7 +101,8 @@ impl Work {
         let all = preview::all_keys(&mut walk).await?.unwrap_or(0);
         tally.most = self.plan.most()?;
         let mut pace = Pace::new(self.plan.rate);
-        while !walk.has_ended() && rest(job, &mut walk, Instant::now()).await? {
+        let mut is_done = walk.has_ended();
+        while !is_done && rest(job, &mut walk, Instant::now()).await? {
             self.check_rights()?;
             let looked = walk.looked;
             let names = walk.step().await?;
@@ -120,15 +122,16 @@ impl Work {
                 tally.total = total.max(tally.handled);
                 tally.tell(job, &pace);
             }
-            if !rest(job, &mut walk, due).await? {
+            is_done = walk.has_ended() && names.is_empty();
+            if is_done || !rest(job, &mut walk, due).await? {
                 break;
             }
         }
-        if walk.has_ended() && !job.is_stopped() {
+        if is_done {
             tally.total = tally.handled;
         }
         tally.tell(job, &pace);
-        Ok(())
+        Ok(is_done)
     }
 
     /// Takes the snapshot, or gives up with the job; the engine goes on with it then.
