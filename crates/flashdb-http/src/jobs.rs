@@ -291,6 +291,12 @@ impl Jobs {
         jobs.iter().rev().filter(|job| may_see(job)).cloned().collect()
     }
 
+    /// Whether some of a kind have not ended.
+    pub fn are_running(&self, kind: JobKind) -> bool {
+        let jobs = self.0.lock();
+        jobs.iter().any(|job| job.kind == kind && job.is_running())
+    }
+
     /// Forgets one.
     pub fn forget(&self, id: &str) {
         self.0.lock().retain(|job| job.id != id);

@@ -1,6 +1,7 @@
 //! Listening, and what connections may cost: their number, the time for headers to come and for answers to be taken. Starts
 //! and ends the threads of the interface.
 
+use crate::jobs::JobKind;
 use crate::traces::Traces;
 use crate::{App, api, live, tap};
 use axum::body::Body;
@@ -213,7 +214,10 @@ impl Running {
         let (app, traced) = (self.app.clone(), self.app.clone());
         self.runtime.block_on(async move {
             let gone = async {
-                while !app.viewers.are_gone() || app.guests.available_permits() < crate::GUESTS_MAX {
+                while !app.viewers.are_gone()
+                    || app.guests.available_permits() < crate::GUESTS_MAX
+                    || app.jobs.are_running(JobKind::Bulk)
+                {
                     sleep(Duration::from_millis(20)).await;
                 }
             };

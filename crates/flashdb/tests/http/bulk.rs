@@ -499,6 +499,42 @@ fn the_audit_log_tells_of_its_begin_and_its_end() {
     std::fs::remove_dir_all(&folder).expect("an own folder");
 }
 
+#[test]
+fn the_audit_log_tells_of_an_end_with_the_server() {
+    for how in ["SHUTDOWN NOSAVE", "-TERM"] {
+        let name = format!("flashdb-bulk-end{how}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name.replace(' ', "-"));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("audit.log");
+        let file = file.to_str().expect("text");
+        let (mut server, http) = start(&["--log-json", "--audit-logfile", file]);
+        fill(&mut server.connect(), "a:", 200);
+        let wish = json!({"action": "delete", "prefix": "a:", "rate": 5, "confirm": "delete 200 keys"});
+        let (running, paused) = (begin(&http, &wish), begin(&http, &wish));
+        http.send("PATCH", &paused, r#"{"paused":true}"#);
+        let job = job_when(&http, &running, |job| job["done"].as_u64() > Some(1));
+        if how == "-TERM" {
+            super::playground::kill(&mut server, how);
+        } else {
+            http.send("POST", "/api/v1/execute", &json!({"line": how}).to_string());
+            server.await_end();
+        }
+        let text = std::fs::read_to_string(file).expect("the log");
+        let ends: Vec<Value> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|event: &Value| event["event"] == "bulk" && event["outcome"] != "begun")
+            .collect();
+        assert_eq!(ends.len(), 2, "{how}: {text}");
+        for end in &ends {
+            assert_eq!(end["outcome"], "aborted", "{how}: {text}");
+        }
+        let of_running = ends.iter().find(|end| end["job"] == job["id"]).expect("its end");
+        assert!(of_running["keys"].as_u64() >= job["done"].as_u64(), "{text}");
+        std::fs::remove_dir_all(&folder).expect("an own folder");
+    }
+}
+
 // ---- as a file -----------------------------------------------------------------------------------
 
 /// The body of an answer that came in chunks.

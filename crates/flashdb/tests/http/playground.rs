@@ -319,7 +319,7 @@ fn await_size(client: &mut Raw, size: i64) {
     }
 }
 
-fn kill(server: &mut Server, signal: &str) {
+pub(super) fn kill(server: &mut Server, signal: &str) {
     server.await_end_by(|server| {
         let done = Command::new("sh")
             .args(["-c", &format!("kill {signal} {}", server.pid())])

@@ -108,6 +108,7 @@ pub(crate) async fn start(
         peer: caller.peer,
         plan,
         note,
+        hold: app.engine.hold_end(),
     };
     tokio::spawn(work.run(job));
     Ok(started.into_response())

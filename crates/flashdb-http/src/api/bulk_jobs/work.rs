@@ -16,13 +16,13 @@ use crate::jobs::{Job, JobState};
 use crate::json::Bytes;
 use axum::http::StatusCode;
 use flashdb_resp::reply::Value as Reply;
-use flashdb_server::engine::Identity;
+use flashdb_server::engine::{EndHold, Identity};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Errors that are kept with their keys.
 const ERRORS_MAX: usize = 100;
@@ -32,6 +32,8 @@ const NAME_BYTES_MAX: usize = 256;
 const REFUSALS_MAX: u64 = 1000;
 /// Longest pause. A job that nobody comes back for gives its place to others.
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Time between two looks whether the server is to end.
+const END_LOOK_TIME: Duration = Duration::from_millis(50);
 /// Time for a snapshot.
 const SNAPSHOT_TIME: Duration = Duration::from_secs(6 * 3600);
 /// What the server answers while it is no longer the one that was looked at, or cannot take writes.
@@ -44,6 +46,8 @@ pub(super) struct Work {
     pub peer: SocketAddr,
     pub plan: Arc<Plan>,
     pub note: BulkNote,
+    /// Until its end is in the audit log.
+    pub hold: EndHold,
 }
 
 /// What came of it up to now.
@@ -77,7 +81,7 @@ impl Work {
     pub async fn run(self, job: Arc<Job>) {
         self.note.log("begun", 0, 0);
         let mut tally = Tally::default();
-        let outcome = self.work(&job, &mut tally).await;
+        let outcome = self.work_until_the_end(&job, &mut tally).await;
         // Decided once: an abort may come at any moment, and after the last key changes nothing any more.
         let (outcome, state, failure) = match outcome {
             Err(error) => ("failed", JobState::Failed, Some(error.message)),
@@ -86,6 +90,26 @@ impl Work {
         };
         self.note.log(outcome, tally.changed, tally.errors);
         job.end_as(state, tally.result(&job), failure);
+        drop(self.hold);
+    }
+
+    /// Works, and gives up when the server is to end.
+    async fn work_until_the_end(&self, job: &Job, tally: &mut Tally) -> Result<bool, ApiError> {
+        let work = self.work(job, tally);
+        tokio::pin!(work);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut work => break outcome,
+                () = sleep(END_LOOK_TIME) => if self.app.engine.is_to_end() {
+                    job.abort();
+                },
+            }
+        };
+        // Then it is the end of the server that broke its connection off.
+        match outcome {
+            Err(_) if self.app.engine.is_to_end() => Ok(false),
+            outcome => outcome,
+        }
     }
 
     /// False if it ended before the last key, by request.
