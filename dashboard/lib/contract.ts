@@ -258,7 +258,7 @@ export interface BulkPreview {
   keys: number;
   exact: boolean;
   bytes: number | null;
-  samples: { key: PageBytes; type: string | null; ttl_ms: number | null; bytes: number | null; to: PageBytes | null; taken: boolean }[];
+  samples: { key: PageBytes; type: string | null; ttl_ms: number | null; bytes: number | null; to: PageBytes | null; taken: boolean; left: boolean }[];
   branches: { prefix: PageBytes; keys: number }[];
   confirm: string | null;
 }
@@ -267,6 +267,8 @@ export interface BulkPreview {
 export interface BulkResult {
   changed: number;
   idle: number;
+  /** They had the new prefix before. */
+  skipped: number;
   errors: { key: PageBytes; code: string; message: string }[];
   errors_left_out: number;
   rate: number;

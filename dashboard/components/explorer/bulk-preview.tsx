@@ -9,6 +9,7 @@ const TEXT_LENGTH = 200;
 
 export function BulkPreviewFacts({ preview }: { preview: BulkPreview }) {
   const taken = preview.samples.filter((sample) => sample.taken).length;
+  const left = preview.samples.filter((sample) => sample.left).length;
   return (
     <>
       <Facts
@@ -17,6 +18,7 @@ export function BulkPreviewFacts({ preview }: { preview: BulkPreview }) {
           { name: 'Keys', value: `${preview.exact ? '' : '≈ '}${formatCount(preview.keys)}`, title: preview.exact ? undefined : 'An estimate: not all keys were looked at' },
           { name: 'Memory', value: preview.bytes === null ? 'needs +memory|usage' : `≈ ${formatBytes(preview.bytes)}` },
           ...(taken > 0 ? [{ name: 'New name is taken', value: `${formatCount(taken)} of ${formatCount(preview.samples.length)} samples`, title: 'Those keys are left as they are' }] : []),
+          ...(left > 0 ? [{ name: 'Left as they are', value: `${formatCount(left)} of ${formatCount(preview.samples.length)} samples`, title: 'They have the new prefix already, or cannot be renamed' }] : []),
         ]}
       />
       {preview.branches.length > 0 && (
@@ -33,6 +35,7 @@ export function BulkPreviewFacts({ preview }: { preview: BulkPreview }) {
                 {display(sample.key).slice(0, TEXT_LENGTH)}
                 {sample.to !== null && ` → ${display(sample.to).slice(0, TEXT_LENGTH)}`}
               </span>
+              {sample.left && <span className="text-warning-text">left</span>}
               {sample.taken && <span className="text-warning-text">taken</span>}
               {sample.ttl_ms !== null && <span className="num shrink-0 text-dim">{formatTtl(sample.ttl_ms)}</span>}
               {sample.bytes !== null && <span className="num w-16 shrink-0 text-right text-dim">{formatBytes(sample.bytes)}</span>}

@@ -16,12 +16,13 @@ import { useToastStore } from '@/stores/toast';
 /** Where a job stands, in a sentence. */
 export function progressText(job: BulkJob): string {
   const words = WORDS[job.request.action];
-  const { changed = 0, idle = 0 } = job.result;
+  const { changed = 0, idle = 0, skipped = 0 } = job.result;
   const left = Math.max(0, job.total - job.done);
   const begin = job.state === 'paused' ? 'Paused. ' : job.state === 'aborted' ? 'Aborted. ' : job.state === 'failed' ? 'Failed. ' : '';
   const parts = [
     `${formatCount(changed)} ${words.done}`,
     ...(idle > 0 ? [`${formatCount(idle)} ${words.idle}`] : []),
+    ...(skipped > 0 ? [`${formatCount(skipped)} left as they were`] : []),
     ...(job.errors > 0 ? [`${formatCount(job.errors)} failed`] : []),
     ...(left > 0 ? [`${formatCount(left)} ${hasEnded(job.state) ? 'untouched' : 'to go'}`] : []),
   ];

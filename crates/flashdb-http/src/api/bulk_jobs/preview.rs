@@ -55,6 +55,8 @@ struct BulkSample {
     to: Option<Bytes>,
     /// There is a key of that name, so that it would not be renamed.
     taken: bool,
+    /// It would be left as it is: it has the new prefix already, would be renamed twice, or has too long a name.
+    left: bool,
 }
 
 /// Keys that begin alike.
@@ -155,7 +157,8 @@ async fn describe(walker: &mut Walk, deed: &Deed, names: Vec<Name>) -> Result<Ve
         }
         let mut usage = words(["MEMORY", "USAGE"]);
         usage.push(name.clone());
-        let to = deed.new_name(&name);
+        let left = deed.leaves(&name).is_some();
+        let to = deed.new_name(&name).filter(|_| !left);
         let looked_at = to.as_deref().unwrap_or(&name);
         let asks = [
             about("TYPE", &name, []),
@@ -175,6 +178,7 @@ async fn describe(walker: &mut Walk, deed: &Deed, names: Vec<Name>) -> Result<Ve
             bytes: integer(&replies[2]).and_then(|bytes| u64::try_from(bytes).ok()),
             taken: to.is_some() && integer(&replies[3]) == Some(1),
             to: to.map(Bytes::from),
+            left,
         });
     }
     Ok(samples)
@@ -189,6 +193,7 @@ fn nameless(name: &[u8], bytes: u64) -> BulkSample {
         bytes: None,
         to: None,
         taken: false,
+        left: true,
     }
 }
 

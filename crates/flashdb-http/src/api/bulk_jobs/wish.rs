@@ -254,6 +254,11 @@ impl Deed {
         }
     }
 
+    /// Whether its walk may come to the new names, too.
+    pub fn meets_its_own(&self) -> bool {
+        matches!(self, Deed::Rename { from, to } if to.starts_with(from))
+    }
+
     /// Whether a key is to be left as it is.
     pub fn leaves(&self, key: &[u8]) -> Option<Left> {
         let Deed::Rename { from, to } = self else {

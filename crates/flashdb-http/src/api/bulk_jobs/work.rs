@@ -18,6 +18,8 @@ use axum::http::StatusCode;
 use flashdb_resp::reply::Value as Reply;
 use flashdb_server::engine::{EndHold, Identity};
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,9 @@ const ERRORS_MAX: usize = 100;
 const NAME_BYTES_MAX: usize = 256;
 /// Errors in a row after which it ends: whoever has lost the right to the keys need not be told for each of a million.
 const REFUSALS_MAX: u64 = 1000;
+/// New names that are remembered, so that a key that was renamed into the old prefix is not taken for one that was there. Of more
+/// than that, those that the walk comes to again are counted as skipped.
+const MADE_MAX: usize = 1 << 20;
 /// Longest pause. A job that nobody comes back for gives its place to others.
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Time between two looks whether the server is to end.
@@ -62,6 +67,10 @@ struct Tally {
     most: Option<u64>,
     /// There was nothing to do: gone meanwhile, no expiry, renamed already.
     idle: u64,
+    /// They began with the new prefix before they were come to, and not by this job.
+    skipped: u64,
+    /// New names, hashed, that the walk may come to yet.
+    made: HashSet<u64>,
     errors: u64,
     refused_in_a_row: u64,
     /// The first of the errors.
@@ -207,7 +216,7 @@ impl Work {
                 (Some(bytes), _) => {
                     tally.refuse(name, *bytes, "NAME_TOO_LONG", "its name is longer than 8 KiB")
                 }
-                (None, Some(Left::IsNew)) => tally.idle += 1,
+                (None, Some(Left::IsNew)) => tally.meet(name),
                 (None, Some(Left::WouldRepeat)) => {
                     let message = "its new name would begin with the old prefix";
                     tally.refuse(name, name.len() as u64, "WOULD_REPEAT", message);
@@ -228,6 +237,7 @@ impl Work {
                 Outcome::Changed => {
                     tally.changed += 1;
                     tally.refused_in_a_row = 0;
+                    tally.remember(deed, name);
                 }
                 Outcome::Idle => tally.idle += 1,
                 Outcome::Refused { code, message } => {
@@ -247,6 +257,13 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// Of a name; the same in one process.
+fn hashed(name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What a reply means for its key; an error where it means the end of the job.
@@ -319,6 +336,22 @@ impl Tally {
         usize::try_from(free).unwrap_or(usize::MAX).max(1)
     }
 
+    /// A key was renamed: the walk may come to it again.
+    fn remember(&mut self, deed: &Deed, name: &[u8]) {
+        if deed.meets_its_own() && self.made.len() < MADE_MAX {
+            self.made.extend(deed.new_name(name).as_deref().map(hashed));
+        }
+    }
+
+    /// A key has the new prefix already.
+    fn meet(&mut self, name: &[u8]) {
+        if self.made.contains(&hashed(name)) {
+            self.idle += 1;
+        } else {
+            self.skipped += 1;
+        }
+    }
+
     /// One key was refused.
     fn refuse(&mut self, name: &[u8], bytes: u64, code: &str, message: &str) {
         self.errors += 1;
@@ -344,6 +377,7 @@ impl Tally {
         let result = json!({
             "changed": self.changed,
             "idle": self.idle,
+            "skipped": self.skipped,
             "errors": self.told,
             "errors_left_out": self.errors - self.told.len() as u64,
             "rate": job.rate.load(Ordering::Relaxed),
