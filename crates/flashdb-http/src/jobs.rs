@@ -148,6 +148,17 @@ impl Job {
         true
     }
 
+    /// Another rate from now on, which its result tells at once.
+    pub fn set_rate(&self, rate: u64) {
+        self.rate.store(rate, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        if let Some(told) = state.view.result.get_mut("rate") {
+            *told = rate.into();
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
     /// Whether it should end.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

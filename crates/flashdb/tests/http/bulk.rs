@@ -336,6 +336,26 @@ fn it_keeps_its_pace_pauses_goes_on_and_is_aborted() {
 }
 
 #[test]
+fn a_walk_that_finds_nothing_is_told_and_does_not_wait_for_the_rate() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "k:", 5000);
+    // Some 20 pieces; by the rate each would be two seconds.
+    let began = Instant::now();
+    let wish = json!({"action": "delete", "pattern": "none*", "rate": 1, "confirm": "delete 0 keys"});
+    let job = ended(&http, &begin(&http, &wish));
+    assert_eq!((&job["state"], &job["phase"]), (&json!("done"), &json!("working")), "{job}");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    // Another rate is told at once, also while it is paused.
+    let wish = json!({"action": "delete", "prefix": "k:", "rate": 1, "confirm": "delete 5000 keys"});
+    let path = begin(&http, &wish);
+    job_when(&http, &path, |job| job["done"].as_u64() > Some(0));
+    http.send("PATCH", &path, r#"{"paused":true,"rate":77}"#);
+    assert_eq!(http.get(&path).json()["result"]["rate"], 77);
+    assert_eq!(http.send("DELETE", &path, "").status, 200);
+}
+
+#[test]
 fn it_has_the_rights_of_its_user_as_they_are_now() {
     let (server, http, page) = start_closed();
     let mut admin = server.connect();

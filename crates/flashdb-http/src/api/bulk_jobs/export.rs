@@ -247,9 +247,9 @@ impl Export {
     async fn work(&mut self, mut walk: Walk) -> Result<bool, ApiError> {
         let mut pace = Pace::new(self.plan.rate);
         while !walk.has_ended() {
-            let looked = walk.looked;
+            let began = Clock::now();
             let names = walk.step().await?;
-            let mut due = pace.looked(walk.looked - looked, Instant::now());
+            let mut due = pace.looked(began.elapsed(), Instant::now());
             for names in names.chunks(TOGETHER) {
                 sleep_until(due).await;
                 let began = Clock::now();

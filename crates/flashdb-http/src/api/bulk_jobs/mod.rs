@@ -131,7 +131,7 @@ pub(crate) async fn steer(
     }
     if let Some(rate) = steer.rate {
         check_rate(rate)?;
-        job.rate.store(rate, Ordering::Relaxed);
+        job.set_rate(rate);
     }
     if let Some(paused) = steer.paused
         && !job.pause(paused)

@@ -15,8 +15,8 @@ const SLOWEST: f64 = 0.01;
 const GROWTH: f64 = 1.25;
 /// Time that is made up for: timers are late by a little, which would add up.
 const LATE_TIME: Duration = Duration::from_millis(50);
-/// Keys that are looked at for the time of one that is changed.
-const LOOKS_PER_KEY: f64 = 100.0;
+/// Rest after a look, in times of what it took: looking takes a quarter of the time, however many keys there are.
+const REST_PER_LOOK: u32 = 3;
 
 /// See the module's head.
 pub(super) struct Pace {
@@ -63,9 +63,10 @@ impl Pace {
         self.charge(keys as f64, now)
     }
 
-    /// So many keys were looked at. Answers when the next may be.
-    pub fn looked(&mut self, keys: u64, now: Instant) -> Instant {
-        self.charge(keys as f64 / LOOKS_PER_KEY, now)
+    /// Keys were looked at, which took so long. Answers when the next may be. The rate is for those that are changed.
+    pub fn looked(&mut self, took: Duration, now: Instant) -> Instant {
+        self.due = self.due.max(now + took.saturating_mul(REST_PER_LOOK));
+        self.due
     }
 
     fn charge(&mut self, keys: f64, now: Instant) -> Instant {
@@ -99,10 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn looking_costs_a_little_and_time_lost_is_not_made_up_for() {
-        let (mut pace, now) = (Pace::new(1000), Instant::now());
+    fn looking_takes_a_share_of_the_time_and_time_lost_is_not_made_up_for() {
+        let (mut pace, now) = (Pace::new(1), Instant::now());
         let later = now + Duration::from_secs(60);
-        let due = pace.looked(10_000, later);
+        let due = pace.looked(Duration::from_millis(2), later);
+        assert_eq!(due - later, Duration::from_millis(6));
+        let mut pace = Pace::new(1000);
+        let due = pace.changed(100, Duration::ZERO, later);
         assert!((due - later).as_millis().abs_diff(100 - LATE_TIME.as_millis()) <= 1);
         assert_eq!(Pace::new(1_000_000).batch_keys(), 500);
     }

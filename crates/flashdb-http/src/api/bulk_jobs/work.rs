@@ -137,9 +137,12 @@ impl Work {
         let mut is_done = walk.has_ended();
         while !is_done && rest(job, &mut walk, Instant::now()).await? {
             self.check_rights()?;
-            let looked = walk.looked;
+            pace.ask(job.rate.load(Ordering::Relaxed));
+            let began = Instant::now();
             let names = walk.step().await?;
-            let mut due = pace.looked(walk.looked - looked, Instant::now());
+            let mut due = pace.looked(began.elapsed(), Instant::now());
+            tally.expect(known, all, walk.looked);
+            tally.tell(job, &pace);
             let mut names = names.as_slice();
             while !names.is_empty() && rest(job, &mut walk, due).await? {
                 self.check_rights()?;
@@ -149,10 +152,7 @@ impl Work {
                 let began = Instant::now();
                 self.change(&mut walk, batch, tally).await?;
                 due = pace.changed(batch.len(), began.elapsed(), Instant::now());
-                // What is not known is taken to be spread evenly.
-                let part = all as f64 / walk.looked.max(1) as f64;
-                let total = known.unwrap_or((tally.handled as f64 * part) as u64);
-                tally.total = total.max(tally.handled);
+                tally.expect(known, all, walk.looked);
                 tally.tell(job, &pace);
             }
             is_done = walk.has_ended() && names.is_empty();
@@ -334,6 +334,13 @@ impl Tally {
     fn free(&self) -> usize {
         let free = self.most.map_or(u64::MAX, |most| most.saturating_sub(self.changed));
         usize::try_from(free).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// How many keys there will be: what is not known is taken to be spread evenly over all.
+    fn expect(&mut self, known: Option<u64>, all: u64, looked: u64) {
+        let part = all as f64 / looked.max(1) as f64;
+        let total = known.unwrap_or((self.handled as f64 * part) as u64);
+        self.total = total.max(self.handled);
     }
 
     /// A key was renamed: the walk may come to it again.
