@@ -269,6 +269,8 @@ export interface BulkResult {
   idle: number;
   /** They had the new prefix before. */
   skipped: number;
+  /** Errors that may have been changed: there was no answer in time. */
+  unknown: number;
   errors: { key: PageBytes; code: string; message: string }[];
   errors_left_out: number;
   rate: number;

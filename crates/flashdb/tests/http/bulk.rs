@@ -120,7 +120,10 @@ fn no_more_keys_are_changed_than_were_confirmed() {
         let refused = http.send("POST", JOBS, &wish.to_string());
         assert_eq!(refused.code(), "CONFLICT", "{wish}");
         let message = refused.json()["error"]["message"].clone();
-        assert!(message.as_str().is_some_and(|text| text.contains(now)), "{message}");
+        assert!(
+            message.as_str().is_some_and(|text| text.contains(now)),
+            "{message}"
+        );
     }
     assert_eq!(client.ask("DBSIZE"), Resp::Int(1500));
     // What nobody counts ends at a few more.
@@ -130,7 +133,11 @@ fn no_more_keys_are_changed_than_were_confirmed() {
         let job = ended(&http, &begin(&http, &wish));
         assert_eq!(
             (&job["state"], &job["error"], &job["result"]["changed"]),
-            (&json!("failed"), &json!("more keys than were confirmed"), &json!(most)),
+            (
+                &json!("failed"),
+                &json!("more keys than were confirmed"),
+                &json!(most)
+            ),
             "{job}"
         );
         assert_eq!(before - count(&mut client, "*"), most);
@@ -243,7 +250,12 @@ fn renaming_keeps_what_is_in_the_way_and_the_time_to_live() {
     let into = json!({"action": "rename-prefix", "keys": ["new:er:mine", "new:5"], "prefix": "new:", "to": "new:er:"});
     let samples = dry_run(&http, &into)["samples"].clone();
     assert_eq!(
-        (&samples[0]["to"], &samples[0]["left"], &samples[1]["to"], &samples[1]["left"]),
+        (
+            &samples[0]["to"],
+            &samples[0]["left"],
+            &samples[1]["to"],
+            &samples[1]["left"]
+        ),
         (&json!(null), &json!(true), &json!("new:er:5"), &json!(false)),
         "{samples}"
     );
@@ -252,7 +264,11 @@ fn renaming_keeps_what_is_in_the_way_and_the_time_to_live() {
         json!({"action": "rename-prefix", "prefix": "new:", "to": "new:er:", "rate": 100_000}),
     );
     assert_eq!(
-        (&job["state"], &job["result"]["changed"], &job["result"]["skipped"]),
+        (
+            &job["state"],
+            &job["result"]["changed"],
+            &job["result"]["skipped"]
+        ),
         (&json!("done"), &json!(300), &json!(1)),
         "{job}"
     );
@@ -344,7 +360,11 @@ fn a_walk_that_finds_nothing_is_told_and_does_not_wait_for_the_rate() {
     let began = Instant::now();
     let wish = json!({"action": "delete", "pattern": "none*", "rate": 1, "confirm": "delete 0 keys"});
     let job = ended(&http, &begin(&http, &wish));
-    assert_eq!((&job["state"], &job["phase"]), (&json!("done"), &json!("working")), "{job}");
+    assert_eq!(
+        (&job["state"], &job["phase"]),
+        (&json!("done"), &json!("working")),
+        "{job}"
+    );
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     // Another rate is told at once, also while it is paused.
     let wish = json!({"action": "delete", "prefix": "k:", "rate": 1, "confirm": "delete 5000 keys"});
@@ -353,6 +373,24 @@ fn a_walk_that_finds_nothing_is_told_and_does_not_wait_for_the_rate() {
     http.send("PATCH", &path, r#"{"paused":true,"rate":77}"#);
     assert_eq!(http.get(&path).json()["result"]["rate"], 77);
     assert_eq!(http.send("DELETE", &path, "").status, 200);
+}
+
+#[test]
+fn a_pause_of_all_clients_does_not_end_it() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    fill(&mut client, "k:", 100);
+    let wish = json!({"action": "delete", "prefix": "k:", "rate": 20, "confirm": "delete 100 keys"});
+    let path = begin(&http, &wish);
+    job_when(&http, &path, |job| job["done"].as_u64() > Some(2));
+    client.ask("CLIENT PAUSE 11500 WRITE");
+    let job = ended(&http, &path);
+    let figure = |name: &str| job["result"][name].as_u64().expect("a number");
+    let errors = job["errors"].as_u64().expect("a number");
+    assert_eq!(job["state"], "done", "{job}");
+    assert!(figure("unknown") >= 1 && figure("unknown") == errors, "{job}");
+    assert_eq!(figure("changed") + errors, 100, "{job}");
+    assert_eq!(job["result"]["errors"][0]["code"], "ENGINE_TIMEOUT");
 }
 
 #[test]
@@ -686,7 +724,10 @@ fn an_export_names_what_its_lines_cannot_say() {
         ("n:trimmed", "without entries"),
     ] {
         let row = rows.iter().find(|row| row["key"] == key).expect("a row");
-        assert!(row["error"].as_str().is_some_and(|text| text.contains(why)), "{row}");
+        assert!(
+            row["error"].as_str().is_some_and(|text| text.contains(why)),
+            "{row}"
+        );
     }
     let commands = whole(&http.get("/api/v1/export?p=n%3A&format=commands"));
     assert!(

@@ -366,7 +366,11 @@ impl Export {
         let requests: Vec<_> = wanted.iter().map(|one| one.request.clone()).collect();
         let values = conversation.ask_all(&requests).await?;
         // Asked after the values: what has been added to a key between the two is seen.
-        let asks: Vec<_> = wanted.iter().zip(&values).map(|(one, value)| unsaid(one, value)).collect();
+        let asks: Vec<_> = wanted
+            .iter()
+            .zip(&values)
+            .map(|(one, value)| unsaid(one, value))
+            .collect();
         let requests: Vec<_> = asks.iter().flatten().collect();
         let mut more = conversation.ask_all(&requests).await?.into_iter();
         for ((one, value), ask) in wanted.iter().zip(values).zip(&asks) {
@@ -542,7 +546,10 @@ mod tests {
         };
         let left_out = |message: &str| Fate::LeftOut(message.to_owned());
         assert_eq!(of_times(&[-1]), Fate::Written);
-        assert_eq!(of_times(&[-1, 1_900_000_000_000]), left_out("it has fields that expire"));
+        assert_eq!(
+            of_times(&[-1, 1_900_000_000_000]),
+            left_out("it has fields that expire")
+        );
         assert_eq!(of_times(&[-1, -2]), left_out("it was changed while it was read"));
         let refusal = Reply::Error(b"NOPERM no".to_vec());
         assert_eq!(fate("hash", &hash, Some(refusal)), left_out("NOPERM no"));
@@ -551,8 +558,14 @@ mod tests {
             fate("stream", &Reply::Array(value), Some(about))
         };
         assert_eq!(of_groups(vec![bulk("row")], 0), Fate::Written);
-        assert_eq!(of_groups(vec![bulk("row")], 1), left_out("it has consumer groups"));
+        assert_eq!(
+            of_groups(vec![bulk("row")], 1),
+            left_out("it has consumer groups")
+        );
         assert_eq!(of_groups(Vec::new(), 1), left_out("it has consumer groups"));
-        assert_eq!(of_groups(Vec::new(), 0), left_out("it is a stream without entries"));
+        assert_eq!(
+            of_groups(Vec::new(), 0),
+            left_out("it is a stream without entries")
+        );
     }
 }

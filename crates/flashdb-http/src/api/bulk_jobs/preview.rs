@@ -138,7 +138,9 @@ pub(super) async fn check_confirmed(
         return Ok(());
     }
     let now = plan.deed.phrase(keys).unwrap_or_default();
-    Err(ApiError::conflict(format!("there are more keys by now: \"{now}\"")))
+    Err(ApiError::conflict(format!(
+        "there are more keys by now: \"{now}\""
+    )))
 }
 
 /// Keys of the database; what may not be asked is none.

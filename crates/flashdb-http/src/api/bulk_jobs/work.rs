@@ -39,6 +39,8 @@ const MADE_MAX: usize = 1 << 20;
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Time between two looks whether the server is to end.
 const END_LOOK_TIME: Duration = Duration::from_millis(50);
+/// What is said of a key whose change was not answered in time.
+const UNKNOWN: &str = "the server did not answer in time; the key may be changed or not";
 /// Time for a snapshot.
 const SNAPSHOT_TIME: Duration = Duration::from_secs(6 * 3600);
 /// What the server answers while it is no longer the one that was looked at, or cannot take writes.
@@ -72,6 +74,10 @@ struct Tally {
     /// New names, hashed, that the walk may come to yet.
     made: HashSet<u64>,
     errors: u64,
+    /// Those of them that may be changed: there was no answer.
+    unknown: u64,
+    /// Since when there are no answers.
+    silent_since: Option<Instant>,
     refused_in_a_row: u64,
     /// The first of the errors.
     told: Vec<Value>,
@@ -139,7 +145,15 @@ impl Work {
             self.check_rights()?;
             pace.ask(job.rate.load(Ordering::Relaxed));
             let began = Instant::now();
-            let names = walk.step().await?;
+            let names = match walk.step().await {
+                Err(error) if tally.may_wait(&error) => {
+                    // The same piece again, over a connection that owes no answers.
+                    walk.let_go();
+                    continue;
+                }
+                step => step?,
+            };
+            tally.silent_since = None;
             let mut due = pace.looked(began.elapsed(), Instant::now());
             tally.expect(known, all, walk.looked);
             tally.tell(job, &pace);
@@ -227,11 +241,29 @@ impl Work {
                 }
             }
         }
-        if tally.most.is_some_and(|most| tally.changed + names.len() as u64 > most) {
+        if tally
+            .most
+            .is_some_and(|most| tally.changed + tally.unknown + names.len() as u64 > most)
+        {
             tally.handled -= names.len() as u64;
             return Err(ApiError::conflict("more keys than were confirmed"));
         }
-        let replies = walk.conversation().await?.ask_all(&requests).await?;
+        let replies = match walk.conversation().await {
+            Ok(conversation) => conversation.ask_all(&requests).await,
+            Err(error) => Err(error),
+        };
+        let replies = match replies {
+            Err(error) if tally.may_wait(&error) => {
+                walk.let_go();
+                for name in names {
+                    tally.unknown += 1;
+                    tally.refuse(name, name.len() as u64, error.code, UNKNOWN);
+                }
+                return Ok(());
+            }
+            replies => replies?,
+        };
+        tally.silent_since = None;
         for (name, reply) in names.into_iter().zip(&replies) {
             match outcome(deed, reply)? {
                 Outcome::Changed => {
@@ -332,8 +364,16 @@ async fn rest(job: &Job, walk: &mut Walk, due: Instant) -> Result<bool, ApiError
 impl Tally {
     /// Keys that the next batch may have. One that there is no room for is seen to be one too many.
     fn free(&self) -> usize {
-        let free = self.most.map_or(u64::MAX, |most| most.saturating_sub(self.changed));
+        let free = self
+            .most
+            .map_or(u64::MAX, |most| most.saturating_sub(self.changed + self.unknown));
         usize::try_from(free).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Whether it goes on after this: the server may be slow, or CLIENT PAUSE holds it up, but not for longer than a pause.
+    fn may_wait(&mut self, error: &ApiError) -> bool {
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        error.code == "ENGINE_TIMEOUT" && since.elapsed() < PAUSE_MAX
     }
 
     /// How many keys there will be: what is not known is taken to be spread evenly over all.
@@ -385,6 +425,7 @@ impl Tally {
             "changed": self.changed,
             "idle": self.idle,
             "skipped": self.skipped,
+            "unknown": self.unknown,
             "errors": self.told,
             "errors_left_out": self.errors - self.told.len() as u64,
             "rate": job.rate.load(Ordering::Relaxed),
@@ -431,11 +472,32 @@ mod tests {
     #[test]
     fn a_batch_goes_up_to_what_was_confirmed() {
         let free = |most, changed| {
-            let tally = Tally { most, changed, ..Tally::default() };
+            let tally = Tally {
+                most,
+                changed,
+                ..Tally::default()
+            };
             tally.free()
         };
-        assert_eq!((free(Some(11), 0), free(Some(11), 9), free(Some(11), 11)), (11, 2, 1));
+        assert_eq!(
+            (free(Some(11), 0), free(Some(11), 9), free(Some(11), 11)),
+            (11, 2, 1)
+        );
         assert_eq!(free(None, 9), usize::MAX);
+    }
+
+    #[test]
+    fn silence_of_the_server_is_waited_for() {
+        let mut tally = Tally {
+            most: Some(11),
+            ..Tally::default()
+        };
+        let silent = ApiError::new(StatusCode::GATEWAY_TIMEOUT, "ENGINE_TIMEOUT", "no answer");
+        assert!(tally.may_wait(&silent) && tally.silent_since.is_some());
+        assert!(!tally.may_wait(&ApiError::stopping()));
+        // What may be changed counts towards what was confirmed.
+        tally.unknown = 9;
+        assert_eq!(tally.free(), 2);
     }
 
     #[test]
