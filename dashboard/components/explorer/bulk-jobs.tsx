@@ -2,7 +2,7 @@
 // ended stays for ten minutes, or until it is put away.
 'use client';
 import { X } from 'lucide-react';
-import { useCallback } from 'react';
+import { useEffect } from 'react';
 import { Refresh } from '@/components/state/refresh';
 import { Button } from '@/components/ui/button';
 import { Progress } from '@/components/ui/progress';
@@ -11,26 +11,31 @@ import { useNow } from '@/hooks/use-now';
 import { api } from '@/lib/api';
 import { hasEnded, jobTitle, settledKeys } from '@/lib/bulk';
 import { keyWord } from '@/lib/bytes';
+import type { Bytes } from '@/lib/contract';
 import { useExplorerStore } from '@/stores/explorer';
 import { JobButtons, partOf, progressText } from './bulk-progress';
 
 const KEPT_MS = 10 * 60_000;
 
-/** What a job is done with leaves the selection, and the lists look again. */
-async function settle(id: string): Promise<void> {
-  const store = useExplorerStore.getState();
-  const keys = store.jobKeys.get(id);
-  if (keys !== undefined) {
-    const job = await api.bulkJob(id).catch(() => null);
-    if (job !== null) store.drop(settledKeys(keys, job).map(keyWord));
-    store.keepJobKeys(id, null);
-  }
-  store.touch();
+/** What a job is done with leaves the selection. */
+async function settle(id: string, keys: readonly Bytes[]): Promise<void> {
+  useExplorerStore.getState().keepJobKeys(id, null);
+  const job = await api.bulkJob(id).catch(() => null);
+  if (job !== null) useExplorerStore.getState().drop(settledKeys(keys, job).map(keyWord));
 }
 
 export function BulkJobs() {
-  const onEnd = useCallback((id: string) => void settle(id), []);
-  const { jobs, list, refused } = useBulkJobs(onEnd);
+  const touch = useExplorerStore((store) => store.touch);
+  const { jobs, list, refused } = useBulkJobs(touch);
+  const jobKeys = useExplorerStore((store) => store.jobKeys);
+  // A short job may be over before the answer that names it is here, and the news of its end may be lost: what counts is
+  // that it is known to have ended, and what it was about.
+  useEffect(() => {
+    for (const job of jobs) {
+      const keys = jobKeys.get(job.id);
+      if (keys !== undefined && hasEnded(job.state)) void settle(job.id, keys);
+    }
+  }, [jobs, jobKeys]);
   const show = useExplorerStore((store) => store.showBulk);
   const now = useNow(30_000);
   const shown = jobs.filter((job) => job.ended_ms === null || now === null || now - job.ended_ms < KEPT_MS);

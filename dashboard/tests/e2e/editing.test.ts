@@ -366,6 +366,28 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('many keys', () => {
     await expect.poll(() => page.getByRole('option').filter({ hasText: /1\sh\s(29|30)\sm/ }).count()).toBe(2);
   });
 
+  it('leave the selection though the job is over before the answer that names it', async () => {
+    await open('/explorer/?view=list&q=bulk%3A000');
+    await page.route('**/api/v1/bulk/jobs', async (route) => {
+      const response = await route.fetch();
+      const { id } = (await response.json()) as { id?: string };
+      if (id !== undefined) {
+        await expect
+          .poll(async () => ((await (await page.request.get(`${new URL(route.request().url()).origin}/api/v1/jobs/${id}`)).json()) as { state: string }).state)
+          .toBe('done');
+      }
+      await route.fulfill({ response });
+    });
+    await page.locator('[role=option] [data-check]').nth(1).click();
+    await page.getByRole('button', { name: 'Persist…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('A dry run').waitFor();
+    await dialog.getByRole('button', { name: 'Remove expiry' }).click();
+    await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
+    await page.getByRole('region', { name: 'Selected keys' }).waitFor({ state: 'detached' });
+    await page.unroute('**/api/v1/bulk/jobs');
+  });
+
   it('stop being deleted when somebody says so, and the rest is untouched', async () => {
     await selectAll('bulk');
     const bar = page.getByRole('region', { name: 'Selected keys' });

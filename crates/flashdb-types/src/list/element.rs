@@ -51,8 +51,9 @@ pub(super) fn encode(place: &mut [u8], value: &[u8]) {
     }
 }
 
-/// Splits the first element off encoded elements; `None` at the end.
-#[inline]
+/// Splits the first element off encoded elements; `None` at the end. Left to itself the compiler makes it a call in one build
+/// and none in the next: 12 instructions for each element of LRANGE.
+#[inline(always)]
 pub(super) fn split_first(encoded: &[u8]) -> Option<(&[u8], &[u8])> {
     let tag = *encoded.first()? as usize;
     let (len, width) = if tag < 0x80 {
