@@ -2,7 +2,7 @@
 //! is told before, meanwhile and afterwards.
 
 use super::support::{Raw as Client, Value as Resp};
-use super::{basic, start, start_closed, unlocked};
+use super::{basic, job_when, start, start_closed, unlocked};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,7 @@ type Http = super::Http;
 const JOBS: &str = "/api/v1/bulk/jobs";
 
 fn begin(http: &Http, wish: &Value) -> String {
-    let started = http.send("POST", JOBS, &wish.to_string());
-    assert_eq!(started.status, 202, "{started:?}");
-    format!("/api/v1/jobs/{}", started.json()["id"].as_str().expect("an id"))
+    super::begin(http, JOBS, wish)
 }
 
 fn dry_run(http: &Http, wish: &Value) -> Value {
@@ -22,19 +20,6 @@ fn dry_run(http: &Http, wish: &Value) -> Value {
     let answer = http.send("POST", JOBS, &wish.to_string());
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
-}
-
-/// The job once `is_so`.
-fn job_when(http: &Http, path: &str, mut is_so: impl FnMut(&Value) -> bool) -> Value {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        let job = http.get(path).json();
-        if is_so(&job) {
-            return job;
-        }
-        assert!(Instant::now() < end, "{job}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn ended(http: &Http, path: &str) -> Value {

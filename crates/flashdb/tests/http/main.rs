@@ -456,3 +456,23 @@ fn the_server_ends_while_somebody_asks() {
     assert!(matches!(answer.status, 503), "{answer:?}");
     server.await_end();
 }
+
+/// Begins a job and returns its path.
+fn begin(http: &Http, path: &str, body: &Value) -> String {
+    let started = http.send("POST", path, &body.to_string());
+    assert_eq!(started.status, 202, "{started:?}");
+    format!("/api/v1/jobs/{}", started.json()["id"].as_str().expect("an id"))
+}
+
+/// The job once `is_so`.
+fn job_when(http: &Http, path: &str, mut is_so: impl FnMut(&Value) -> bool) -> Value {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let job = http.get(path).json();
+        if is_so(&job) {
+            return job;
+        }
+        assert!(Instant::now() < end, "{job}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,7 +1,7 @@
 //! Benchmarks and made-up data over HTTP: what they do, what they leave behind, and who may have them done.
 
 use super::support::{Raw, Server, Value as Resp};
-use super::{basic, start, start_closed, unlocked};
+use super::{basic, begin, job_when, start, start_closed, unlocked};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,25 +14,6 @@ fn generate(keys: u64) -> Value {
 fn bench(duration_s: u64) -> Value {
     let mix = json!([{"command": "get", "weight": 8}, {"command": "set", "weight": 2}, {"command": "zadd", "weight": 1}]);
     json!({"mix": mix, "keys": 1200, "value_bytes": 20, "clients": 3, "pipeline": 2, "duration_s": duration_s, "fill": true})
-}
-
-fn begin(http: &super::Http, path: &str, body: &Value) -> String {
-    let started = http.send("POST", path, &body.to_string());
-    assert_eq!(started.status, 202, "{started:?}");
-    format!("/api/v1/jobs/{}", started.json()["id"].as_str().expect("an id"))
-}
-
-/// The job once `is_so`.
-fn job_when(http: &super::Http, path: &str, mut is_so: impl FnMut(&Value) -> bool) -> Value {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        let job = http.get(path).json();
-        if is_so(&job) {
-            return job;
-        }
-        assert!(Instant::now() < end, "{job}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn ended(http: &super::Http, path: &str) -> Value {
