@@ -265,13 +265,13 @@ pub(super) async fn look(walker: &mut Walk, plan: &Plan, patience: bool) -> Resu
     let found = walk(walker, tree.is_none(), time).await?;
     let looked = walker.looked.max(1);
     let samples = describe(walker, &plan.deed, found.names).await?;
-    let (keys, exact) = match &tree {
-        Some(tree) => (tree.keys.unwrap_or(0), tree.exact),
-        None if found.all => (found.keys, true),
+    let exact = tree.as_ref().map_or(found.all, |tree| tree.exact);
+    let (keys, most) = match &tree {
+        Some(tree) => (tree.keys.unwrap_or(0), tree.keys.unwrap_or(0)),
+        None if found.all => (found.keys, found.keys),
         None => {
             let all = all_keys(walker).await?.unwrap_or(looked).max(looked);
-            let share = found.keys as f64 / looked as f64;
-            ((share * all as f64) as u64, false)
+            estimate(found.keys, looked, all)
         }
     };
     let branches = tree.as_ref().map(|tree| &tree.branches[..]).unwrap_or_default();
@@ -291,6 +291,30 @@ pub(super) async fn look(walker: &mut Walk, plan: &Plan, patience: bool) -> Resu
             })
             .collect(),
         samples,
-        confirm: plan.deed.phrase(keys),
+        confirm: plan.deed.phrase(most),
     })
+}
+
+/// How many of `all` keys match, when `found` of `looked` did, and how many there may be at most: three standard deviations more,
+/// so that a job does not come upon more than were confirmed because of the count alone. With none found as many as
+/// would be missed once in twenty times.
+fn estimate(found: u64, looked: u64, all: u64) -> (u64, u64) {
+    let scale = all as f64 / looked.max(1) as f64;
+    let found = found as f64;
+    let most = (found + 3.0 * found.sqrt() + 3.0) * scale;
+    ((found * scale) as u64, (most.ceil() as u64).min(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_confirmed_covers_the_error_of_the_estimate() {
+        assert_eq!(estimate(0, 1000, 10_000), (0, 30));
+        assert_eq!(estimate(100, 1000, 10_000), (1000, 1330));
+        // Nobody confirms more keys than there are.
+        assert_eq!(estimate(990, 1000, 1001), (990, 1001));
+        assert_eq!(estimate(0, 0, 0), (0, 0));
+    }
 }

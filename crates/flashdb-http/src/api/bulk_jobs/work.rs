@@ -134,10 +134,9 @@ impl Work {
             job.progress("taking a snapshot", 0, 0, 0, Value::Null);
             tally.snapshot = self.snapshot(job).await?;
         }
-        let known = preview::total(&mut walk, &self.plan)
-            .await?
-            .or(self.plan.confirmed()?);
-        let all = preview::all_keys(&mut walk).await?.unwrap_or(0);
+        let Some((known, all)) = self.count(job, &mut walk, tally).await? else {
+            return Ok(false);
+        };
         tally.most = self.plan.most()?;
         let mut pace = Pace::new(self.plan.rate);
         let mut is_done = walk.has_ended();
@@ -179,6 +178,29 @@ impl Work {
         }
         tally.tell(job, &pace);
         Ok(is_done)
+    }
+
+    /// How many keys there will be, if that is known, and how many the database has; none where the job is stopped before.
+    async fn count(
+        &self,
+        job: &Job,
+        walk: &mut Walk,
+        tally: &mut Tally,
+    ) -> Result<Option<(Option<u64>, u64)>, ApiError> {
+        while rest(job, walk, Instant::now()).await? {
+            let counted = match preview::total(walk, &self.plan).await {
+                Ok(known) => preview::all_keys(walk).await.map(|all| (known, all)),
+                Err(error) => Err(error),
+            };
+            match counted {
+                Err(error) if tally.may_wait(&error) => walk.let_go(),
+                counted => {
+                    let (known, all) = counted?;
+                    return Ok(Some((known.or(self.plan.confirmed()?), all.unwrap_or(0))));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Takes the snapshot, or gives up with the job; the engine goes on with it then.
