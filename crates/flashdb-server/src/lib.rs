@@ -44,6 +44,7 @@ mod tracking;
 
 pub use bootstrap::{EndBeside, StartError, check_users, run};
 pub use memory::{set_give_back, set_sparse};
+pub use monitor::quote;
 
 /// All commands: those about data and those of this crate.
 pub fn command_registry() -> flashdb_command::Registry {

@@ -173,18 +173,7 @@ pub(super) fn quote(word: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(word);
         return;
     }
-    out.push(b'"');
-    for &byte in word {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b' '..=b'~' => out.push(byte),
-            _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-        }
-    }
-    out.push(b'"');
+    flashdb_server::quote(out, word);
 }
 
 #[cfg(test)]
