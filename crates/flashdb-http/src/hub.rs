@@ -8,6 +8,7 @@
 
 use crate::topic::{Class, TOPICS, Topic, Topics};
 use axum::extract::ws::Utf8Bytes;
+use flashdb_server::engine::Identity;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::json;
@@ -43,6 +44,8 @@ pub(crate) struct Hub {
 #[derive(Default)]
 pub(crate) struct Inbox {
     held: Mutex<Held>,
+    /// Whose it is, for what is not the same for all.
+    viewer: Mutex<Option<Identity>>,
     /// There is something other than events.
     ready: Notify,
 }
@@ -90,6 +93,44 @@ impl Hub {
         }
         for inbox in self.inboxes.lock().iter() {
             inbox.put(topic, id, &message);
+        }
+    }
+
+    /// Sends events to who watches the topic, to each what `write` has for them, with how many more there were.
+    pub fn publish_each<T: Serialize>(
+        &self,
+        topic: Topic,
+        mut write: impl FnMut(&Identity) -> (Vec<T>, u64),
+    ) {
+        // Finding out what somebody may see takes a moment; others publish meanwhile.
+        let inboxes = self.inboxes.lock().clone();
+        for inbox in inboxes.iter().filter(|inbox| inbox.held.lock().topics.has(topic)) {
+            let Some(viewer) = inbox.viewer.lock().clone() else {
+                continue;
+            };
+            let (events, lost) = write(&viewer);
+            for event in events {
+                let text = json!({"type": topic.row().kind, "data": event}).to_string();
+                inbox.put(topic, None, &text.into());
+            }
+            let mut held = inbox.held.lock();
+            if held.topics.has(topic) {
+                held.lost[topic as usize] += lost;
+            }
+        }
+    }
+
+    /// Whether anybody has one of the topics now.
+    pub fn is_any_watched(&self, topics: &[Topic]) -> bool {
+        topics.iter().any(|topic| self.is_watched(*topic))
+    }
+
+    /// Waits until somebody has one of the topics. For one task only.
+    pub async fn any_watched(&self, topics: [Topic; 2]) {
+        let [first, second] = topics;
+        tokio::select! {
+            () = self.watched(first) => {}
+            () = self.watched(second) => {}
         }
     }
 
@@ -150,6 +191,11 @@ impl Membership {
         }
     }
 
+    /// Whose it is, as of now.
+    pub fn set_viewer(&self, viewer: Option<Identity>) {
+        *self.inbox.viewer.lock() = viewer;
+    }
+
     /// Waits until there is a state, or something that has to arrive.
     pub async fn ready(&self) {
         self.inbox.ready.notified().await;
@@ -169,26 +215,21 @@ impl Membership {
         Ok(messages)
     }
 
+    /// The events of a batch alone.
+    pub fn take_plain_events(&self) -> Vec<Utf8Bytes> {
+        let mut held = self.inbox.held.lock();
+        let taken = held.take_paced();
+        held.lost = [0; TOPICS];
+        taken.into_iter().map(|(_, message)| message).collect()
+    }
+
     /// The events of a batch with the gaps before them; at most as many as fit the rate of their topic, and the newest of them.
     pub fn take_events(&self) -> Vec<Utf8Bytes> {
         let mut held = self.inbox.held.lock();
-        if held.events.is_empty() {
+        if held.events.is_empty() && held.lost.iter().all(|lost| *lost == 0) {
             return Vec::new();
         }
-        let mut taken: Vec<(Topic, Utf8Bytes)> = held.events.drain(..).collect();
-        for topic in Topic::all() {
-            let Class::Events { per_second } = topic.row().class else {
-                continue;
-            };
-            let count = taken.iter().filter(|(of, _)| *of == topic).count();
-            let over = count.saturating_sub((per_second / BATCHES_PER_SECOND).max(1));
-            let mut seen = 0;
-            taken.retain(|(of, _)| {
-                seen += usize::from(*of == topic);
-                *of != topic || seen > over
-            });
-            held.lost[topic as usize] += over as u64;
-        }
+        let taken = held.take_paced();
         let gap = |topic: Topic, lost: u64| {
             let data = json!({"topic": topic.row().kind, "lost": lost});
             Utf8Bytes::from(json!({"type": "gap", "data": data}).to_string())
@@ -240,6 +281,25 @@ impl Inbox {
 }
 
 impl Held {
+    /// The newest events, as many as fit the rate of their topic; the others are lost.
+    fn take_paced(&mut self) -> Vec<(Topic, Utf8Bytes)> {
+        let mut taken: Vec<(Topic, Utf8Bytes)> = self.events.drain(..).collect();
+        for topic in Topic::all() {
+            let Class::Events { per_second } = topic.row().class else {
+                continue;
+            };
+            let count = taken.iter().filter(|(of, _)| *of == topic).count();
+            let over = count.saturating_sub((per_second / BATCHES_PER_SECOND).max(1));
+            let mut seen = 0;
+            taken.retain(|(of, _)| {
+                seen += usize::from(*of == topic);
+                *of != topic || seen > over
+            });
+            self.lost[topic as usize] += over as u64;
+        }
+        taken
+    }
+
     fn put_event(&mut self, topic: Topic, per_second: usize, message: &Utf8Bytes) {
         let of_topic = |(of, _): &(Topic, Utf8Bytes)| *of == topic;
         if self.events.iter().filter(|event| of_topic(event)).count() >= per_second

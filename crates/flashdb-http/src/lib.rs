@@ -4,7 +4,7 @@
 //! `docs/design/0010-control-plane.md` says why, who may come in, and what is said over it. Reading order: `listen.rs`
 //! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
 //! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
-//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `tap.rs` the commands as they are run, `alerts/` what is
+//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `alerts/` what is
 //! held against thresholds, `pages.rs` the files.
 
 mod alerts;
@@ -12,6 +12,7 @@ mod api;
 mod ask;
 mod attempts;
 mod audit;
+mod branches;
 mod caller;
 mod error;
 mod gate;

@@ -3,7 +3,7 @@
 
 use crate::jobs::JobKind;
 use crate::traces::Traces;
-use crate::{App, api, live, tap};
+use crate::{App, api, branches, live, tap};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -198,6 +198,7 @@ impl Listeners {
         let _inside = runtime.enter();
         runtime.spawn(sample(app.clone()));
         runtime.spawn(tap::run(app.clone()));
+        runtime.spawn(branches::run(app.clone()));
         for socket in self.sockets {
             let listener = tokio::net::TcpListener::from_std(socket)?;
             runtime.spawn(accept(listener, router.clone(), places.clone()));

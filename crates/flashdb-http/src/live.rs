@@ -47,7 +47,13 @@ const CLOSE_TIME: Duration = Duration::from_millis(500);
 const LOOK_TIME: Duration = Duration::from_millis(500);
 
 /// What is shown to who asks for nothing.
-const PLAIN: [Topic; 3] = [Topic::PlainStats, Topic::Alert, Topic::HotKeyAlert];
+const PLAIN: [Topic; 5] = [
+    Topic::PlainStats,
+    Topic::Alert,
+    Topic::HotKeyAlert,
+    Topic::PlainCommand,
+    Topic::PlainKeyspace,
+];
 
 const ENDED: u16 = 4401;
 const NOT_THIS_PROTOCOL: u16 = 4409;
@@ -170,6 +176,8 @@ struct View {
     /// What its user may watch.
     allowed: Topics,
     paused: bool,
+    /// It was told that the prefix index is switched off.
+    told_off: bool,
     /// Bytes of events that were sent, and those of them that it has acknowledged.
     events_bytes: u64,
     acknowledged_bytes: u64,
@@ -187,6 +195,7 @@ impl View {
             wanted: Topics::default(),
             allowed: Topics::default(),
             paused: false,
+            told_off: false,
             events_bytes: 0,
             acknowledged_bytes: 0,
         }
@@ -301,6 +310,12 @@ impl View {
                 }
             }
         }
+        if !self.plain && self.wanted.has(Topic::Keyspace) && self.allowed.has(Topic::Keyspace) {
+            let is_off = !app.engine.counts_prefixes();
+            if !std::mem::replace(&mut self.told_off, is_off) && is_off {
+                self.tell_off(Value::Null).await?;
+            }
+        }
         let is_unlocked = is_unlocked(caller);
         if std::mem::replace(unlocked, is_unlocked) != is_unlocked && !self.plain {
             let state = if is_unlocked { "unlocked" } else { "locked" };
@@ -314,6 +329,7 @@ impl View {
             let allows = identity.is_some_and(|identity| app.engine.allows(identity, topic.row().right));
             self.allowed.set(topic, allows);
         }
+        self.inbox.set_viewer(identity.cloned());
         self.follow_topics();
     }
 
@@ -343,9 +359,20 @@ impl View {
         self.events_bytes - self.acknowledged_bytes < UNACKNOWLEDGED_BYTES_MAX
     }
 
+    /// Shows a simple client what happened since the last time, message by message, and nothing of what is left out.
+    async fn show_plain_events(&mut self) -> Result<(), Over> {
+        for event in self.inbox.take_plain_events() {
+            self.send(Message::Text(event)).await?;
+        }
+        Ok(())
+    }
+
     /// Sends what happened since the last time as one message. Its number is that of all their bytes, which the viewer says again
     /// once it has handled them.
     async fn show_events(&mut self) -> Result<(), Over> {
+        if self.plain {
+            return self.show_plain_events().await;
+        }
         let events = self.inbox.take_events();
         if events.is_empty() {
             return Ok(());
@@ -370,6 +397,18 @@ impl View {
         self.tell("error", refusal).await
     }
 
+    /// Says that there is nothing to tell of the key tree, since it is not kept. Once it is, the subscription goes on.
+    async fn tell_off(&mut self, id: Value) -> Result<(), Over> {
+        self.told_off = true;
+        let refusal = json!({
+            "id": id,
+            "topic": Topic::Keyspace.row().kind,
+            "code": "SWITCHED_OFF",
+            "message": "the prefix index is switched off: prefix-index no",
+        });
+        self.tell("error", refusal).await
+    }
+
     async fn hear(&mut self, app: &App, text: &str) -> Result<(), Over> {
         let Ok(said) = serde_json::from_str::<Said>(text) else {
             self.close(NOT_THIS_PROTOCOL, "messages are JSON with type and data")
@@ -388,9 +427,11 @@ impl View {
                         for topic in [Some(topic), topic.companion()].into_iter().flatten() {
                             self.wanted.set(topic, kind == "sub");
                         }
-                        self.tell("ok", json!({"id": id})).await?;
                         self.follow_topics();
-                        Ok(())
+                        match kind == "sub" && topic == Topic::Keyspace && !app.engine.counts_prefixes() {
+                            true => self.tell_off(id).await,
+                            false => self.tell("ok", json!({"id": id})).await,
+                        }
                     }
                     None => {
                         let refusal =

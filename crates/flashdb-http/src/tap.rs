@@ -6,8 +6,12 @@ use crate::json::Bytes;
 use crate::topic::Topic;
 use flashdb_server::engine::{CutWord, TAP_DRAIN_TIME, TappedCommand};
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 use tokio::time::{MissedTickBehavior, interval};
+
+/// Who watches these is shown commands.
+const TOPICS: [Topic; 2] = [Topic::Command, Topic::PlainCommand];
 
 /// A command that was run (WS-04).
 #[derive(Serialize)]
@@ -63,14 +67,17 @@ fn bytes_of(word: CutWord) -> Bytes {
 /// Has the engine write commands down while somebody watches, and publishes them.
 pub(crate) async fn run(app: Arc<App>) {
     loop {
-        app.hub.watched(Topic::Command).await;
+        app.hub.any_watched(TOPICS).await;
         app.engine.tap_commands(true);
         let mut drain = interval(TAP_DRAIN_TIME);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while app.hub.is_watched(Topic::Command) {
+        while app.hub.is_any_watched(&TOPICS) {
             drain.tick().await;
             for command in app.engine.tapped_commands() {
-                app.hub.publish(Topic::Command, None, &Row::from(command));
+                let row = Row::from(command);
+                let plain = json!({"cmd": row.cmd, "key": row.key, "latency_us": row.latency_us});
+                app.hub.publish(Topic::PlainCommand, None, &plain);
+                app.hub.publish(Topic::Command, None, &row);
             }
         }
         app.engine.tap_commands(false);

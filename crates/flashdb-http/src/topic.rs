@@ -18,6 +18,12 @@ pub(crate) enum Topic {
     Alert,
     /// The same of hot keys, whose names not everybody may see.
     HotKeyAlert,
+    /// Branches of the key tree whose keys have changed.
+    Keyspace,
+    /// As `Command`, in short and fewer, for who has said nothing of our protocol.
+    PlainCommand,
+    /// As `Keyspace`, for the same.
+    PlainKeyspace,
 }
 
 /// What becomes of messages that a viewer has not taken yet.
@@ -99,6 +105,28 @@ const TABLE: &[TopicRow] = &[
         listed: false,
         right: "hotkeys.list",
         class: Class::MustArrive,
+    },
+    TopicRow {
+        topic: Topic::Keyspace,
+        kind: "keyspace",
+        listed: true,
+        right: "prefix.tree",
+        // Of what a look finds ten are told, which come into one batch; looks are a second apart.
+        class: Class::Events { per_second: 40 },
+    },
+    TopicRow {
+        topic: Topic::PlainCommand,
+        kind: "command",
+        listed: false,
+        right: "monitor",
+        class: Class::Events { per_second: 20 },
+    },
+    TopicRow {
+        topic: Topic::PlainKeyspace,
+        kind: "keyspace",
+        listed: false,
+        right: "prefix.tree",
+        class: Class::Events { per_second: 40 },
     },
 ];
 

@@ -47,8 +47,8 @@ pub use gate::{Gate, GatePass, Patience};
 pub use key_page::{KeyPage, PageCursor};
 pub use keyspace::{Collector, Held, KeyPlace, Keyspace, ShardSet, WINDOW};
 pub use libraries::Libraries;
-pub use outline::{BRANCHES_MAX, Branch, DEPTH_MAX, Outline, PREFIX_BYTES_MAX, ROOT, Sampled};
-pub use prefixes::Tally;
+pub use outline::{BRANCHES_MAX, Branch, DEPTH_MAX, Outline, PREFIX_BYTES_MAX, ROOT, Sampled, WATCHED_MAX};
+pub use prefixes::{Mark, ShardMark, Tally};
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{
     Coverage, Mode, Piece, Progress, SnapshotJob, SnapshotRunning, SnapshotSink, SnapshotWalk, WalkBudget,

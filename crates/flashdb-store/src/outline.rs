@@ -14,6 +14,8 @@ pub const DEPTH_MAX: usize = 3;
 pub const PREFIX_BYTES_MAX: usize = 128;
 /// Branches of an outline.
 pub const BRANCHES_MAX: usize = 100_000;
+/// Those of them that can be watched, the heaviest: some 20 us for a look at a shard.
+pub const WATCHED_MAX: usize = 1024;
 /// Counters over all shards, by the estimate: a branch takes one in each shard where it has keys.
 const COUNTERS_MAX: u64 = 1_000_000;
 /// Prefixes that a sample keeps at a time.
@@ -118,6 +120,11 @@ impl Outline {
     /// Never: there is the root.
     pub fn is_empty(&self) -> bool {
         self.branches.is_empty()
+    }
+
+    /// Branches that can be watched: those with the lowest numbers, to which belongs whatever is above them.
+    pub fn watched(&self) -> usize {
+        self.len().min(WATCHED_MAX)
     }
 
     /// What separates levels.

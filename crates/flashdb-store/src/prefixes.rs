@@ -8,12 +8,13 @@
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::keyspace::Keyspace;
-use crate::outline::{ById, Outline, PREFIX_BYTES_MAX, Sampled};
+use crate::outline::{ById, Outline, PREFIX_BYTES_MAX, ROOT, Sampled, WATCHED_MAX};
 use crate::snapshot::WalkBudget;
 use flashdb_table::Remainder;
 use parking_lot::MutexGuard;
 use std::ops::AddAssign;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Keys that a step visits under the lock of their shard, about: some 20 us.
 const STEP_KEYS: usize = 200;
@@ -34,10 +35,45 @@ impl AddAssign for Tally {
     }
 }
 
+/// What has become of a branch, in one shard or all: by comparing two of them one knows what came and went between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// What it holds.
+    pub tally: Tally,
+    /// Keys that came since the counts were begun, modulo 2^32.
+    pub came: u32,
+}
+
+/// What a shard keeps of a branch. Packed, so that `came` takes the place of what would be padding: a table of these is no
+/// larger than one of tallies.
+#[derive(Clone, Copy, Default)]
+#[repr(Rust, packed(4))]
+struct Slot {
+    keys: u64,
+    bytes: u64,
+    came: u32,
+}
+
+const _: () = assert!(size_of::<(u32, Slot)>() == size_of::<(u32, Tally)>());
+
+impl Slot {
+    fn tally(self) -> Tally {
+        Tally {
+            keys: self.keys,
+            bytes: self.bytes,
+        }
+    }
+}
+
+/// The number of the next [`Counts`].
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
 /// Tallies by branch of an outline.
 struct Counts {
     outline: Arc<Outline>,
-    tallies: ById<Tally>,
+    tallies: ById<Slot>,
+    /// No other counts have it: what came can only be told by comparing the same ones.
+    serial: u64,
 }
 
 impl Counts {
@@ -45,15 +81,16 @@ impl Counts {
         Counts {
             outline: outline.clone(),
             tallies: ById::default(),
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     fn add(&mut self, key: &[u8], bytes: usize) {
         for id in self.outline.path(key) {
-            *self.tallies.entry(id).or_default() += Tally {
-                keys: 1,
-                bytes: bytes as u64,
-            };
+            let slot = self.tallies.entry(id).or_default();
+            slot.keys += 1;
+            slot.bytes += bytes as u64;
+            slot.came = slot.came.wrapping_add(1);
         }
     }
 
@@ -65,7 +102,8 @@ impl Counts {
             };
             tally.keys = tally.keys.saturating_sub(1);
             tally.bytes = tally.bytes.saturating_sub(bytes as u64);
-            if tally.keys == 0 {
+            // Of those that are watched it has to be known how many came.
+            if tally.keys == 0 && id as usize >= WATCHED_MAX {
                 self.tallies.remove(&id);
             }
         }
@@ -81,7 +119,7 @@ impl Counts {
 
     /// Adds the tallies of `ids`, which ascend save for the first.
     fn add_to(&self, ids: &[u32], sums: &mut [Tally]) {
-        let tally = |id: &u32| self.tallies.get(id).copied().unwrap_or_default();
+        let tally = |id: &u32| self.tallies.get(id).copied().unwrap_or_default().tally();
         if ids.len() <= self.tallies.len() {
             ids.iter().zip(sums).for_each(|(id, sum)| *sum += tally(id));
             return;
@@ -92,13 +130,30 @@ impl Counts {
         *own_sum += tally(own);
         for (id, tally) in &self.tallies {
             if let Ok(at) = below.binary_search(id) {
-                sums[at] += *tally;
+                sums[at] += tally.tally();
             }
         }
     }
 
+    /// Adds the marks of the first branches, as many as there are sums; answers that of all keys.
+    fn add_marks(&self, sums: &mut [Mark]) -> Mark {
+        let mark = |id: u32| {
+            let slot = self.tallies.get(&id).copied().unwrap_or_default();
+            Mark {
+                tally: slot.tally(),
+                came: slot.came,
+            }
+        };
+        for (id, sum) in (0..).zip(sums) {
+            let own = mark(id);
+            sum.tally += own.tally;
+            sum.came = sum.came.wrapping_add(own.came);
+        }
+        mark(ROOT)
+    }
+
     fn memory_bytes(&self) -> usize {
-        self.tallies.capacity() * (size_of::<(u32, Tally)>() + 1)
+        self.tallies.capacity() * (size_of::<(u32, Slot)>() + 1)
     }
 }
 
@@ -212,7 +267,7 @@ impl Database {
     /// Whether it is known to hold no key of this branch.
     pub(crate) fn is_without(&self, outline: &Arc<Outline>, branch: u32) -> bool {
         let counts = self.prefixes.as_ref().and_then(|prefixes| prefixes.of(outline));
-        counts.is_some_and(|counts| !counts.tallies.contains_key(&branch))
+        counts.is_some_and(|counts| counts.tallies.get(&branch).is_none_or(|slot| slot.keys == 0))
     }
 
     /// Adds the tallies of `ids` to `sums`; false when the counts of this outline are not whole.
@@ -225,7 +280,42 @@ impl Database {
     }
 }
 
+/// A shard's counts at a look, and the mark of all its keys: nothing has changed there while both stay the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardMark {
+    /// Which counts these are; 0 for none.
+    pub serial: u64,
+    /// Of all keys in the shard.
+    pub all: Mark,
+}
+
+impl Database {
+    /// Adds the marks of the first branches of this outline to `sums`; `None` when its counts are not whole.
+    fn add_marks(&self, outline: &Arc<Outline>, sums: &mut [Mark]) -> Option<ShardMark> {
+        let Some(counts) = self.prefixes.as_ref().and_then(|prefixes| prefixes.of(outline)) else {
+            return self.is_empty().then(ShardMark::default);
+        };
+        Some(ShardMark {
+            serial: counts.serial,
+            all: counts.add_marks(sums),
+        })
+    }
+}
+
 impl Keyspace {
+    /// Adds the marks of the first branches of a shard's part of `db` to `sums`, and answers the shard's own; `None` when it has yet to be
+    /// counted by this outline. O(sums) under the lock. The caller is not inside the gate.
+    pub fn mark_prefixes(
+        &self,
+        lane: usize,
+        shard: u16,
+        db: u16,
+        outline: &Arc<Outline>,
+        sums: &mut [Mark],
+    ) -> Option<ShardMark> {
+        self.visit_shard(lane, shard, |shard| shard.database(db).add_marks(outline, sums))
+    }
+
     /// Locks a shard for a step of who is no core loop and not inside the gate.
     pub(crate) fn visit_shard<R>(
         &self,

@@ -3,7 +3,7 @@
 
 use crate::outline::{Outline, ROOT, Sampled};
 use crate::test_traffic::{DATABASES, Traffic};
-use crate::{Access, Collector, Expiry, Keyspace, Tally, WalkBudget};
+use crate::{Access, Collector, Expiry, Keyspace, Mark, Tally, WalkBudget};
 use flashdb_base::prng::Prng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +46,23 @@ fn check(space: &Keyspace, lane: usize, db: u16, outline: &Arc<Outline>) -> bool
         .collect();
     assert_eq!(told, counts);
     assert_eq!(all.keys, tallies[ROOT as usize].keys);
+    let marks = marks(space, lane, db, outline).expect("whole, as before");
+    assert!(
+        marks
+            .iter()
+            .zip(&tallies)
+            .all(|(mark, tally)| mark.tally == *tally)
+    );
+    assert!(marks.iter().all(|mark| u64::from(mark.came) >= mark.tally.keys));
     true
+}
+
+fn marks(space: &Keyspace, lane: usize, db: u16, outline: &Arc<Outline>) -> Option<Vec<Mark>> {
+    let mut marks = vec![Mark::default(); outline.watched()];
+    for shard in 0..SHARDS {
+        space.mark_prefixes(lane, shard, db, outline, &mut marks)?;
+    }
+    Some(marks)
 }
 
 fn count_all(space: &Keyspace, lane: usize, db: u16, outline: &Arc<Outline>) {
@@ -104,6 +120,38 @@ fn counts_are_those_of_the_keys_whatever_happens() {
         });
     }
     assert!(seen > 300, "whole counts were looked at {seen} times");
+}
+
+#[test]
+fn what_came_is_counted_also_where_it_went_again() {
+    let keys = |from: u32, to: u32| (from..to).map(|n| format!("a:{n}").into_bytes());
+    let (space, _collector) = keyspace_of(keys(0, 8));
+    let lane = space.gate().background_lane(1);
+    let mut sampled = Sampled::new(b':');
+    keys(0, 8).for_each(|key| sampled.add(&key, 1.0, 50));
+    let outline = sampled.outline(usize::from(SHARDS));
+    count_all(&space, lane, 0, &outline);
+    let look = || marks(&space, lane, 0, &outline).expect("whole");
+    let before = look();
+    remove(&space, keys(0, 8));
+    set(&space, keys(100, 105));
+    remove(&space, keys(100, 102));
+    let now = look();
+    let id = outline.find(b"a:").expect("a branch");
+    for id in [ROOT, id].map(|id| id as usize) {
+        assert_eq!((before[id].tally.keys, now[id].tally.keys), (8, 3));
+        assert_eq!(now[id].came.wrapping_sub(before[id].came), 5);
+    }
+    // Replacing a key is neither.
+    set(&space, keys(104, 105));
+    assert_eq!(look(), now);
+    let mut none = [];
+    let mut shard = |shard| space.mark_prefixes(lane, shard, 0, &outline, &mut none);
+    let serials: Vec<u64> = (0..SHARDS)
+        .map(&mut shard)
+        .map(|mark| mark.expect("whole").serial)
+        .collect();
+    assert!(serials.iter().all(|serial| *serial > 0) && serials[0] != serials[1]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub use crate::ending::EndHold;
 pub use crate::hot::{
     BUCKET_S as HOT_KEY_PART_S, CutWord, DRAIN_TIME as TAP_DRAIN_TIME, HotKey, TappedCommand,
 };
+pub use crate::key_tree::{BranchChange, Look};
 pub use figures::{
     DatabaseFigures, Figures, LATENCY_BUCKETS, PART_NAMES, Resident, SnapshotFigures, latency_bound_us,
 };
@@ -137,6 +138,23 @@ impl Engine {
     /// Those that were written down since the last time, oldest first; to be asked for every [`TAP_DRAIN_TIME`].
     pub fn tapped_commands(&self) -> Vec<TappedCommand> {
         self.server.taps.drain(&self.server)
+    }
+
+    /// Whether keys are counted by prefix when somebody asks.
+    pub fn counts_prefixes(&self) -> bool {
+        self.server.settings().prefix_index
+    }
+
+    /// Looks which branches of the key tree have changed, on the thread that counts them. What is to be told is dropped where
+    /// nothing is counted.
+    pub fn look_at_branches(&self, look: Look) {
+        self.server.key_tree.look(look);
+    }
+
+    /// Whether the user may be told of a branch, as by PREFIX.TREE.
+    pub fn shows_branch(&self, identity: &Identity, prefix: &[u8]) -> bool {
+        let command = self.commands.get("prefix.tree");
+        command.is_some_and(|command| identity.0.permissions.read_all_below(command, prefix))
     }
 
     /// Notes what the interface itself keeps in memory, for the breakdown of resident memory.

@@ -4,9 +4,11 @@
 //! forgotten. Questions wait for that thread, no core loop does (`docs/design/0011-prefix-index.md`).
 
 mod answer;
+mod changes;
 mod worker;
 
 pub use answer::{Rights, Sort};
+pub use changes::BranchChange;
 
 use crate::later::Later;
 use crate::server::Server;
@@ -55,6 +57,17 @@ enum Ask {
     Branch(Question, Later),
     Keys(KeysQuestion, Later),
     Forget,
+    Look(Look),
+}
+
+/// A look at what has changed since the last one.
+pub struct Look {
+    /// It is the first: from here on changes are told.
+    pub begins: bool,
+    /// Whether counts are kept for who looks, as for a question.
+    pub keeps: bool,
+    /// Is told the changes.
+    pub then: Box<dyn FnOnce(Vec<BranchChange>) + Send>,
 }
 
 /// The way to the thread. It runs from the first question on.
@@ -85,6 +98,14 @@ impl KeyTree {
     /// When the thread cannot be started.
     pub fn ask_keys(&self, server: &Arc<Server>, question: KeysQuestion, later: Later) -> io::Result<()> {
         self.send(server, Ask::Keys(question, later))
+    }
+
+    /// Looks which branches have changed. Where nothing is counted there is nothing to tell, and the thread is not started.
+    pub fn look(&self, look: Look) {
+        if let Some(asks) = &*self.asks.lock() {
+            // Who waits learns that the thread has ended by what is dropped.
+            let _ = asks.send(Ask::Look(look));
+        }
     }
 
     /// Forgets all counts.

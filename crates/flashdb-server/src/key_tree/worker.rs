@@ -1,11 +1,12 @@
 //! The thread of the key tree: samples, counts, answers.
 
 use super::answer::{self, Figures};
-use super::{Ask, KeysQuestion, Question};
+use super::changes::{BranchChange, Looked};
+use super::{Ask, KeysQuestion, Look, Question};
 use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::error::ErrorReply;
-use flashdb_store::{KeyPage, Keyspace, Outline, ROOT, Sampled, Tally, WalkBudget};
+use flashdb_store::{KeyPage, Keyspace, Mark, Outline, ROOT, Sampled, ShardMark, Tally, WalkBudget};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -48,6 +49,8 @@ pub(super) fn start(server: &Arc<Server>, inbox: Receiver<Ask>) -> io::Result<()
         inbox,
         surveys: BTreeMap::new(),
         waiting: Vec::new(),
+        looked: BTreeMap::new(),
+        asked: Instant::now(),
     };
     let thread = std::thread::Builder::new().name("key-tree".into());
     thread.spawn(move || worker.run()).map(drop)
@@ -79,6 +82,10 @@ struct Worker {
     inbox: Receiver<Ask>,
     surveys: BTreeMap<u16, Survey>,
     waiting: Vec<(Question, Later)>,
+    /// By database, what the last look has seen.
+    looked: BTreeMap<u16, Looked>,
+    /// When the last question came.
+    asked: Instant,
 }
 
 impl Worker {
@@ -86,7 +93,9 @@ impl Worker {
         loop {
             let is_idle = self.waiting.is_empty() && self.counting().is_none();
             let ask = match is_idle {
-                true => self.inbox.recv_timeout(IDLE_TIME),
+                true => self
+                    .inbox
+                    .recv_timeout(IDLE_TIME.saturating_sub(self.asked.elapsed())),
                 false => self.inbox.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
@@ -98,7 +107,14 @@ impl Worker {
             if server.stopping.load(Ordering::Acquire) {
                 return;
             }
+            if matches!(
+                &ask,
+                Ok(Ask::Branch(..) | Ask::Keys(..) | Ask::Look(Look { keeps: true, .. }))
+            ) {
+                self.asked = Instant::now();
+            }
             match ask {
+                Ok(Ask::Look(look)) => self.look(&server, look),
                 Ok(Ask::Branch(question, later)) => self.admit(&server, question, later),
                 Ok(Ask::Keys(question, later)) => self.tell_keys(&server, &question, later),
                 Ok(Ask::Forget) => self.forget(&server),
@@ -126,6 +142,7 @@ impl Worker {
 
     fn forget(&mut self, server: &Server) {
         self.surveys.clear();
+        self.looked.clear();
         server.space.forget_prefixes(self.lane);
         server.key_tree.bytes.store(0, Ordering::Relaxed);
     }
@@ -199,6 +216,42 @@ impl Worker {
         }
     }
 
+    /// Tells what has changed since the last look, in all databases that are counted.
+    fn look(&mut self, server: &Server, look: Look) {
+        if look.begins {
+            self.looked.clear();
+        }
+        let mut changes: Vec<BranchChange> = Vec::new();
+        for (db, survey) in &mut self.surveys {
+            // While it is counted anew, the counts of before are partly gone; then they are compared as a whole.
+            let (Some(outline), None) = (&survey.whole, &survey.next) else {
+                continue;
+            };
+            let before = self.looked.get(db);
+            let now = match look_at(&server.space, self.lane, *db, outline, before) {
+                Seen::Changed(now) => now,
+                Seen::Unchanged => continue,
+                Seen::Incomplete => {
+                    // Part of it was exchanged for what was never counted.
+                    survey.next = survey.whole.take().map(|outline| (outline, 0));
+                    continue;
+                }
+            };
+            let found = match before {
+                Some(before) => now.since(before, *db),
+                None if look.begins => Vec::new(),
+                None => now.anew(*db),
+            };
+            let first = changes.len();
+            changes.extend(found.into_iter().map(|change| BranchChange {
+                above: change.above.map(|above| above + first),
+                ..change
+            }));
+            self.looked.insert(*db, now);
+        }
+        (look.then)(changes);
+    }
+
     /// Answers what can be answered.
     fn answer(&mut self, server: &Arc<Server>) {
         for (question, later) in std::mem::take(&mut self.waiting) {
@@ -269,6 +322,46 @@ impl Worker {
             keys.iter().for_each(|key| reply.bulk(key));
             Ok(())
         });
+    }
+}
+
+/// What a look at a database has seen.
+enum Seen {
+    Changed(Looked),
+    Unchanged,
+    /// Not all shards are counted.
+    Incomplete,
+}
+
+/// Looks at a database, shard by shard, each locked for some 20 us and with pauses; for much less where nothing has changed since `before`.
+fn look_at(space: &Keyspace, lane: usize, db: u16, outline: &Arc<Outline>, before: Option<&Looked>) -> Seen {
+    let see = |sums: &mut [Mark]| -> Option<Vec<ShardMark>> {
+        let mut until = Instant::now() + BURST_TIME;
+        let shards = 0..space.shards_count() as u16;
+        let see_shard = |shard| {
+            if Instant::now() >= until {
+                std::thread::sleep(PAUSE);
+                until = Instant::now() + BURST_TIME;
+            }
+            space.mark_prefixes(lane, shard, db, outline, sums)
+        };
+        shards.map(see_shard).collect()
+    };
+    if let Some(before) = before.filter(|before| Arc::ptr_eq(&before.outline, outline)) {
+        match see(&mut []) {
+            None => return Seen::Incomplete,
+            Some(shards) if shards == before.shards => return Seen::Unchanged,
+            Some(_) => {}
+        }
+    }
+    let mut marks = vec![Mark::default(); outline.watched()];
+    match see(&mut marks) {
+        None => Seen::Incomplete,
+        Some(shards) => Seen::Changed(Looked {
+            outline: outline.clone(),
+            shards,
+            marks,
+        }),
     }
 }
 

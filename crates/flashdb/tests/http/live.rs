@@ -121,10 +121,65 @@ fn figures_come_to_whoever_subscribes() {
 fn a_simple_client_gets_the_plain_figures() {
     let (_server, http) = start(&[]);
     let mut viewer = Viewer::open(&http, false);
-    let stats = viewer.hear("stats");
-    let mut names: Vec<&String> = stats.as_object().expect("an object").keys().collect();
+    assert_eq!(names_of(&viewer.hear("stats")), ["keys", "mem", "ops"]);
+}
+
+fn names_of(message: &Value) -> Vec<&String> {
+    let mut names: Vec<&String> = message.as_object().expect("an object").keys().collect();
     names.sort();
-    assert_eq!(names, ["keys", "mem", "ops"]);
+    names
+}
+
+#[test]
+fn a_simple_client_is_shown_commands_and_changes_without_batches() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    let mut viewer = Viewer::open(&http, false);
+    // The tree is counted because somebody looks at it, not for who listens.
+    for n in 0..4 {
+        client.ask(&format!("SET cart:{n} 1"));
+    }
+    http.get("/api/v1/tree?wait=5000");
+    let (mut command, mut change) = (None, None);
+    let end = Instant::now() + LIMIT;
+    for n in 0.. {
+        assert!(Instant::now() < end, "{command:?} {change:?}");
+        client.ask(&format!("SET cart:new{n} 1"));
+        let message = viewer.hear_any();
+        let data = message["data"].clone();
+        match message["type"].as_str().expect("a type") {
+            "command"
+                if data["key"]
+                    .as_str()
+                    .is_some_and(|key| key.starts_with("cart:new")) =>
+            {
+                command = Some(data)
+            }
+            "keyspace" if data["prefix"] == "cart:" && data["created"].is_u64() => change = Some(data),
+            "stats" | "command" | "keyspace" | "alert" => {}
+            other => panic!("{other}"),
+        }
+        if command.is_some() && change.is_some() {
+            break;
+        }
+    }
+    let (command, change) = (command.expect("one"), change.expect("one"));
+    assert_eq!(names_of(&command), ["cmd", "key", "latency_us"]);
+    assert_eq!(command["cmd"], "SET");
+    assert!(
+        change["created"].as_u64() > Some(0) && change["deleted"] == 0,
+        "{change}"
+    );
+    assert_eq!(change["expired"], json!(null));
+    // Whoever speaks the protocol is shown what they ask for, and no more.
+    viewer.say(json!({"type": "hello"}));
+    viewer.hear("welcome");
+    viewer.say(json!({"type": "sub", "data": {"id": 1, "topic": "stats"}}));
+    viewer.hear("ok");
+    for _ in 0..2 {
+        client.ask("SET cart:x 1");
+        assert_eq!(viewer.hear_any()["type"], "stats");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod branches;
 mod bulk;
 mod edit;
 mod feed;
