@@ -16,6 +16,7 @@ import type {
   ClientRow,
   CommandRow,
   Configuration,
+  ConsoleHistory,
   Edited,
   Executed,
   ExportFormat,
@@ -194,6 +195,10 @@ export const api = {
   },
   executeArgs: (args: readonly Bytes[], db: number) => request<Executed>('/execute', { method: 'POST', body: { db, args } }),
   execute: (line: string, db: number, signal?: AbortSignal) => request<Executed>('/execute', { method: 'POST', body: { db, line }, signal }),
+  /** As `execute`; the server keeps the line for its user, without secrets. */
+  executeTyped: (line: string, db: number) => request<Executed>('/execute', { method: 'POST', body: { db, line, remember: true } }),
+  consoleHistory: () => request<ConsoleHistory>('/console/history'),
+  clearConsoleHistory: () => request<void>('/console/history', { method: 'DELETE' }),
   commands: (signal?: AbortSignal) => request<{ commands: CommandRow[] }>('/commands', { signal }),
   clients: (signal?: AbortSignal) => request<{ clients: ClientRow[] }>('/clients', { signal }),
   killClient: (id: string) => request<{ killed: boolean }>(`/clients/${encodeURIComponent(id)}`, { method: 'DELETE' }),

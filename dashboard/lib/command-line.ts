@@ -46,10 +46,11 @@ export function maskSecrets(line: string): string {
   const [first = '', second = '', third = ''] = words(line);
   const command = first.toLowerCase();
   const sub = second.toLowerCase();
-  const hidden = ' ••••••';
+  // As the server writes it, which refuses to take it for a secret.
+  const hidden = ' (redacted)';
   if (command === 'auth') return first + hidden;
   if (command === 'hello' && /\sauth\s/i.test(line)) return line.replace(/(\sauth\s).*$/i, `$1${hidden.trim()}`);
-  if (command === 'acl' && sub === 'setuser') return line.replace(/(^|\s)([><#!])\S+/g, '$1$2••••••');
+  if (command === 'acl' && sub === 'setuser') return line.replace(/(^|\s)[><#!]\S+/g, '$1(redacted)');
   if (command === 'config' && sub === 'set' && SECRET_SETTINGS.test(third)) return `${first} ${second} ${third}${hidden}`;
   if (command === 'migrate') return line.replace(/(\sauth2?\s).*$/i, `$1${hidden.trim()}`);
   return line;

@@ -299,6 +299,13 @@ export interface Executed {
   duration_us: number;
 }
 
+/** What the user has run in the console, oldest first; secrets are `(redacted)`. */
+export interface ConsoleHistory {
+  /** Whether the server keeps lines. */
+  enabled: boolean;
+  entries: { line: string; db: number; t: number }[];
+}
+
 export interface CommandRow {
   /** Lower case; a subcommand as `config|get`. */
   name: string;

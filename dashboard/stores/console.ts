@@ -1,16 +1,20 @@
-// The console: what was run and what came back, for as long as the page lives (UI-86). Neither commands nor replies
-// are written to the browser's storage.
+// The console: what was run and what came back, for as long as the page lives and somebody is signed in (UI-86). Lines are
+// kept by the server (UI-52); neither commands nor replies are written to the browser's storage.
 import { create } from 'zustand';
 import { api, ApiError } from '@/lib/api';
 import { maskSecrets, selectedDatabase } from '@/lib/command-line';
+import { recallable } from '@/lib/console-history';
 import type { Reply } from '@/lib/contract';
 import { useServerStore } from './server';
 
 export type View = 'json' | 'table' | 'raw' | 'tree';
 
+/** What is known of the lines that the server keeps. */
+export type Kept = 'unknown' | 'loading' | 'yes' | 'off' | 'failed';
+
 export interface Entry {
   id: number;
-  /** With secrets masked; only `line` of the history's last run is sent again. */
+  /** With secrets masked: sent again, it is refused until they are typed anew. */
   shown: string;
   db: number;
   at: number;
@@ -21,14 +25,19 @@ export interface Entry {
 }
 
 const ENTRIES = 200;
-const HISTORY = 500;
 
 interface ConsoleStore {
   entries: Entry[];
+  /** Each line once, oldest first. */
   history: string[];
+  /** `off`: the server keeps none. */
+  kept: Kept;
   db: number;
   view: View;
   run(line: string): Promise<void>;
+  loadHistory(): void;
+  clearHistory(): Promise<void>;
+  forget(): void;
   setView(view: View): void;
   setDb(db: number): void;
   clear(): void;
@@ -41,6 +50,7 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
   return {
     entries: [],
     history: [],
+    kept: 'unknown',
     db: 0,
     view: 'raw',
     async run(raw) {
@@ -51,7 +61,7 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
       const entry: Entry = { id, shown, db: get().db, at: Date.now(), state: 'running' };
       set((state) => ({
         entries: [...state.entries, entry].slice(-ENTRIES),
-        history: [...state.history.filter((old) => old !== shown), shown].slice(-HISTORY),
+        history: recallable([...state.history, shown]),
       }));
       const wanted = selectedDatabase(line);
       const databases = useServerStore.getState().session?.databases ?? 16;
@@ -60,14 +70,34 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
         return finish(id, { state: 'done', reply: { type: 'status', value: 'OK' } });
       }
       try {
-        const { reply, duration_us } = await api.execute(line, entry.db);
+        const { reply, duration_us } = await api.executeTyped(line, entry.db);
         finish(id, { state: 'done', reply, duration_us });
       } catch (error) {
         finish(id, { state: 'failed', error: error instanceof ApiError ? error : new ApiError(0, 'FAILED', String(error), {}, null) });
       }
     },
+    loadHistory() {
+      if (get().kept === 'loading' || get().kept === 'yes') return;
+      set({ kept: 'loading' });
+      api.consoleHistory().then(
+        // What was run while it came is newer.
+        ({ enabled, entries }) => set((state) => ({ kept: enabled ? 'yes' : 'off', history: recallable([...entries.map((entry) => entry.line), ...state.history]) })),
+        () => set({ kept: 'failed' }),
+      );
+    },
+    async clearHistory() {
+      await api.clearConsoleHistory();
+      set({ history: [] });
+    },
+    forget: () => set({ entries: [], history: [], kept: 'unknown', db: 0 }),
     setView: (view) => set({ view }),
     setDb: (db) => set({ db }),
     clear: () => set({ entries: [] }),
   };
+});
+
+// Another user must not see what this one has run.
+useServerStore.subscribe((state, before) => {
+  const isOther = before.session !== null && state.session?.user !== before.session.user;
+  if (isOther || (state.access === 'out' && before.access !== 'out')) useConsoleStore.getState().forget();
 });

@@ -49,6 +49,18 @@ choices! {
         Nothing = "nothing",
     }
 
+    /// What a server is for.
+    Environment {
+        /// Nobody has said.
+        None = "none",
+        /// To try things.
+        Development = "development",
+        /// To rehearse.
+        Staging = "staging",
+        /// For real: what is lost here is missed.
+        Production = "production",
+    }
+
     /// The shape of log lines.
     LogFormat {
         /// For people.

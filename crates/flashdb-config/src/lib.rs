@@ -21,8 +21,8 @@ mod values;
 
 pub use acl_lines::{AclLine, AclSubject};
 pub use choices::{
-    AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
-    PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
+    AclPubsubDefault, AppendFsync, ClusterEndpointType, Environment, LogFormat, LogLevel, MaxmemoryPolicy,
+    OomScoreAdj, PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
     ShutdownOptions, SnapshotCompression, Supervised, SyslogFacility, TlsAuthClients, WalMedium,
 };
 pub use codec::{Choice, Invalid, MemoryLimit};

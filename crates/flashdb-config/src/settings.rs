@@ -15,8 +15,8 @@ use crate::checks::{
     is_power_of_two, is_title_template,
 };
 use crate::choices::{
-    AclPubsubDefault, AppendFsync, ClusterEndpointType, LogFormat, LogLevel, MaxmemoryPolicy, OomScoreAdj,
-    PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
+    AclPubsubDefault, AppendFsync, ClusterEndpointType, Environment, LogFormat, LogLevel, MaxmemoryPolicy,
+    OomScoreAdj, PropagationErrorBehavior, ProtectedAction, Recover, ReplDisklessLoad, SanitizeDumpPayload,
     ShutdownOptions, SnapshotCompression, Supervised, SyslogFacility, TlsAuthClients, WalMedium,
 };
 use crate::codec::{Bytes, Codec, MemoryLimit, MemoryOrPercent, Number, OneOf, Text, YesNo};
@@ -122,6 +122,10 @@ settings! {
     http_hosts: String = "http-hosts", Text::new("");
     /// Answers HTTP clients of other machines even while the default user needs no password.
     http_open: bool = "http-open", YesNo(false);
+    /// Keeps what each user runs in the dashboard's console, without secrets and replies, in a file of the data folder; `no` deletes it.
+    console_history: bool = "console-history", YesNo(true);
+    /// What this server is for; in `production` the dashboard asks more before it destroys anything.
+    environment: Environment = "environment", OneOf::new(Environment::None);
     /// OTLP collector for traces of HTTP requests, such as http://localhost:4318; empty for none.
     otlp_endpoint: String = "otlp-endpoint", Text::new("").checked(is_http_origin), [AT_START];
     /// Percentage of HTTP requests that are traced; those that their callers leave out of a trace of their own are not.

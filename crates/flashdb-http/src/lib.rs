@@ -5,7 +5,7 @@
 //! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
 //! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
 //! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `alerts/` what is
-//! held against thresholds, `pages.rs` the files.
+//! held against thresholds, `console.rs` what was run in the console, `pages.rs` the files.
 
 mod alerts;
 mod api;
@@ -14,6 +14,7 @@ mod attempts;
 mod audit;
 mod branches;
 mod caller;
+mod console;
 mod error;
 mod gate;
 mod guests;
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub tree_waits: Semaphore,
     pub restores: Arc<api::Restores>,
     pub jobs: jobs::Jobs,
+    /// What users have run in the console.
+    pub console: console::Console,
     pub documents: api::openapi::Documents,
     /// Exports of keys at a time.
     pub exports: Arc<Semaphore>,
@@ -77,6 +80,7 @@ impl App {
     fn new(engine: Engine, port: u16, traces: Option<traces::Traces>) -> Self {
         let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         App {
+            console: console::Console::open(&engine),
             engine,
             sessions: sessions::Sessions::default(),
             attempts: attempts::Attempts::default(),

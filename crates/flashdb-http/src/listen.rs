@@ -226,6 +226,7 @@ impl Running {
             let _ = tokio::time::timeout(END_TIME, gone).await;
             sleep(LEAVE_TIME).await;
         });
+        traced.console.write();
         if let Some(traces) = &traced.traces {
             traces.end();
         }
@@ -241,13 +242,19 @@ async fn sample(app: Arc<App>) {
     loop {
         second.tick().await;
         // There are none for a moment after the start.
-        app.engine.note_http_bytes(app.sampler.memory_bytes());
+        app.engine
+            .note_http_bytes(app.sampler.memory_bytes() + app.console.memory_bytes());
         if let Some(figures) = app.engine.figures() {
             let rejected_total = figures.rejected_total;
             let moment = app.sampler.take(figures, app.engine.started_ms());
             live::publish_sample(&app.hub, &moment.sample);
             api::hot_keys::publish(&app);
             api::alerts::look(&app, &moment.sample, rejected_total);
+        }
+        app.console.look(&app.engine);
+        if app.console.is_changed() {
+            let app = app.clone();
+            tokio::task::spawn_blocking(move || app.console.write());
         }
     }
 }

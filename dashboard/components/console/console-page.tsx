@@ -1,11 +1,12 @@
 // The console: what does the server say to exactly this command.
 'use client';
-import { Eraser, SquareTerminal } from 'lucide-react';
+import { Eraser, History, SquareTerminal } from 'lucide-react';
 import { useSearchParams } from 'next/navigation';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { PageHead } from '@/components/layout/page-head';
 import { Empty } from '@/components/state/empty';
 import { Button } from '@/components/ui/button';
+import { Confirm } from '@/components/ui/lazy-confirm';
 import { Segmented } from '@/components/ui/segmented';
 import { useViewActions } from '@/hooks/use-view-actions';
 import { commandOf } from '@/lib/command-line';
@@ -25,7 +26,8 @@ const VIEWS: readonly { value: View; label: string }[] = [
 const TRIES = ['INFO server', 'SCAN 0 COUNT 10', 'DBSIZE', 'CONFIG GET maxmemory*'];
 
 export function ConsolePage() {
-  const { entries, history, db, view, run, setView, clear } = useConsoleStore();
+  const { entries, history, kept, db, view, run, setView, clear, loadHistory, clearHistory } = useConsoleStore();
+  const [clearing, setClearing] = useState(false);
   const commands = useCommandStore((store) => store.commands);
   const loadCommands = useCommandStore((store) => store.load);
   const prefill = useSearchParams().get('line') ?? '';
@@ -38,11 +40,20 @@ export function ConsolePage() {
     setLine(prefill);
   }
   useEffect(loadCommands, [loadCommands]);
+  useEffect(loadHistory, [loadHistory]);
   const newest = entries.at(-1);
   useEffect(() => {
     log.current?.scrollTo({ top: log.current.scrollHeight });
   }, [newest]);
-  useViewActions(useMemo(() => [{ id: 'clear', label: 'Clear the console', run: clear }], [clear]));
+  useViewActions(
+    useMemo(
+      () => [
+        { id: 'clear', label: 'Clear the console', run: clear },
+        { id: 'clear-history', label: 'Clear your history of the console', run: () => setClearing(true) },
+      ],
+      [clear],
+    ),
+  );
   const runLine = (wanted: string) => void run(wanted);
   return (
     <>
@@ -51,7 +62,18 @@ export function ConsolePage() {
         <Button variant="ghost" size="sm" onClick={clear} disabled={entries.length === 0}>
           <Eraser /> Clear
         </Button>
+        <Button variant="ghost" size="sm" onClick={() => setClearing(true)} disabled={history.length === 0}>
+          <History /> Clear history…
+        </Button>
       </PageHead>
+      <Confirm
+        open={clearing}
+        onOpenChange={setClearing}
+        title="Clear your history of the console"
+        effect={`${history.length.toLocaleString('en-US')} ${history.length === 1 ? 'line is' : 'lines are'} forgotten, here and on the server. What was run stays done.`}
+        verb="Clear history"
+        act={clearHistory}
+      />
       <div className="flex min-h-96 flex-1 overflow-hidden rounded-lg border border-line bg-page">
         <div className="flex min-w-0 flex-1 flex-col">
           <div ref={log} role="log" aria-label="Commands and replies" tabIndex={0} className="min-h-0 flex-1 basis-0 overflow-auto -outline-offset-2">
@@ -70,7 +92,7 @@ export function ConsolePage() {
               entries.map((entry) => <EntryView key={entry.id} entry={entry} view={view} onRun={runLine} />)
             )}
           </div>
-          <Prompt db={db} line={line} onLine={setLine} onRun={runLine} commands={commands} history={history} />
+          <Prompt db={db} line={line} onLine={setLine} onRun={runLine} commands={commands} history={history} kept={kept} />
         </div>
         <aside aria-label="About the command" tabIndex={0} className="hidden w-72 shrink-0 overflow-auto border-l border-line bg-panel p-4 -outline-offset-2 lg:block">
           <CommandCard command={commandOf(line, commands)} />

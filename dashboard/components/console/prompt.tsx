@@ -1,14 +1,18 @@
-// The input line: completion from the server's own commands, history on the arrows, the grammar of what is typed.
+// The input line: completion from the server's own commands, history on the arrows and by Ctrl+R, the grammar of what is
+// typed.
 'use client';
-import { CornerDownLeft } from 'lucide-react';
+import { CornerDownLeft, History } from 'lucide-react';
 import { useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { Button } from '@/components/ui/button';
 import { cn } from '@/lib/cn';
 import { commandOf } from '@/lib/command-line';
+import { findLines } from '@/lib/console-history';
 import type { CommandRow } from '@/lib/contract';
 import { rankCommands } from '@/lib/rank';
+import type { Kept } from '@/stores/console';
 
 const SUGGESTIONS = 8;
+const FOUND = 12;
 
 interface PromptProps {
   db: number;
@@ -17,6 +21,7 @@ interface PromptProps {
   onRun(line: string): void;
   commands: readonly CommandRow[];
   history: readonly string[];
+  kept: Kept;
 }
 
 function typed(command: CommandRow): string {
@@ -35,24 +40,60 @@ function suggest(line: string, commands: readonly CommandRow[]): CommandRow[] {
     .slice(0, SUGGESTIONS);
 }
 
-export function Prompt({ db, line, onLine, onRun, commands, history }: PromptProps) {
+const HINT = 'Tab completes, arrows recall, Ctrl+R finds what was run';
+const HINTS: Record<Kept, string> = { unknown: HINT, loading: HINT, yes: HINT, off: `${HINT} since the page was loaded`, failed: `${HINT}; older lines could not be loaded` };
+
+interface Choice {
+  key: string;
+  shown: string;
+  about: string | null;
+  warning: string | null;
+  taken: string;
+}
+
+function commandChoice(command: CommandRow): Choice {
+  return { key: command.name, shown: typed(command), about: command.summary, warning: command.allowed ? null : 'not allowed', taken: `${typed(command)} ` };
+}
+
+export function Prompt({ db, line, onLine, onRun, commands, history, kept }: PromptProps) {
   const [picked, setPicked] = useState(-1);
   const [closed, setClosed] = useState(false);
   const [past, setPast] = useState<number | null>(null);
+  // What stood there before the history was searched; null while it is not.
+  const [before, setBefore] = useState<string | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const id = useId();
-  const list = useMemo(() => (closed ? [] : suggest(line, commands)), [closed, line, commands]);
+  const searching = before !== null;
+  const list = useMemo<readonly Choice[]>(() => {
+    if (searching) return findLines(history, line, FOUND).map((found) => ({ key: found, shown: found, about: null, warning: null, taken: found }));
+    return closed ? [] : suggest(line, commands).map(commandChoice);
+  }, [searching, history, closed, line, commands]);
   const open = list.length > 0 && past === null;
   const known = commandOf(line, commands);
 
   const change = (next: string) => {
     onLine(next);
-    setPicked(-1);
+    // The newest line that was found is the one that is meant.
+    setPicked(searching ? 0 : -1);
     setClosed(false);
     setPast(null);
   };
-  const take = (command: CommandRow) => {
-    change(`${typed(command)} `);
+  const search = () => {
+    setBefore(line);
+    onLine('');
+    setPicked(0);
+    setPast(null);
+    field.current?.focus();
+  };
+  const leaveSearch = (next: string) => {
+    setBefore(null);
+    onLine(next);
+    setPicked(-1);
+    setClosed(true);
+  };
+  const take = (choice: Choice) => {
+    if (searching) leaveSearch(choice.taken);
+    else change(choice.taken);
     field.current?.focus();
   };
   const run = () => {
@@ -69,7 +110,23 @@ export function Prompt({ db, line, onLine, onRun, commands, history }: PromptPro
   const onKey = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.nativeEvent.isComposing) return;
     const chosen = list[picked];
-    if (event.key === 'Enter') {
+    if (event.key.toLowerCase() === 'r' && event.ctrlKey && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      // Once more goes on to the line before.
+      if (searching) setPicked(list.length === 0 ? -1 : (picked + 1) % list.length);
+      else search();
+    } else if (searching && (event.key === 'Enter' || event.key === 'Tab')) {
+      // What was found is put there to be read first; Enter runs it then.
+      event.preventDefault();
+      if (chosen !== undefined) take(chosen);
+    } else if (searching && event.key === 'Escape') {
+      event.preventDefault();
+      leaveSearch(before);
+    } else if (searching && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
+      event.preventDefault();
+      const step = event.key === 'ArrowDown' ? 1 : -1;
+      if (list.length > 0) setPicked((picked + step + list.length) % list.length);
+    } else if (event.key === 'Enter') {
       event.preventDefault();
       if (open && chosen !== undefined && !event.metaKey && !event.ctrlKey) take(chosen);
       else run();
@@ -93,30 +150,30 @@ export function Prompt({ db, line, onLine, onRun, commands, history }: PromptPro
   return (
     <div className="relative border-t border-line bg-panel">
       {open && (
-        <ul id={`${id}-list`} role="listbox" aria-label="Commands" className="floating absolute bottom-full left-2 z-10 mb-1 w-[min(560px,calc(100%-16px))] rounded-lg p-1">
-          {list.map((command, at) => (
+        <ul id={`${id}-list`} role="listbox" aria-label={searching ? 'Lines that were run' : 'Commands'} className="floating absolute bottom-full left-2 z-10 mb-1 w-[min(560px,calc(100%-16px))] rounded-lg p-1">
+          {list.map((choice, at) => (
             <li
-              key={command.name}
+              key={choice.key}
               id={`${id}-${at}`}
               role="option"
               aria-selected={at === picked}
               // The field keeps the focus while a row is pressed.
               onMouseDown={(event) => event.preventDefault()}
-              onClick={() => take(command)}
+              onClick={() => take(choice)}
               className={cn('flex min-h-7 cursor-pointer items-center gap-3 rounded-md px-2 hover:bg-raised coarse:min-h-11', at === picked && 'bg-raised')}
             >
-              <span className="shrink-0 font-mono font-medium">{typed(command)}</span>
-              <span className="min-w-0 flex-1 truncate text-xs text-dim">{command.summary}</span>
-              {!command.allowed && <span className="shrink-0 text-xs text-warning">not allowed</span>}
+              <span className={cn('font-mono', choice.about === null ? 'min-w-0 flex-1 truncate' : 'shrink-0 font-medium')}>{choice.shown}</span>
+              {choice.about !== null && <span className="min-w-0 flex-1 truncate text-xs text-dim">{choice.about}</span>}
+              {choice.warning !== null && <span className="shrink-0 text-xs text-warning">{choice.warning}</span>}
             </li>
           ))}
         </ul>
       )}
       <div className="flex items-center gap-2 px-4 py-2">
         <label htmlFor={`${id}-field`} className="shrink-0 font-mono text-muted">
-          db{db}
+          {searching ? 'find' : `db${db}`}
           <span aria-hidden>&gt;</span>
-          <span className="sr-only">Command</span>
+          <span className="sr-only">{searching ? 'in what was run' : 'Command'}</span>
         </label>
         <input
           id={`${id}-field`}
@@ -135,16 +192,20 @@ export function Prompt({ db, line, onLine, onRun, commands, history }: PromptPro
           value={line}
           onChange={(event) => change(event.target.value)}
           onKeyDown={onKey}
-          onBlur={() => setClosed(true)}
-          placeholder="Type a command"
+          onBlur={() => (searching ? leaveSearch(before) : setClosed(true))}
+          placeholder={searching ? 'A part of the line' : 'Type a command'}
           className="h-9 min-w-0 flex-1 bg-transparent font-mono placeholder:text-muted focus-visible:outline-none coarse:h-11"
         />
-        <Button variant="solid" onClick={run} disabled={line.trim() === ''} aria-label="Run">
+        {/* The field keeps the focus, or the search would end with it. */}
+        <Button variant="ghost" size="icon" aria-label="Find in the history" title="Find in the history (Ctrl+R)" onMouseDown={(event) => event.preventDefault()} onClick={search} disabled={searching || history.length === 0}>
+          <History />
+        </Button>
+        <Button variant="solid" onClick={run} disabled={searching || line.trim() === ''} aria-label="Run">
           <CornerDownLeft /> <span className="hidden sm:inline">Run</span>
         </Button>
       </div>
       <p id={`${id}-grammar`} className="h-7 truncate border-t border-line px-4 pt-1 font-mono text-xs text-muted">
-        {known === null ? 'Tab completes, arrows recall' : known.syntax}
+        {searching ? (list.length === 0 ? 'Nothing that was run has this in it' : 'Enter takes the line, Ctrl+R goes to an older one, Escape leaves') : known === null ? HINTS[kept] : known.syntax}
       </p>
     </div>
   );

@@ -17,6 +17,8 @@ const GUARDED = ['--requirepass', PASSWORD, '--slowlog-log-slower-than', '0'];
 export interface Server {
   url: string;
   isReal: boolean;
+  /** Where a real one keeps its data. */
+  folder: string;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -54,6 +56,7 @@ async function startBinary(binary: string, settings: readonly string[]): Promise
   return {
     url: `http://127.0.0.1:${proxy === null ? HTTP_PORT : HTTP_PORT + 1}`,
     isReal: true,
+    folder,
     kill,
     start,
     async dispose() {

@@ -10,6 +10,8 @@ import type { Server } from './server';
 interface State {
   csrf: string;
   mode: 'read-only' | 'unlocked';
+  /** What was run in the console. */
+  lines: string[];
 }
 
 export async function startStandIn(password: string): Promise<Server> {
@@ -59,7 +61,7 @@ export async function startStandIn(password: string): Promise<Server> {
     await new Promise<void>((resolve) => (running === null ? resolve() : running.close(() => resolve())));
   };
   await start();
-  return { url: `http://127.0.0.1:${port}`, isReal: false, kill, start, dispose: kill };
+  return { url: `http://127.0.0.1:${port}`, isReal: false, folder: '', kill, start, dispose: kill };
 }
 
 function reply(viewer: WebSocket, raw: string, clock: data.Clock, subscribe: (topic: string) => void, unsubscribe: () => void): void {
@@ -102,7 +104,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
     const { user, password: given } = await body(request);
     if (user !== 'default' || given !== password) return fail(401, 'WRONG_CREDENTIALS', 'user or password is wrong');
     const id = Math.random().toString(36).slice(2);
-    const state: State = { csrf: 'c'.repeat(64), mode: 'read-only' };
+    const state: State = { csrf: 'c'.repeat(64), mode: 'read-only', lines: [] };
     sessions.set(id, state);
     return send(200, shown(state), { 'Set-Cookie': `flashdb=${id}; HttpOnly; SameSite=Strict; Path=/` });
   }
@@ -151,8 +153,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
       return send(200, data.treeKeys(url.searchParams));
     case 'GET /keys':
       return send(200, data.keys(url.searchParams));
+    case 'GET /console/history':
+      return send(200, { enabled: true, entries: session.lines.map((line) => ({ line, db: 0, t: Date.now() })) });
+    case 'DELETE /console/history':
+      session.lines = [];
+      return send(204, null);
     case 'POST /execute': {
-      const line = String((await body(request)).line).trim();
+      const given = await body(request);
+      const line = String(given.line).trim();
+      if (given.remember === true) session.lines.push(line);
       if (/^(set|del|flushall)\b/i.test(line) && session.mode === 'read-only') return fail(403, 'READ_ONLY', 'the session is read-only');
       return send(200, data.execute(line));
     }

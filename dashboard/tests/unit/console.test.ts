@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { commandOf, maskSecrets, selectedDatabase, tokenise } from '@/lib/command-line';
 import type { CommandRow, Reply } from '@/lib/contract';
+import { findLines, LINES_MAX, recallable } from '@/lib/console-history';
 import { namesCommand, rankCommands } from '@/lib/rank';
 import { extent, toGrid, toJson, toRaw } from '@/lib/reply';
 
@@ -62,5 +63,19 @@ describe('replies', () => {
   it('say how many rows they have', () => {
     expect(extent(map)).toBe('2 rows');
     expect(extent({ type: 'null' })).toBeNull();
+  });
+});
+
+describe('what was run', () => {
+  it('is recalled once, where it was run last', () => {
+    expect(recallable(['GET a', 'PING', 'GET a', 'DBSIZE'])).toEqual(['PING', 'GET a', 'DBSIZE']);
+    const many = recallable(Array.from({ length: LINES_MAX + 5 }, (_, at) => `GET ${at}`));
+    expect([many.length, many[0], many.at(-1)]).toEqual([LINES_MAX, 'GET 5', `GET ${LINES_MAX + 4}`]);
+  });
+  it('is found by a part of it, newest first', () => {
+    const lines = ['SET cart:1 x', 'GET cart:1', 'PING', 'get CART:2'];
+    expect(findLines(lines, 'cart', 2)).toEqual(['get CART:2', 'GET cart:1']);
+    expect(findLines(lines, '', 10)).toEqual([...lines].reverse());
+    expect(findLines(lines, 'nope', 10)).toEqual([]);
   });
 });

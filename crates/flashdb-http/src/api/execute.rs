@@ -4,6 +4,7 @@
 use crate::App;
 use crate::ask::Conversation;
 use crate::caller::Caller;
+use crate::console::{SecretIsMissing, line_to_keep};
 use crate::error::ApiError;
 use crate::json::{Database, GivenBytes, JsonBody, Reply};
 use axum::Json;
@@ -27,6 +28,9 @@ pub(crate) struct Given {
     args: Option<Vec<GivenBytes>>,
     #[schemars(regex(pattern = LINE_PATTERN))]
     line: Option<String>,
+    /// Keeps it in the user's history of the console.
+    #[serde(default)]
+    remember: bool,
 }
 
 /// What [`words_of`] takes for a line with at least one word: quotes in pairs, a blank or the end behind the second, no NUL.
@@ -237,6 +241,26 @@ pub(super) fn words_of(
     Ok(words)
 }
 
+/// Keeps it in the history, before it is run: what fails is what one wants back.
+fn remember(
+    app: &App,
+    caller: &Caller,
+    db: u64,
+    row: Option<&'static CommandSpec>,
+    words: &[Vec<u8>],
+    typed: Option<&str>,
+) -> Result<(), ApiError> {
+    let line = line_to_keep(row, words, typed).map_err(|SecretIsMissing| {
+        ApiError::bad_request("the history holds no secrets: put yours in the place of (redacted)")
+    })?;
+    if let Some(line) = line
+        && app.engine.config().settings().console_history
+    {
+        app.console.add(&caller.identity, db, line);
+    }
+    Ok(())
+}
+
 /// `POST /execute`.
 pub(crate) async fn run(
     State(app): State<Arc<App>>,
@@ -244,8 +268,14 @@ pub(crate) async fn run(
     JsonBody(given): JsonBody<Given>,
 ) -> Result<Json<Executed>, ApiError> {
     let Database(db) = given.db;
-    let words = words_of(given.args, given.line)?;
+    let words = words_of(given.args, given.line.clone())?;
     let row = app.engine.row_of(&words);
+    if db >= app.engine.databases_count() as u64 {
+        return Err(ApiError::bad_request("there is no such database"));
+    }
+    if given.remember {
+        remember(&app, &caller, db, row, &words, given.line.as_deref())?;
+    }
     if let Some(row) = row {
         let name = row.full_name();
         if let Some(reason) = unsupported(row, &words) {
@@ -261,9 +291,6 @@ pub(crate) async fn run(
                 .may_write()
                 .map_err(|refusal| refusal.with(json!({"command": name})))?;
         }
-    }
-    if db >= app.engine.databases_count() as u64 {
-        return Err(ApiError::bad_request("there is no such database"));
     }
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let began = Instant::now();

@@ -18,6 +18,7 @@ mod bench;
 mod bulk;
 mod bulk_jobs;
 mod commands;
+mod console;
 mod execute;
 mod figures;
 mod generate;
@@ -97,6 +98,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/bulk/jobs", post(bulk_jobs::start))
         .route("/export", get(bulk_jobs::by_match).post(bulk_jobs::by_name))
         .route("/execute", post(execute::run))
+        .route("/console/history", get(console::show).delete(console::clear))
         .route("/clients", get(server::clients))
         .route("/clients/{id}", axum::routing::delete(server::kill_client))
         .route("/slowlog", get(server::slowlog).delete(server::reset_slowlog))

@@ -12,6 +12,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flashdb_base::version::{FLASHDB_VERSION, REDIS_VERSION};
+use flashdb_config::{Choice, Environment};
 use flashdb_server::engine::Identity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,8 +74,8 @@ pub(crate) struct ServerView {
     /// Left out for who is not logged in.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
-    /// What kind of place this is; not known yet.
-    environment: Option<String>,
+    /// What this server is for, by the setting of this name; null for nobody has said.
+    environment: Option<&'static str>,
     tls: bool,
     /// Port of the clients; 0 for none. Left out for who is not logged in.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +85,13 @@ pub(crate) struct ServerView {
     state: Stage,
 }
 
+fn environment(app: &App) -> Option<&'static str> {
+    match app.engine.config().settings().environment {
+        Environment::None => None,
+        environment => Some(environment.name()),
+    }
+}
+
 impl ServerView {
     pub fn of(app: &App) -> Self {
         ServerView {
@@ -91,7 +99,7 @@ impl ServerView {
             version: FLASHDB_VERSION,
             redis_version: REDIS_VERSION,
             run_id: Some(app.engine.run_id().to_owned()),
-            environment: None,
+            environment: environment(app),
             tls: false,
             port: Some(app.engine.port()),
             started_ms: app.engine.started_ms(),

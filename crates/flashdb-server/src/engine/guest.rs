@@ -19,6 +19,11 @@ impl Identity {
     pub fn name(&self) -> &[u8] {
         &self.0.name
     }
+
+    /// Tells the user from others of the same name, as [`Engine::user_id`].
+    pub fn user_id(&self) -> u64 {
+        self.0.id
+    }
 }
 
 /// Whom a connection runs as.

@@ -190,6 +190,11 @@ impl Engine {
         self.server.acl.generation()
     }
 
+    /// Tells the user of this name from earlier ones of the same name, until the server ends; `None` when there is none.
+    pub fn user_id(&self, name: &[u8]) -> Option<u64> {
+        self.users().get(name).map(|user| user.id)
+    }
+
     /// The user as of now. `None` when what the login relied on is gone: the user was removed, is off, or has
     /// other passwords.
     pub fn standing(&self, identity: &Identity) -> Option<Identity> {

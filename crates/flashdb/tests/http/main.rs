@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod branches;
 mod bulk;
+mod console;
 mod edit;
 mod feed;
 mod hostile;

@@ -1,8 +1,8 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, bench, bulk, bulk_jobs, commands, execute, figures, generate, health, hot_keys, items, jobs,
-    key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
+    acl, alerts, bench, bulk, bulk_jobs, commands, console, execute, figures, generate, health, hot_keys,
+    items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
     ALERT, BYTES, CLIENT, CURSOR, DB, FORMAT, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH,
@@ -361,6 +361,18 @@ pub(super) static OPERATIONS: &[Operation] = &[
         answers: &[(200, Some(schema::<execute::Executed>))],
         refusals: &[422],
         ..POST
+    },
+    Operation {
+        path: "/api/v1/console/history",
+        summary: "What the user has run in the console, without secrets and replies (UI-52).",
+        answers: &[(200, Some(schema::<console::ConsoleHistory>))],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/console/history",
+        summary: "Forgets what the user has run in the console.",
+        answers: &[(204, None)],
+        ..DELETE
     },
     Operation {
         path: "/api/v1/commands",
