@@ -1,14 +1,17 @@
 // The branches that were opened, with what has come of them. Counts that are an estimate are asked for once more, with
-// patience; nothing is asked on a timer.
+// patience; what changes on the server is told, and asked for again where it is shown. Nothing is asked on a timer.
 'use client';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useTreeChanges } from '@/hooks/use-tree-changes';
 import { api } from '@/lib/api';
 import { fromKeyWord } from '@/lib/bytes';
 import type { Bytes, TreeSort, TreeView } from '@/lib/contract';
-import { type Loaded, NOTHING, withBranches, withKeys, withSought, wordOf } from '@/lib/key-tree';
+import { type Dirt, type Loaded, NOTHING, PAGE_MAX, shownOf, withBranches, withKeys, withNewBranches, withNewKeys, withSought, wordOf } from '@/lib/key-tree';
 import type { Sought } from '@/lib/tree-seek';
 
 const PATIENCE_MS = 5000;
+const BRANCHES = 200;
+const KEYS = 100;
 /** Empty pages of keys in a row before somebody has to ask for the next. */
 const EMPTY_MAX = 20;
 
@@ -52,7 +55,7 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
       let cursor = from;
       const base = (before: Loaded): Loaded => (from === null ? { ...before, keys: [] } : before);
       for (let round = 0; round < EMPTY_MAX; round += 1) {
-        const page = await api.treeKeys({ db, p: prefix, cursor, limit: 100 }, signal);
+        const page = await api.treeKeys({ db, p: prefix, cursor, limit: KEYS }, signal);
         cursor = page.cursor;
         if (page.keys.length === 0 && cursor !== null) continue;
         change(prefix, (before) => withKeys(base(before), page.keys, page.cursor));
@@ -70,7 +73,7 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
       change(prefix, (before) => ({ ...before, loading: true, error: null }));
       try {
         for (const wait of [0, PATIENCE_MS, PATIENCE_MS, PATIENCE_MS]) {
-          const page = await api.tree({ db, p: prefix, sort, cursor, limit: 200, wait }, signal);
+          const page = await api.tree({ db, p: prefix, sort, cursor, limit: BRANCHES, wait }, signal);
           change(prefix, (before) => withBranches(before, page, cursor === null));
           if (wordOf(prefix) === wordOf(source.current)) {
             setTop(page);
@@ -100,6 +103,36 @@ export function useKeyTree(db: number, root: Bytes, sort: TreeSort): KeyTree {
       mine.abort();
     };
   }, [load]);
+
+  // As it is now, without a sign that it is being looked for: what is shown stays until it is there.
+  const renew = useCallback(
+    async (word: string, dirt: Dirt) => {
+      const [signal, prefix, known] = [abort.current?.signal, fromKeyWord(word), now.current.get(word)];
+      // What is on its way is newer than what was told.
+      if (signal === undefined || known === undefined || known.loading) return false;
+      try {
+        const limit = Math.min(PAGE_MAX, Math.max(BRANCHES, known.rows.length));
+        const page = await api.tree({ db, p: prefix, sort, cursor: null, limit, wait: PATIENCE_MS }, signal);
+        if (!page.exact) return false;
+        change(prefix, (before) => withNewBranches(before, page));
+        if (word === wordOf(source.current)) {
+          setTop(page);
+          setLoadedAt(Date.now());
+        }
+        // Of many that were asked for page by page the first are not all.
+        if (dirt === 'branches' && page.loose === known.loose) return true;
+        if (known.keys.length > PAGE_MAX) return true;
+        const keys = (page.loose ?? 0) > 0 ? await api.treeKeys({ db, p: prefix, cursor: null, limit: Math.max(KEYS, known.keys.length) }, signal) : { keys: [], cursor: null };
+        change(prefix, (before) => withNewKeys(before, keys.keys, keys.cursor));
+        return true;
+      } catch {
+        return signal.aborted;
+      }
+    },
+    [db, sort, change],
+  );
+  const renewable = useMemo(() => ({ loaded: () => loaded.keys(), shown: () => shownOf(root, loaded, open), renew }), [root, loaded, open, renew]);
+  useTreeChanges(db, renewable);
 
   const toggle = useCallback(
     (prefix: Bytes, isOpen: boolean) => {

@@ -550,11 +550,27 @@ export interface TopicData {
   hotkeys: HotKeys;
   alert: Alert;
   command: CommandMessage;
+  keyspace: BranchChange;
 }
 
 export type TopicName = keyof TopicData;
 
 export type TopicMessage = { [Name in TopicName]: { type: Name; data: TopicData[Name] } }[TopicName];
+
+/** What has become of a branch of the key tree, those below it included. */
+export interface BranchChange {
+  t: number;
+  db: number;
+  prefix: Bytes;
+  /** Null where it is not known. */
+  created: number | null;
+  deleted: number | null;
+  expired: number | null;
+  keys: number;
+  bytes: number;
+  /** Branches below it have changed, or may have, that are not told. */
+  below: boolean;
+}
 
 /** A command as it was run, one of `sample`. */
 export interface CommandMessage {

@@ -1,5 +1,5 @@
 // The key tree as rows: what is loaded of each branch, which branches are open, and the list of lines that makes.
-import { display, keyWord } from './bytes';
+import { display, keyWord, toBytes } from './bytes';
 import type { Bytes, KeyRow, TreeBranch, TreeView } from './contract';
 
 /** Rows of one branch that are kept; who wants more looks for them by a pattern. */
@@ -49,6 +49,64 @@ export function withKeys(before: Loaded, keys: KeyRow[], cursor: string | null):
   const all = [...before.keys, ...keys];
   const once = [...new Map(all.map((row) => [JSON.stringify(row.key), row])).values()];
   return { ...before, keys: once, keysCursor: once.length >= ROWS_MAX ? null : cursor, loading: false, error: null };
+}
+
+/** `now` in the order of `before`, new ones behind: what is looked at holds still. */
+function inPlace<Row>(before: readonly Row[], now: readonly Row[], nameOf: (row: Row) => string): Row[] {
+  const left = new Map(now.map((row) => [nameOf(row), row]));
+  const kept = before.flatMap((row) => {
+    const found = left.get(nameOf(row));
+    left.delete(nameOf(row));
+    return found === undefined ? [] : [found];
+  });
+  return [...kept, ...left.values()];
+}
+
+/** Most rows that one question asks for. */
+export const PAGE_MAX = 1000;
+
+/** The branches as they are now, in the places where they were; those behind a page stay as they are. */
+export function withNewBranches(before: Loaded, page: TreeView): Loaded {
+  const behind = before.rows.length > PAGE_MAX ? before.rows.slice(PAGE_MAX) : [];
+  const named = new Set(page.branches.map((row) => wordOf(row.prefix)));
+  const now = [...page.branches, ...behind.filter((row) => !named.has(wordOf(row.prefix)))];
+  const cursor = behind.length > 0 ? before.cursor : page.cursor;
+  return { ...before, rows: inPlace(before.rows, now, (row) => wordOf(row.prefix)), cursor, loose: page.loose, exact: page.exact, error: null };
+}
+
+export function withNewKeys(before: Loaded, keys: KeyRow[], cursor: string | null): Loaded {
+  return { ...before, keys: inPlace(before.keys, keys, (row) => JSON.stringify(row.key)), keysCursor: cursor, error: null };
+}
+
+/** The branches whose rows are shown, by their words, from the root on. */
+export function shownOf(root: Bytes, loaded: ReadonlyMap<string, Loaded>, open: ReadonlySet<string>): string[] {
+  const shown: string[] = [];
+  const add = (prefix: Bytes) => {
+    const word = wordOf(prefix);
+    const known = loaded.get(word);
+    if (known === undefined) return;
+    shown.push(word);
+    const { sought, rows } = known;
+    for (const row of sought === null || rows.some((one) => wordOf(one.prefix) === wordOf(sought.prefix)) ? rows : [...rows, sought]) if (open.has(wordOf(row.prefix))) add(row.prefix);
+  };
+  add(root);
+  return shown;
+}
+
+/** How old a branch is: its branches only, since something below it changed, or its keys as well. */
+export type Dirt = 'branches' | 'keys';
+
+function beginsWith(name: Bytes, head: Bytes): boolean {
+  const [all, first] = [toBytes(name), toBytes(head)];
+  return first.length <= all.length && first.every((byte, at) => all[at] === byte);
+}
+
+/** What a change makes of a branch that is loaded. */
+export function dirtOf(prefix: Bytes, change: { prefix: Bytes; below: boolean }): Dirt | null {
+  const within = beginsWith(prefix, change.prefix);
+  if (within && toBytes(prefix).length === toBytes(change.prefix).length) return 'keys';
+  if (within) return change.below ? 'keys' : null;
+  return beginsWith(change.prefix, prefix) ? 'branches' : null;
 }
 
 /** The lines that are shown, from the root's children on. */

@@ -75,7 +75,10 @@ export class LiveSocket {
     if (this.asleep === asleep) return;
     this.asleep = asleep;
     this.send({ type: asleep ? 'pause' : 'resume' });
-    if (!asleep && this.state.phase === 'live') this.refill();
+    if (asleep || this.state.phase !== 'live') return;
+    this.refill();
+    // What changed in the tree meanwhile was not told.
+    this.hooks.topics.fresh('keyspace');
   }
 
   private take(event: LiveEvent): void {

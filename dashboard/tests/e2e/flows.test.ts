@@ -235,6 +235,33 @@ describe('the key tree', () => {
   });
 });
 
+describe.runIf(process.env.FLASHDB_BIN)('the key tree, while others write', () => {
+  it('is told what changes, asks for what is shown only, and keeps still otherwise', async () => {
+    const watched = await open();
+    await resp([`AUTH default "${PASSWORD}"`, 'MSET wave:a:1 1 wave:a:2 1 wave:b:1 1 wave:b:2 1']);
+    await signIn(watched, server.url, '/explorer/');
+    const { page } = watched;
+    await page.getByRole('button', { name: /^Live/ }).waitFor();
+    await page.getByRole('treeitem', { name: /^wave:/ }).click();
+    await page.getByRole('treeitem', { name: /^a:.*2 keys/, level: 2 }).click();
+    await page.getByRole('treeitem', { name: /\b1$/, level: 3 }).first().waitFor();
+    await page.waitForTimeout(2500);
+    const before = watched.requests.length;
+    const asked = () => watched.requests.slice(before).map(({ url }) => new URL(url)).filter((url) => url.pathname.endsWith('/tree')).map((url) => url.searchParams.get('p') ?? '');
+    await page.waitForTimeout(3000);
+    expect(asked()).toEqual([]);
+    await resp([`AUTH default "${PASSWORD}"`, 'SET wave:a:fresh 1', 'DEL wave:b:1']);
+    await page.getByRole('treeitem', { name: /fresh/, level: 3 }).waitFor();
+    await page.getByRole('treeitem', { name: /^a:.*3 keys/, level: 2 }).waitFor();
+    await page.getByRole('treeitem', { name: /^wave:.*4 keys/ }).waitFor();
+    // What is closed is not asked for, other branches that did not change are not either.
+    expect(new Set(asked())).toEqual(new Set(['', 'wave:', 'wave:a:']));
+    await resp([`AUTH default "${PASSWORD}"`, 'DEL wave:a:1 wave:a:2 wave:a:fresh wave:b:2']);
+    await page.getByRole('treeitem', { name: /^wave:/ }).waitFor({ state: 'detached' });
+    expect(unexpected(watched)).toEqual([]);
+  });
+});
+
 // A stand-in keeps no order to jump in.
 describe.runIf(process.env.FLASHDB_BIN)('the field of jumps', () => {
   it('leads down the levels to a key, and to the next branch by name', async () => {

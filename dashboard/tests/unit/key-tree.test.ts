@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TreeView } from '@/lib/contract';
-import { type Line, lineByLetter, linesOf, type Loaded, moveOf, NOTHING, placesOf, withBranches, withKeys } from '@/lib/key-tree';
+import { dirtOf, type Line, lineByLetter, linesOf, type Loaded, moveOf, NOTHING, placesOf, shownOf, withBranches, withKeys, withNewBranches, withNewKeys } from '@/lib/key-tree';
 
 function view(prefix: string, rows: [string, number][], part: Partial<TreeView> = {}): TreeView {
   const branches = rows.map(([name, keys]) => ({ prefix: name, keys, bytes: keys * 10, branches: 1 }));
@@ -49,5 +49,25 @@ describe('the key tree', () => {
     expect(lineByLetter('P', lines, 0)).toBe(4);
     expect(lineByLetter('a', lines, 0)).toBe(0);
     expect(lineByLetter('z', lines, 0)).toBeNull();
+  });
+
+  it('renews what is shown in place, and leaves alone what is behind a page', () => {
+    const before = withKeys(withBranches(NOTHING, view('', [['a:', 6], ['b:', 3], ['c:', 2]]), true), [{ key: 'x', type: 'string', ttl_ms: null }, { key: 'y', type: 'string', ttl_ms: null }], null);
+    const now = withNewBranches(before, view('', [['d:', 90], ['c:', 20], ['a:', 6]], { loose: 1 }));
+    expect(now.rows.map((row) => [row.prefix, row.keys])).toEqual([['a:', 6], ['c:', 20], ['d:', 90]]);
+    expect(withNewKeys(now, [{ key: 'new', type: 'set', ttl_ms: null }, { key: 'y', type: 'hash', ttl_ms: null }], '3')).toMatchObject({ keys: [{ key: 'y', type: 'hash' }, { key: 'new' }], keysCursor: '3', loose: 1 });
+    const many = withBranches(NOTHING, view('', Array.from({ length: 1200 }, (_, at) => [`${at}:`, 1] as [string, number]), { cursor: '1200' }), true);
+    const renewed = withNewBranches(many, view('', Array.from({ length: 1000 }, (_, at) => [`${at}:`, 2] as [string, number]), { cursor: '1000' }));
+    expect([renewed.rows.length, renewed.cursor, renewed.rows[999]?.keys, renewed.rows[1000]?.keys]).toEqual([1200, '1200', 2, 1]);
+  });
+
+  it('knows which branches are shown, and which of them a change makes old', () => {
+    expect(shownOf('', loaded, new Set(['a%3A']))).toEqual(['', 'a%3A']);
+    expect(shownOf('', loaded, new Set(['z%3A']))).toEqual(['']);
+    expect(shownOf('a:', loaded, new Set())).toEqual(['a%3A']);
+    const change = { prefix: 'a:x:', below: false };
+    expect(['', 'a:', 'a:x:', 'a:x:y:', 'b:'].map((prefix) => dirtOf(prefix, change))).toEqual(['branches', 'branches', 'keys', null, null]);
+    expect(dirtOf('a:x:y:', { ...change, below: true })).toBe('keys');
+    expect(dirtOf({ b64: '/zo=' }, { prefix: { b64: '/zpg' }, below: false })).toBe('branches');
   });
 });

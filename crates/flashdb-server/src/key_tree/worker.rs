@@ -34,6 +34,8 @@ const FRESH_SHARE: u32 = 20;
 const MUCH: u64 = 8;
 /// An answer with less than exact counts is given after this time, unless the question is more patient.
 const FIRST_ANSWER: Duration = Duration::from_millis(150);
+/// Somebody who looked so shortly ago looks again.
+const WATCHED_TIME: Duration = Duration::from_secs(5);
 /// Time for one page of keys.
 const KEYS_TIME: Duration = Duration::from_millis(50);
 /// Bytes of names in one page of keys, or one name.
@@ -50,6 +52,7 @@ pub(super) fn start(server: &Arc<Server>, inbox: Receiver<Ask>) -> io::Result<()
         surveys: BTreeMap::new(),
         waiting: Vec::new(),
         looked: BTreeMap::new(),
+        looked_at: None,
         asked: Instant::now(),
     };
     let thread = std::thread::Builder::new().name("key-tree".into());
@@ -84,6 +87,8 @@ struct Worker {
     waiting: Vec<(Question, Later)>,
     /// By database, what the last look has seen.
     looked: BTreeMap<u16, Looked>,
+    /// When somebody last looked.
+    looked_at: Option<Instant>,
     /// When the last question came.
     asked: Instant,
 }
@@ -205,7 +210,7 @@ impl Worker {
                 survey.whole = Some(outline.clone());
                 survey.next = None;
                 survey.ended = Instant::now();
-                return;
+                return self.begin_to_look(space, db);
             }
             if !space.count_prefixes(self.lane, *shard, db, outline, STEP) {
                 *shard += 1;
@@ -221,6 +226,7 @@ impl Worker {
         if look.begins {
             self.looked.clear();
         }
+        self.looked_at = Some(Instant::now());
         let mut changes: Vec<BranchChange> = Vec::new();
         for (db, survey) in &mut self.surveys {
             // While it is counted anew, the counts of before are partly gone; then they are compared as a whole.
@@ -250,6 +256,18 @@ impl Worker {
             self.looked.insert(*db, now);
         }
         (look.then)(changes);
+    }
+
+    /// Has changes told from the first answer on, where somebody waits for them.
+    fn begin_to_look(&mut self, space: &Keyspace, db: u16) {
+        let is_watched = self.looked_at.is_some_and(|at| at.elapsed() < WATCHED_TIME);
+        let outline = self.surveys.get(&db).and_then(|survey| survey.whole.as_ref());
+        let (Some(outline), true) = (outline, is_watched && !self.looked.contains_key(&db)) else {
+            return;
+        };
+        if let Seen::Changed(now) = look_at(space, self.lane, db, outline, None) {
+            self.looked.insert(db, now);
+        }
     }
 
     /// Answers what can be answered.
