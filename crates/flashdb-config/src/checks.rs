@@ -52,17 +52,8 @@ pub fn is_one_byte(text: &str) -> Result<(), Invalid> {
     }
 }
 
-/// Nothing, or where a server is reached by plain HTTP: a scheme, a name or address, perhaps a port and a path.
-pub fn is_http_origin(text: &str) -> Result<(), Invalid> {
-    let Some(place) = text.strip_prefix("http://") else {
-        let message = "it must be an address like http://host:4318; TLS is not supported here";
-        return if text.is_empty() {
-            Ok(())
-        } else {
-            Err(message.into())
-        };
-    };
-    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+/// A name or address, perhaps with a port.
+pub(crate) fn is_authority(authority: &str) -> bool {
     let end_of_host = authority.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match authority[end_of_host..].split_once(':') {
         Some((rest, port)) => (&authority[..end_of_host + rest.len()], Some(port)),
@@ -77,8 +68,22 @@ pub fn is_http_origin(text: &str) -> Result<(), Invalid> {
     let is_port = |port: &str| {
         port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
+    is_host && port.is_none_or(is_port)
+}
+
+/// Nothing, or where a server is reached by plain HTTP: a scheme, a name or address, perhaps a port and a path.
+pub fn is_http_origin(text: &str) -> Result<(), Invalid> {
+    let Some(place) = text.strip_prefix("http://") else {
+        let message = "it must be an address like http://host:4318; TLS is not supported here";
+        return if text.is_empty() {
+            Ok(())
+        } else {
+            Err(message.into())
+        };
+    };
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
     let is_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_~".contains(&byte);
-    if is_host && port.is_none_or(is_port) && path.bytes().all(is_path) {
+    if is_authority(authority) && path.bytes().all(is_path) {
         Ok(())
     } else {
         Err("it must be a host, perhaps a port and a path, without user, password or query".into())

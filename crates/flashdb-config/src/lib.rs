@@ -18,6 +18,7 @@ mod row;
 mod settings;
 mod store;
 mod values;
+mod webhook;
 
 pub use acl_lines::{AclLine, AclSubject};
 pub use choices::{
@@ -33,3 +34,4 @@ pub use row::{Flags, Row, find, is_sensitive};
 pub use settings::{ROWS, Settings};
 pub use store::{ConfigStore, ConfigView, Origin, RenameCommand, SetContext, SetError};
 pub use values::{BindAddress, CpuList, OutputBufferLimit, OutputBufferLimits, ReplicaOf, SavePoint};
+pub use webhook::{WEBHOOK_BYTES_MAX, WEBHOOKS_MAX, Webhook};

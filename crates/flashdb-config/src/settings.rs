@@ -25,6 +25,7 @@ use crate::values::{
     BindAddress, BindAddresses, BufferLimits, CpuList, Cpus, EventLetters, Folder, LoopbackAddresses, Master,
     OomScores, OutputBufferLimits, Percentiles, ReplicaOf, SavePoint, SavePoints, SignalShutdown,
 };
+use crate::webhook::are_webhooks;
 
 /// Upper bounds, by the names of the C types whose ranges Redis gives its settings.
 const INT_MAX: u32 = i32::MAX as u32;
@@ -252,6 +253,8 @@ settings! {
     alert_blocked_clients: u64 = "alert-blocked-clients", Number::plain(0, LONG_MAX, 1000);
     /// Raises an alert while the log cannot be written, or after a snapshot failed.
     alert_persistence: bool = "alert-persistence", YesNo(true);
+    /// Addresses that alerts are sent to when they begin and end, as `http://host:9000/path`, at most four, separated by spaces. A secret where they name a password.
+    alert_webhooks: String = "alert-webhooks", Text::new("").checked(are_webhooks), [SENSITIVE];
     /// Milliseconds after which a stuck command is logged.
     watchdog_period: u32 = "watchdog-period", Number::plain(0, INT_MAX, 0), [HIDDEN, INERT];
 

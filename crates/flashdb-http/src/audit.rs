@@ -1,5 +1,5 @@
-//! What happens to sessions, in the audit log: who logged in, unlocked and left, from where, and by which request; and who
-//! had many keys changed by a job. The engine writes there what commands do; sessions and jobs it does not know.
+//! What happens to sessions, in the audit log: who logged in, unlocked and left, from where, and by which request; who
+//! had many keys changed by a job, and where alerts are sent to. The engine writes there what commands do; sessions and jobs it does not know.
 
 use axum::response::Response;
 use flashdb_config::logging::AUDIT;
@@ -133,4 +133,18 @@ impl BulkNote {
             "many keys at a time"
         );
     }
+}
+
+/// Logs that the addresses which alerts are sent to were changed or tried: the setting itself is a secret and not in the log.
+pub(crate) fn webhook(outcome: &'static str, shown: &str, user: &[u8], peer: SocketAddr, request_id: &str) {
+    tracing::info!(
+        target: AUDIT,
+        event = "webhook",
+        outcome,
+        url = shown,
+        user = &*String::from_utf8_lossy(user),
+        addr = %peer,
+        request_id,
+        "an address that alerts are sent to"
+    );
 }

@@ -52,6 +52,8 @@ pub(crate) struct App {
     pub sampler: sampler::Sampler,
     pub viewers: live::Viewers,
     pub alerts: alerts::Alerts,
+    /// Where alerts are sent to.
+    pub webhooks: alerts::Webhooks,
     /// Where spans go; none unless a collector is named.
     pub traces: Option<traces::Traces>,
     /// Where to publish to who watches.
@@ -87,6 +89,7 @@ impl App {
             sampler: sampler::Sampler::default(),
             viewers: live::Viewers::default(),
             alerts: alerts::Alerts::default(),
+            webhooks: alerts::Webhooks::default(),
             traces,
             hub: Arc::default(),
             guests: Arc::new(Semaphore::new(GUESTS_MAX)),

@@ -24,6 +24,8 @@ pub(crate) enum Topic {
     PlainCommand,
     /// As `Keyspace`, for the same.
     PlainKeyspace,
+    /// The addresses that alerts are sent to, and how that goes.
+    Webhooks,
 }
 
 /// What becomes of messages that a viewer has not taken yet.
@@ -127,6 +129,13 @@ const TABLE: &[TopicRow] = &[
         listed: false,
         right: "prefix.tree",
         class: Class::Events { per_second: 40 },
+    },
+    TopicRow {
+        topic: Topic::Webhooks,
+        kind: "webhooks",
+        listed: true,
+        right: "config|get",
+        class: Class::State,
     },
 ];
 

@@ -1,10 +1,12 @@
 //! Alerts: once a second the newest figures are held against the rules' thresholds. A value that stands at its threshold for the rule's
-//! time fires an alert, one that is below for ten seconds resolves it; each change is published to who watches. The last 256
+//! time fires an alert, one that is below for ten seconds resolves it; each change is published to who watches and sent to webhooks. The last 256
 //! alerts are kept, in memory only.
 
 mod rule;
+mod webhooks;
 
 pub(crate) use rule::{Kind, RULES, Rule, named};
+pub(crate) use webhooks::{Delivery, WebhookView, Webhooks, id_of};
 
 use crate::hub::Hub;
 use crate::json::Bytes;
@@ -111,16 +113,18 @@ struct Reading {
 }
 
 impl Alerts {
-    /// Holds the facts of this second against the rules, and tells who watches what has changed.
-    pub fn look(&self, facts: &Facts<'_>, settings: &Settings, hub: &Hub) {
-        for alert in self.0.lock().look(facts, settings) {
+    /// Holds the facts of this second against the rules, tells who watches what has changed, and answers it.
+    pub fn look(&self, facts: &Facts<'_>, settings: &Settings, hub: &Hub) -> Vec<Alert> {
+        let changed = self.0.lock().look(facts, settings);
+        for alert in &changed {
             // Names of keys are only for who may list hot keys.
             let topic = match alert.kind {
                 Kind::HotKey => Topic::HotKeyAlert,
                 _ => Topic::Alert,
             };
-            hub.publish(topic, Some(&alert.id), &alert);
+            hub.publish(topic, Some(&alert.id), alert);
         }
+        changed
     }
 
     /// All that are kept, newest first.

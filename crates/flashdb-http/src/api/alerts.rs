@@ -1,21 +1,28 @@
-//! Alerts that fire or fired, and their rules, whose thresholds are settings.
+//! Alerts that fire or fired, their rules, whose thresholds are settings, and the addresses that they are sent to.
 
 use super::figures::may_see_figures;
 use crate::App;
-use crate::alerts::{self, Alert, AlertState, Facts, HOT_KEYS_MAX, Kind, RULES, Rule};
+use crate::alerts::{
+    self, Alert, AlertState, Delivery, Facts, HOT_KEYS_MAX, Kind, RULES, Rule, WebhookView, Webhooks,
+};
 use crate::ask::{Conversation, words};
+use crate::audit;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::gate::RequestId;
 use crate::json::JsonBody;
 use crate::sampler::Sample;
 use crate::topic::Topic;
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use flashdb_config::Settings;
+use axum::{Extension, Json};
+use flashdb_config::{Settings, WEBHOOK_BYTES_MAX, WEBHOOKS_MAX, Webhook};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// The setting that holds the addresses.
+const SETTING: &str = "alert-webhooks";
 
 /// What fires or fired, newest first, and the rules.
 #[derive(Serialize, JsonSchema)]
@@ -24,6 +31,8 @@ pub(crate) struct AlertsView {
     /// How many of them fire.
     firing: usize,
     rules: Vec<RuleView>,
+    /// Where alerts are sent to; null without the right to read settings.
+    webhooks: Option<Vec<WebhookView>>,
 }
 
 /// A rule.
@@ -58,14 +67,17 @@ fn view(rule: &Rule, settings: &Settings) -> RuleView {
 }
 
 /// Holds the figures of this second against the rules.
-pub(crate) fn look(app: &App, sample: &Sample, rejected_total: u64) {
+pub(crate) fn look(app: &Arc<App>, sample: &Sample, rejected_total: u64) {
     let facts = Facts {
         sample,
         hot_keys: app.engine.hot_keys(HOT_KEYS_MAX),
         rejected_total,
         persistence_fault: app.engine.persistence_fault(),
     };
-    app.alerts.look(&facts, &app.engine.config().settings(), &app.hub);
+    let settings = app.engine.config().settings();
+    Webhooks::follow(app, &settings.alert_webhooks);
+    let changed = app.alerts.look(&facts, &settings, &app.hub);
+    app.webhooks.tell(app, &changed);
 }
 
 /// `GET /alerts`.
@@ -84,6 +96,10 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
             .count(),
         alerts,
         rules: RULES.iter().map(|rule| view(rule, &settings)).collect(),
+        webhooks: app
+            .engine
+            .allows(&caller.identity, Topic::Webhooks.row().right)
+            .then(|| app.webhooks.list()),
     }))
 }
 
@@ -123,4 +139,142 @@ pub(crate) async fn change(
         .ask(&words(["CONFIG", "SET", rule.setting, &value]))
         .await?;
     Ok(Json(view(rule, &app.engine.config().settings())))
+}
+
+/// An address that alerts are to be sent to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWebhook {
+    /// `http://`, perhaps with user and password; what it does not take is a conflict.
+    #[schemars(length(max = WEBHOOK_BYTES_MAX))]
+    url: String,
+}
+
+/// The addresses as they are now.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct WebhooksView {
+    webhooks: Vec<WebhookView>,
+}
+
+fn not_there() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such webhook")
+}
+
+fn conflict(message: &str) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "CONFLICT", message)
+}
+
+/// Writes the setting, by CONFIG SET, and follows it at once.
+async fn set_webhooks(
+    app: &Arc<App>,
+    caller: &Caller,
+    urls: &[&str],
+) -> Result<Json<WebhooksView>, ApiError> {
+    let mut conversation = Conversation::of(app, caller, 0).await?;
+    let request = words(["CONFIG", "SET", SETTING, &urls.join(" ")]);
+    conversation
+        .ask(&request)
+        .await
+        .map_err(ApiError::into_conflict)?;
+    Webhooks::follow(app, &app.engine.config().settings().alert_webhooks);
+    Ok(Json(WebhooksView {
+        webhooks: app.webhooks.list(),
+    }))
+}
+
+/// The right to change the setting, also where it need not be changed.
+fn may_set(app: &App, caller: &Caller) -> Result<(), ApiError> {
+    caller.may_write()?;
+    match app.engine.allows(&caller.identity, "config|set") {
+        true => Ok(()),
+        false => Err(ApiError::no_right("config|set")),
+    }
+}
+
+/// `POST /alerts/webhooks`: one more address.
+pub(crate) async fn add_webhook(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    JsonBody(new): JsonBody<NewWebhook>,
+) -> Result<Json<WebhooksView>, ApiError> {
+    may_set(&app, &caller)?;
+    let webhook = Webhook::parse(&new.url).map_err(conflict)?;
+    let _alone = app.webhooks.edit.lock().await;
+    let setting = app.engine.config().settings().alert_webhooks.clone();
+    let mut urls: Vec<&str> = setting.split_ascii_whitespace().collect();
+    if urls.contains(&new.url.as_str()) {
+        return Err(conflict("alerts are sent there already"));
+    }
+    if urls.len() >= WEBHOOKS_MAX {
+        return Err(conflict("there are four webhooks already"));
+    }
+    urls.push(&new.url);
+    let answer = set_webhooks(&app, &caller, &urls).await?;
+    audit::webhook(
+        "added",
+        &webhook.shown,
+        caller.identity.name(),
+        caller.peer,
+        &request_id,
+    );
+    Ok(answer)
+}
+
+/// `DELETE /alerts/webhooks/{id}`: one less.
+pub(crate) async fn remove_webhook(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    Path(id): Path<String>,
+) -> Result<Json<WebhooksView>, ApiError> {
+    may_set(&app, &caller)?;
+    let _alone = app.webhooks.edit.lock().await;
+    let setting = app.engine.config().settings().alert_webhooks.clone();
+    let (gone, left): (Vec<&str>, Vec<&str>) = setting
+        .split_ascii_whitespace()
+        .partition(|url| alerts::id_of(url) == id);
+    let shown = gone
+        .first()
+        .and_then(|url| Webhook::parse(url).ok())
+        .ok_or_else(not_there)?;
+    let answer = set_webhooks(&app, &caller, &left).await?;
+    audit::webhook(
+        "removed",
+        &shown.shown,
+        caller.identity.name(),
+        caller.peer,
+        &request_id,
+    );
+    Ok(answer)
+}
+
+/// `POST /alerts/webhooks/{id}/test` takes nothing.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Test {}
+
+/// `POST /alerts/webhooks/{id}/test`: sends something that says that it is a test, once.
+pub(crate) async fn test_webhook(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    Path(id): Path<String>,
+    JsonBody(Test {}): JsonBody<Test>,
+) -> Result<Json<Delivery>, ApiError> {
+    may_set(&app, &caller)?;
+    let Ok(_alone) = app.webhooks.test.try_lock() else {
+        return Err(conflict("a webhook is being tested"));
+    };
+    let listed = app.webhooks.list();
+    let hook = listed.iter().find(|hook| hook.id == id).ok_or_else(not_there)?;
+    audit::webhook(
+        "tested",
+        &hook.url,
+        caller.identity.name(),
+        caller.peer,
+        &request_id,
+    );
+    let delivery = app.webhooks.try_out(&app, &id).await;
+    delivery.map(Json).ok_or_else(not_there)
 }

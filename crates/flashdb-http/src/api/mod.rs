@@ -87,6 +87,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/hotkeys", get(hot_keys::list))
         .route("/alerts", get(alerts::list))
         .route("/alerts/{id}", put(alerts::change))
+        .route("/alerts/webhooks", post(alerts::add_webhook))
+        .route(
+            "/alerts/webhooks/{id}",
+            axum::routing::delete(alerts::remove_webhook),
+        )
+        .route("/alerts/webhooks/{id}/test", post(alerts::test_webhook))
         .route("/keys", get(keys::list))
         .route("/tree", get(tree::show))
         .route("/tree/keys", get(tree::keys))

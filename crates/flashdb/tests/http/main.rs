@@ -20,6 +20,7 @@ mod snapshots;
 mod support;
 mod traces;
 mod tree;
+mod webhooks;
 
 use serde_json::{Value, json};
 use std::io::Write;

@@ -209,6 +209,29 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..PUT
     },
     Operation {
+        path: "/api/v1/alerts/webhooks",
+        summary: "Has alerts sent to one more address.",
+        body: Some(schema::<alerts::NewWebhook>),
+        answers: &[(200, Some(schema::<alerts::WebhooksView>))],
+        refusals: &[409],
+        ..POST
+    },
+    Operation {
+        path: "/api/v1/alerts/webhooks/{id}",
+        summary: "Has alerts no longer sent to an address.",
+        answers: &[(200, Some(schema::<alerts::WebhooksView>))],
+        refusals: &[404, 409],
+        ..DELETE
+    },
+    Operation {
+        path: "/api/v1/alerts/webhooks/{id}/test",
+        summary: "Sends a test to an address, and tells how that went.",
+        body: Some(schema::<alerts::Test>),
+        answers: &[(200, Some(schema::<crate::alerts::Delivery>))],
+        refusals: &[404, 409],
+        ..POST
+    },
+    Operation {
         path: "/api/v1/keys",
         summary: "Keys, page by page (API-03).",
         query: &[DB, MATCH, TYPE, LIMIT, CURSOR],
