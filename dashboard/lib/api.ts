@@ -17,6 +17,7 @@ import type {
   CommandRow,
   Configuration,
   ConsoleHistory,
+  Delivery,
   Edited,
   Executed,
   ExportFormat,
@@ -34,16 +35,17 @@ import type {
   MemoryView,
   NewValue,
   RemovedKey,
+  Restore,
+  RestorePreview,
   Session,
   SessionLine,
   SlowLog,
-  Restore,
-  RestorePreview,
   Snapshots,
   Stats,
   TreeKeys,
   TreeSort,
   TreeView,
+  Webhook,
 } from './contract';
 import { takeEarlySession } from './early-session';
 
@@ -157,6 +159,9 @@ export const api = {
   memory: (signal?: AbortSignal) => request<MemoryView>('/memory', { signal }),
   history: (since_ms: number, signal?: AbortSignal) => request<History>(`/history${query({ since: since_ms })}`, { signal }),
   alerts: (signal?: AbortSignal) => request<Alerts>('/alerts', { signal }),
+  addWebhook: (url: string) => request<{ webhooks: Webhook[] }>('/alerts/webhooks', { method: 'POST', body: { url } }),
+  removeWebhook: (id: string) => request<{ webhooks: Webhook[] }>(`/alerts/webhooks/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+  testWebhook: (id: string) => request<Delivery>(`/alerts/webhooks/${encodeURIComponent(id)}/test`, { method: 'POST', body: {} }),
   setAlertRule: (name: string, threshold: number) => request<AlertRule>(`/alerts/${encodeURIComponent(name)}`, { method: 'PUT', body: { threshold } }),
   hotKeys: (signal?: AbortSignal, limit = 20) => request<HotKeys>(`/hotkeys?limit=${limit}`, { signal }),
   health: async (signal?: AbortSignal): Promise<Health> => {

@@ -542,6 +542,31 @@ export interface Alerts {
   alerts: Alert[];
   firing: number;
   rules: AlertRule[];
+  /** Null without the right to read settings. */
+  webhooks: Webhook[] | null;
+}
+
+/** How it went to send something to a webhook. */
+export interface Delivery {
+  t: number;
+  /** Id of the alert, or `test`. */
+  alert: string;
+  delivered: boolean;
+  status: number | null;
+  error: string | null;
+  took_ms: number;
+  attempt: number;
+}
+
+/** An address that alerts are sent to; user, password and query are masked. */
+export interface Webhook {
+  id: string;
+  url: string;
+  state: 'new' | 'good' | 'failing';
+  waiting: number;
+  delivered_total: number;
+  dropped_total: number;
+  last: Delivery | null;
 }
 
 /** What pages may subscribe to beside the figures, and what comes then. */
@@ -551,6 +576,7 @@ export interface TopicData {
   alert: Alert;
   command: CommandMessage;
   keyspace: BranchChange;
+  webhooks: { webhooks: Webhook[] };
 }
 
 export type TopicName = keyof TopicData;

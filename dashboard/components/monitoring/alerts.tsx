@@ -1,4 +1,4 @@
-// Alerts that fire or fired, and the rules with their thresholds, which are settings of the server.
+// Alerts that fire or fired, the rules with their thresholds, which are settings of the server, and where alerts are sent to.
 'use client';
 import { BellRing, CircleCheck, Pencil, TriangleAlert } from 'lucide-react';
 import { Link } from '@/components/ui/link';
@@ -17,6 +17,7 @@ import type { Alert, AlertRule } from '@/lib/contract';
 import { formatSeconds, MISSING } from '@/lib/format';
 import { useAlertStore } from '@/stores/alerts';
 import { AlertRuleDialog } from './alert-rule-dialog';
+import { Webhooks } from './webhooks';
 
 const COLUMNS: readonly Column<Alert>[] = [
   { id: 'state', label: 'State', value: (row) => row.state, cell: (row) => <State alert={row} /> },
@@ -74,7 +75,7 @@ function ruleColumns(onEdit: (rule: AlertRule) => void): readonly Column<AlertRu
 }
 
 export function AlertsTab() {
-  const { alerts, rules, error, loading, loadedAt, load } = useAlertStore();
+  const { alerts, rules, webhooks, error, loading, loadedAt, load } = useAlertStore();
   const [edited, setEdited] = useState<AlertRule | null>(null);
   const columns = useMemo(() => ruleColumns(setEdited), []);
   const resource: Resource<Alert[]> = { data: alerts, error, loading, loadedAt, reload: () => void load() };
@@ -104,6 +105,7 @@ export function AlertsTab() {
           <DataTable label="Rules of alerts" columns={columns} rows={rules} rowKey={(row) => row.name} empty={null} />
         </Panel>
       )}
+      {webhooks !== null && <Webhooks hooks={webhooks} />}
       {edited !== null && <AlertRuleDialog rule={edited} onClose={() => setEdited(null)} />}
     </div>
   );

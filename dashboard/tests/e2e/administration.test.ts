@@ -1,5 +1,7 @@
 // What an administrator does: takes a snapshot and goes back to it, makes a user and takes it away, makes data, measures.
 // Against a real server only: the stand-in changes nothing.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn, type Watched } from './browser';
@@ -36,6 +38,43 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () =>
     expect(await take.getAttribute('aria-disabled')).toBe('true');
     await unlock(page);
     await expect.poll(() => take.getAttribute('aria-disabled')).toBeNull();
+  });
+  it('has alerts sent to an address, tries it out, and sees when it fails', async () => {
+    const { page } = watched;
+    const seen: { type?: string }[] = [];
+    let status = 204;
+    const receiver = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        seen.push(JSON.parse(text) as { type?: string });
+        response.writeHead(status).end();
+      });
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const { port } = receiver.address() as AddressInfo;
+    try {
+      await page.goto(`${server.url}/monitoring/?tab=alerts`);
+      await unlock(page);
+      await page.getByLabel('New address').fill('https://hooks.example/x');
+      await page.getByText(/TLS is not supported/).waitFor();
+      await page.getByLabel('New address').fill(`http://ada:s3cret@127.0.0.1:${port}/in`);
+      await page.getByRole('button', { name: 'Add webhook' }).click();
+      const row = page.getByRole('row', { name: new RegExp(`127\\.0\\.0\\.1:${port}`) });
+      await row.getByText('not used yet').waitFor();
+      expect(await page.content()).not.toContain('s3cret');
+      await row.getByRole('button', { name: /^Send a test/ }).click();
+      await row.getByText('Good', { exact: true }).waitFor();
+      expect(seen.map(({ type }) => type)).toEqual(['test']);
+      status = 500;
+      await row.getByRole('button', { name: /^Send a test/ }).click();
+      await row.getByText('Test not taken: it answered 500').waitFor();
+      await row.getByText('Failing', { exact: true }).waitFor();
+      await row.getByRole('button', { name: /^Send no more alerts/ }).click();
+      await page.getByText('Alerts are sent nowhere').waitFor();
+    } finally {
+      receiver.close();
+    }
   });
   it('takes a snapshot and goes back to it', async () => {
     const { page } = watched;
