@@ -47,6 +47,7 @@ import type {
   TreeView,
   Webhook,
 } from './contract';
+import { compactEdit } from './edits';
 import { takeEarlySession } from './early-session';
 
 const BASE = '/api/v1';
@@ -183,7 +184,7 @@ export const api = {
   removeKey: (key: Bytes, db: number, keep?: number) => request<RemovedKey>(`/key/?key=${keyWord(key)}&${fields({ db, keep })}`, { method: 'DELETE' }),
   makeKey: (key: Bytes, db: number, value: NewValue, ttl_ms: number | null) =>
     request<{ created: boolean }>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PUT', body: { ...value, ttl_ms, if: 'absent' } }),
-  editKey: (key: Bytes, db: number, edits: readonly KeyEdit[]) => request<Edited>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PATCH', body: { edits } }),
+  editKey: (key: Bytes, db: number, edits: readonly KeyEdit[]) => request<Edited>(`/key/?key=${keyWord(key)}&${fields({ db })}`, { method: 'PATCH', body: { edits: edits.map(compactEdit) } }),
   /** Changes nothing. */
   bulkDryRun: (wish: BulkWish, signal?: AbortSignal) => request<BulkPreview>('/bulk/jobs', { method: 'POST', body: { ...wish, dry_run: true }, signal }),
   startBulk: (wish: BulkWish) => request<{ id: string }>('/bulk/jobs', { method: 'POST', body: wish }),

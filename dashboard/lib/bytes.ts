@@ -40,6 +40,18 @@ export function cutLength(value: PageBytes): number | null {
   return typeof value === 'object' && 'cut' in value ? value.bytes : null;
 }
 
+const SHOWN = 16 * 1024;
+
+/** A long value as the server would show it in a page: its beginning, and how long it is. */
+export function beginningOf(value: Bytes): PageBytes {
+  const bytes = toBytes(value);
+  if (bytes.length <= SHOWN) return value;
+  // By characters: one that was cut in two would make the head binary, though the value is text.
+  if (typeof value === 'string') return { text: value.slice(0, SHOWN / 4).replace(/[\ud800-\udbff]$/, ''), bytes: bytes.length, cut: true };
+  const head = fromBytes(bytes.subarray(0, SHOWN));
+  return { ...(typeof head === 'string' ? { text: head } : head), bytes: bytes.length, cut: true };
+}
+
 /** One line of text for any bytes: nothing in it is invisible. */
 export function display(value: PageBytes): string {
   const bytes = whole(value);
@@ -133,4 +145,15 @@ export function quoteArgument(value: Bytes): string {
     else out += `\\x${hex(byte)}`;
   }
   return `${out}"`;
+}
+
+/** The shorter way to write bytes in JSON: text with many control characters is six times as long there. */
+export function compact(value: Bytes): Bytes {
+  if (typeof value !== 'string' || value.length < 1024) return value;
+  const bytes = toBytes(value);
+  if (JSON.stringify(value).length <= bytes.length * 1.3) return value;
+  let binary = '';
+  // In pieces: a call takes so many arguments and no more.
+  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return { b64: btoa(binary) };
 }

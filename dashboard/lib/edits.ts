@@ -1,6 +1,6 @@
 // Edits of a key that wait to be saved: told apart by what they are about, shown as a difference, turned back, and sorted
 // out where somebody else was quicker.
-import { display, keyWord } from './bytes';
+import { compact, display, keyWord } from './bytes';
 import type { Bytes, EditConflict, KeyEdit, PageBytes, Score } from './contract';
 import { formatTtl } from './format';
 
@@ -72,6 +72,14 @@ function isNothing(edit: KeyEdit): boolean {
     default:
       return false;
   }
+}
+
+/** The edit as it is sent: no longer than it has to be, since a request has a limit. */
+export function compactEdit(edit: KeyEdit): KeyEdit {
+  if (edit.op !== 'set' && edit.op !== 'hset' && edit.op !== 'hdel' && edit.op !== 'lset' && edit.op !== 'lrem') return edit;
+  const value = 'value' in edit ? { value: compact(edit.value) } : {};
+  const was = edit.was === undefined || edit.was === null ? {} : { was: compact(edit.was) };
+  return { ...edit, ...value, ...was } as KeyEdit;
 }
 
 export interface Difference {

@@ -39,6 +39,11 @@ export function fitting(entries: readonly Undoable[], now: number): Undoable[] {
   return kept;
 }
 
+/** Whether these edits leave room for a few others; what does not fit would push out all that can be undone. */
+export function isKeepable(edits: readonly KeyEdit[]): boolean {
+  return JSON.stringify(edits).length < KEPT_LENGTH / 2;
+}
+
 function read(): Undoable[] {
   try {
     const entries: unknown = JSON.parse(window.sessionStorage.getItem(UNDO_KEPT) ?? '[]');

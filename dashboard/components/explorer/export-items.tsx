@@ -6,22 +6,13 @@ import { api } from '@/lib/api';
 import type { BulkTarget } from '@/lib/bulk';
 import type { ExportFormat } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
+import { fetchFile, saveFile } from '@/lib/save-file';
 import { useToastStore } from '@/stores/toast';
-
-function fetchFile(url: string, name: string): void {
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-}
 
 async function exportAll(db: number, { keys, ...match }: BulkTarget, format: ExportFormat): Promise<void> {
   const name = `flashdb-keys.${format === 'jsonl' ? 'jsonl' : 'txt'}`;
   if (keys === undefined) return fetchFile(api.exportUrl({ db, ...match, format }), name);
-  const url = URL.createObjectURL(await api.exportKeys(keys, db, format));
-  fetchFile(url, name);
-  // The browser has it by then.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  saveFile(await api.exportKeys(keys, db, format), name);
 }
 
 export function ExportItems({ db, target }: { db: number; target: BulkTarget }) {

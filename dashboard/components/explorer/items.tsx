@@ -11,13 +11,15 @@ import { useDebounced } from '@/hooks/use-debounced';
 import { usePages } from '@/hooks/use-pages';
 import { type Gate, useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
-import { cutLength, display } from '@/lib/bytes';
+import { beginningOf, cutLength, display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { Bytes, ItemsPage, KeyEdit, PageBytes } from '@/lib/contract';
 import { differenceOf, EDITS_MAX, idOf, type Staged } from '@/lib/edits';
 import { formatBytes } from '@/lib/format';
 import { globOf } from '@/lib/glob';
-import { changeOf, headings, type ItemRow, removalOf, rowsOf } from '@/lib/item-rows';
+import { errorText } from '@/lib/errors';
+import { headings, type ItemRow, removalOf, rowsOf, type Target } from '@/lib/item-rows';
+import { EDITED_MAX, wholeValue } from '@/lib/whole-value';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useToastStore } from '@/stores/toast';
 import { AddForm, ChangeForm, ScoreForm } from './row-editor';
@@ -120,7 +122,7 @@ function Elements({ name, db, first, place }: ItemsProps) {
               <AddedRow key={one.id} staged={one} columns={heads.length} onDrop={() => unstage(place, one.id)} />
             ))}
             {rows.map((row) => (
-              <Row key={row.id} row={row} type={first.type} gate={gate} staged={stagedOf(row, byId)} onStage={stage} onDrop={(id) => unstage(place, id)} />
+              <Row key={row.id} name={name} db={db} row={row} type={first.type} gate={gate} staged={stagedOf(row, byId)} onStage={stage} onDrop={(id) => unstage(place, id)} />
             ))}
           </tbody>
         </table>
@@ -135,6 +137,11 @@ function Elements({ name, db, first, place }: ItemsProps) {
       )}
     </div>
   );
+}
+
+/** Whether all of its value is here. */
+function isSeen(target: Target): boolean {
+  return !('value' in target) || target.value !== null;
 }
 
 function stagedOf(row: ItemRow, byId: ReadonlyMap<string, Staged>): Staged | undefined {
@@ -161,6 +168,8 @@ function AddedRow({ staged, columns, onDrop }: { staged: Staged; columns: number
 }
 
 interface RowProps {
+  name: Bytes;
+  db: number;
   row: ItemRow;
   type: string;
   gate: Gate;
@@ -169,9 +178,23 @@ interface RowProps {
   onDrop(id: string): void;
 }
 
-function Row({ row, type, gate, staged, onStage, onDrop }: RowProps) {
+function Row({ name, db, row, type, gate, staged, onStage, onDrop }: RowProps) {
   const [editing, setEditing] = useState(false);
-  const { target } = row;
+  const say = useToastStore((store) => store.say);
+  // The value of one whose beginning only was shown, once somebody wants to edit it.
+  const [whole, setWhole] = useState<Bytes | null>(null);
+  const { target: shown } = row;
+  const target = whole !== null && (shown?.type === 'hash' || shown?.type === 'list') ? { ...shown, value: whole } : shown;
+  const edit = () => {
+    if (target === null || isSeen(target)) return setEditing(true);
+    wholeValue(name, db, target).then(
+      (value) => {
+        setWhole(value);
+        setEditing(true);
+      },
+      (error: unknown) => say(errorText(error), 'error'),
+    );
+  };
   const [head, ...rest] = row.cells;
   const removed = staged !== undefined && /rem$|del$/.test(staged.edit.op);
   const fresh = staged !== undefined && !removed && 'value' in staged.edit ? staged.edit.value : null;
@@ -209,16 +232,16 @@ function Row({ row, type, gate, staged, onStage, onDrop }: RowProps) {
           <ChangeForm target={target} present={fresh ?? target.value} {...form} />
         </td>
       ) : (
-        last !== undefined && <Cell value={fresh ?? last.value} />
+        last !== undefined && <Cell value={fresh === null ? last.value : beginningOf(fresh)} />
       )}
       <td className="px-2 py-0.5 text-right whitespace-nowrap">
-        {!editing && <Actions row={row} gate={gate} staged={staged} onEdit={() => setEditing(true)} onStage={onStage} onDrop={onDrop} />}
+        {!editing && <Actions row={row} gate={gate} staged={staged} onEdit={edit} onStage={onStage} onDrop={onDrop} />}
       </td>
     </tr>
   );
 }
 
-function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 'type'> & { onEdit(): void }) {
+function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 'type' | 'name' | 'db'> & { onEdit(): void }) {
   const { target } = row;
   const title = display(row.cells[row.target?.type === 'zset' ? 1 : 0]?.value ?? '').slice(0, 80);
   if (staged !== undefined) {
@@ -229,12 +252,14 @@ function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 
     );
   }
   const removal = target === null ? null : removalOf(target);
-  const mayChange = target !== null && (target.type === 'zset' || changeOf(target, '') !== null);
-  const why = gate.reason ?? 'Too long to be edited here: only its beginning is shown.';
+  const length = cutLength(row.cells[1]?.value ?? '') ?? 0;
+  const mayChange = target !== null && (target.type === 'zset' || length <= EDITED_MAX);
+  const tooLong = gate.reason ?? 'Above 1 MiB: too long to be edited here.';
+  const why = gate.reason ?? 'Only its beginning is known, and what is removed has to be seen.';
   return (
     <>
       {(target === null || target.type === 'hash' || target.type === 'list' || target.type === 'zset') && (
-        <Act label={`Edit ${title}`} reason={gate.allowed && mayChange ? null : why} onClick={onEdit}>
+        <Act label={`Edit ${title}`} reason={gate.allowed && mayChange ? null : tooLong} onClick={onEdit}>
           <Pencil />
         </Act>
       )}

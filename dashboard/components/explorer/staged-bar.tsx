@@ -15,7 +15,7 @@ import { formatCount } from '@/lib/format';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useExplorerStore } from '@/stores/explorer';
 import { clearOfToasts, useToastStore } from '@/stores/toast';
-import { useUndoStore } from '@/stores/undo';
+import { isKeepable, useUndoStore } from '@/stores/undo';
 import { ConflictDialog } from './conflict-dialog';
 
 interface StagedBarProps {
@@ -46,8 +46,8 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
     try {
       await api.editKey(name, db, edits);
       const back = inverseOf(edits);
-      if (back !== null) useUndoStore.getState().put({ db, key: name, text: `Saved ${counted(edits.length)} of ${display(name).slice(0, 60)}`, act: { kind: 'edit', edits: back } });
-      useToastStore.getState().say(`${counted(edits.length)} saved`);
+      if (back !== null && isKeepable(back)) useUndoStore.getState().put({ db, key: name, text: `Saved ${counted(edits.length)} of ${display(name).slice(0, 60)}`, act: { kind: 'edit', edits: back } });
+      useToastStore.getState().say(`${counted(edits.length)} saved${back !== null && !isKeepable(back) ? '; too large to be undone' : ''}`);
       replace(place, []);
       setShowing(false);
       useExplorerStore.getState().touch();

@@ -1,7 +1,7 @@
 // A string as text, as indented JSON where it is some, or as hex; long ones come in parts. One that is loaded whole can be
-// edited: what is typed is staged as it is typed.
+// edited, up to 1 MiB: what is typed is staged as it is typed. Longer ones can be had as a file.
 'use client';
-import { Braces, Pencil } from 'lucide-react';
+import { Braces, Download, Pencil } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { GatedButton } from '@/components/state/gated-button';
 import { BytesField } from '@/components/ui/bytes-field';
@@ -11,18 +11,19 @@ import { Segmented } from '@/components/ui/segmented';
 import { usePages } from '@/hooks/use-pages';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
-import { displayBlock, toBytes, whole } from '@/lib/bytes';
+import { display, displayBlock, toBytes, whole } from '@/lib/bytes';
 import type { Bytes, ItemsPage } from '@/lib/contract';
 import { sameBytes } from '@/lib/escapes';
+import { errorText } from '@/lib/errors';
 import { formatBytes } from '@/lib/format';
+import { saveFile } from '@/lib/save-file';
 import { hexDump, joinBytes, prettyJson } from '@/lib/value-views';
+import { EDITED_MAX, fileNameOf, stringFile, wholeValue } from '@/lib/whole-value';
 import { useEditStore, useStaged } from '@/stores/edits';
+import { useToastStore } from '@/stores/toast';
 
 type StringPage = Extract<ItemsPage, { type: 'string' }>;
 type Kind = 'text' | 'json' | 'hex';
-
-/** Longer ones are no work for a text field, and would not fit the request with what was seen. */
-const EDITED_MAX = 256 * 1024;
 
 export function StringValue({ name, db, first, place }: { name: Bytes; db: number; first: StringPage; place: string }) {
   const pages = usePages<StringPage>(
@@ -34,16 +35,33 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
     [name, db],
     { items: [first], cursor: first.cursor },
   );
-  const value = useMemo(() => joinBytes(pages.items.map((page) => toBytes(whole(page.value)))), [pages.items]);
-  const json = useMemo(() => (pages.cursor === null ? prettyJson(value) : null), [value, pages.cursor]);
+  const say = useToastStore((store) => store.say);
+  // All of it, asked for to be edited; the parts are not needed then.
+  const [all, setAll] = useState<Bytes | null>(null);
+  const [asking, setAsking] = useState(false);
+  const value = useMemo(() => all ?? joinBytes(pages.items.map((page) => toBytes(whole(page.value)))), [all, pages.items]);
+  const isComplete = all !== null || pages.cursor === null;
+  const json = useMemo(() => (isComplete ? prettyJson(value) : null), [value, isComplete]);
   const [chosen, setChosen] = useState<Kind | null>(null);
   const staged = useStaged(place)[0];
   const [wanted, setEditing] = useState(false);
   const editing = wanted || staged !== undefined;
   const kind = chosen ?? (json !== null ? 'json' : typeof value === 'string' ? 'text' : 'hex');
-  const text = kind === 'json' ? (json ?? 'This is not JSON, or not all of it is loaded.') : kind === 'hex' ? hexDump(toBytes(value)) : displayBlock(value);
-  const loaded = toBytes(value).length;
-  const isWhole = pages.cursor === null && loaded <= EDITED_MAX;
+  const text = useMemo(() => (kind === 'json' ? (json ?? 'This is not JSON, or not all of it is loaded.') : kind === 'hex' ? hexDump(toBytes(value)) : displayBlock(value)), [kind, json, value]);
+  const loaded = useMemo(() => toBytes(value).length, [value]);
+  const isWhole = isComplete && loaded <= EDITED_MAX;
+  const loadAll = () => {
+    setAsking(true);
+    wholeValue(name, db)
+      .then(
+        (whole) => {
+          setAll(whole);
+          setEditing(true);
+        },
+        (error: unknown) => say(errorText(error), 'error'),
+      )
+      .finally(() => setAsking(false));
+  };
   return (
     <div className="flex flex-col">
       <div className="flex flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-2">
@@ -61,13 +79,19 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
           ]}
         />
         <span className="flex items-center gap-2 text-xs text-muted">
-          {loaded < first.length && `${formatBytes(loaded)} of ${formatBytes(first.length)}`}
+          {!isComplete && `${formatBytes(loaded)} of ${formatBytes(first.length)}`}
           {isWhole && !editing && (
             <GatedButton size="sm" onClick={() => setEditing(true)}>
               <Pencil /> Edit
             </GatedButton>
           )}
-          {!isWhole && (first.length > EDITED_MAX ? 'too long to be edited here' : 'load all of it to edit')}
+          {!isWhole && first.length <= EDITED_MAX && (
+            <GatedButton size="sm" disabled={asking} onClick={loadAll}>
+              <Pencil /> {asking ? 'Loading…' : 'Load all and edit'}
+            </GatedButton>
+          )}
+          {first.length > EDITED_MAX && 'above 1 MiB: not edited here'}
+          {first.length > EDITED_MAX && <FileButton name={name} db={db} />}
           <CopyButton text={text} label="Copy the value" />
         </span>
       </div>
@@ -76,7 +100,7 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
       ) : (
         <pre className="px-4 py-3 font-mono text-xs break-words whitespace-pre-wrap">{text}</pre>
       )}
-      {pages.cursor !== null && (
+      {!isComplete && (
         <div className="p-3 text-center">
           <Button size="sm" disabled={pages.loading} onClick={pages.more}>
             {pages.loading ? 'Loading…' : 'Load more'}
@@ -84,6 +108,25 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
         </div>
       )}
     </div>
+  );
+}
+
+function FileButton({ name, db }: { name: Bytes; db: number }) {
+  const [share, setShare] = useState<number | null>(null);
+  const say = useToastStore((store) => store.say);
+  const fetchAll = () => {
+    setShare(0);
+    stringFile(name, db, setShare)
+      .then(
+        (blob) => saveFile(blob, fileNameOf(display(name))),
+        (error: unknown) => say(errorText(error), 'error'),
+      )
+      .finally(() => setShare(null));
+  };
+  return (
+    <Button size="sm" disabled={share !== null} onClick={fetchAll}>
+      <Download /> {share === null ? 'Download' : `${Math.floor(share * 100)} %`}
+    </Button>
   );
 }
 

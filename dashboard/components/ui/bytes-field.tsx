@@ -20,6 +20,9 @@ interface BytesFieldProps {
   onKeyDown?(event: KeyboardEvent): void;
 }
 
+/** Longer texts do not decide how high their field is: that would lay all of them out with each character. */
+const MEASURED_MAX = 20_000;
+
 const LOOK = 'w-full min-w-0 rounded-md border border-control bg-page px-2.5 font-mono text-xs text-ink placeholder:text-muted aria-invalid:border-error';
 
 export function BytesField({ label, initial, onChange, lines = false, hideLabel = false, autoFocus, placeholder, className, onKeyDown }: BytesFieldProps) {
@@ -33,6 +36,7 @@ export function BytesField({ label, initial, onChange, lines = false, hideLabel 
     const read = escapes ? parseEscaped(next) : next;
     onChange(read instanceof Error ? null : read);
   };
+  const isLong = text.length > MEASURED_MAX;
   const mayLeave = !escapes || (!(value instanceof Error) && isPlain(value, lines));
   const toggle = () => {
     if (!escapes) setText(escaped(text));
@@ -57,7 +61,7 @@ export function BytesField({ label, initial, onChange, lines = false, hideLabel 
       </label>
       <div className="relative">
         {lines ? (
-          <textarea {...shared} rows={3} onChange={(event) => change(event.target.value)} className={cn(LOOK, 'block max-h-[40vh] min-h-18 resize-y py-1.5 pr-11 leading-relaxed field-sizing-content coarse:pr-14')} />
+          <textarea {...shared} rows={3} onChange={(event) => change(event.target.value)} className={cn(LOOK, 'block min-h-18 resize-y py-1.5 pr-11 leading-relaxed coarse:pr-14', isLong ? 'h-[40vh]' : 'max-h-[40vh] field-sizing-content')} />
         ) : (
           <input {...shared} type="text" onChange={(event) => change(event.target.value)} className={cn(LOOK, 'block h-8 pr-11 coarse:h-11 coarse:pr-14')} />
         )}

@@ -1,5 +1,6 @@
 // Keys made, edited and removed in the explorer: each type, somebody else being quicker, undo across a reload, names in any
 // bytes, and many keys at a time. Against a real server only: the stand-in changes nothing.
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn, type Watched } from './browser';
@@ -27,6 +28,9 @@ afterAll(async () => {
   await browser?.close();
   await server?.dispose();
 });
+
+/** Conflicts are reported by the browser itself. */
+const unexpectedOf = ({ faults }: Watched) => faults.filter((fault) => !/409|404|422/.test(fault));
 
 const tell = (...lines: string[]) => resp([`AUTH "${PASSWORD}"`, ...lines]);
 
@@ -303,6 +307,65 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the explorer', () => {
     await page.getByRole('dialog').getByText(/too large to be kept for an undo.*cannot be undone/).waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Delete key' }).click();
     await page.getByText('This key is not there (any more)').waitFor();
+  });
+});
+
+describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('long values', () => {
+  const field = (label: string) => page.getByLabel(label, { exact: true });
+  const length = (command: string) => page.evaluate(async (line) => {
+    const session = (await (await fetch('/api/v1/session')).json()) as { csrf: string };
+    const answer = await fetch('/api/v1/execute', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-FlashDB-CSRF': session.csrf }, body: JSON.stringify({ line }) });
+    return ((await answer.json()) as { reply: { value: number } }).reply.value;
+  }, command);
+
+  it('of strings, fields and elements are loaded whole, edited and saved whole', async () => {
+    await tell('DEL long:text long:hash long:list', ...Array.from({ length: 14 }, () => `APPEND long:text ${'t'.repeat(50_000)}`), `HSET long:hash small 1 big ${'h'.repeat(40_000)}`, `RPUSH long:list a ${'l'.repeat(40_000)}`);
+    await openKey('long:text');
+    await page.getByRole('button', { name: 'Load all and edit' }).click();
+    await field('Value').waitFor();
+    expect((await field('Value').inputValue()).length).toBe(700_000);
+    await field('Value').press('Control+End');
+    await page.keyboard.type('!end');
+    await save();
+    expect(await length('STRLEN long:text')).toBe(700_004);
+
+    await openKey('long:hash');
+    await page.getByRole('button', { name: 'Edit big' }).click();
+    await field('New value').waitFor();
+    expect((await field('New value').inputValue()).length).toBe(40_000);
+    await field('New value').press('Control+End');
+    await page.keyboard.type('!end');
+    await page.getByRole('button', { name: 'Stage', exact: true }).click();
+    // Somebody else is quicker, at the very end of it.
+    await tell(`HSET long:hash big ${'h'.repeat(39_999)}x`);
+    await page.getByRole('button', { name: /^Save/ }).click();
+    await page.getByRole('dialog', { name: 'It was changed meanwhile' }).getByRole('button', { name: 'Cancel' }).click();
+    await tell(`HSET long:hash big ${'h'.repeat(40_000)}`);
+    await save();
+    expect(await length('HSTRLEN long:hash big')).toBe(40_004);
+
+    await openKey('long:list');
+    await page.getByRole('button', { name: 'Edit 1', exact: true }).click();
+    await field('New value').press('Control+End');
+    await page.keyboard.type('!end');
+    await page.getByRole('button', { name: 'Stage', exact: true }).click();
+    await save();
+    await page.getByText(/cut, 39\.1\sKiB in all/).waitFor();
+    expect(unexpectedOf(watched)).toEqual([]);
+  });
+
+  it('above 1 MiB are not edited, and come as a file', async () => {
+    await tell('DEL long:huge', 'SETRANGE long:huge 5999999 z', `HSET long:hash huge ${'x'.repeat(60_000)}`);
+    await openKey('long:huge');
+    await page.getByText('above 1 MiB: not edited here').waitFor();
+    expect(await page.getByRole('button', { name: 'Load all and edit' }).count()).toBe(0);
+    const loading = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    const file = await loading;
+    expect(file.suggestedFilename()).toBe('long_huge.bin');
+    const bytes = readFileSync(await file.path());
+    expect([bytes.length, bytes.at(-1)]).toEqual([6_000_000, 'z'.charCodeAt(0)]);
+    expect(unexpectedOf(watched)).toEqual([]);
   });
 });
 

@@ -1,9 +1,10 @@
 // Edits that wait: one for each element, turned back, insisted upon; and bytes as they are typed.
 import { describe, expect, it } from 'vitest';
-import { fromBytes, toBytes } from '@/lib/bytes';
+import { beginningOf, fromBytes, toBytes } from '@/lib/bytes';
 import type { KeyEdit } from '@/lib/contract';
-import { differenceOf, insisting, inverseOf, parseScore, withEdit } from '@/lib/edits';
+import { compactEdit, differenceOf, insisting, inverseOf, parseScore, withEdit } from '@/lib/edits';
 import { escaped, isPlain, parseEscaped } from '@/lib/escapes';
+import { fileNameOf } from '@/lib/whole-value';
 
 describe('staged edits', () => {
   it('are one for each element, with what was seen first', () => {
@@ -96,4 +97,28 @@ describe('typed bytes', () => {
 
 describe('scores', () => {
   it('are numbers or infinite', () => expect(['1', ' -0.5 ', '1e3', '+inf', '-Infinity', '', 'x', 'nan'].map(parseScore)).toEqual([1, -0.5, 1000, 'inf', '-inf', null, null, null]));
+});
+
+describe('long values', () => {
+  it('are sent whole, and no longer than they have to be', () => {
+    const control = '\u0001'.repeat(5000);
+    const sent = compactEdit({ op: 'hset', field: 'f', value: control, was: 'short' });
+    expect(sent).toMatchObject({ op: 'hset', field: 'f', was: 'short' });
+    expect(toBytes(sent.op === 'hset' ? sent.value : '')).toEqual(toBytes(control));
+    expect(JSON.stringify(sent).length).toBeLessThan(8000);
+    const text = 'é'.repeat(300_000);
+    expect(compactEdit({ op: 'set', value: text, was: text })).toEqual({ op: 'set', value: text, was: text });
+    expect(compactEdit({ op: 'set', value: 'a', was: undefined })).toEqual({ op: 'set', value: 'a', was: undefined });
+  });
+  it('are shown by their beginning', () => {
+    expect(beginningOf('short')).toBe('short');
+    expect(beginningOf(`${'x'.repeat(4095)}😀${'y'.repeat(30_000)}`)).toEqual({ text: 'x'.repeat(4095), bytes: 34_099, cut: true });
+    const bytes = Uint8Array.from({ length: 20_000 }, () => 0xff);
+    expect(beginningOf(fromBytes(bytes))).toMatchObject({ bytes: 20_000, cut: true });
+  });
+  it('get a name that file systems take', () => {
+    expect(fileNameOf('a:b/c é')).toBe('a_b_c_.bin');
+    expect(fileNameOf('../..')).toBe('value.bin');
+    expect(fileNameOf('')).toBe('value.bin');
+  });
 });

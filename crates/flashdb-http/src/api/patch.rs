@@ -24,6 +24,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 const EDITS_MAX: usize = 256;
+/// Bytes of all edits in a request: a value of 1 MiB in place of another one, both as base64, and room for small ones.
+const EDITS_BYTES_MAX: usize = 4 << 20;
 /// Bytes that are kept of the looks of a batch; fewer than what replies may keep before their strings are cut shorter.
 const BATCH_BYTES_MAX: usize = 3 << 20;
 /// Bytes of all that is shown instead of what was seen.
@@ -521,7 +523,7 @@ pub(crate) async fn edit(
     caller: Caller,
     uri: OriginalUri,
     RawQuery(query): RawQuery,
-    JsonBody(given): JsonBody<Given>,
+    JsonBody(given): JsonBody<Given, EDITS_BYTES_MAX>,
 ) -> Result<Json<Edited>, ApiError> {
     caller.may_write()?;
     let (key, db) = (key_of(&uri), database(&app, &Query::of(query.as_deref()))?);

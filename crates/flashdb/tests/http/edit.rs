@@ -281,7 +281,7 @@ fn what_makes_no_sense_changes_nothing() {
         let message = refused.json()["error"]["message"].to_string();
         assert!(message.contains("WRONGTYPE"), "{message}");
     }
-    let large = json!([{"op": "rpush", "value": "x".repeat(1 << 20)}]);
+    let large = json!([{"op": "rpush", "value": "x".repeat(4 << 20)}]);
     assert_eq!(patch(&http, "l", large).code(), "BODY_TOO_LARGE");
     assert_eq!(inside(&http, "l"), json!([{"index": 0, "value": "a"}]));
     let most: Vec<Value> = (0..256).map(|_| json!({"op": "rpush", "value": "x"})).collect();
@@ -480,4 +480,23 @@ fn what_is_as_it_was_seen_is_no_conflict_among_large_values() {
     // With the right ones for all it goes through.
     let edits = json!([{"op": "hset", "field": "last", "value": "v", "was": "y".repeat(300_000)}]);
     assert_eq!(patch(&http, "h", edits).status, 200);
+}
+
+#[test]
+fn a_value_of_a_megabyte_is_edited_in_place_and_compared_to_its_end() {
+    let (_server, http) = start(&[]);
+    let long = "x".repeat(1 << 20);
+    let set = json!({"args": ["HSET", "h", "f", long.as_str()[..1_000_000], "g", "1"]}).to_string();
+    assert_eq!(http.send("POST", "/api/v1/execute", &set).status, 200);
+    let was = base64(&long.as_bytes()[..1_000_000]);
+    let value = base64(format!("{long}\u{1}").as_bytes());
+    let edit = json!([{"op": "hset", "field": "f", "value": {"b64": value}, "was": {"b64": was}}]);
+    assert_eq!(patch(&http, "h", edit.clone()).status, 200);
+    assert_eq!(execute(&http, "HSTRLEN h f")["value"], (1 << 20) + 1);
+    // What was seen is not there any more, although it begins so.
+    let stale = conflicts(&patch(&http, "h", edit));
+    assert_eq!(stale[0]["now"]["bytes"], (1 << 20) + 1);
+    let now = json!({"args": ["HGET", "h", "f"]}).to_string();
+    let whole = http.send("POST", "/api/v1/execute", &now).json();
+    assert_eq!(whole["reply"]["value"], format!("{long}\u{1}"), "it comes whole");
 }
