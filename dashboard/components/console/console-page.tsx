@@ -69,6 +69,8 @@ export function ConsolePage() {
       <Confirm
         open={clearing}
         onOpenChange={setClearing}
+        action="clear-history"
+        words="clear history"
         title="Clear your history of the console"
         effect={`${history.length.toLocaleString('en-US')} ${history.length === 1 ? 'line is' : 'lines are'} forgotten, here and on the server. What was run stays done.`}
         verb="Clear history"

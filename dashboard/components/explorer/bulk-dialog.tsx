@@ -8,10 +8,12 @@ import { Button } from '@/components/ui/button';
 import { BytesField } from '@/components/ui/bytes-field';
 import { Dialog } from '@/components/ui/dialog';
 import { Input } from '@/components/ui/input';
+import { PhraseField } from '@/components/ui/phrase-field';
 import { useDebounced } from '@/hooks/use-debounced';
+import { useLadder } from '@/hooks/use-ladder';
 import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
-import { type BulkAsk, commonPrefix, jobTitle, lookOf, phraseOf, RATE_DEFAULT, RATE_MAX, titleOf, WORDS, wishOf } from '@/lib/bulk';
+import { type BulkAsk, commonPrefix, jobTitle, keysOf, lookOf, phraseOf, RATE_DEFAULT, RATE_MAX, titleOf, WORDS, wishOf } from '@/lib/bulk';
 import type { BulkPreview, Bytes } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { formatSeconds, formatTtl } from '@/lib/format';
@@ -91,13 +93,13 @@ function Asking({ ask, preview, wish, onClose, children }: AskingProps) {
   const words = WORDS[ask.verb];
   const mayTake = useServerStore((store) => store.session?.capabilities['snapshot.create'] !== false);
   const showBulk = useExplorerStore((store) => store.showBulk);
-  const [typed, setTyped] = useState('');
   const [rateText, setRate] = useState(String(RATE_DEFAULT));
   const [first, setFirst] = useState(words.phrase !== null);
   const [failure, setFailure] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const id = useId();
   const phrase = phraseOf(ask.verb, preview.keys);
+  const ladder = useLadder(phrase === null ? 'bulk-keep' : 'bulk-lose', phrase ?? `${ask.verb} ${keysOf(preview.keys)}`);
   const rate = Number(rateText);
   const isRate = Number.isInteger(rate) && rate >= 1 && rate <= RATE_MAX;
   const start = async () => {
@@ -133,14 +135,7 @@ function Asking({ ask, preview, wish, onClose, children }: AskingProps) {
           <span className="block text-xs text-muted">{mayTake ? 'It stays until somebody deletes it, and is the way back.' : 'Your user lacks +snapshot.create.'}</span>
         </span>
       </label>
-      {phrase !== null && preview.keys > 0 && (
-        <div className="flex flex-col gap-1.5">
-          <label htmlFor={id}>
-            Type <code className="rounded-sm bg-raised px-1.5 py-0.5 font-mono font-medium select-all">{phrase}</code> to go on{ask.verb === 'delete' && '; this cannot be undone'}
-          </label>
-          <Input id={id} variant="mono" size="lg" autoComplete="off" spellCheck={false} value={typed} onChange={(event) => setTyped(event.target.value)} />
-        </div>
-      )}
+      {preview.keys > 0 && <PhraseField ladder={ladder} note={ask.verb === 'delete' ? '; this cannot be undone' : ''} />}
       {failure !== null && (
         <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
           {failure}
@@ -150,7 +145,7 @@ function Asking({ ask, preview, wish, onClose, children }: AskingProps) {
         <Button autoFocus onClick={onClose}>
           Cancel
         </Button>
-        <Button variant="danger" disabled={busy || wish === null || !isRate || preview.keys === 0 || (phrase !== null && typed.trim() !== phrase)} onClick={() => void start()}>
+        <Button variant="danger" disabled={busy || wish === null || !isRate || preview.keys === 0 || !ladder.ready} onClick={() => void start()}>
           {words.verb}
         </Button>
       </div>

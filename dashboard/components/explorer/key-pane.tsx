@@ -127,6 +127,8 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
       <Confirm
         open={asking === 'delete'}
         onOpenChange={(open) => setAsking(open ? 'delete' : null)}
+        action="delete-key-for-good"
+        words="delete 1 key"
         title="Delete one key for good"
         effect={`Deletes ${display(name).slice(0, 120)}${view.data === null ? '' : `, a ${view.data.type} of ${formatBytes(view.data.bytes)}`}. ${why}: this cannot be undone.`}
         verb="Delete key"

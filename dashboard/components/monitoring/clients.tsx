@@ -84,6 +84,8 @@ export function Clients() {
       <Confirm
         open={doomed !== null}
         onOpenChange={(open) => !open && setDoomed(null)}
+        action="kill-client"
+        words={`disconnect client ${doomed?.id ?? ''}`}
         title={`Disconnect client ${doomed?.id ?? ''}`}
         effect={`Ends the connection from ${doomed?.addr ?? ''} (user ${doomed?.user ?? ''}). Most clients connect again by themselves.`}
         verb="Disconnect client"

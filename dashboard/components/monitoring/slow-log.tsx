@@ -96,6 +96,8 @@ export function SlowLogTab() {
       <Confirm
         open={asking}
         onOpenChange={setAsking}
+        action="clear-slow-log"
+        words="clear slow log"
         title="Clear the slow log"
         effect={`Removes ${formatCount(log.data?.entries.length)} entries on the server, for everybody. This cannot be undone.`}
         verb="Clear slow log"

@@ -12,6 +12,7 @@ import { api } from '@/lib/api';
 import { cn } from '@/lib/cn';
 import type { BenchRequest } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
+import { whyNoPlay } from '@/lib/ladder';
 import { benchLine, MIXES, parseMix, wholeNumber } from '@/lib/playground';
 import { useServerStore } from '@/stores/server';
 import { NumberField } from './number-field';
@@ -31,7 +32,9 @@ type Field = keyof typeof BOUNDS;
 const START: Record<Field, string> = { keys: '10000', value_bytes: '64', clients: '16', pipeline: '1', duration_s: '10', rate: '', seed: '1' };
 
 export function BenchForm({ busy, onStarted }: { busy: boolean; onStarted(): void }) {
-  const gate = useWriteGate('unlink');
+  const barred = useServerStore((store) => whyNoPlay(store.server?.environment ?? null));
+  const right = useWriteGate('unlink');
+  const gate = barred === null ? right : { allowed: false, reason: barred };
   const databases = useServerStore((store) => store.session?.databases ?? 1);
   const port = useServerStore((store) => store.server?.port ?? 6379);
   const [mix, setMix] = useState<string>(MIXES[0].text);
@@ -105,13 +108,14 @@ export function BenchForm({ busy, onStarted }: { busy: boolean; onStarted(): voi
         </span>
         <Switch label="Make all keys first" checked={fill} onChange={setFill} />
       </div>
+      {barred !== null && <p className="rounded-md bg-tint-warning px-3 py-2 text-warning">{barred}</p>}
       {failure !== null && (
         <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
           {failure}
         </p>
       )}
       <div className="flex flex-wrap items-center gap-2">
-        <GatedButton right="unlink" type="submit" variant="solid" disabled={gate.allowed && (busy || starting || request === null)}>
+        <GatedButton right="unlink" barred={barred} type="submit" variant="solid" disabled={gate.allowed && (busy || starting || request === null)}>
           <Play /> Run
         </GatedButton>
         {busy && <span className="text-xs text-muted">One run at a time: two would measure each other.</span>}

@@ -19,6 +19,7 @@ import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { GenerateJob, GenerateRequest, GenerateType } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
+import { whyNoPlay } from '@/lib/ladder';
 import { formatBytes, formatCount, formatRate, formatSeconds } from '@/lib/format';
 import { generateBytes, wholeNumber } from '@/lib/playground';
 import { useServerStore } from '@/stores/server';
@@ -118,7 +119,9 @@ const KEYS_MAX = 5_000_000;
 const TTL_MAX = 31_536_000;
 
 function GeneratorForm({ busy, onStarted }: { busy: boolean; onStarted(): void }) {
-  const gate = useWriteGate('set');
+  const barred = useServerStore((store) => whyNoPlay(store.server?.environment ?? null));
+  const right = useWriteGate('set');
+  const gate = barred === null ? right : { allowed: false, reason: barred };
   const databases = useServerStore((store) => store.session?.databases ?? 1);
   const maxmemory = useServerStore((store) => store.sample?.maxmemory ?? 0);
   const used = useServerStore((store) => store.sample?.mem ?? 0);
@@ -201,13 +204,14 @@ function GeneratorForm({ busy, onStarted }: { busy: boolean; onStarted(): void }
         {bytes === null ? 'Fill in the fields to see how much memory it takes.' : `Takes about ${formatBytes(bytes)} of memory.`}
         {isTooMuch && ` There are ${formatBytes(Math.max(0, maxmemory - used))} below maxmemory: the server will refuse it.`}
       </p>
+      {barred !== null && <p className="rounded-md bg-tint-warning px-3 py-2 text-warning">{barred}</p>}
       {failure !== null && (
         <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
           {failure}
         </p>
       )}
       <div>
-        <GatedButton right="set" type="submit" variant="solid" disabled={gate.allowed && (busy || starting || request === null)}>
+        <GatedButton right="set" barred={barred} type="submit" variant="solid" disabled={gate.allowed && (busy || starting || request === null)}>
           <Play /> Make {request === null ? 'keys' : `${formatCount(request.keys)} keys`}
         </GatedButton>
       </div>

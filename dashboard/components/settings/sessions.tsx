@@ -70,6 +70,8 @@ export function Sessions({ className }: { className?: string }) {
       <Confirm
         open={doomed !== null}
         onOpenChange={(open) => !open && setDoomed(null)}
+        action="end-session"
+        words={`end session of ${doomed?.user ?? ''}`}
         title={`End the session of ${doomed?.user ?? ''}`}
         effect={`Whoever works in it from ${doomed?.addr ?? ''} has to sign in again. What was begun on the server goes on.`}
         verb="End session"

@@ -4,9 +4,12 @@ import { useId, useState, type FormEvent } from 'react';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
 import { Input } from '@/components/ui/input';
+import { PhraseField } from '@/components/ui/phrase-field';
+import { useLadder } from '@/hooks/use-ladder';
 import { api } from '@/lib/api';
 import type { Setting } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
+import { settingAction } from '@/lib/ladder';
 import { useToastStore } from '@/stores/toast';
 
 interface SettingDialogProps {
@@ -17,12 +20,19 @@ interface SettingDialogProps {
 
 export function SettingDialog({ setting, onClose, onChanged }: SettingDialogProps) {
   const [value, setValue] = useState(setting.value ?? '');
+  const action = settingAction(setting.name);
+  const ladder = useLadder(action, `change ${setting.name}`);
+  const isGrave = ladder.level > 0;
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const say = useToastStore((store) => store.say);
   const id = useId();
   const save = async (event: FormEvent) => {
     event.preventDefault();
+    if (isGrave) return;
+    await send();
+  };
+  const send = async () => {
     setBusy(true);
     setFailure(null);
     try {
@@ -61,6 +71,8 @@ export function SettingDialog({ setting, onClose, onChanged }: SettingDialogProp
             </p>
           )}
         </div>
+        {isGrave && <p className="text-warning">Data can be lost by this setting, or clients shut out. Enter does not send it.</p>}
+        <PhraseField ladder={ladder} disabled={busy} />
         {failure !== null && (
           <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
             {failure}
@@ -68,7 +80,7 @@ export function SettingDialog({ setting, onClose, onChanged }: SettingDialogProp
         )}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" variant="solid" disabled={busy || value === setting.value}>
+          <Button type={isGrave ? 'button' : 'submit'} variant={isGrave ? 'danger' : 'solid'} onClick={isGrave ? () => void send() : undefined} disabled={busy || value === setting.value || !ladder.ready}>
             Change setting
           </Button>
         </div>

@@ -3,8 +3,8 @@
 'use client';
 import { useId, useState } from 'react';
 import { ResourceView } from '@/components/state/resource-view';
+import { Confirm } from '@/components/ui/confirm';
 import { Facts } from '@/components/ui/facts';
-import { TypedConfirm } from '@/components/ui/typed-confirm';
 import { useNow } from '@/hooks/use-now';
 import { useResource } from '@/hooks/use-resource';
 import { useWriteGate } from '@/hooks/use-write-gate';
@@ -35,10 +35,11 @@ export function RestoreDialog({ name, onClose, onRestored }: RestoreDialogProps)
     onRestored();
   };
   return (
-    <TypedConfirm
+    <Confirm
+      action="restore"
       title={data === null ? 'Restore a snapshot' : `Restore ${titleOf(data.snapshot)}`}
-      description="Replaces all data of all databases by that of the snapshot."
-      phrase={data === null ? null : data.confirm}
+      effect="Replaces all data of all databases by that of the snapshot."
+      words={data === null ? null : data.confirm}
       verb="Restore"
       working="Restoring…"
       onClose={onClose}
@@ -52,7 +53,7 @@ export function RestoreDialog({ name, onClose, onRestored }: RestoreDialogProps)
           <span className="block text-xs text-muted">{canTake ? 'It stays until somebody deletes it, and is the way back.' : 'Your user lacks +snapshot.create.'}</span>
         </span>
       </label>
-    </TypedConfirm>
+    </Confirm>
   );
 }
 

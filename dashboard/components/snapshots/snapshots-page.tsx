@@ -60,6 +60,8 @@ export function SnapshotsPage() {
       <Confirm
         open={doomed !== null}
         onOpenChange={(open) => !open && setDoomed(null)}
+        action="delete-snapshot"
+        words={`delete snapshot ${doomed?.id ?? ''}`}
         title={`Delete snapshot ${doomed === null ? '' : titleOf(doomed)}`}
         effect={doomed === null ? '' : `Removes its file of ${formatBytes(doomed.bytes)} with ${formatCount(doomed.keys)} keys as of ${formatDay(doomed.created_ms)}. There is no way back to that moment afterwards.`}
         verb="Delete snapshot"

@@ -12,8 +12,10 @@ const Tooltip = lazily(
   ({ children }) => children,
 );
 
-export function GatedButton({ right, onClick, ...rest }: ButtonProps & { right?: string }) {
-  const gate = useWriteGate(right);
+/** `barred` is a reason of its own not to do it. */
+export function GatedButton({ right, barred = null, onClick, ...rest }: ButtonProps & { right?: string; barred?: string | null }) {
+  const own = useWriteGate(right);
+  const gate = barred === null ? own : { allowed: false, reason: barred };
   if (gate.allowed) return <Button onClick={onClick} {...rest} />;
   const button = <Button {...rest} aria-disabled="true" className={cn(rest.className, 'enabled:hover:bg-transparent')} />;
   return <Tooltip content={gate.reason}>{button}</Tooltip>;

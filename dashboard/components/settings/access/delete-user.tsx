@@ -1,6 +1,6 @@
 // Removing a user, which ends its connections: a sentence to type.
 'use client';
-import { TypedConfirm } from '@/components/ui/typed-confirm';
+import { Confirm } from '@/components/ui/confirm';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { AclUser } from '@/lib/contract';
@@ -12,10 +12,11 @@ export function DeleteUser({ user, onClose, onDeleted }: { user: AclUser; onClos
   const name = display(user.name);
   const count = (number: number | null, what: string) => (number === null ? `its ${what}s, how many you may not see` : `${formatCount(number)} ${what}${number === 1 ? '' : 's'}`);
   return (
-    <TypedConfirm
+    <Confirm
+      action="delete-user"
       title={`Delete user ${name}`}
-      description={`Ends ${count(user.clients, 'client connection')} and ${count(user.sessions, 'session')} of the dashboard. Rules and passwords are gone.`}
-      phrase={`delete user ${name}`}
+      effect={`Ends ${count(user.clients, 'client connection')} and ${count(user.sessions, 'session')} of the dashboard. Rules and passwords are gone.`}
+      words={`delete user ${name}`}
       verb="Delete user"
       onClose={onClose}
       act={async () => {

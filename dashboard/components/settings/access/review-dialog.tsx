@@ -3,6 +3,8 @@
 import { useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Dialog } from '@/components/ui/dialog';
+import { PhraseField } from '@/components/ui/phrase-field';
+import { useLadder } from '@/hooks/use-ladder';
 import { diffRules } from '@/lib/acl';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
@@ -30,6 +32,7 @@ const PASSWORD_WORDS: Record<NonNullable<AclChange['passwords']>, string> = {
 };
 
 export function ReviewDialog({ name, user, change, rules, onClose, onStored }: ReviewDialogProps) {
+  const ladder = useLadder('change-user', `change user ${display(name)}`);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const isOwn = useServerStore((store) => store.session?.user === display(name));
@@ -70,6 +73,7 @@ export function ReviewDialog({ name, user, change, rules, onClose, onStored }: R
           </ul>
         )}
         {isOwn && <p className="rounded-md bg-tint-warning px-3 py-2 text-warning">This is your own user. Rights that you take from it you cannot give back to yourself.</p>}
+        <PhraseField ladder={ladder} disabled={busy} />
         {failure !== null && (
           <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
             {failure}
@@ -79,7 +83,7 @@ export function ReviewDialog({ name, user, change, rules, onClose, onStored }: R
           <Button autoFocus onClick={onClose}>
             Back
           </Button>
-          <Button variant="solid" disabled={busy} onClick={save}>
+          <Button variant="solid" disabled={busy || !ladder.ready} onClick={save}>
             {user === null ? 'Make user' : 'Save user'}
           </Button>
         </div>
