@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["flashdb-types", "flashdb-log", "flashdb-snapshot", "flashdb-cli"],
     &["flashdb-rdb", "flashdb-store", "flashdb-script"],
-    &["flashdb-config", "flashdb-command"],
+    &["flashdb-config", "flashdb-command", "flashdb-import"],
     &["flashdb-persistence", "flashdb-layers"],
     &["flashdb-server"],
     &["flashdb-http"],

@@ -21,6 +21,8 @@ pub enum RdbError {
     Corrupt(&'static str),
     /// A collection without elements, which the keyspace cannot hold.
     Empty,
+    /// It would take more memory than the reader was told that one item may.
+    TooLarge,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, RdbError>;
@@ -45,6 +47,7 @@ impl fmt::Display for RdbError {
             RdbError::UnsupportedType(code) => write!(f, "unsupported value type {code}"),
             RdbError::Corrupt(what) => write!(f, "corrupt data: {what}"),
             RdbError::Empty => f.write_str("empty collection"),
+            RdbError::TooLarge => f.write_str("the value is larger than may be read"),
         }
     }
 }

@@ -19,6 +19,14 @@ pub(crate) trait Input {
     /// A sensible capacity for `count` announced elements of at least one byte each: never more than may really come.
     fn capacity_for(&self, count: u64) -> usize;
 
+    /// Says that so many bytes are to be kept of what is read.
+    ///
+    /// # Errors
+    /// `TooLarge` where that is more than one item may take.
+    fn charge(&mut self, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
+
     fn byte(&mut self) -> Result<u8> {
         Ok(self.array::<1>()?[0])
     }
@@ -91,6 +99,9 @@ pub(crate) struct ReadInput<R> {
     summed: usize,
     /// File offset of the buffer's first byte.
     base: u64,
+    /// What one item may take in memory, and what is left of it.
+    item_bytes_max: u64,
+    left_bytes: u64,
 }
 
 impl<R: Read> ReadInput<R> {
@@ -104,7 +115,25 @@ impl<R: Read> ReadInput<R> {
             crc: 0,
             summed: 0,
             base: 0,
+            item_bytes_max: u64::MAX,
+            left_bytes: u64::MAX,
         }
+    }
+
+    /// Refuses items that would take more memory than that.
+    pub(crate) fn limit_items(&mut self, bytes: u64) {
+        self.item_bytes_max = bytes;
+        self.begin_item();
+    }
+
+    /// What was charged since the item began is kept for all items that follow.
+    pub(crate) fn keep_charged(&mut self) {
+        self.item_bytes_max = self.left_bytes;
+    }
+
+    /// Another item begins.
+    pub(crate) fn begin_item(&mut self) {
+        self.left_bytes = self.item_bytes_max;
     }
 
     /// Bytes taken so far.
@@ -152,6 +181,12 @@ impl<R: Read> ReadInput<R> {
 }
 
 impl<R: Read> Input for ReadInput<R> {
+    #[inline]
+    fn charge(&mut self, bytes: u64) -> Result<()> {
+        self.left_bytes = self.left_bytes.checked_sub(bytes).ok_or(RdbError::TooLarge)?;
+        Ok(())
+    }
+
     #[inline]
     fn byte(&mut self) -> Result<u8> {
         let byte = self.available()?[0];

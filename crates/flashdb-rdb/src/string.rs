@@ -17,12 +17,22 @@ const ENCODING_LZF: u8 = 3;
 
 /// No text of an `i32` is longer.
 const INTEGER_TEXT_MAX: usize = 11;
+/// What a string takes in memory besides its bytes, about.
+const OVERHEAD_BYTES: u64 = 32;
+/// No server writes longer packed containers unless it was told to; longer ones are charged for their elements before they are
+/// unpacked.
+const USUAL_PACKED_BYTES: usize = 1 << 20;
+/// What an element of a packed container takes when it is unpacked, for each byte of it.
+const UNPACKED: u64 = 16;
 /// Compression is tried on longer strings only.
 const COMPRESS_ABOVE_BYTES: usize = 20;
 
 pub(crate) fn read_string(input: &mut impl Input) -> Result<Vec<u8>> {
     let integer = match read_length_or_encoding(input)? {
-        Length::Plain(length) => return input.take(length),
+        Length::Plain(length) => {
+            input.charge(length.saturating_add(OVERHEAD_BYTES))?;
+            return input.take(length);
+        }
         Length::Encoded(ENCODING_INT8) => i32::from(i8::from_le_bytes(input.array()?)),
         Length::Encoded(ENCODING_INT16) => i32::from(i16::from_le_bytes(input.array()?)),
         Length::Encoded(ENCODING_INT32) => i32::from_le_bytes(input.array()?),
@@ -37,8 +47,27 @@ pub(crate) fn read_string(input: &mut impl Input) -> Result<Vec<u8>> {
 fn read_compressed(input: &mut impl Input) -> Result<Vec<u8>> {
     let compressed_length = read_length(input)?;
     let length = read_length(input)?;
+    input.charge(
+        length
+            .saturating_add(compressed_length)
+            .saturating_add(OVERHEAD_BYTES),
+    )?;
     let compressed = input.take(compressed_length)?;
     lzf::decompress(&compressed, length).ok_or(RdbError::Corrupt("bad compressed string"))
+}
+
+/// A string that is a packed container, before it is unpacked.
+pub(crate) fn read_packed(input: &mut impl Input) -> Result<Vec<u8>> {
+    let packed = read_string(input)?;
+    if packed.len() > USUAL_PACKED_BYTES {
+        input.charge(packed.len() as u64 * UNPACKED)?;
+    }
+    Ok(packed)
+}
+
+/// Charges for so many elements that were unpacked.
+pub(crate) fn charge_elements(input: &mut impl Input, count: usize) -> Result<()> {
+    input.charge(count as u64 * OVERHEAD_BYTES)
 }
 
 /// A string as it is stored without compression. Its length is known before it is written, so that it can be written

@@ -76,14 +76,17 @@ fn skip_line<R: Read + Seek>(input: &mut SeekInput<R>) -> Result<(), Fault> {
     }
 }
 
-/// Reads a command.
-pub(super) fn read<R: Read + Seek>(input: &mut SeekInput<R>) -> Result<OwnedArgs, Fault> {
+/// Reads a command that may take `bytes_max` with all its words.
+pub(super) fn read<R: Read + Seek>(input: &mut SeekInput<R>, bytes_max: u64) -> Result<OwnedArgs, Fault> {
     let count = words_count(input)?;
     let mut args = OwnedArgs::with_capacity(count.min(64) as usize, 32 * count.min(64) as usize);
     let mut total = 0;
     for _ in 0..count {
         let length = word_length(input)?;
         total += length;
+        if total > bytes_max {
+            return Err(Fault::Format("command larger than may be read"));
+        }
         if total > COMMAND_BYTES_MAX {
             return Err(Fault::Format("command of more than 4 GiB"));
         }

@@ -20,6 +20,8 @@ pub struct AofFileReader<R> {
     offset: u64,
     /// Whether the file may end within a command or group.
     may_be_torn: bool,
+    /// What one value or command may take.
+    item_bytes_max: u64,
 }
 
 enum Stage<R> {
@@ -33,6 +35,8 @@ struct Commands<R> {
     in_group: bool,
     /// Whether it was said yet that they begin in database 0.
     begun: bool,
+    /// What one of them may take.
+    bytes_max: u64,
 }
 
 /// Where a walk ends that finds no command.
@@ -57,7 +61,18 @@ impl<R: Read + Seek> AofFileReader<R> {
             stage,
             offset: 0,
             may_be_torn,
+            item_bytes_max: u64::MAX,
         })
+    }
+
+    /// Refuses values and commands that would take more memory than that.
+    pub fn limit_values(&mut self, bytes: u64) {
+        self.item_bytes_max = bytes;
+        match &mut self.stage {
+            Stage::Rdb(reader) => reader.limit_values(bytes),
+            Stage::Commands(commands) => commands.bytes_max = bytes,
+            Stage::Done => {}
+        }
     }
 
     /// Where the item begins that is read next, or that could not be read.
@@ -96,7 +111,9 @@ impl<R: Read + Seek> AofFileReader<R> {
         if let Stage::Rdb(reader) = std::mem::replace(&mut self.stage, Stage::Done) {
             let offset = reader.offset();
             let (_, reader) = reader.into_rest();
-            self.stage = Stage::Commands(Commands::new(reader, offset)?);
+            let mut commands = Commands::new(reader, offset)?;
+            commands.bytes_max = self.item_bytes_max;
+            self.stage = Stage::Commands(commands);
         }
         Ok(())
     }
@@ -137,6 +154,7 @@ impl<R: Read + Seek> Commands<R> {
             input: SeekInput::new(reader, offset)?,
             in_group: false,
             begun: false,
+            bytes_max: u64::MAX,
         })
     }
 
@@ -153,7 +171,7 @@ impl<R: Read + Seek> Commands<R> {
             Err(fault) => return end_of(fault).map(Err),
         }
         *offset = self.input.offset();
-        let args = match command::read(&mut self.input) {
+        let args = match command::read(&mut self.input, self.bytes_max) {
             Ok(args) => args,
             Err(Fault::Format(what)) => {
                 self.input.seek_to(*offset)?;

@@ -16,26 +16,26 @@ use crate::pack::Element;
 use crate::pack::listpack::Listpack;
 use crate::pack::ziplist::Ziplist;
 use crate::pack::zipmap;
-use crate::string::read_string;
+use crate::string::{read_packed, read_string};
 use crate::types::{ValueType, is_valkey};
 use crate::value::HashField;
 
 pub(super) fn read(input: &mut impl Input, value_type: ValueType, version: u32) -> Result<Vec<HashField>> {
     let fields = match value_type {
         ValueType::HASH => read_plain(input)?,
-        ValueType::HASH_ZIPMAP => from_zipmap(&read_string(input)?)?,
-        ValueType::HASH_ZIPLIST => from_pairs(Ziplist::new(&read_string(input)?)?)?,
-        ValueType::HASH_LISTPACK => from_pairs(Listpack::new(&read_string(input)?)?)?,
+        ValueType::HASH_ZIPMAP => from_zipmap(&read_packed(input)?)?,
+        ValueType::HASH_ZIPLIST => from_pairs(Ziplist::new(&read_packed(input)?)?)?,
+        ValueType::HASH_LISTPACK => from_pairs(Listpack::new(&read_packed(input)?)?)?,
         ValueType::HASH_EXPIRY_22 if is_valkey(version) => read_valkey(input)?,
         ValueType::HASH_EXPIRY_22 => read_metadata(input, None)?,
         ValueType::HASH_METADATA => {
             let earliest_ms = input.u64_le()?;
             read_metadata(input, Some(earliest_ms))?
         }
-        ValueType::HASH_LISTPACK_EX_PRE_GA => from_triples(&read_string(input)?)?,
+        ValueType::HASH_LISTPACK_EX_PRE_GA => from_triples(&read_packed(input)?)?,
         ValueType::HASH_LISTPACK_EX => {
             input.u64_le()?;
-            from_triples(&read_string(input)?)?
+            from_triples(&read_packed(input)?)?
         }
         ValueType(other) => return Err(RdbError::UnsupportedType(other)),
     };

@@ -16,7 +16,7 @@ use crate::length::read_length;
 use crate::pack::listpack::Listpack;
 use crate::pack::ziplist::Ziplist;
 use crate::pack::{Element, intset};
-use crate::string::read_string;
+use crate::string::{charge_elements, read_packed, read_string};
 use crate::types::{ValueType, is_valkey};
 use crate::value::RdbValue;
 
@@ -45,19 +45,19 @@ pub(crate) fn read_value(
         ValueType::ZSET_2 => zset(read_scored(input, |input| {
             Ok(f64::from_le_bytes(input.array()?))
         })?),
-        ValueType::LIST_ZIPLIST => list(texts(Ziplist::new(&read_string(input)?)?)?),
+        ValueType::LIST_ZIPLIST => list(texts(Ziplist::new(&read_packed(input)?)?)?),
         ValueType::LIST_QUICKLIST => read_quicklist(input, false),
         ValueType::LIST_QUICKLIST_2 => read_quicklist(input, true),
         ValueType::SET_INTSET => {
-            let members = intset::read(&read_string(input)?)?;
+            let members = intset::read(&read_packed(input)?)?;
             set(members
                 .into_iter()
                 .map(|member| Element::Integer(member).to_vec())
                 .collect())
         }
-        ValueType::SET_LISTPACK => set(texts(Listpack::new(&read_string(input)?)?)?),
-        ValueType::ZSET_ZIPLIST => zset(scored(Ziplist::new(&read_string(input)?)?)?),
-        ValueType::ZSET_LISTPACK => zset(scored(Listpack::new(&read_string(input)?)?)?),
+        ValueType::SET_LISTPACK => set(texts(Listpack::new(&read_packed(input)?)?)?),
+        ValueType::ZSET_ZIPLIST => zset(scored(Ziplist::new(&read_packed(input)?)?)?),
+        ValueType::ZSET_LISTPACK => zset(scored(Listpack::new(&read_packed(input)?)?)?),
         ValueType::STREAM_LISTPACKS
         | ValueType::STREAM_LISTPACKS_2
         | ValueType::STREAM_LISTPACKS_3
@@ -163,13 +163,15 @@ fn read_quicklist(input: &mut impl Input, second_form: bool) -> Result<RdbValue>
         } else {
             NODE_PACKED
         };
-        let node = read_string(input)?;
+        let node = read_packed(input)?;
+        let before = elements.len();
         match container {
             NODE_PLAIN => elements.push(node),
             NODE_PACKED if second_form => extend_with_texts(&mut elements, Listpack::new(&node)?)?,
             NODE_PACKED => extend_with_texts(&mut elements, Ziplist::new(&node)?)?,
             _ => return Err(RdbError::Corrupt("unknown container in a list")),
         }
+        charge_elements(input, elements.len() - before)?;
     }
     list(elements)
 }

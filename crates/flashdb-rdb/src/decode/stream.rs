@@ -24,7 +24,7 @@ use crate::error::{RdbError, Result};
 use crate::input::Input;
 use crate::length::read_length;
 use crate::pack::listpack::Listpack;
-use crate::string::read_string;
+use crate::string::{charge_elements, read_packed, read_string};
 use crate::types::ValueType;
 use crate::value::{PendingEntry, StreamConsumer, StreamEntry, StreamGroup, StreamId, StreamValue};
 
@@ -51,7 +51,9 @@ pub(super) fn read(
     let mut stream = StreamValue::default();
     for _ in 0..read_length(input)? {
         let master_id = read_raw_id(&read_string(input)?)?;
-        read_node(&read_string(input)?, master_id, &mut stream.entries)?;
+        let before = stream.entries.len();
+        read_node(&read_packed(input)?, master_id, &mut stream.entries)?;
+        charge_elements(input, 4 * (stream.entries.len() - before))?;
     }
     let length = read_length(input)?;
     stream.last_id = read_id(input)?;

@@ -53,6 +53,11 @@ impl<R: Read> FileReader<R> {
         }
     }
 
+    /// Refuses values that would take more memory than that, with [`RdbError::TooLarge`], instead of believing the file.
+    pub fn limit_values(&mut self, bytes: u64) {
+        self.input.limit_items(bytes);
+    }
+
     /// The version of the format, from the header.
     pub fn version(&self) -> u32 {
         self.version
@@ -76,6 +81,7 @@ impl<R: Read> FileReader<R> {
 
     fn read_item(&mut self) -> Result<FileItem> {
         let mut prefix = Prefix::default();
+        self.input.begin_item();
         loop {
             let input = &mut self.input;
             return match input.byte()? {
@@ -107,6 +113,7 @@ impl<R: Read> FileReader<R> {
                 }
                 opcode::HASH_TEMPLATE if self.flavor == Flavor::Redis => {
                     self.templates.read_definition(input)?;
+                    input.keep_charged();
                     continue;
                 }
                 code => self.read_unprefixed(code, prefix),

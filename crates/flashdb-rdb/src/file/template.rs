@@ -17,7 +17,7 @@ use crate::error::{RdbError, Result};
 use crate::input::Input;
 use crate::length::read_length;
 use crate::pack::listpack::Listpack;
-use crate::string::read_string;
+use crate::string::{charge_elements, read_packed, read_string};
 use crate::types::ValueType;
 use crate::value::{HashField, RdbValue};
 
@@ -53,12 +53,16 @@ impl Templates {
     pub(super) fn read_hash(&self, input: &mut impl Input, value_type: ValueType) -> Result<RdbValue> {
         if value_type == ValueType::HASH_TEMPLATE_PLAIN {
             let names = self.0.get(&read_length(input)?).ok_or(UNKNOWN)?;
+            input.charge(names.iter().map(|name| name.len() as u64).sum())?;
+            charge_elements(input, names.len())?;
             return hash(names, || read_string(input));
         }
-        let bytes = read_string(input)?;
+        let bytes = read_packed(input)?;
         let mut pack = Listpack::new(&bytes)?;
         let number = u64::try_from(pack.expect_i64()?).map_err(|_| UNKNOWN)?;
         let names = self.0.get(&number).ok_or(UNKNOWN)?;
+        input.charge(names.iter().map(|name| name.len() as u64).sum())?;
+        charge_elements(input, names.len())?;
         let value = hash(names, || Ok(pack.expect()?.to_vec()))?;
         match pack.next() {
             None => Ok(value),

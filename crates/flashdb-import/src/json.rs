@@ -1,0 +1,220 @@
+//! JSON lines: what `GET /api/v1/export` writes, and what a person writes who has seen it.
+//!
+//! `{"key":…,"type":"hash","ttl_ms":null,"fields":[["f","v"]]}`, and `{"key":"a","value":"b"}` for a string; keys that an export
+//! has left out (`error`) are told as such, and its last line (`end`) says that the file is whole.
+
+use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, Row, left_out};
+use crate::lines::{Line, Lines, TOO_LONG};
+use crate::value::{Text, expiry_of, part_of, value_of};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::io::Read;
+
+/// All that may be in a line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given<'a> {
+    key: Option<Text>,
+    r#type: Option<String>,
+    ttl_ms: Option<i64>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    items: Option<&'a RawValue>,
+    #[serde(borrow)]
+    members: Option<&'a RawValue>,
+    #[serde(borrow)]
+    fields: Option<&'a RawValue>,
+    #[serde(borrow)]
+    entries: Option<&'a RawValue>,
+    error: Option<String>,
+    end: Option<bool>,
+    keys: Option<u64>,
+    left_out: Option<u64>,
+}
+
+/// See the module's head.
+pub(crate) struct JsonRows<R> {
+    lines: Lines<R>,
+    /// Lines with a key, or what was left out of one.
+    rows: u64,
+    /// How many the last line says there are, once it was there.
+    ended: Option<u64>,
+    is_done: bool,
+}
+
+impl<R: Read> JsonRows<R> {
+    pub fn new(reader: R, limits: Limits) -> Self {
+        JsonRows {
+            lines: Lines::new(reader, limits),
+            rows: 0,
+            ended: None,
+            is_done: false,
+        }
+    }
+
+    fn step(&mut self) -> Result<Item, Fault> {
+        loop {
+            let (place, line) = match self.lines.next()? {
+                None => {
+                    self.is_done = true;
+                    return Ok(Item::End(self.ending()));
+                }
+                Some(Line::TooLong(place)) => {
+                    self.rows += 1;
+                    return Ok(left_out(place, None, TOO_LONG));
+                }
+                Some(Line::Text(place, line)) => (place, line),
+            };
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let given: Given<'_> = match serde_json::from_slice(&line) {
+                Ok(given) => given,
+                Err(error) => {
+                    self.rows += 1;
+                    return Ok(left_out(
+                        place,
+                        None,
+                        format!("it is not a line of keys: {error}"),
+                    ));
+                }
+            };
+            if given.end == Some(true) {
+                self.ended = Some(
+                    given
+                        .keys
+                        .unwrap_or(0)
+                        .saturating_add(given.left_out.unwrap_or(0)),
+                );
+                continue;
+            }
+            self.rows += 1;
+            return Ok(row(place, given));
+        }
+    }
+
+    fn ending(&self) -> Ending {
+        let note = match self.ended {
+            None => Some("it has no last line as an export writes it; it may be cut off".to_owned()),
+            Some(rows) if rows != self.rows => Some(format!(
+                "its last line speaks of {rows} keys, and there are {}",
+                self.rows
+            )),
+            Some(_) => None,
+        };
+        Ending { note }
+    }
+}
+
+fn row(place: Place, given: Given<'_>) -> Item {
+    let Some(Text(key)) = given.key else {
+        return left_out(place, None, "there is no key");
+    };
+    if let Some(error) = given.error {
+        return left_out(place, Some(key), format!("it was left out of the file: {error}"));
+    }
+    let kind = given.r#type.unwrap_or_else(|| "string".to_owned());
+    let parts = [
+        ("value", given.value),
+        ("items", given.items),
+        ("members", given.members),
+        ("fields", given.fields),
+        ("entries", given.entries),
+    ];
+    let made = (|| -> Result<_, Refusal> {
+        let wanted = part_of(&kind).ok_or_else(|| format!("there is no type {kind:?}"))?;
+        let mut there = parts.iter().filter_map(|(name, raw)| Some((*name, (*raw)?)));
+        let (Some((name, raw)), None) = (there.next(), there.next()) else {
+            return Err(format!("a {kind} has {wanted:?}, and nothing else of its kind"));
+        };
+        if name != wanted {
+            return Err(format!("a {kind} has {wanted:?}, not {name:?}"));
+        }
+        Ok((value_of(&kind, raw)?, expiry_of(given.ttl_ms.map(i128::from))?))
+    })();
+    match made {
+        Err(why) => left_out(place, Some(key), why),
+        Ok((value, expiry)) => Item::Key(Row {
+            place,
+            db: None,
+            key,
+            value,
+            expiry,
+            access: None,
+        }),
+    }
+}
+
+impl<R: Read> Iterator for JsonRows<R> {
+    type Item = Result<Item, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let item = self.step();
+        self.is_done |= item.is_err();
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::Expiry;
+    use flashdb_rdb::RdbValue;
+
+    fn items(text: &[u8]) -> Vec<Item> {
+        let rows = JsonRows::new(text, Limits::default());
+        rows.map(|item| item.expect("an item")).collect()
+    }
+
+    #[test]
+    fn rows_and_what_is_wrong_with_them() {
+        let text = concat!(
+            r#"{"key":{"b64":"/w=="},"type":"list","ttl_ms":90,"items":["x"]}"#,
+            "\n\n",
+            r#"{"key":"a","value":"b"}"#,
+            "\r\n",
+            r#"{"key":"lost","error":"NOPERM no"}"#,
+            "\n{\n",
+            r#"{"key":"a","type":"hash","items":["x"]}"#,
+            "\n",
+            r#"{"key":"a","value":"b","tll_ms":5}"#,
+            "\n",
+            r#"{"key":"a","value":"b","ttl_ms":0}"#,
+            "\n",
+            r#"{"end":true,"keys":2,"left_out":5}"#,
+        );
+        let items = items(text.as_bytes());
+        let Item::Key(first) = &items[0] else {
+            panic!("{items:?}")
+        };
+        assert_eq!(
+            (&first.key, &first.value, first.expiry),
+            (&vec![255], &RdbValue::List(vec![b"x".to_vec()]), Expiry::In(90))
+        );
+        assert!(matches!(&items[1], Item::Key(row) if row.place.line == Some(3)));
+        let lines: Vec<_> = items[2..7]
+            .iter()
+            .map(|item| match item {
+                Item::LeftOut(left) => left.place.line,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(lines, [4, 5, 6, 7, 8].map(Some));
+        assert_eq!(items[7..], [Item::End(Ending::default())]);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_known_for_one() {
+        let note = |text: &str| match items(text.as_bytes()).pop() {
+            Some(Item::End(ending)) => ending.note.unwrap_or_default(),
+            other => panic!("{other:?}"),
+        };
+        assert!(note("{\"key\":\"a\",\"value\":\"b\"}\n").contains("cut off"));
+        assert!(note("{\"end\":true,\"keys\":3}\n").contains("3 keys"));
+        assert_eq!(note("{\"end\":true,\"keys\":0}\n"), "");
+    }
+}

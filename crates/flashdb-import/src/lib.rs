@@ -1,0 +1,79 @@
+//! Files that are to become keys of a running server, read row by row: RDB and append-only files, and the text formats of the
+//! dashboard's export, JSON lines and commands, besides CSV.
+//!
+//! Nothing of a file is believed, and memory is bounded by what one row may take ([`Limits`]): what is wrong with a row
+//! of a text file is said with its line, and reading goes on; a file whose structure is damaged ends with a [`Fault`] and
+//! its place. Reading order: `item.rs` (what comes out), `lines.rs`, then a format: `json.rs`, `csv.rs`, `commands.rs`,
+//! `binary.rs`.
+
+mod binary;
+mod commands;
+mod csv;
+mod item;
+mod json;
+mod lines;
+mod value;
+
+pub use item::{Access, Ending, Expiry, Fault, Item, LeftOut, Limits, Place, Row, Wanted};
+pub use value::weight_bytes;
+
+use std::io::{Read, Seek};
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A file of keys as Redis and Valkey save it.
+    Rdb,
+    /// A single append-only file, with or without an RDB part before its commands.
+    Aof,
+    /// An object a line.
+    Jsonl,
+    /// A heading and a row a line, quoted by RFC 4180.
+    Csv,
+    /// A command a line, quoted as redis-cli reads it.
+    Commands,
+}
+
+impl Format {
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Format); 5] = [
+        ("rdb", Format::Rdb),
+        ("aof", Format::Aof),
+        ("jsonl", Format::Jsonl),
+        ("csv", Format::Csv),
+        ("commands", Format::Commands),
+    ];
+
+    /// The format of this name.
+    pub fn of(name: &[u8]) -> Option<Format> {
+        let found = Self::ALL.iter().find(|(known, _)| known.as_bytes() == name);
+        found.map(|(_, format)| *format)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, format)| *format == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
+/// The rows of a file, in order. Ends after [`Item::End`] or a fault.
+pub type Rows = Box<dyn Iterator<Item = Result<Item, Fault>> + Send>;
+
+/// Reads a file from its beginning; the reader need not be buffered.
+///
+/// # Errors
+/// When its first bytes are not those of the format.
+pub fn open<R: Read + Seek + Send + 'static>(
+    format: Format,
+    reader: R,
+    limits: Limits,
+) -> Result<Rows, Fault> {
+    Ok(match format {
+        Format::Rdb => Box::new(binary::RdbRows::new(reader, limits)?),
+        Format::Aof => Box::new(binary::AofRows::new(reader, limits)?),
+        Format::Jsonl => Box::new(json::JsonRows::new(reader, limits)),
+        Format::Csv => Box::new(csv::CsvRows::new(reader, limits)),
+        Format::Commands => Box::new(commands::CommandRows::new(reader, limits)),
+    })
+}

@@ -1,0 +1,307 @@
+//! Values as the text formats give them: text or base64, scores, ids of entries. What a type needs is checked here, so that a
+//! row that cannot become a key is named with its line, and not by the server.
+
+use crate::item::{Expiry, Refusal};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flashdb_rdb::{HashField, RdbValue, StreamEntry, StreamId, StreamValue};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::fmt;
+
+/// Ms that a browser keeps exactly, and the longest time to live.
+const TTL_MS_MAX: u64 = (1 << 53) - 1;
+/// What a string takes besides its bytes, about.
+const OVERHEAD_BYTES: usize = 32;
+
+/// Bytes of a value in memory while it is on its way, about.
+pub fn weight_bytes(value: &RdbValue) -> usize {
+    let of = |text: &Vec<u8>| text.len() + OVERHEAD_BYTES;
+    match value {
+        RdbValue::String(text) => of(text),
+        RdbValue::List(items) | RdbValue::Set(items) => items.iter().map(of).sum(),
+        RdbValue::Hash(fields) => fields.iter().map(|each| of(&each.field) + of(&each.value)).sum(),
+        RdbValue::ZSet(members) => members.iter().map(|(member, _)| of(member)).sum(),
+        RdbValue::Stream(stream) => {
+            let entries = stream.entries.iter().map(|entry| {
+                let values: usize = entry.values.iter().map(of).sum();
+                values + 4 * OVERHEAD_BYTES
+            });
+            let pending = stream
+                .groups
+                .iter()
+                .map(|group| group.pending.len() * 2 * OVERHEAD_BYTES);
+            entries.sum::<usize>() + pending.sum::<usize>()
+        }
+    }
+}
+
+/// Bytes: text, or `{"b64":"…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Text(pub Vec<u8>);
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or {\"b64\":\"…\"}")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.as_bytes().to_vec()))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Text, M::Error> {
+        let Some((name, digits)) = map.next_entry::<String, String>()? else {
+            return Err(M::Error::custom("there is no b64"));
+        };
+        if name != "b64" || map.next_key::<String>()?.is_some() {
+            return Err(M::Error::custom("only b64 may be there"));
+        }
+        let bytes = STANDARD
+            .decode(digits)
+            .map_err(|error| M::Error::custom(format_args!("b64 is not base64: {error}")))?;
+        Ok(Text(bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(given: D) -> Result<Self, D::Error> {
+        given.deserialize_any(TextVisitor)
+    }
+}
+
+/// A number, or a word for what is none.
+struct Score(f64);
+
+struct ScoreVisitor;
+
+impl Visitor<'_> for ScoreVisitor {
+    type Value = Score;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, \"inf\" or \"-inf\"")
+    }
+
+    fn visit_f64<E: Error>(self, score: f64) -> Result<Score, E> {
+        Ok(Score(score))
+    }
+
+    fn visit_u64<E: Error>(self, score: u64) -> Result<Score, E> {
+        Ok(Score(score as f64))
+    }
+
+    fn visit_i64<E: Error>(self, score: i64) -> Result<Score, E> {
+        Ok(Score(score as f64))
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Score, E> {
+        match word {
+            "inf" | "+inf" => Ok(Score(f64::INFINITY)),
+            "-inf" => Ok(Score(f64::NEG_INFINITY)),
+            _ => Err(E::custom("a score is a number, \"inf\" or \"-inf\"")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Score {
+    fn deserialize<D: Deserializer<'de>>(given: D) -> Result<Self, D::Error> {
+        given.deserialize_any(ScoreVisitor)
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenEntry {
+    id: String,
+    fields: Vec<(Text, Text)>,
+}
+
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Refusal> {
+    serde_json::from_str(raw.get()).map_err(|error| error.to_string())
+}
+
+/// The name under which a line has the value of a type; `None` for a type that there is not.
+pub(crate) fn part_of(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "string" => "value",
+        "list" => "items",
+        "set" | "zset" => "members",
+        "hash" => "fields",
+        "stream" => "entries",
+        _ => return None,
+    })
+}
+
+/// The value of a type, from the JSON that stands for it.
+pub(crate) fn value_of(kind: &str, raw: &RawValue) -> Result<RdbValue, Refusal> {
+    let value = match kind {
+        "string" => RdbValue::String(read::<Text>(raw)?.0),
+        "list" => RdbValue::List(texts(read(raw)?)),
+        "set" => RdbValue::Set(unique(texts(read(raw)?))),
+        "hash" => RdbValue::Hash(fields(read(raw)?)),
+        "zset" => RdbValue::ZSet(scored(read(raw)?)),
+        "stream" => RdbValue::Stream(stream(read(raw)?)?),
+        _ => return Err(format!("there is no type {kind:?}")),
+    };
+    let is_empty = match &value {
+        RdbValue::List(items) | RdbValue::Set(items) => items.is_empty(),
+        RdbValue::Hash(fields) => fields.is_empty(),
+        RdbValue::ZSet(members) => members.is_empty(),
+        RdbValue::Stream(stream) => stream.entries.is_empty(),
+        RdbValue::String(_) => false,
+    };
+    if is_empty {
+        return Err("a value has at least one element; a key without any is no key".to_owned());
+    }
+    Ok(value)
+}
+
+fn texts(given: Vec<Text>) -> Vec<Vec<u8>> {
+    given.into_iter().map(|Text(bytes)| bytes).collect()
+}
+
+/// Elements named twice are the last of them, as commands would leave them.
+fn last_of<T>(given: impl Iterator<Item = (Vec<u8>, T)>) -> Vec<(Vec<u8>, T)> {
+    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut kept: Vec<(Vec<u8>, T)> = Vec::new();
+    for (name, value) in given {
+        match places.get(&name) {
+            Some(&place) => kept[place].1 = value,
+            None => {
+                places.insert(name.clone(), kept.len());
+                kept.push((name, value));
+            }
+        }
+    }
+    kept
+}
+
+fn unique(members: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let kept = last_of(members.into_iter().map(|member| (member, ())));
+    kept.into_iter().map(|(member, ())| member).collect()
+}
+
+fn fields(given: Vec<(Text, Text)>) -> Vec<HashField> {
+    let pairs = last_of(given.into_iter().map(|(Text(field), Text(value))| (field, value)));
+    let fields = pairs.into_iter().map(|(field, value)| HashField {
+        field,
+        value,
+        expire_at_ms: None,
+    });
+    fields.collect()
+}
+
+fn scored(given: Vec<(Text, Score)>) -> Vec<(Vec<u8>, f64)> {
+    last_of(
+        given
+            .into_iter()
+            .map(|(Text(member), Score(score))| (member, score)),
+    )
+}
+
+fn stream(given: Vec<GivenEntry>) -> Result<StreamValue, Refusal> {
+    let mut stream = StreamValue::default();
+    for GivenEntry { id, fields } in given {
+        let id = entry_id(&id).ok_or_else(|| format!("{id:?} is no id of an entry: <ms>-<sequence>"))?;
+        if id <= stream.last_id {
+            return Err("ids of entries have to grow, and to be above 0-0".to_owned());
+        }
+        if fields.is_empty() {
+            return Err("an entry has at least one field".to_owned());
+        }
+        let (names, values): (Vec<_>, Vec<_>) = fields
+            .into_iter()
+            .map(|(Text(name), Text(value))| (name, value))
+            .unzip();
+        stream.last_id = id;
+        stream.entries.push(StreamEntry {
+            id,
+            names: names.into(),
+            values,
+        });
+    }
+    stream.first_id = stream.entries.first().map_or(StreamId::ZERO, |entry| entry.id);
+    stream.entries_added = stream.entries.len() as u64;
+    Ok(stream)
+}
+
+fn entry_id(text: &str) -> Option<StreamId> {
+    let number = |digits: &str| {
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|_| is_number)
+    };
+    let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
+    Some(StreamId {
+        ms: number(ms)?,
+        seq: number(seq)?,
+    })
+}
+
+/// An expiry in ms from now.
+pub(crate) fn expiry_of(ttl_ms: Option<i128>) -> Result<Expiry, Refusal> {
+    match ttl_ms {
+        None => Ok(Expiry::Never),
+        Some(ttl_ms) => match u64::try_from(ttl_ms) {
+            Ok(ttl_ms) if (1..=TTL_MS_MAX).contains(&ttl_ms) => Ok(Expiry::In(ttl_ms)),
+            _ => Err(format!("a time to live is a number from 1 to {TTL_MS_MAX} ms")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(kind: &str, json: &str) -> Result<RdbValue, Refusal> {
+        let raw: &RawValue = serde_json::from_str(json).expect("JSON");
+        value_of(kind, raw)
+    }
+
+    #[test]
+    fn values_of_each_type_are_read_and_checked() {
+        assert_eq!(
+            value("string", r#"{"b64":"/wA="}"#),
+            Ok(RdbValue::String(vec![255, 0]))
+        );
+        assert_eq!(
+            value("set", r#"["a","b","a"]"#),
+            Ok(RdbValue::Set(vec![b"a".to_vec(), b"b".to_vec()]))
+        );
+        assert_eq!(
+            value("zset", r#"[["a",1],["b","-inf"],["a",-2.5]]"#),
+            Ok(RdbValue::ZSet(vec![
+                (b"a".to_vec(), -2.5),
+                (b"b".to_vec(), f64::NEG_INFINITY)
+            ]))
+        );
+        let Ok(RdbValue::Stream(stream)) = value("stream", r#"[{"id":"5-1","fields":[["f","v"]]}]"#) else {
+            panic!("a stream")
+        };
+        assert_eq!(
+            (stream.last_id, stream.entries_added),
+            (StreamId { ms: 5, seq: 1 }, 1)
+        );
+        for (kind, json) in [
+            ("string", "5"),
+            ("string", r#"{"b64":"x"}"#),
+            ("string", r#"{"b64":"","more":1}"#),
+            ("list", "[]"),
+            ("hash", r#"[["f"]]"#),
+            ("zset", r#"[["a","nan"]]"#),
+            ("stream", r#"[{"id":"*","fields":[["f","v"]]}]"#),
+            ("stream", r#"[{"id":"0-0","fields":[["f","v"]]}]"#),
+            ("stream", r#"[{"id":"5","fields":[]}]"#),
+            (
+                "stream",
+                r#"[{"id":"5","fields":[["a","b"]]},{"id":"4","fields":[["a","b"]]}]"#,
+            ),
+            ("graph", "1"),
+        ] {
+            assert!(value(kind, json).is_err(), "{kind} {json}");
+        }
+    }
+}
