@@ -127,6 +127,8 @@ settings! {
     console_history: bool = "console-history", YesNo(true);
     /// What this server is for; in `production` the dashboard asks more before it destroys anything.
     environment: Environment = "environment", OneOf::new(Environment::None);
+    /// Largest file that may be sent to be imported over HTTP.
+    import_max_bytes: u64 = "import-max-bytes", Number::memory(1 << 10, LONG_MAX, 1 << 30);
     /// OTLP collector for traces of HTTP requests, such as http://localhost:4318; empty for none.
     otlp_endpoint: String = "otlp-endpoint", Text::new("").checked(is_http_origin), [AT_START];
     /// Percentage of HTTP requests that are traced; those that their callers leave out of a trace of their own are not.

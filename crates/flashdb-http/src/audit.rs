@@ -105,7 +105,7 @@ impl Noted {
 /// Whoever has many keys changed by a job, or takes them away as a file.
 #[derive(Clone, Debug)]
 pub(crate) struct BulkNote {
-    /// `bulk` or `export`.
+    /// `bulk`, `export` or `import`.
     pub event: &'static str,
     /// Id of the job; empty for an export.
     pub job: String,

@@ -1,7 +1,7 @@
-//! Work that goes on when its request has ended: benchmarks, generated data, changes of many keys. Each job belongs to a user,
+//! Work that goes on when its request has ended: benchmarks, generated data, changes of many keys, imports. Each job belongs to a user,
 //! runs with that user's rights, tells viewers how far it is (topic `job`), can be aborted, and its outcome is kept for a
-//! while. One of a kind runs at a time, since two benchmarks at once would measure each other; but for changes of many keys,
-//! which can be paused as well.
+//! while. One of a kind runs at a time, since two benchmarks at once would measure each other; but for changes of many keys
+//! and imports, which can be paused as well.
 
 use crate::caller::now_ms;
 use crate::error::ApiError;
@@ -31,6 +31,7 @@ pub(crate) enum JobKind {
     Bench,
     Generate,
     Bulk,
+    Import,
 }
 
 impl JobKind {
@@ -39,6 +40,7 @@ impl JobKind {
         match self {
             JobKind::Bench | JobKind::Generate => (1, 1),
             JobKind::Bulk => (4, 2),
+            JobKind::Import => (2, 2),
         }
     }
 }
@@ -48,7 +50,7 @@ impl JobKind {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum JobState {
     Running,
-    /// By request; of changes of many keys.
+    /// By request; of changes of many keys and imports.
     Paused,
     Done,
     Failed,
@@ -249,15 +251,7 @@ impl Jobs {
             )
         })?;
         let mut jobs = self.0.lock();
-        let (of_all, of_one) = kind.places();
-        let running = || jobs.iter().filter(|job| job.kind == kind && job.is_running());
-        if running().count() >= of_all || running().filter(|job| job.user == user).count() >= of_one {
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                "CONFLICT",
-                "another job of this kind is running; wait for it, or abort it",
-            ));
-        }
+        check_place(&jobs, kind, user)?;
         let job = Arc::new(Job {
             id: id.clone(),
             kind,
@@ -296,6 +290,14 @@ impl Jobs {
         Ok(job)
     }
 
+    /// Refuses what could not begin now.
+    ///
+    /// # Errors
+    /// As [`Jobs::begin`].
+    pub fn check_place(&self, kind: JobKind, user: &[u8]) -> Result<(), ApiError> {
+        check_place(&self.0.lock(), kind, user)
+    }
+
     /// Those that `may_see`, newest first.
     pub fn list(&self, may_see: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
         let jobs = self.0.lock();
@@ -312,6 +314,17 @@ impl Jobs {
     pub fn forget(&self, id: &str) {
         self.0.lock().retain(|job| job.id != id);
     }
+}
+
+fn check_place(jobs: &VecDeque<Arc<Job>>, kind: JobKind, user: &[u8]) -> Result<(), ApiError> {
+    let (of_all, of_one) = kind.places();
+    let running = || jobs.iter().filter(|job| job.kind == kind && job.is_running());
+    if running().count() >= of_all || running().filter(|job| job.user == user).count() >= of_one {
+        return Err(ApiError::conflict(
+            "another job of this kind is running; wait for it, or abort it",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

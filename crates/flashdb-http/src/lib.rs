@@ -68,6 +68,8 @@ pub(crate) struct App {
     pub documents: api::openapi::Documents,
     /// Exports of keys at a time.
     pub exports: Arc<Semaphore>,
+    /// Files that were sent to be imported.
+    pub imports: Arc<api::Imports>,
     /// What large answers under way may take.
     pub answers: Arc<Semaphore>,
     /// Name of the machine.
@@ -97,6 +99,7 @@ impl App {
             restores: Arc::default(),
             jobs: jobs::Jobs::default(),
             documents: api::openapi::Documents::default(),
+            imports: Arc::default(),
             exports: Arc::new(Semaphore::new(api::EXPORTS_MAX)),
             answers: weigh::measure(),
             host_name: host_name.trim().to_owned(),

@@ -193,6 +193,7 @@ impl Listeners {
         let traces = Traces::begin(&settings, engine.run_id(), runtime.handle())?;
         drop(settings);
         let app = Arc::new(App::new(engine, port, traces));
+        api::remove_leftovers(&app);
         let router = api::router(app.clone());
         let places = Arc::new(Places::default());
         let _inside = runtime.enter();
@@ -218,6 +219,7 @@ impl Running {
                 while !app.viewers.are_gone()
                     || app.guests.available_permits() < crate::GUESTS_MAX
                     || app.jobs.are_running(JobKind::Bulk)
+                    || app.jobs.are_running(JobKind::Import)
                 {
                     sleep(Duration::from_millis(20)).await;
                 }

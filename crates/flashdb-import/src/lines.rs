@@ -35,11 +35,6 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Where the next line begins.
-    pub fn place(&self) -> Place {
-        self.place
-    }
-
     /// The next line; `None` at the end.
     ///
     /// # Errors

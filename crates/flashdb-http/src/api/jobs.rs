@@ -1,5 +1,5 @@
 //! Jobs: those of the own user, or of all for who may see the connections of all (`client|list`). What is started is in
-//! `generate.rs`, `bench.rs` and `bulk_jobs/`.
+//! `generate.rs`, `bench.rs`, `bulk_jobs/` and `imports/`.
 
 use crate::App;
 use crate::caller::Caller;
@@ -48,7 +48,12 @@ pub(crate) async fn list(
         Some(b"bench") => Some(JobKind::Bench),
         Some(b"generate") => Some(JobKind::Generate),
         Some(b"bulk") => Some(JobKind::Bulk),
-        Some(_) => return Err(ApiError::bad_request("kind has to be bench, generate or bulk")),
+        Some(b"import") => Some(JobKind::Import),
+        Some(_) => {
+            return Err(ApiError::bad_request(
+                "kind has to be bench, generate, bulk or import",
+            ));
+        }
     };
     let wanted = |job: &Job| kind.is_none_or(|kind| job.kind == kind) && may_see(&app, &caller, job);
     let jobs = app.jobs.list(wanted);
@@ -99,6 +104,7 @@ pub(crate) async fn end(
         job.abort();
     } else {
         app.jobs.forget(&job.id);
+        app.imports.forget(&job.id);
     }
     Ok(Json(job.view()))
 }

@@ -24,6 +24,7 @@ mod figures;
 mod generate;
 mod health;
 pub(crate) mod hot_keys;
+mod imports;
 mod items;
 mod jobs;
 mod key;
@@ -39,6 +40,7 @@ mod snapshots;
 mod tree;
 
 pub(crate) use bulk_jobs::EXPORTS_MAX;
+pub(crate) use imports::{Imports, remove_leftovers};
 pub(crate) use session::ServerView;
 pub(crate) use snapshots::Restores;
 
@@ -103,6 +105,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/bulk", post(bulk::run))
         .route("/bulk/jobs", post(bulk_jobs::start))
         .route("/export", get(bulk_jobs::by_match).post(bulk_jobs::by_name))
+        .route("/imports", post(imports::start))
         .route("/execute", post(execute::run))
         .route("/console/history", get(console::show).delete(console::clear))
         .route("/clients", get(server::clients))

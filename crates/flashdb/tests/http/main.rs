@@ -9,6 +9,7 @@ mod edit;
 mod feed;
 mod hostile;
 mod hot_keys;
+mod imports;
 mod large;
 mod live;
 mod memory;

@@ -5,11 +5,12 @@
 
 mod export;
 mod lines;
-mod pace;
+pub(super) mod link;
+pub(super) mod pace;
 mod preview;
 mod walk;
 mod wish;
-mod work;
+pub(super) mod work;
 
 use super::jobs::{Started, find, may_stop};
 use crate::App;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use walk::Walk;
 pub(crate) use wish::BulkWish;
-use wish::{Matched, Plan, check_rate};
+pub(super) use wish::check_rate;
+use wish::{Matched, Plan};
 use work::Work;
 
 /// What is to change about a job.
@@ -126,7 +128,7 @@ pub(crate) async fn steer(
     if steer.paused != Some(true) || steer.rate.is_some() {
         caller.may_write()?;
     }
-    if job.kind != JobKind::Bulk {
+    if !matches!(job.kind, JobKind::Bulk | JobKind::Import) {
         return Err(ApiError::conflict("a job of this kind cannot be changed"));
     }
     if let Some(rate) = steer.rate {

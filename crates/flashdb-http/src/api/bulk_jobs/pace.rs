@@ -19,7 +19,7 @@ const LATE_TIME: Duration = Duration::from_millis(50);
 const REST_PER_LOOK: u32 = 3;
 
 /// See the module's head.
-pub(super) struct Pace {
+pub(in crate::api) struct Pace {
     asked: f64,
     rate: f64,
     due: Instant,

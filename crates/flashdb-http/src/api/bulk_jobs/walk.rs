@@ -1,25 +1,19 @@
 //! The walk over the keys of a plan, a bounded piece at a time: by SCAN, whose cursor finds every key that is there from beginning to
-//! end however many come and go meanwhile, or over the names that were given. A connection is made anew before what it was
-//! answered grows large, and is let go while nobody walks.
+//! end however many come and go meanwhile, or over the names that were given.
 
+use super::link::Link;
 use super::wish::{Matched, Plan};
 use crate::App;
-use crate::api::keys::{NAME_BYTES_MAX, Name};
+use crate::api::keys::Name;
 use crate::ask::{Conversation, about, items, text};
 use crate::error::ApiError;
 use crate::thin;
-use axum::http::StatusCode;
 use flashdb_server::engine::Identity;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Keys that one step looks at: with names as long as they may be, its answer is still kept whole.
 const STEP_KEYS: usize = 250;
-/// Bytes of answers after which the connection is made anew.
-const CONNECTION_BYTES: usize = 1 << 20;
-/// Time for one question to the engine.
-const TIME: Duration = Duration::from_secs(10);
 
 /// Where a walk stands.
 enum Place {
@@ -32,12 +26,9 @@ enum Place {
 
 /// See the module's head.
 pub(super) struct Walk {
-    app: Arc<App>,
-    identity: Identity,
-    peer: SocketAddr,
+    pub link: Link,
     plan: Arc<Plan>,
     place: Place,
-    conversation: Option<Conversation>,
     /// Keys that were looked at, about.
     pub looked: u64,
 }
@@ -45,15 +36,12 @@ pub(super) struct Walk {
 impl Walk {
     pub fn new(app: &Arc<App>, identity: &Identity, peer: SocketAddr, plan: &Arc<Plan>) -> Self {
         Walk {
-            app: app.clone(),
-            identity: identity.clone(),
-            peer,
+            link: Link::new(app, identity, peer, plan.db),
             plan: plan.clone(),
             place: match plan.matched {
                 Matched::Keys(_) => Place::Named(0),
                 _ => Place::Begin,
             },
-            conversation: None,
             looked: 0,
         }
     }
@@ -64,36 +52,15 @@ impl Walk {
 
     /// Ends the connection until it is needed again.
     pub fn let_go(&mut self) {
-        self.conversation = None;
+        self.link.let_go();
     }
 
     /// A connection of the user as of now, with time for a question.
     ///
     /// # Errors
-    /// When the user has gone, may not select the database, or there is no place.
+    /// As [`Link::conversation`].
     pub async fn conversation(&mut self) -> Result<&mut Conversation, ApiError> {
-        let Some(identity) = self.app.engine.standing(&self.identity) else {
-            return Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "SESSION_ENDED",
-                "its user was removed, switched off or given other passwords",
-            ));
-        };
-        self.identity = identity;
-        let is_spent = |conversation: &Conversation| conversation.received_bytes() >= CONNECTION_BYTES;
-        if self.conversation.as_ref().is_none_or(is_spent) {
-            self.conversation = None;
-            let mut fresh = Conversation::begin(&self.app, self.peer, Some(&self.identity)).await?;
-            if self.plan.db != 0 {
-                let select = about("SELECT", self.plan.db.to_string().as_bytes(), []);
-                fresh.ask(&select).await?;
-            }
-            fresh.cut_strings(NAME_BYTES_MAX);
-            self.conversation = Some(fresh);
-        }
-        let conversation = self.conversation.as_mut().ok_or_else(ApiError::stopping)?;
-        conversation.set_time(TIME);
-        Ok(conversation)
+        self.link.conversation().await
     }
 
     /// The keys of the next piece, which may be none; empty at the end.

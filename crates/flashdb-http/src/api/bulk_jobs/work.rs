@@ -2,6 +2,7 @@
 //! command of its own, as the user has rights at that moment, so what was answered is done and what was not is as it was; an
 //! abort or the end of the server leaves nothing half changed.
 
+use super::link::Link;
 use super::pace::Pace;
 use super::preview;
 use super::walk::Walk;
@@ -27,24 +28,24 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Errors that are kept with their keys.
-const ERRORS_MAX: usize = 100;
+pub(in crate::api) const ERRORS_MAX: usize = 100;
 /// Bytes of a name that is kept with its error.
-const NAME_BYTES_MAX: usize = 256;
+pub(in crate::api) const NAME_BYTES_MAX: usize = 256;
 /// Errors in a row after which it ends: whoever has lost the right to the keys need not be told for each of a million.
-const REFUSALS_MAX: u64 = 1000;
+pub(in crate::api) const REFUSALS_MAX: u64 = 1000;
 /// New names that are remembered, so that a key that was renamed into the old prefix is not taken for one that was there. Of more
 /// than that, those that the walk comes to again are counted as skipped.
 const MADE_MAX: usize = 1 << 20;
 /// Longest pause. A job that nobody comes back for gives its place to others.
-const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+pub(in crate::api) const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Time between two looks whether the server is to end.
 const END_LOOK_TIME: Duration = Duration::from_millis(50);
 /// What is said of a key whose change was not answered in time.
-const UNKNOWN: &str = "the server did not answer in time; the key may be changed or not";
+pub(in crate::api) const UNKNOWN: &str = "the server did not answer in time; the key may be changed or not";
 /// Time for a snapshot.
 const SNAPSHOT_TIME: Duration = Duration::from_secs(6 * 3600);
 /// What the server answers while it is no longer the one that was looked at, or cannot take writes.
-const ENDING: [&str; 5] = ["LOADING", "BUSY", "MISCONF", "READONLY", "NOAUTH"];
+pub(in crate::api) const ENDING: [&str; 5] = ["LOADING", "BUSY", "MISCONF", "READONLY", "NOAUTH"];
 
 /// A job at work.
 pub(super) struct Work {
@@ -96,7 +97,7 @@ impl Work {
     pub async fn run(self, job: Arc<Job>) {
         self.note.log("begun", 0, 0);
         let mut tally = Tally::default();
-        let outcome = self.work_until_the_end(&job, &mut tally).await;
+        let outcome = until_the_end(&self.app, &job, self.work(&job, &mut tally)).await;
         // Decided once: an abort may come at any moment, and after the last key changes nothing any more.
         let (outcome, state, failure) = match outcome {
             Err(error) => ("failed", JobState::Failed, Some(error.message)),
@@ -106,25 +107,6 @@ impl Work {
         self.note.log(outcome, tally.changed, tally.errors);
         job.end_as(state, tally.result(&job), failure);
         drop(self.hold);
-    }
-
-    /// Works, and gives up when the server is to end.
-    async fn work_until_the_end(&self, job: &Job, tally: &mut Tally) -> Result<bool, ApiError> {
-        let work = self.work(job, tally);
-        tokio::pin!(work);
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut work => break outcome,
-                () = sleep(END_LOOK_TIME) => if self.app.engine.is_to_end() {
-                    job.abort();
-                },
-            }
-        };
-        // Then it is the end of the server that broke its connection off.
-        match outcome {
-            Err(_) if self.app.engine.is_to_end() => Ok(false),
-            outcome => outcome,
-        }
     }
 
     /// False if it ended before the last key, by request.
@@ -140,7 +122,7 @@ impl Work {
         tally.most = self.plan.most()?;
         let mut pace = Pace::new(self.plan.rate);
         let mut is_done = walk.has_ended();
-        while !is_done && rest(job, &mut walk, Instant::now()).await? {
+        while !is_done && rest(job, &mut walk.link, Instant::now()).await? {
             self.check_rights()?;
             pace.ask(job.rate.load(Ordering::Relaxed));
             let began = Instant::now();
@@ -157,7 +139,7 @@ impl Work {
             tally.expect(known, all, walk.looked);
             tally.tell(job, &pace);
             let mut names = names.as_slice();
-            while !names.is_empty() && rest(job, &mut walk, due).await? {
+            while !names.is_empty() && rest(job, &mut walk.link, due).await? {
                 self.check_rights()?;
                 pace.ask(job.rate.load(Ordering::Relaxed));
                 let (batch, left) = names.split_at(pace.batch_keys().min(names.len()).min(tally.free()));
@@ -169,7 +151,7 @@ impl Work {
                 tally.tell(job, &pace);
             }
             is_done = walk.has_ended() && names.is_empty();
-            if is_done || !rest(job, &mut walk, due).await? {
+            if is_done || !rest(job, &mut walk.link, due).await? {
                 break;
             }
         }
@@ -313,6 +295,28 @@ impl Work {
     }
 }
 
+/// Works, and gives up when the server is to end.
+pub(in crate::api) async fn until_the_end(
+    app: &App,
+    job: &Job,
+    work: impl Future<Output = Result<bool, ApiError>>,
+) -> Result<bool, ApiError> {
+    tokio::pin!(work);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut work => break outcome,
+            () = sleep(END_LOOK_TIME) => if app.engine.is_to_end() {
+                job.abort();
+            },
+        }
+    };
+    // Then it is the end of the server that broke its connection off.
+    match outcome {
+        Err(_) if app.engine.is_to_end() => Ok(false),
+        outcome => outcome,
+    }
+}
+
 /// Of a name; the same in one process.
 fn hashed(name: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -348,7 +352,7 @@ fn outcome(deed: &Deed, reply: &Reply) -> Result<Outcome, ApiError> {
 }
 
 /// Waits until `due`, and as long as it is paused; false if it is to end.
-async fn rest(job: &Job, walk: &mut Walk, due: Instant) -> Result<bool, ApiError> {
+pub(in crate::api) async fn rest(job: &Job, link: &mut Link, due: Instant) -> Result<bool, ApiError> {
     let mut paused_until = None;
     loop {
         let changed = job.changed.notified();
@@ -360,7 +364,7 @@ async fn rest(job: &Job, walk: &mut Walk, due: Instant) -> Result<bool, ApiError
         let now = Instant::now();
         let until = if job.is_paused() {
             // Places at the engine are for those at work.
-            walk.let_go();
+            link.let_go();
             let until = *paused_until.get_or_insert(now + PAUSE_MAX);
             if now >= until {
                 return Err(ApiError::new(

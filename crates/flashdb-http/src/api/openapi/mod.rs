@@ -127,7 +127,10 @@ const REFUSALS: &[(u16, &str)] = &[
         413,
         "The body, or what would have to be compared with it, is too large.",
     ),
-    (415, "The body is not `application/json`."),
+    (
+        415,
+        "The body is not `application/json`, or of a file not `application/octet-stream`.",
+    ),
     (421, "The server does not go by this name."),
     (
         422,
@@ -139,6 +142,7 @@ const REFUSALS: &[(u16, &str)] = &[
     ),
     (503, "The server loads, ends, or is too busy."),
     (504, "The command took too long."),
+    (507, "There is no room for the file (`NO_SPACE`)."),
 ];
 
 /// The refusals of an operation.
@@ -199,8 +203,13 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
         described["parameters"] = parameters.into();
     }
     if let Some(schema_of) = operation.body {
-        let body =
-            json!({"required": true, "content": {"application/json": {"schema": schema_of(generator)}}});
+        let is_file = operation.path == "/api/v1/imports";
+        let kind = if is_file {
+            "application/octet-stream"
+        } else {
+            "application/json"
+        };
+        let body = json!({"required": !is_file, "content": {kind: {"schema": schema_of(generator)}}});
         described["requestBody"] = body;
     }
     match operation.who {

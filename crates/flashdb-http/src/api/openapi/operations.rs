@@ -5,9 +5,9 @@ use super::super::{
     items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, BYTES, CLIENT, CURSOR, DB, FORMAT, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH,
-    NAMES_CURSOR, PATH_TEXT, POINTS, PREFIX, Parameter, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TYPE, USER,
-    WAIT,
+    ALERT, BYTES, CLIENT, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR,
+    JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS, PREFIX,
+    Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -16,6 +16,11 @@ pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Value;
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().to_value()
+}
+
+/// The bytes of a file.
+pub(super) fn file(_: &mut SchemaGenerator) -> Value {
+    json!({"description": "The file as it is, of at most `import-max-bytes`.", "type": "string", "format": "binary"})
 }
 
 fn text(_: &mut SchemaGenerator) -> Value {
@@ -370,6 +375,24 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..POST
     },
     Operation {
+        path: "/api/v1/imports",
+        summary: "Imports a file of keys as a job, or reads it only (UI-57).",
+        query: &[
+            FILE_FORMAT,
+            ON_CONFLICT,
+            DRY_RUN,
+            TARGET_DB,
+            ONLY_DB,
+            RATE,
+            FILE_NAME,
+            FROM,
+        ],
+        body: Some(file),
+        answers: &[(202, Some(schema::<jobs::Started>))],
+        refusals: &[404, 409, 507],
+        ..POST
+    },
+    Operation {
         path: "/api/v1/items",
         summary: "What is in a key of any name, page by page.",
         query: &[KEY, DB, MATCH, LIMIT, ITEMS_CURSOR],
@@ -507,7 +530,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v1/jobs",
-        summary: "Benchmarks, generated data and changes of many keys, newest first.",
+        summary: "Benchmarks, generated data, changes of many keys and imports, newest first.",
         query: &[JOB_KIND],
         answers: &[(200, Some(schema::<jobs::JobList>))],
         ..GET
@@ -521,7 +544,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v1/jobs/{id}",
-        summary: "Pauses a change of many keys, has it go on, or changes its rate.",
+        summary: "Pauses a change of many keys or an import, has it go on, or changes its rate.",
         body: Some(schema::<bulk_jobs::Steer>),
         answers: &[(200, Some(schema::<crate::jobs::JobView>))],
         refusals: &[404, 409],

@@ -95,12 +95,55 @@ pub(super) const SLOW_ENTRIES: Parameter =
 pub(super) const JOB_KIND: Parameter = parameter(
     "kind",
     "Only jobs of this kind.",
-    || json!({"enum": ["bench", "generate", "bulk"], "type": "string"}),
+    || json!({"enum": ["bench", "generate", "bulk", "import"], "type": "string"}),
 );
 pub(super) const FORMAT: Parameter = parameter(
     "format",
     "What the lines are: JSON that `PUT /key` takes, unless given, or commands.",
     || json!({"enum": ["jsonl", "commands"], "type": "string"}),
+);
+
+pub(super) const FILE_FORMAT: Parameter = parameter(
+    "format",
+    "What the file is; with `from` that of the dry run.",
+    || {
+        let names = flashdb_import::Format::ALL.map(|(name, _)| name);
+        json!({"enum": names, "type": "string"})
+    },
+);
+pub(super) const ON_CONFLICT: Parameter = parameter(
+    "on_conflict",
+    "What becomes of keys that are there already: left (`skip`, unless given), replaced, or the end of the import at the first.",
+    || json!({"enum": ["skip", "overwrite", "fail"], "type": "string"}),
+);
+pub(super) const DRY_RUN: Parameter = parameter(
+    "dry_run",
+    "Reads all of the file, writes nothing, and keeps the file for ten minutes, to be imported by `from`.",
+    || json!({"type": "boolean"}),
+);
+pub(super) const TARGET_DB: Parameter = parameter(
+    "db",
+    "Database that all keys go to. Unless given, those that the file names, or 0.",
+    || json!({"$ref": "#/components/schemas/Database"}),
+);
+pub(super) const ONLY_DB: Parameter =
+    parameter("only_db", "Only what the file has in this database.", || {
+        number(0, u64::from(u32::MAX))
+    });
+pub(super) const RATE: Parameter = parameter(
+    "rate",
+    "Keys per second, at most; 20000 unless given. Less while the server is busy.",
+    || number(1, 1_000_000),
+);
+pub(super) const FILE_NAME: Parameter = parameter(
+    "name",
+    "What the file is called, to be shown.",
+    || json!({"type": "string", "maxLength": 200}),
+);
+pub(super) const FROM: Parameter = parameter(
+    "from",
+    "A dry run of the same user whose file is imported now; the body is empty then.",
+    || text("^[0-9a-f]{8}$"),
 );
 
 // ---- in a path; the name there comes from the path itself ----------------------------------------
