@@ -1,37 +1,40 @@
-// Changes of many keys that are under way or have lately ended, with their live progress: the list is asked for when it is
+// Changes of many keys and imports that are under way or have lately ended, with their live progress: the list is asked for when it is
 // shown and when a job comes, pauses or ends; in between the live connection tells how far each is.
 'use client';
 import { useCallback, useRef, useState } from 'react';
 import { api } from '@/lib/api';
 import { hasEnded } from '@/lib/bulk';
-import type { BulkJob, JobMessage } from '@/lib/contract';
+import type { JobMessage, KeyJob } from '@/lib/contract';
 import { useResource, type Resource } from './use-resource';
 import { useTopic } from './use-topic';
 
 /** A job as of its newest message. */
-export function withMessage(job: BulkJob, message: JobMessage | undefined): BulkJob {
+export function withMessage(job: KeyJob, message: JobMessage | undefined): KeyJob {
   if (message === undefined || hasEnded(job.state)) return job;
-  const point = (message.point ?? {}) as { changed?: number; idle?: number };
-  const state = message.state as BulkJob['state'];
+  const result: Record<string, unknown> = { ...job.result };
+  // What only grows: a list that was asked for may be newer than the message.
+  for (const [name, value] of Object.entries((message.point ?? {}) as Record<string, unknown>)) {
+    if (name !== 'rate' && typeof value === 'number') result[name] = Math.max(typeof result[name] === 'number' ? result[name] : 0, value);
+  }
   return {
     ...job,
-    state,
+    state: message.state as KeyJob['state'],
     phase: message.phase ?? job.phase,
     done: Math.max(job.done, message.done ?? 0),
     total: message.total ?? job.total,
     errors: Math.max(job.errors, message.errors ?? 0),
-    result: { ...job.result, changed: Math.max(job.result.changed ?? 0, point.changed ?? 0), idle: Math.max(job.result.idle ?? 0, point.idle ?? 0) },
-  };
+    result,
+  } as KeyJob;
 }
 
-export function useBulkJobs(onEnd: (id: string) => void): { jobs: BulkJob[]; list: Resource<BulkJob[]>; refused: string | null } {
-  const list = useResource((signal) => api.bulkJobs(signal).then((answer) => answer.jobs));
+export function useBulkJobs(onEnd: (id: string) => void): { jobs: KeyJob[]; list: Resource<KeyJob[]>; refused: string | null } {
+  const list = useResource((signal) => api.keyJobs(signal));
   const [live, setLive] = useState<ReadonlyMap<string, JobMessage>>(new Map());
   const { reload } = list;
   const states = useRef(new Map<string, string>());
   const onMessage = useCallback(
     (message: JobMessage) => {
-      if (message.kind !== 'bulk') return;
+      if (message.kind !== 'bulk' && message.kind !== 'import') return;
       const before = states.current.get(message.id);
       states.current.set(message.id, message.state);
       setLive((all) => new Map(all).set(message.id, message));
@@ -46,8 +49,8 @@ export function useBulkJobs(onEnd: (id: string) => void): { jobs: BulkJob[]; lis
 }
 
 /** One of them, with its errors. */
-export function useBulkJob(id: string): { job: BulkJob | null; resource: Resource<BulkJob>; refused: string | null } {
-  const resource = useResource((signal) => api.bulkJob(id, signal), [id]);
+export function useBulkJob(id: string): { job: KeyJob | null; resource: Resource<KeyJob>; refused: string | null } {
+  const resource = useResource((signal) => api.keyJob(id, signal), [id]);
   const [live, setLive] = useState<JobMessage>();
   const { data, loading, reload } = resource;
   const onMessage = useCallback(

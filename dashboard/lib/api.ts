@@ -14,6 +14,7 @@ import type {
   BulkWish,
   Bytes,
   ClientRow,
+  ConflictChoice,
   CommandRow,
   Configuration,
   ConsoleHistory,
@@ -27,8 +28,10 @@ import type {
   Health,
   History,
   HotKeys,
+  ImportJob,
   ItemsPage,
   KeyEdit,
+  KeyJob,
   KeyPage,
   KeyView,
   LiveSession,
@@ -76,6 +79,11 @@ export class ApiError extends Error {
 }
 
 let csrf = '';
+/** For what is not sent by `request`. */
+export function csrfValue(): string {
+  return csrf;
+}
+
 let onSessionEnd: () => Promise<boolean> = () => Promise.resolve(false);
 
 /** Asked when the server no longer knows the session; answers whether there is a new one. */
@@ -188,8 +196,14 @@ export const api = {
   /** Changes nothing. */
   bulkDryRun: (wish: BulkWish, signal?: AbortSignal) => request<BulkPreview>('/bulk/jobs', { method: 'POST', body: { ...wish, dry_run: true }, signal }),
   startBulk: (wish: BulkWish) => request<{ id: string }>('/bulk/jobs', { method: 'POST', body: wish }),
-  bulkJobs: (signal?: AbortSignal) => request<{ jobs: BulkJob[] }>('/jobs?kind=bulk', { signal }),
-  bulkJob: (id: string, signal?: AbortSignal) => request<BulkJob>(`/jobs/${id}`, { signal }),
+  /** Changes of many keys and imports, newest first. */
+  keyJobs: async (signal?: AbortSignal): Promise<KeyJob[]> => {
+    const [bulk, imports] = await Promise.all([request<{ jobs: BulkJob[] }>('/jobs?kind=bulk', { signal }), request<{ jobs: ImportJob[] }>('/jobs?kind=import', { signal })]);
+    return [...bulk.jobs, ...imports.jobs].sort((one, other) => other.began_ms - one.began_ms);
+  },
+  keyJob: (id: string, signal?: AbortSignal) => request<KeyJob>(`/jobs/${id}`, { signal }),
+  /** Imports the file of a dry run. */
+  startImport: (wish: { from: string; on_conflict: ConflictChoice; db: number | null; name: string }) => request<{ id: string }>(`/imports${query(wish)}`, { method: 'POST' }),
   steerJob: (id: string, change: { paused?: boolean; rate?: number }) => request<unknown>(`/jobs/${id}`, { method: 'PATCH', body: change }),
   /** Where the browser itself fetches a file of many keys, as it comes. */
   exportUrl: ({ prefix, pattern, ...rest }: { db: number; prefix?: Bytes; pattern?: Bytes; type?: string; format: ExportFormat }) =>

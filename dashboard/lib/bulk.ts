@@ -1,6 +1,7 @@
 // One change of many keys: what it is called, what has to be typed before it, and what is left of a selection after it.
 import { display, fromBytes, keyWord, quoteArgument, toBytes, whole } from './bytes';
-import type { BulkJob, BulkVerb, BulkWish, Bytes, PageBytes } from './contract';
+import type { BulkJob, BulkVerb, BulkWish, Bytes, KeyJob, PageBytes } from './contract';
+import { importTitle } from './imports';
 
 /** Which keys. */
 export interface BulkTarget {
@@ -62,7 +63,11 @@ export function titleOf({ verb, target }: Pick<BulkAsk, 'verb' | 'target'>): str
   return `${WORDS[verb].title} ${target.keys === undefined ? targetText(target) : 'the selected keys'}`;
 }
 
-export function jobTitle({ request }: Pick<BulkJob, 'request'>): string {
+export function jobTitle({ request }: Pick<KeyJob, 'request'>): string {
+  return 'action' in request ? bulkTitle(request) : importTitle({ request });
+}
+
+function bulkTitle(request: BulkJob['request']): string {
   return `${WORDS[request.action].title} ${targetText({ prefix: request.prefix, pattern: request.pattern, type: request.type, count: request.keys_count })}${request.db === 0 ? '' : ` in db${request.db}`}`;
 }
 
@@ -112,10 +117,10 @@ export function commonPrefix(keys: readonly Bytes[], separator = ':'): Bytes {
 }
 
 /** What a job is done with, of the keys that it was given: in their order, without those that were refused. */
-export function settledKeys(keys: readonly Bytes[], job: Pick<BulkJob, 'done' | 'result'>): Bytes[] {
+export function settledKeys(keys: readonly Bytes[], job: Pick<KeyJob, 'done' | 'result'>): Bytes[] {
   // Of more errors than are told nobody knows whose they are.
   if ((job.result.errors_left_out ?? 0) > 0) return [];
-  const failed = new Set((job.result.errors ?? []).map(({ key }) => keyWord(whole(key))));
+  const failed = new Set((job.result.errors ?? []).flatMap(({ key }) => (key === null ? [] : [keyWord(whole(key))])));
   return keys.slice(0, job.done).filter((key) => !failed.has(keyWord(key)));
 }
 

@@ -278,6 +278,45 @@ export interface BulkResult {
   snapshot: string | null;
 }
 
+export type ImportFormat = 'rdb' | 'aof' | 'jsonl' | 'csv' | 'commands';
+export type ConflictChoice = 'skip' | 'overwrite' | 'fail';
+
+export interface ImportRequest {
+  format: ImportFormat;
+  on_conflict: ConflictChoice;
+  dry_run: boolean;
+  /** Where all keys go to; null for where the file says. */
+  db: number | null;
+  rate: number;
+  name: string;
+  bytes: number;
+}
+
+/** What an import tells of itself, or what its dry run has found. */
+export interface ImportResult {
+  /** Keys and commands. */
+  changed: number;
+  keys: number;
+  commands: number;
+  /** Expired before they came. */
+  idle: number;
+  skipped: number;
+  existing: number;
+  unknown: number;
+  /** Keys by type, commands by name. */
+  kinds: Record<string, number>;
+  samples: { key: PageBytes; db: number; type: string; ttl_ms: number | null; bytes: number | null; exists: boolean; line: number | null; offset: number }[];
+  errors: { key: PageBytes | null; line: number | null; offset: number; code: string; message: string }[];
+  errors_left_out: number;
+  note: string | null;
+  /** Until then a dry run can be imported without its file being sent again. */
+  kept_until_ms: number | null;
+}
+
+export type ImportJob = Job<ImportRequest, ImportResult>;
+/** What the strip of jobs in the Explorer shows. */
+export type KeyJob = BulkJob | ImportJob;
+
 export type BulkJob = Job<Omit<BulkWish, 'keys' | 'confirm'> & { keys_count?: number; rate: number }, BulkResult>;
 
 export type Reply =
@@ -692,7 +731,7 @@ export interface GenerateRequest {
 
 export interface Job<Request, Result> {
   id: string;
-  kind: 'bench' | 'generate' | 'bulk';
+  kind: 'bench' | 'generate' | 'bulk' | 'import';
   state: 'running' | 'paused' | 'done' | 'failed' | 'aborted';
   user: string;
   began_ms: number;

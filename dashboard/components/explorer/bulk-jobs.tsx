@@ -20,7 +20,7 @@ const KEPT_MS = 10 * 60_000;
 /** What a job is done with leaves the selection. */
 async function settle(id: string, keys: readonly Bytes[]): Promise<void> {
   useExplorerStore.getState().keepJobKeys(id, null);
-  const job = await api.bulkJob(id).catch(() => null);
+  const job = await api.keyJob(id).catch(() => null);
   if (job !== null) useExplorerStore.getState().drop(settledKeys(keys, job).map(keyWord));
 }
 

@@ -15,7 +15,7 @@ import { useExplorerStore } from '@/stores/explorer';
 import { useServerStore } from '@/stores/server';
 import { KeyList } from './key-list';
 import { KeyTree } from './key-tree';
-import { BOX, LEFT, NewKeyLabel, Toolbar } from './toolbar';
+import { BOX, ImportLabel, LEFT, NewKeyLabel, Toolbar } from './toolbar';
 
 // The editors come once there is a key to edit; the first load has a budget.
 const KeyPane = lazily(() => import('./key-pane').then((module) => module.KeyPane), () => <SkeletonRows rows={8} className="p-4" />);
@@ -23,6 +23,7 @@ const NewKey = lazily(() => import('./new-key').then((module) => module.NewKey))
 const UndoBar = lazily(() => import('./undo-bar').then((module) => module.UndoBar));
 const BulkBar = lazily(() => import('./bulk-bar').then((module) => module.BulkBar));
 const BulkJobs = lazily(() => import('./bulk-jobs').then((module) => module.BulkJobs));
+const ImportDialog = lazily(() => import('./import-dialog').then((module) => module.ImportDialog));
 const BulkDialog = lazily(() => import('./bulk-dialog').then((module) => module.BulkDialog));
 
 export function ExplorerPage() {
@@ -43,6 +44,7 @@ export function ExplorerPage() {
   const isFiltered = text.trim() !== '' || type !== '';
   const asTree = mayTree && view === 'tree' && !isFiltered;
   const [making, setMaking] = useState(false);
+  const [importing, setImporting] = useState(false);
   const enter = useExplorerStore((store) => store.enter);
   const isSelecting = useExplorerStore((store) => store.selected.size > 0 && store.db === db);
   const isChanging = useExplorerStore((store) => store.bulk !== null);
@@ -83,6 +85,9 @@ export function ExplorerPage() {
           onType={(next) => setType(next)}
           onText={(next) => setText(next)}
         >
+          <GatedButton onClick={() => setImporting(true)}>
+            <ImportLabel />
+          </GatedButton>
           <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
             <NewKeyLabel />
           </GatedButton>
@@ -108,6 +113,7 @@ export function ExplorerPage() {
       </div>
       {isSelecting && <BulkBar db={db} />}
       {isChanging && <BulkDialog />}
+      {importing && <ImportDialog db={db} databases={databases} onClose={() => setImporting(false)} />}
       {making && <NewKey db={db} onClose={() => setMaking(false)} onMade={open} />}
     </>
   );

@@ -1,7 +1,7 @@
 // What the keys are looked through by. It is also part of the exported page: there it stands as it will be, and does nothing
 // until the session is known.
 'use client';
-import { Plus } from 'lucide-react';
+import { Plus, Upload } from 'lucide-react';
 import type { ReactNode, Ref } from 'react';
 import { Heading } from '@/components/layout/page-head';
 import { SkeletonBars } from '@/components/state/skeleton';
@@ -100,6 +100,14 @@ export function NewKeyLabel() {
   );
 }
 
+export function ImportLabel() {
+  return (
+    <>
+      <Upload /> Import
+    </>
+  );
+}
+
 /** Unless the server says otherwise; the list of them is as wide as its longest name. */
 const DATABASES = 16;
 
@@ -112,6 +120,9 @@ export function ExplorerFrame() {
       <Heading
         actions={
           <Toolbar inert db={0} databases={DATABASES} mayTree asTree order="bytes" type="" text="" onDb={ignore} onView={ignore} onOrder={ignore} onType={ignore} onText={ignore}>
+            <Button aria-disabled="true">
+              <ImportLabel />
+            </Button>
             <Button variant="solid" aria-disabled="true">
               <NewKeyLabel />
             </Button>

@@ -145,7 +145,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
     case 'GET /sessions':
       return send(200, { all: true, sessions: [{ handle: 'a1', user: 'default', addr: '127.0.0.1:50021', created_ms: Date.now() - 60_000, last_ms: Date.now(), unlocked_until_ms: null, current: true }, { handle: 'b2', user: 'ada', addr: '10.4.1.7:40112', created_ms: Date.now() - 4_000_000, last_ms: Date.now() - 90_000, unlocked_until_ms: Date.now() + 60_000, current: false }] });
     case 'GET /jobs':
-      if (url.searchParams.get('kind') === 'bulk') return send(200, { jobs: [] });
+      if (['bulk', 'import'].includes(url.searchParams.get('kind') ?? '')) return send(200, { jobs: [] });
       return send(200, { jobs: url.searchParams.get('kind') === 'bench' ? data.BENCH_JOBS : data.GENERATE_JOBS });
     case 'GET /tree':
       return send(200, data.tree(url.searchParams));
