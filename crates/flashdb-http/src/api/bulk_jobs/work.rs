@@ -169,7 +169,7 @@ impl Work {
         walk: &mut Walk,
         tally: &mut Tally,
     ) -> Result<Option<(Option<u64>, u64)>, ApiError> {
-        while rest(job, walk, Instant::now()).await? {
+        while rest(job, &mut walk.link, Instant::now()).await? {
             let counted = match preview::total(walk, &self.plan).await {
                 Ok(known) => preview::all_keys(walk).await.map(|all| (known, all)),
                 Err(error) => Err(error),
