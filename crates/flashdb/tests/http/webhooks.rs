@@ -269,3 +269,40 @@ fn only_who_may_change_settings_says_where_alerts_go() {
     let slow = admin.ask("CONFIG SET alert-webhooks https://x");
     assert!(format!("{slow:?}").contains("TLS is not supported"), "{slow:?}");
 }
+
+#[test]
+fn the_audit_log_tells_of_webhooks_without_their_secrets() {
+    let folder = std::env::temp_dir().join(format!("flashdb-http-hooks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("audit.log").display().to_string();
+    let (_server, http) = start(&["--log-json", "--audit-logfile", &file]);
+    let (page, _) = http.log_in("{}");
+    let page = unlocked(&page);
+    let (port, _posts) = receiver(&[]);
+    let hook = add(&page, &format!("http://ada:s3cret@127.0.0.1:{port}/?t0ken"));
+    let path = format!("/api/v1/alerts/webhooks/{}", hook["id"].as_str().expect("an id"));
+    assert_eq!(page.send("POST", &format!("{path}/test"), "{}").status, 200);
+    let removed = page.send("DELETE", &path, "");
+    let text = std::fs::read_to_string(&file).expect("the log");
+    assert!(!text.contains("s3cret") && !text.contains("t0ken"), "{text}");
+    let events: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let of = |event: &str| {
+        events
+            .iter()
+            .filter(|one| one["event"] == event)
+            .collect::<Vec<_>>()
+    };
+    let told = of("webhook");
+    let outcomes: Vec<&Value> = told.iter().map(|event| &event["outcome"]).collect();
+    assert_eq!(outcomes, ["added", "tested", "removed"]);
+    assert_eq!(told[2]["request_id"].as_str(), removed.header("x-request-id"));
+    assert_eq!(told[0]["url"], hook["url"]);
+    let sets = of("command")
+        .into_iter()
+        .filter(|event| event["command"] == "config|set");
+    assert_eq!(sets.count(), 2, "{text}");
+    std::fs::remove_dir_all(&folder).expect("an own folder");
+}
