@@ -84,6 +84,8 @@ export interface Sample {
   /** 0 to 1; null while no snapshot is being taken. */
   snapshot_captured: number | null;
   snapshot_newest_ms: number | null;
+  /** When a setting was changed last in this run. */
+  config_changed_ms: number | null;
   snapshots_total: number;
   /** Parts of `rss`; they add up to it. */
   rss_data: number;
@@ -336,6 +338,12 @@ export interface Executed {
   command: string;
   reply: Reply;
   duration_us: number;
+}
+
+/** Settings that were changed together. */
+export interface ConfigChange {
+  t: number;
+  names: string[];
 }
 
 /** What the user has run in the console, oldest first; secrets are `(redacted)`. */

@@ -1,9 +1,10 @@
-// What happened while a chart was drawn: snapshots and alerts, put together where they would lie on one another. Pure.
+// What happened while a chart was drawn: snapshots, alerts and changes of settings, put together where they would lie on one
+// another. Pure.
 import { alertText, alertValue } from './alert-text';
-import type { Alert } from './contract';
+import type { Alert, ConfigChange } from './contract';
 import { formatClock } from './format';
 
-export type MarkKind = 'snapshot' | 'alert';
+export type MarkKind = 'snapshot' | 'alert' | 'config';
 
 export interface Mark {
   id: string;
@@ -12,14 +13,29 @@ export interface Mark {
   text: string;
 }
 
+const NAMES = 3;
+
+function changeText(names: readonly string[]): string {
+  if (names.length === 0) return 'Settings changed';
+  const more = names.length - NAMES;
+  return `Changed ${names.slice(0, NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Those with names, and of the others when they were: of an earlier run nobody knows the names. */
+export function changesOf(known: readonly ConfigChange[], times_ms: readonly number[]): ConfigChange[] {
+  const named = new Set(known.map(({ t }) => t));
+  return [...known, ...times_ms.filter((t) => !named.has(t)).map((t) => ({ t, names: [] }))];
+}
+
 /** In the order of time. */
-export function marksOf(snapshots_ms: readonly number[], alerts: readonly Alert[]): Mark[] {
+export function marksOf(snapshots_ms: readonly number[], alerts: readonly Alert[], changes: readonly ConfigChange[] = []): Mark[] {
   const taken = snapshots_ms.map((t_ms): Mark => ({ id: `s${t_ms}`, kind: 'snapshot', t_ms, text: 'Snapshot' }));
   const raised = alerts.map((alert): Mark => {
     const worst = alert.type === 'persistence' ? '' : `, ${alertValue(alert.type, alert.worst)}`;
     return { id: alert.id, kind: 'alert', t_ms: alert.since, text: `${alertText(alert)}${worst}${alert.until === null ? ', still on' : `, until ${formatClock(alert.until)}`}` };
   });
-  return [...taken, ...raised].sort((a, b) => a.t_ms - b.t_ms);
+  const set = changes.map(({ t, names }, at): Mark => ({ id: `c${t}-${at}`, kind: 'config', t_ms: t, text: changeText(names) }));
+  return [...taken, ...raised, ...set].sort((a, b) => a.t_ms - b.t_ms);
 }
 
 export interface Flag {

@@ -19,6 +19,7 @@ type Point = Record<Field, number | null> & { t: number };
 export class SampleSeries {
   private points: Point[] = [];
   private newest = new Set<number>();
+  private changed = new Set<number>();
   private listeners = new Set<() => void>();
   /** Counts the changes, for those who ask whether there was one. */
   version = 0;
@@ -33,7 +34,8 @@ export class SampleSeries {
 
   /** Takes one live sample; returns false where its second is known already. */
   push(sample: Sample): boolean {
-    this.note(sample.snapshot_newest_ms);
+    note(this.newest, sample.snapshot_newest_ms);
+    note(this.changed, sample.config_changed_ms);
     const known = this.insert(pick(sample));
     if (known) this.announce();
     return known;
@@ -45,20 +47,28 @@ export class SampleSeries {
     const places = FIELDS.map((field) => history.fields.indexOf(field));
     const time = history.fields.indexOf('t');
     const newest = history.fields.indexOf('snapshot_newest_ms');
+    const changed = history.fields.indexOf('config_changed_ms');
     for (const row of history.points) {
       const t = row[time];
       if (typeof t !== 'number') continue;
       const point = { t } as Point;
       FIELDS.forEach((field, at) => (point[field] = figure(row[places[at] ?? -1])));
       this.insert(point);
-      this.note(row[newest]);
+      note(this.newest, row[newest]);
+      note(this.changed, row[changed]);
     }
+    this.announce();
+  }
+
+  /** For what is drawn beside the samples. */
+  redraw(): void {
     this.announce();
   }
 
   clear(): void {
     this.points = [];
     this.newest.clear();
+    this.changed.clear();
     this.announce();
   }
 
@@ -93,13 +103,18 @@ export class SampleSeries {
 
   /** When snapshots were taken within the time that is known: each was the newest for a while. */
   snapshots(): number[] {
-    const first = this.points[0]?.t ?? Infinity;
-    for (const t of this.newest) if (t < first) this.newest.delete(t);
-    return [...this.newest].sort((a, b) => a - b);
+    return this.within(this.newest);
   }
 
-  private note(snapshot_ms: number | null | undefined): void {
-    if (typeof snapshot_ms === 'number') this.newest.add(snapshot_ms);
+  /** When settings were changed within that time; of several in one second the last. */
+  changes(): number[] {
+    return this.within(this.changed);
+  }
+
+  private within(times: Set<number>): number[] {
+    const first = this.points[0]?.t ?? Infinity;
+    for (const t of times) if (t < first) times.delete(t);
+    return [...times].sort((a, b) => a - b);
   }
 
   private insert(point: Point): boolean {
@@ -130,6 +145,10 @@ export class SampleSeries {
     this.version += 1;
     for (const listener of this.listeners) listener();
   }
+}
+
+function note(times: Set<number>, t: unknown): void {
+  if (typeof t === 'number') times.add(t);
 }
 
 function pick(source: Partial<Record<Field, number | string | null>> & { t: number }): Point {

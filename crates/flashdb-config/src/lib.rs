@@ -32,6 +32,6 @@ pub use launch::{HELP, Launch, load, load_from};
 pub use rewrite::{RewriteError, replace_file};
 pub use row::{Flags, Row, find, is_sensitive};
 pub use settings::{ROWS, Settings};
-pub use store::{ConfigStore, ConfigView, Origin, RenameCommand, SetContext, SetError};
+pub use store::{Change, ConfigStore, ConfigView, Origin, RenameCommand, SetContext, SetError};
 pub use values::{BindAddress, CpuList, OutputBufferLimit, OutputBufferLimits, ReplicaOf, SavePoint};
 pub use webhook::{WEBHOOK_BYTES_MAX, WEBHOOKS_MAX, Webhook};

@@ -5,12 +5,13 @@
 //! one at a time: parse everything, let the server apply what reaches beyond the values, then publish.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use flashdb_base::glob;
+use flashdb_base::{clock, glob};
 
 use crate::acl_lines::AclLine;
 use crate::codec::{Invalid, Occurrence};
@@ -33,6 +34,18 @@ pub enum Origin {
     Runtime,
 }
 
+/// Changes that are remembered; the oldest leave first.
+const CHANGES_MAX: usize = 256;
+
+/// A CONFIG SET that changed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When, Unix ms.
+    pub at_ms: u64,
+    /// The settings, by name.
+    pub names: Vec<&'static str>,
+}
+
 /// A `rename-command` line, for the server to carry out when it knows its commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenameCommand {
@@ -53,6 +66,8 @@ pub struct ConfigStore {
     generation: AtomicU64,
     /// By row; held while a change is made, so that changes do not overlap.
     origins: Mutex<Vec<Origin>>,
+    /// Of this run, oldest first.
+    changes: Mutex<VecDeque<Change>>,
     file: Option<PathBuf>,
     renames: Vec<RenameCommand>,
     acl_lines: Vec<AclLine>,
@@ -126,6 +141,7 @@ impl ConfigStore {
             published: RwLock::new(Arc::new(settings)),
             generation: AtomicU64::new(0),
             origins: Mutex::new(origins),
+            changes: Mutex::default(),
             file,
             renames,
             acl_lines,
@@ -171,6 +187,35 @@ impl ConfigStore {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The last changes of this run, oldest first.
+    pub fn changes(&self) -> Vec<Change> {
+        self.remembered().iter().cloned().collect()
+    }
+
+    /// When something was changed last in this run, Unix ms.
+    pub fn changed_ms(&self) -> Option<u64> {
+        self.remembered().back().map(|change| change.at_ms)
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, VecDeque<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, changed: &[&'static Row]) {
+        if changed.is_empty() {
+            return;
+        }
+        let names = changed.iter().map(|row| row.name).collect();
+        let mut changes = self.remembered();
+        if changes.len() == CHANGES_MAX {
+            changes.pop_front();
+        }
+        changes.push_back(Change {
+            at_ms: clock::unix_ms(),
+            names,
+        });
     }
 
     /// CONFIG GET: names and values that match any of `patterns`, each name once. An exact name is
@@ -237,6 +282,7 @@ impl ConfigStore {
         }
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         self.generation.fetch_add(1, Ordering::Release);
+        self.remember(&changed);
         Ok(changed)
     }
 }

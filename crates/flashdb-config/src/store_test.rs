@@ -308,3 +308,19 @@ fn views_see_changes_when_they_refresh() {
     assert_eq!(value(&store, "hash-max-ziplist-entries"), "7");
     assert_eq!(store.origin("hash-max-ziplist-entries"), Some(Origin::Runtime));
 }
+
+#[test]
+fn changes_are_remembered_and_only_changes() {
+    let store = store();
+    assert_eq!((store.changed_ms(), store.changes()), (None, Vec::new()));
+    set(&store, &[("maxmemory", "1gb"), ("hz", "10")]).expect("accepted");
+    set(&store, &[("maxmemory", "1gb")]).expect("accepted, and as it was");
+    set(&store, &[("maxmemory", "x")]).expect_err("no number");
+    let changes = store.changes();
+    assert_eq!((changes.len(), &changes[0].names), (1, &vec!["maxmemory"]));
+    assert_eq!(store.changed_ms(), Some(changes[0].at_ms));
+    for percent in 0..300 {
+        set(&store, &[("maxmemory", &format!("{}mb", 10 + percent))]).expect("accepted");
+    }
+    assert_eq!(store.changes().len(), CHANGES_MAX, "the oldest leave");
+}

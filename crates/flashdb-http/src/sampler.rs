@@ -120,6 +120,8 @@ sample! {
     snapshot_newest_ms: Option<i64>,
     /// Snapshots taken since the start.
     snapshots_total: u64,
+    /// When a setting was changed last in this run, Unix ms; null for never.
+    config_changed_ms: Option<i64>,
     /// Part of `rss`: entries and values, bytes. The five of these add up to it.
     rss_data: u64,
     /// Part of `rss`: hash tables, tables of what expires, counts by prefix.
@@ -189,6 +191,7 @@ impl Sample {
             snapshot_captured: now.snapshots.captured,
             snapshot_newest_ms: now.snapshots.newest_ms,
             snapshots_total: now.snapshots.taken_total,
+            config_changed_ms: now.config_changed_ms.map(|ms| ms as i64),
             rss_data: data as u64,
             rss_index: (tables + expiry + index) as u64,
             rss_buffers: (clients + tracking + log + http) as u64,
@@ -332,6 +335,7 @@ pub(crate) mod tests {
             evicted_total: 0,
             cpu_seconds_total: 0.5 * second as f64,
             snapshots: SnapshotFigures::default(),
+            config_changed_ms: None,
         }
     }
 

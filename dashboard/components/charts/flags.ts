@@ -1,23 +1,27 @@
 // The flags of a chart: links above its lines that say on hover and focus what happened there. Made and moved by hand, since
 // they follow the plot and not React; one that stays keeps its element, and so the focus.
-import { type Flag, flagLines } from '@/lib/marks';
+import { type Flag, flagLines, type MarkKind } from '@/lib/marks';
 
 const SHAPE = {
-  // A diamond and a warning's triangle: told apart without their colours.
+  // A diamond, a warning's triangle and a square: told apart without their colours.
   snapshot: 'M8 3.5 12.5 8 8 12.5 3.5 8z',
   alert: 'M8 3 13.5 12.5h-11z',
+  config: 'M4.5 4.5h7v7h-7z',
 } as const;
-const TONE = { snapshot: 'text-accent-text', alert: 'text-warning' } as const;
-const GOES_TO = { snapshot: '/snapshots/', alert: '/monitoring/?tab=alerts' } as const;
+const TONE = { snapshot: 'text-accent-text', alert: 'text-warning', config: 'text-dim' } as const;
+const GOES_TO = { snapshot: '/snapshots/', alert: '/monitoring/?tab=alerts', config: '/settings/?tab=server' } as const;
 const NAME = 'http://www.w3.org/2000/svg';
 
-/** Those with an alert among them are alerts. */
-function kindOf(flag: Flag): keyof typeof SHAPE {
-  return flag.marks.some((mark) => mark.kind === 'alert') ? 'alert' : 'snapshot';
+/** Where there are several, what matters most: an alert, then a change that may be its cause. */
+function kindOf(flag: Flag): MarkKind {
+  const has = (kind: MarkKind) => flag.marks.some((mark) => mark.kind === kind);
+  return has('alert') ? 'alert' : has('config') ? 'config' : 'snapshot';
 }
 
+const COLOUR = { snapshot: '--accent-text', alert: '--warning', config: '--text-secondary' } as const;
+
 export function flagColour(flag: Flag): string {
-  return kindOf(flag) === 'alert' ? '--warning' : '--accent-text';
+  return COLOUR[kindOf(flag)];
 }
 
 export function showFlags(list: HTMLElement, flags: readonly Flag[], offset_px: number, width_px: number): void {

@@ -112,6 +112,24 @@ describe.runIf(process.env.FLASHDB_BIN)('the charts and the heatmap', () => {
   });
 });
 
+// A stand-in changes no setting.
+describe.runIf(process.env.FLASHDB_BIN)('a change of the configuration', () => {
+  it('is marked on the charts by name, while one looks, though it came over the port of the clients', async () => {
+    const watched = await open();
+    await signIn(watched, server.url, '/');
+    const { page } = watched;
+    await expect.poll(async () => page.locator('canvas').count(), { timeout: 10_000 }).toBe(2);
+    await resp([`AUTH "${PASSWORD}"`, 'CONFIG SET slowlog-max-len 99']);
+    const flag = page.getByRole('link', { name: /\d\d:\d\d:\d\d Changed slowlog-max-len/ }).first();
+    await flag.waitFor();
+    await page.reload();
+    await flag.waitFor();
+    await flag.press('Enter');
+    await page.waitForURL(/\/settings\//);
+    expect(unexpected(watched)).toEqual([]);
+  });
+});
+
 // A stand-in runs nothing.
 describe.runIf(process.env.FLASHDB_BIN)('the feed of recent commands', () => {
   const ran = (...lines: string[]) => resp([`AUTH "${PASSWORD}"`, ...lines]);

@@ -51,7 +51,7 @@ function sampleAt(second: number): Sample {
     p50_us: 2 + load, p95_us: 6.1 * load, p99_us: 18 * load * (1 + Math.max(0, wave(second, 41, 13))), p999_us: 140 * load * (1 + Math.max(0, wave(second, 29, 53) * 3)),
     mem: dataset + 410_000_000, mem_peak: 6_700_000_000, rss: dataset + 900_000_000, maxmemory: 8 * 1024 ** 3, dataset, clients_mem: 212_000_000 * load,
     clients: 412 + Math.round(wave(second, 40) * 12), blocked: 3, hits_total: 98_123_412, misses_total: 1_292_000, hit_ratio: 0.987 + wave(second, 30) * 0.006, net_in: 12_400_000 * load, net_out: 31_900_000 * load,
-    expired_total: 4_120, evicted_total: 0, cpu: 1.6 * load, uptime_s: 792_000, snapshot_captured: null, snapshot_newest_ms: STARTED - 360_000, snapshots_total: 3, ...memoryParts(dataset, 212_000_000 * load), state: 'ready',
+    expired_total: 4_120, evicted_total: 0, cpu: 1.6 * load, uptime_s: 792_000, snapshot_captured: null, snapshot_newest_ms: STARTED - 360_000, config_changed_ms: null, snapshots_total: 3, ...memoryParts(dataset, 212_000_000 * load), state: 'ready',
   };
 }
 

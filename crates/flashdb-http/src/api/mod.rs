@@ -112,6 +112,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/clients/{id}", axum::routing::delete(server::kill_client))
         .route("/slowlog", get(server::slowlog).delete(server::reset_slowlog))
         .route("/config", get(server::config).put(server::set_config))
+        .route("/config/changes", get(server::config_changes))
         .route("/snapshots", get(snapshots::list))
         .route("/snapshots/{id}", axum::routing::delete(snapshots::delete))
         .route(

@@ -295,6 +295,39 @@ pub(crate) async fn config(State(app): State<Arc<App>>, caller: Caller) -> Resul
     }))
 }
 
+/// What was changed by CONFIG SET, over HTTP or not, oldest first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ConfigChanges {
+    changes: Vec<ConfigChange>,
+}
+
+/// Settings that were changed together.
+#[derive(Serialize, JsonSchema)]
+struct ConfigChange {
+    /// Unix time, ms.
+    t: i64,
+    names: Vec<&'static str>,
+}
+
+/// `GET /config/changes`: the last of this run.
+pub(crate) async fn config_changes(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<ConfigChanges>, ApiError> {
+    if !app.engine.allows(&caller.identity, "config|get") {
+        let text = b"NOPERM User has no permissions to run the 'config|get' command";
+        return Err(ApiError::from_engine(text, Some("config|get")));
+    }
+    let changes = app.engine.config().changes();
+    let changes = changes.into_iter().map(|change| ConfigChange {
+        t: change.at_ms as i64,
+        names: change.names,
+    });
+    Ok(Json(ConfigChanges {
+        changes: changes.collect(),
+    }))
+}
+
 /// Names of the settings that can be changed.
 fn changeable() -> Vec<&'static str> {
     let fixed = |row: &&Row| row.is(Flags::IMMUTABLE) || row.is(Flags::AT_START);

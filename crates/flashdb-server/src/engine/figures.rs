@@ -84,6 +84,8 @@ pub struct Figures {
     pub cpu_seconds_total: f64,
     /// Snapshots.
     pub snapshots: SnapshotFigures,
+    /// When a setting was changed last in this run, Unix ms.
+    pub config_changed_ms: Option<u64>,
 }
 
 /// Snapshots at one moment.
@@ -184,6 +186,7 @@ impl Engine {
             evicted_total: sum(|stats| &stats.evicted_keys),
             cpu_seconds_total: cpu.system_seconds + cpu.user_seconds,
             snapshots: SnapshotFigures::of(server),
+            config_changed_ms: server.config.changed_ms(),
         })
     }
 }

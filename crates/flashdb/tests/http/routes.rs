@@ -576,3 +576,34 @@ fn what_a_proxy_passes_on_is_not_from_this_machine() {
     let (_server, http) = start(&["--http-open", "yes"]);
     assert_eq!(http.with("Via", "1.1 proxy").get("/api/v1/stats").status, 200);
 }
+
+#[test]
+fn changes_of_the_configuration_are_told_whichever_port_they_came_by() {
+    let (server, http) = start(&[]);
+    assert_eq!(http.get("/api/v1/config/changes").json(), json!({"changes": []}));
+    let mut client = server.connect();
+    client.ask("CONFIG SET maxmemory 100mb maxclients 10000");
+    let set = http.send(
+        "PUT",
+        "/api/v1/config",
+        r#"{"set":{"maxmemory-policy":"allkeys-lru"}}"#,
+    );
+    assert_eq!(set.status, 200, "{set:?}");
+    let told = http.get("/api/v1/config/changes").json();
+    let changes = told["changes"].as_array().expect("changes");
+    let names: Vec<_> = changes.iter().map(|change| change["names"].clone()).collect();
+    assert_eq!(
+        names,
+        [json!(["maxmemory"]), json!(["maxmemory-policy"])],
+        "{told}"
+    );
+    let newest = changes[1]["t"].as_i64();
+    let end = Instant::now() + Duration::from_secs(10);
+    while http.get("/api/v1/stats").json()["config_changed_ms"].as_i64() != newest {
+        assert!(Instant::now() < end, "the figures do not tell of it");
+        std::thread::yield_now();
+    }
+    client.ask("ACL SETUSER eve on nopass ~* +@all -config|get");
+    let refused = crate::basic(&http, "eve:x").get("/api/v1/config/changes");
+    assert_eq!(refused.code(), "NOPERM", "{refused:?}");
+}

@@ -460,6 +460,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..GET
     },
     Operation {
+        path: "/api/v1/config/changes",
+        summary: "When which settings were changed, oldest first.",
+        answers: &[(200, Some(schema::<server::ConfigChanges>))],
+        ..GET
+    },
+    Operation {
         path: "/api/v1/config",
         summary: "Changes settings, all or none (API-14b).",
         body: Some(schema::<server::Changes>),
