@@ -121,11 +121,19 @@ impl std::error::Error for Fault {}
 /// Why a row of a text file is left out.
 pub(crate) type Refusal = String;
 
+/// Characters of a reason: some quote what they are about, which may be long.
+const WHY_CHARS_MAX: usize = 300;
+
 pub(crate) fn left_out(place: Place, key: Option<Vec<u8>>, why: impl Into<String>) -> Item {
+    let mut why = why.into();
+    if let Some((end, _)) = why.char_indices().nth(WHY_CHARS_MAX) {
+        why.truncate(end);
+        why.push('…');
+    }
     Item::LeftOut(LeftOut {
         place,
         db: None,
         key,
-        why: why.into(),
+        why,
     })
 }

@@ -6,6 +6,7 @@ use super::{basic, job_when, start, start_closed, unlocked};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 type Http = super::Http;
 
@@ -519,4 +520,34 @@ fn it_is_paused_aborted_and_ends_when_memory_does() {
         error.starts_with("OOM") && error.contains("0 keys were written"),
         "{error}"
     );
+}
+
+#[test]
+fn an_upload_that_stalls_gives_its_place_back() {
+    let (_server, http) = start(&[]);
+    let mut head = http.bytes("POST", "/api/v1/imports?format=csv", b"");
+    head.truncate(head.len() - 2);
+    let head = String::from_utf8_lossy(&head).replace(
+        "Content-Length: 0",
+        "Content-Length: 1000\r\nContent-Type: application/octet-stream",
+    );
+    let stalled: Vec<_> = (0..5)
+        .map(|_| {
+            let mut stream = http.connect();
+            stream
+                .write_all(&[head.as_bytes(), b"\r\nkey,value\n"].concat())
+                .expect("a part");
+            stream
+        })
+        .collect();
+    let mut codes: Vec<String> = stalled
+        .into_iter()
+        .map(|mut stream| super::read(&mut stream).code())
+        .collect();
+    codes.sort();
+    assert_eq!(codes, ["BUSY", "TIMEOUT", "TIMEOUT", "TIMEOUT", "TIMEOUT"]);
+    let end = Instant::now() + Duration::from_secs(10);
+    while send(&http, "format=csv", b"key,value\na,b\n").status != 202 {
+        assert!(Instant::now() < end, "no place was given back");
+    }
 }

@@ -32,8 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use walk::Walk;
 pub(crate) use wish::BulkWish;
-pub(super) use wish::check_rate;
-use wish::{Matched, Plan};
+use wish::{Matched, Plan, check_rate};
 use work::Work;
 
 /// What is to change about a job.

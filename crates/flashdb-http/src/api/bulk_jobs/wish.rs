@@ -163,7 +163,7 @@ impl BulkWish {
     }
 }
 
-pub(in crate::api) fn check_rate(rate: u64) -> Result<(), ApiError> {
+pub(super) fn check_rate(rate: u64) -> Result<(), ApiError> {
     if (1..=RATE_MAX).contains(&rate) {
         return Ok(());
     }

@@ -8,7 +8,6 @@ mod tally;
 mod upload;
 mod work;
 
-use super::bulk_jobs::check_rate;
 use super::jobs::Started;
 use crate::App;
 use crate::audit::BulkNote;
@@ -92,7 +91,6 @@ impl Plan {
             query.number(name, 0, range).map(|number| given.then_some(number))
         };
         let rate = query.number("rate", RATE_DEFAULT, RATES)?;
-        check_rate(rate)?;
         let name = query.get("name").unwrap_or_default();
         if name.len() > NAME_BYTES_MAX {
             return Err(ApiError::bad_request("name has at most 200 bytes"));

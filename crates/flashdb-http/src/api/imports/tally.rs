@@ -72,6 +72,11 @@ impl Tally {
         error.code == "ENGINE_TIMEOUT" && since.elapsed() < PAUSE_MAX
     }
 
+    /// Whether the engine has answered what it was asked last.
+    pub fn is_answered(&self) -> bool {
+        self.silent_since.is_none()
+    }
+
     pub fn was_answered(&mut self) {
         self.silent_since = None;
     }

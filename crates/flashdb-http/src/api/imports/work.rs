@@ -22,7 +22,7 @@ use flashdb_command::{CommandSpec, Flags};
 use flashdb_import::{Access, Expiry};
 use flashdb_resp::reply::Value as Reply;
 use flashdb_server::engine::{EndHold, Identity};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,6 +31,8 @@ use tokio::time::Instant;
 
 /// Bytes that are sent together, unless one row has more.
 const TOGETHER_BYTES: usize = 1 << 20;
+/// Keys that are looked at together: a command may be about many.
+const LOOKS_TOGETHER: usize = 1000;
 /// Keys that are looked at in the time of one that is written.
 const LOOKS_PER_WRITE: u64 = 4;
 /// Commands about keys that are not of a key's value: they would reach beyond the file.
@@ -71,6 +73,7 @@ impl Work {
         let mut tally = Tally::default();
         let outcome = until_the_end(&self.app, &job, self.work(&job, &mut tally)).await;
         let (outcome, state, failure) = match outcome {
+            Err(_) if job.is_stopped() && !tally.is_answered() => ("aborted", JobState::Aborted, None),
             Err(error) => ("failed", JobState::Failed, Some(error.message)),
             Ok(false) => ("aborted", JobState::Aborted, None),
             Ok(true) => ("done", JobState::Done, None),
@@ -115,8 +118,8 @@ impl Work {
                 pace.ask(speed(job.rate.load(Ordering::Relaxed)));
                 let (batch, began) = (batch_of(&mut steps, pace.batch_keys()), Instant::now());
                 let count = match batch {
-                    Batch::Puts(puts) => self.put(&mut link, puts, tally).await?,
-                    Batch::Runs(runs) => self.commands(&mut link, runs, tally).await?,
+                    Batch::Puts(puts) => self.put(job, &mut link, puts, tally).await?,
+                    Batch::Runs(runs) => self.commands(job, &mut link, runs, tally).await?,
                     Batch::One(step) => {
                         if self.one(step, tally)? {
                             tally.tell(job, pace.rate());
@@ -215,35 +218,44 @@ impl Work {
         }
     }
 
-    /// Whether keys are there; an error where one may not be looked at.
+    /// Whether keys are there; an error where one may not be looked at. Asks again while there are no answers, unless the job is to
+    /// end: without them nothing can be decided.
     async fn look(
         &self,
+        job: &Job,
         link: &mut Link,
         keys: &[&[u8]],
         tally: &mut Tally,
     ) -> Result<Vec<Result<bool, String>>, ApiError> {
         self.check_right("exists")?;
-        let requests: Vec<_> = keys.iter().map(|key| about("EXISTS", key, [])).collect();
-        let replies = self.ask(link, &requests, tally).await?;
-        let Some(replies) = replies else {
-            let message = "the server does not answer";
-            return Err(ApiError::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "ENGINE_TIMEOUT",
-                message,
-            ));
-        };
-        let looks = replies.iter().map(|reply| match reply {
-            Reply::Error(text) => Err(String::from_utf8_lossy(text).into_owned()),
-            reply => Ok(integer(reply) == Some(1)),
-        });
-        Ok(looks.collect())
+        let mut looks = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(LOOKS_TOGETHER) {
+            let requests: Vec<_> = keys.iter().map(|key| about("EXISTS", key, [])).collect();
+            let replies = loop {
+                match self.ask(link, &requests, tally).await? {
+                    Some(replies) => break replies,
+                    None if job.is_stopped() => return Err(ApiError::stopping()),
+                    None => {}
+                }
+            };
+            looks.extend(replies.iter().map(|reply| match reply {
+                Reply::Error(text) => Err(String::from_utf8_lossy(text).into_owned()),
+                reply => Ok(integer(reply) == Some(1)),
+            }));
+        }
+        Ok(looks)
     }
 
     // ---- keys ----------------------------------------------------------------------------------
 
     /// Writes keys of one database. Answers how many it came to.
-    async fn put(&self, link: &mut Link, mut puts: Vec<Put>, tally: &mut Tally) -> Result<usize, ApiError> {
+    async fn put(
+        &self,
+        job: &Job,
+        link: &mut Link,
+        mut puts: Vec<Put>,
+        tally: &mut Tally,
+    ) -> Result<usize, ApiError> {
         let Some(db) = puts.first().map(|put| put.db) else {
             return Ok(0);
         };
@@ -253,7 +265,7 @@ impl Work {
         let mut in_the_way = None;
         if self.plan.dry_run || fails {
             let keys: Vec<&[u8]> = puts.iter().map(|put| put.key.as_slice()).collect();
-            let looks = self.look(link, &keys, tally).await?;
+            let looks = self.look(job, link, &keys, tally).await?;
             if self.plan.dry_run {
                 self.note_puts(&puts, &looks, tally)?;
                 return Ok(count);
@@ -360,7 +372,13 @@ impl Work {
     // ---- commands --------------------------------------------------------------------------------
 
     /// Runs commands in one database. Answers how many it came to.
-    async fn commands(&self, link: &mut Link, runs: Vec<Run>, tally: &mut Tally) -> Result<usize, ApiError> {
+    async fn commands(
+        &self,
+        job: &Job,
+        link: &mut Link,
+        runs: Vec<Run>,
+        tally: &mut Tally,
+    ) -> Result<usize, ApiError> {
         let Some(db) = runs.first().map(|run| run.db) else {
             return Ok(0);
         };
@@ -376,14 +394,14 @@ impl Work {
                 }
             }
         }
-        let new = self.meet(link, &checked, tally).await?;
+        let new = self.meet(job, link, &checked, tally).await?;
         let mut requests = Vec::new();
         let (mut sent, mut in_the_way) = (Vec::new(), None);
         for each in checked {
             let there = each
                 .keys
                 .iter()
-                .find(|key| new.contains(key) && !self.plan.dry_run);
+                .find(|key| new.contains(key.as_slice()) && !self.plan.dry_run);
             if let Some(key) = there {
                 match self.plan.on_conflict {
                     OnConflict::Skip => {}
@@ -392,7 +410,7 @@ impl Work {
                         break;
                     }
                     OnConflict::Overwrite => {
-                        for key in each.keys.iter().filter(|key| new.contains(key)) {
+                        for key in each.keys.iter().filter(|key| new.contains(key.as_slice())) {
                             if tally.fate(db, key) == Some(Fate::Theirs) {
                                 tally.meet(db, key, Fate::Ours)?;
                                 requests.push(about("UNLINK", key, []));
@@ -413,7 +431,7 @@ impl Work {
             }
             if self.plan.dry_run {
                 let key = each.keys.first().map(Vec::as_slice).unwrap_or_default();
-                tally.sample_command(&each.run, key, &each.name, new.iter().any(|new| new == key));
+                tally.sample_command(&each.run, key, &each.name, new.contains(key));
                 tally.commands += 1;
                 tally.count(&each.name);
                 continue;
@@ -434,10 +452,11 @@ impl Work {
     /// Looks at keys that were not met before. Those of them that are there.
     async fn meet(
         &self,
+        job: &Job,
         link: &mut Link,
         checked: &[Checked],
         tally: &mut Tally,
-    ) -> Result<Vec<Vec<u8>>, ApiError> {
+    ) -> Result<HashSet<Vec<u8>>, ApiError> {
         let mut fresh: Vec<&[u8]> = Vec::new();
         let db = checked.first().map_or(0, |each| each.run.db);
         for key in checked.iter().flat_map(|each| &each.keys) {
@@ -447,16 +466,16 @@ impl Work {
             }
         }
         if fresh.is_empty() {
-            return Ok(Vec::new());
+            return Ok(HashSet::new());
         }
-        let looks = self.look(link, &fresh, tally).await?;
-        let mut there = Vec::new();
+        let looks = self.look(job, link, &fresh, tally).await?;
+        let mut there = HashSet::new();
         for (key, look) in fresh.into_iter().zip(looks) {
             // What may not be looked at is refused when its command is run.
             if look == Ok(true) {
                 tally.existing += 1;
                 tally.meet(db, key, Fate::Theirs)?;
-                there.push(key.to_vec());
+                there.insert(key.to_vec());
             }
         }
         Ok(there)
