@@ -199,17 +199,18 @@ impl Console {
             .is_some_and(|written| *written != self.kept.lock().version)
     }
 
-    /// Writes the file if it is behind. Blocks.
-    pub fn write(&self) {
+    /// Writes the file if it is behind; whether it is not any more. Blocks.
+    pub fn write(&self) -> bool {
         let mut written = self.written.lock();
         let (users, version) = {
             let kept = self.kept.lock();
             (kept.users.clone(), kept.version)
         };
         if *written == version {
-            return;
+            return true;
         }
-        match write(&self.folder, &users) {
+        let outcome = write(&self.folder, &users);
+        match &outcome {
             Ok(()) => {
                 *written = version;
                 self.is_failing.store(false, Ordering::Relaxed);
@@ -221,6 +222,7 @@ impl Console {
             }
             Err(_) => {}
         }
+        outcome.is_ok()
     }
 }
 

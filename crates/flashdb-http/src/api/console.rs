@@ -35,9 +35,9 @@ pub(crate) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Json<Co
 pub(crate) async fn clear(State(app): State<Arc<App>>, caller: Caller) -> Result<StatusCode, ApiError> {
     app.console.clear(&caller.identity);
     let writes = tokio::task::spawn_blocking(move || app.console.write());
-    writes.await.map_err(|_| {
-        let message = "the server ends; what was kept may still be in its file";
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "STOPPING", message)
-    })?;
+    if !writes.await.unwrap_or(false) {
+        let message = "it is forgotten, but its file cannot be written; that is tried again each second";
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
+    }
     Ok(StatusCode::NO_CONTENT)
 }

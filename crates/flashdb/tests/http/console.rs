@@ -196,3 +196,22 @@ fn a_setting_turns_it_off_and_deletes_it() {
         "production"
     );
 }
+
+#[test]
+fn what_cannot_be_written_is_not_said_to_be_gone() {
+    let folder = Folder::new("readonly");
+    // In the place of the file, so that nothing can be renamed to it whoever runs this.
+    std::fs::create_dir_all(folder.file().join("occupied")).expect("a folder");
+    let (_server, http) = folder.start(&[]);
+    run(&http, "GET a");
+    assert_eq!(lines(&http), ["GET a"], "it is kept in memory all the same");
+    let refused = http.send("DELETE", HISTORY, "");
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (503, "BUSY"),
+        "{refused:?}"
+    );
+    assert!(lines(&http).is_empty());
+    std::fs::remove_dir_all(folder.file()).expect("removed");
+    assert_eq!(http.send("DELETE", HISTORY, "").status, 204);
+}
