@@ -193,7 +193,8 @@ fn files_of_redis_come_in_with_their_databases_and_expiries() {
         (&json!("done"), &json!(found)),
         "{job}"
     );
-    // The file is used up.
+    // The file is used up, and the dry run put away.
+    assert_eq!(http.get(&format!("/api/v1/jobs/{id}")).status, 404);
     assert_eq!(send(&http, &format!("from={id}"), b"").code(), "NOT_FOUND");
     let kept = job["result"]["kinds"].as_object().expect("types");
     assert_eq!(kept.len(), 6, "{job}");

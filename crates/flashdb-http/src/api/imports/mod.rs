@@ -223,7 +223,9 @@ pub(crate) async fn start(
     let job = app.jobs.begin(&app.hub, JobKind::Import, user, told.clone())?;
     job.rate.store(plan.rate, Ordering::Relaxed);
     if let Some(id) = &from {
+        // What it has found is told by the import itself from now on.
         app.imports.forget(id);
+        app.jobs.forget(id);
     }
     let kept = plan
         .dry_run
