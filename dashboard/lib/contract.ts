@@ -35,6 +35,8 @@ export interface LiveSession {
   idle_ms: number;
   mode: 'read-only' | 'unlocked';
   unlocked_until_ms: number | null;
+  /** Whether unlocking asks for the password again. */
+  unlock_needs_password: boolean;
   can_write: boolean;
   capabilities: Record<string, boolean>;
   databases: number;

@@ -28,7 +28,10 @@ interface ServerStore {
   enter(): Promise<void>;
   take(session: LiveSession): void;
   refreshSession(): Promise<void>;
-  unlock(): Promise<void>;
+  /** The dialog that asks for the password before editing is unlocked is open. */
+  asksPassword: boolean;
+  askPassword(open: boolean): void;
+  unlock(password?: string): Promise<void>;
   lock(): Promise<void>;
   leave(): Promise<void>;
   setPaused(paused: boolean): void;
@@ -83,8 +86,11 @@ export const useServerStore = create<ServerStore>()((set, get) => ({
     return refreshing;
   },
 
-  async unlock() {
-    get().take(await api.unlock());
+  asksPassword: false,
+  askPassword: (asksPassword) => set({ asksPassword }),
+
+  async unlock(password) {
+    get().take(await api.unlock(password));
   },
 
   async lock() {
@@ -126,9 +132,11 @@ export const useServerStore = create<ServerStore>()((set, get) => ({
   },
 }));
 
-// What a page kept for an undo is of the data, and ends with who was signed in.
+// What a page kept for an undo is of the data, and ends with who was signed in; so does a question to them.
 useServerStore.subscribe((state, before) => {
-  if (state.access === 'out' && before.access !== 'out') window.sessionStorage.removeItem(UNDO_KEPT);
+  if (state.access !== 'out' || before.access === 'out') return;
+  window.sessionStorage.removeItem(UNDO_KEPT);
+  state.askPassword(false);
 });
 
 whenSessionEnds(async () => {

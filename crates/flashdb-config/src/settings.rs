@@ -125,7 +125,7 @@ settings! {
     http_open: bool = "http-open", YesNo(false);
     /// Keeps what each user runs in the dashboard's console, without secrets and replies, in a file of the data folder; `no` deletes it.
     console_history: bool = "console-history", YesNo(true);
-    /// What this server is for; in `production` the dashboard asks more before it destroys anything.
+    /// What this server is for; in `production` the dashboard asks more before it destroys anything, and for the password before it unlocks editing.
     environment: Environment = "environment", OneOf::new(Environment::None);
     /// Largest file that may be sent to be imported over HTTP.
     import_max_bytes: u64 = "import-max-bytes", Number::memory(1 << 10, LONG_MAX, 1 << 30);

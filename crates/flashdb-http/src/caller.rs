@@ -176,7 +176,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, ApiError> {
     Ok(Some((pair[..colon].to_vec(), pair[colon + 1..].to_vec())))
 }
 
-fn wrong_credentials() -> ApiError {
+pub(crate) fn wrong_credentials() -> ApiError {
     ApiError::new(
         StatusCode::UNAUTHORIZED,
         "WRONG_CREDENTIALS",

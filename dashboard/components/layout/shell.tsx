@@ -24,6 +24,7 @@ import { TopBar } from './top-bar';
 // What is not needed for the first paint comes after it; the first load has a budget.
 const Toaster = lazily(() => import('@/components/ui/toaster').then((module) => module.Toaster));
 const Palette = lazily(() => import('./palette').then((module) => module.Palette));
+const UnlockDialog = lazily(() => import('./unlock-dialog').then((module) => module.UnlockDialog));
 const ShortcutHelp = lazily(() => import('./shortcut-help').then((module) => module.ShortcutHelp));
 
 export function Shell({ children }: { children: ReactNode }) {
@@ -31,6 +32,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const failure = useServerStore((store) => store.failure);
   const enter = useServerStore((store) => store.enter);
   const connect = useServerStore((store) => store.connect);
+  const asksPassword = useServerStore((store) => store.asksPassword);
+  const askPassword = useServerStore((store) => store.askPassword);
   const paletteOpen = usePaletteStore((store) => store.open);
   const [helpOpen, setHelpOpen] = useState(false);
   const [shown, setShown] = useState(false);
@@ -96,6 +99,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <BottomBar />
       </div>
       {paletteOpen && <Palette />}
+      {asksPassword && <UnlockDialog onClose={() => askPassword(false)} />}
       {helpOpen && <ShortcutHelp onClose={() => setHelpOpen(false)} />}
       {idle && <Toaster />}
     </>

@@ -16,10 +16,12 @@ interface DialogProps {
   /** Without head and padding: the palette draws its own. */
   bare?: boolean;
   className?: string;
+  /** What has the focus once it is closed. */
+  returnTo?: Element | null;
   children: ReactNode;
 }
 
-export function Dialog({ open, onOpenChange, title, description, bare = false, className, children }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, bare = false, className, returnTo, children }: DialogProps) {
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
@@ -29,6 +31,11 @@ export function Dialog({ open, onOpenChange, title, description, bare = false, c
             'floating fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(560px,calc(100vw-24px))] -translate-x-1/2 animate-fade flex-col overflow-hidden rounded-xl',
             className,
           )}
+          onCloseAutoFocus={(event) => {
+            if (!(returnTo instanceof HTMLElement)) return;
+            event.preventDefault();
+            returnTo.focus();
+          }}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >
           <div className={bare ? 'sr-only' : 'flex items-start gap-4 px-5 pt-4 pb-2'}>

@@ -30,15 +30,48 @@ async function open(path: string): Promise<void> {
   await page.goto(server.url + path);
   await page.getByRole('button', { name: /^Live/ }).waitFor();
   const locked = page.getByRole('button', { name: 'Read-only', exact: true });
-  if ((await locked.count()) > 0) await locked.click();
+  if ((await locked.count()) > 0) {
+    await locked.click();
+    await unlockWith(PASSWORD);
+  }
   await page.getByRole('button', { name: /^Editing/ }).waitFor();
 }
 
-/** That a key is gone is reported by the browser itself. */
-const unexpected = () => watched.faults.filter((fault) => !/404/.test(fault));
+async function unlockWith(password: string): Promise<void> {
+  const dialog = page.getByRole('dialog', { name: 'Unlock editing' });
+  await dialog.getByLabel('Password').fill(password);
+  await dialog.getByRole('button', { name: 'Unlock editing' }).click();
+}
+
+/** That a key is gone and that a password is wrong is reported by the browser itself. */
+const unexpected = () => watched.faults.filter((fault) => !/40[14]/.test(fault));
 const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
 
 describe.runIf(isReal)('production', () => {
+  it('asks for the password again before it unlocks editing', async () => {
+    const button = page.getByRole('button', { name: 'Read-only', exact: true });
+    await button.click();
+    const dialog = page.getByRole('dialog', { name: 'Unlock editing' });
+    const field = dialog.getByLabel('Password');
+    await field.waitFor();
+    expect(await field.evaluate((input) => input === document.activeElement)).toBe(true);
+    expect(await field.getAttribute('autocomplete')).toBe('current-password');
+    expect(await dialog.locator('input[autocomplete=username]').inputValue()).toBe('default');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await page.waitForFunction(() => document.activeElement?.textContent?.trim() === 'Read-only');
+    await button.click();
+    await unlockWith('wrong');
+    await dialog.getByText('The password is wrong.').waitFor();
+    await field.fill(PASSWORD);
+    await field.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    const editing = page.getByRole('button', { name: /^Editing/ });
+    await editing.click();
+    await button.waitFor();
+    expect(unexpected()).toEqual([]);
+  });
+
   it('is told, and wants a sentence before a snapshot is deleted', async () => {
     await resp([`AUTH "${PASSWORD}"`, 'SNAPSHOT.CREATE older', 'SET a 1', 'SNAPSHOT.CREATE']);
     await open('/snapshots/');

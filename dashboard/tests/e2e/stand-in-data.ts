@@ -6,7 +6,7 @@ import { FIELDS } from '@/lib/series';
 export const SERVER: ServerInfo = { name: 'cache-eu-1', version: '0.1.0', redis_version: '7.2.5', run_id: 'f'.repeat(40), environment: null, tls: false, port: 6379, started_ms: Date.now() - 792_000_000, time_ms: Date.now(), state: 'ready' };
 const STARTED = Date.now();
 const RIGHTS = ['info', 'dbsize', 'scan', 'prefix.tree', 'prefix.keys', 'type', 'pttl', 'memory|stats', 'memory|usage', 'object|encoding', 'get', 'set', 'unlink', 'client|list', 'client|kill', 'slowlog|get', 'slowlog|reset', 'config|get', 'config|set', 'config|rewrite', 'hotkeys.list', 'snapshot.list', 'snapshot.create', 'snapshot.delete', 'snapshot.info', 'snapshot.restore', 'acl|list', 'acl|getuser', 'acl|setuser', 'acl|deluser', 'acl|dryrun', 'acl|save', 'latency|latest', 'monitor', 'publish'];
-export const SESSION: LiveSession = { authenticated: true, user: 'default', csrf: '', created_ms: 0, expires_ms: 0, idle_ms: 1_800_000, mode: 'read-only', unlocked_until_ms: null, can_write: true, capabilities: Object.fromEntries(RIGHTS.map((right) => [right, true])), databases: 16, open: false, server: SERVER };
+export const SESSION: LiveSession = { authenticated: true, user: 'default', csrf: '', created_ms: 0, expires_ms: 0, idle_ms: 1_800_000, mode: 'read-only', unlocked_until_ms: null, unlock_needs_password: false, can_write: true, capabilities: Object.fromEntries(RIGHTS.map((right) => [right, true])), databases: 16, open: false, server: SERVER };
 export const HEALTH: Health = { status: 'ok', state: 'ready', version: '0.1.0', uptime_s: 9, checks: { persistence: 'ok', memory: 'ok' } };
 export const DATABASES = [{ db: 0, keys: 9_612_044, expires: 1_204_331 }, { db: 1, keys: 180_210, expires: 0 }, { db: 4, keys: 19_790, expires: 12_000 }];
 

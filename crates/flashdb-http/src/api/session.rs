@@ -147,6 +147,8 @@ pub(crate) struct Here {
     idle_ms: i64,
     mode: Mode,
     unlocked_until_ms: Option<i64>,
+    /// Whether unlocking asks for the password again.
+    unlock_needs_password: bool,
     /// Whether the user may run anything that writes.
     can_write: bool,
     /// Whether the user may run a command, on some keys.
@@ -177,10 +179,31 @@ pub(crate) struct Login {
     password: Option<String>,
 }
 
-/// Nothing yet.
+/// Who wants to write; `{}` where no password is asked for.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Unlock {}
+pub(crate) struct Unlock {
+    /// Needed where the session says `unlock_needs_password`, and ignored elsewhere.
+    #[schemars(length(max = WORD_CHARS_MAX))]
+    password: Option<String>,
+}
+
+/// On a production server a session that was left alone must not be enough to write; who has no password cannot be asked for it.
+fn needs_password(app: &App, identity: &Identity) -> bool {
+    let is_production = app.engine.config().settings().environment == Environment::Production;
+    is_production && identity.has_password()
+}
+
+/// Refuses words that no login has.
+fn check_words<'a>(words: impl IntoIterator<Item = &'a String>) -> Result<(), ApiError> {
+    let is_long = |word: &String| word.chars().count() > WORD_CHARS_MAX;
+    if words.into_iter().any(is_long) {
+        return Err(ApiError::bad_request(
+            "a name or password has at most 512 characters",
+        ));
+    }
+    Ok(())
+}
 
 fn view(app: &App, session: &Session, identity: &Identity) -> SessionView {
     let now_ms = now_ms();
@@ -198,6 +221,7 @@ fn view(app: &App, session: &Session, identity: &Identity) -> SessionView {
             None => Mode::ReadOnly,
         },
         unlocked_until_ms,
+        unlock_needs_password: needs_password(app, identity),
         can_write: app.engine.allows_writing(identity),
         capabilities: CAPABILITIES.iter().map(allows).collect(),
         databases: app.engine.databases_count(),
@@ -252,12 +276,7 @@ pub(crate) async fn begin(
     headers: HeaderMap,
     JsonBody(login): JsonBody<Login, LOGIN_BYTES_MAX>,
 ) -> Result<Response, ApiError> {
-    let is_long = |word: &String| word.chars().count() > WORD_CHARS_MAX;
-    if login.user.iter().chain(&login.password).any(is_long) {
-        return Err(ApiError::bad_request(
-            "a name or password has at most 512 characters",
-        ));
-    }
+    check_words(login.user.iter().chain(&login.password))?;
     let identity = match (&login.user, &login.password) {
         (None, None) => app.engine.anybody().ok_or_else(ApiError::no_session)?,
         (user, password) => {
@@ -303,13 +322,17 @@ pub(crate) async fn end(
     Ok(response)
 }
 
-/// `POST /session/unlock`.
+/// `POST /session/unlock`. A password is checked as at a login, with the same limit of attempts and the same traces of a wrong one.
 pub(crate) async fn unlock(
     State(app): State<Arc<App>>,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(Unlock {}): JsonBody<Unlock>,
+    JsonBody(unlock): JsonBody<Unlock, LOGIN_BYTES_MAX>,
 ) -> Result<Response, ApiError> {
+    check_words(&unlock.password)?;
+    if caller.session.is_none() {
+        return Err(ApiError::no_session());
+    }
     if !app.engine.allows_writing(&caller.identity) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
@@ -317,6 +340,10 @@ pub(crate) async fn unlock(
             "the user may not run any command that writes",
         )
         .with(serde_json::json!({"needs": "+@write"})));
+    }
+    if needs_password(&app, &caller.identity) {
+        let password = unlock.password.ok_or_else(caller::wrong_credentials)?;
+        caller::log_in(&app, caller.peer, caller.identity.name(), password.as_bytes()).await?;
     }
     renew(&app, caller, &headers, true)
 }

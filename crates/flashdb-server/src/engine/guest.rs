@@ -24,6 +24,11 @@ impl Identity {
     pub fn user_id(&self) -> u64 {
         self.0.id
     }
+
+    /// Whether logging in as the user takes a certain password.
+    pub fn has_password(&self) -> bool {
+        !self.0.nopass
+    }
 }
 
 /// Whom a connection runs as.

@@ -137,6 +137,56 @@ fn the_cookie_of_a_page_behind_tls_is_secure() {
 }
 
 #[test]
+fn unlocking_on_a_production_server_asks_for_the_password_again() {
+    const UNLOCK: &str = "/api/v1/session/unlock";
+    let (server, http) = start(&["--requirepass", "secret", "--environment", "production"]);
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    admin.ask("ACL SETUSER ada on nopass ~* +@all");
+    let (page, session) = http.log_in(LOGIN);
+    assert_eq!(session["unlock_needs_password"], true);
+    let long = json!({"password": "x".repeat(513)}).to_string();
+    assert_eq!(page.send("POST", UNLOCK, &long).code(), "BAD_REQUEST");
+    for body in ["{}", r#"{"password":null}"#, r#"{"password":"wrong"}"#] {
+        let refused = page.send("POST", UNLOCK, body);
+        let told = (refused.status, refused.code());
+        assert_eq!(told, (401, "WRONG_CREDENTIALS".into()), "{body}");
+        assert!(refused.header("set-cookie").is_none());
+    }
+    // The session stays, and stays read-only.
+    assert_eq!(page.get("/api/v1/session").json()["mode"], "read-only");
+    let script = page.without("Cookie").with("Authorization", RIGHT);
+    assert_eq!(script.send("POST", UNLOCK, LOGIN).code(), "NO_SESSION");
+    let (unlocked, session) = page.with_session(&page.send("POST", UNLOCK, LOGIN));
+    assert_eq!(session["mode"], "unlocked");
+    let (page, _) = unlocked.with_session(&unlocked.send("DELETE", UNLOCK, ""));
+    // Guesses count as those at a login, the right one no less than others.
+    for guess in 0..5 {
+        let body = json!({"password": format!("wrong{guess}")}).to_string();
+        assert_eq!(page.send("POST", UNLOCK, &body).code(), "WRONG_CREDENTIALS");
+    }
+    assert_eq!(page.send("POST", UNLOCK, LOGIN).code(), "TOO_MANY_ATTEMPTS");
+    assert_eq!(http.send("POST", "/api/v1/session", LOGIN).status, 429);
+    // Whoever has no password is asked for none.
+    let (ada, session) = http.log_in(r#"{"user":"ada"}"#);
+    assert_eq!(session["unlock_needs_password"], false);
+    assert_eq!(ada.send("POST", UNLOCK, "{}").status, 200);
+}
+
+#[test]
+fn unlocking_elsewhere_looks_at_no_password() {
+    let body = r#"{"password":"wrong"}"#;
+    for args in [["--requirepass", "secret"], ["--environment", "production"]] {
+        let (_server, http) = start(&args);
+        let login = if args[0] == "--requirepass" { LOGIN } else { "{}" };
+        let (page, session) = http.log_in(login);
+        assert_eq!(session["unlock_needs_password"], false, "{args:?}");
+        let answer = page.send("POST", "/api/v1/session/unlock", body);
+        assert_eq!(answer.status, 200, "{args:?}: {answer:?}");
+    }
+}
+
+#[test]
 fn requests_under_way_outlive_a_change_of_the_id() {
     let (_server, http) = start(&["--requirepass", "secret"]);
     let (old, _) = http.log_in(LOGIN);

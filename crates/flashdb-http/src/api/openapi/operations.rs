@@ -105,10 +105,11 @@ pub(super) static OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v1/session/unlock",
-        summary: "Lets the session write for 15 minutes.",
+        summary: "Lets the session write for 15 minutes; on a production server with the password.",
         body: Some(schema::<session::Unlock>),
         answers: &[(200, Some(schema::<session::SessionView>))],
         who: Who::Session,
+        refusals: &[401, 429],
         ..POST
     },
     Operation {
