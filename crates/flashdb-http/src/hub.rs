@@ -54,10 +54,27 @@ pub(crate) struct Inbox {
 struct Held {
     topics: Topics,
     states: [Option<Utf8Bytes>; TOPICS],
-    events: VecDeque<(Topic, Utf8Bytes)>,
+    events: VecDeque<Event>,
     lost: [u64; TOPICS],
     waiting: VecDeque<Waiting>,
     overflowed: bool,
+}
+
+/// An event that waits for a viewer.
+struct Event {
+    topic: Topic,
+    message: Utf8Bytes,
+    /// As of which state of the users it may be seen; none where the topic's right is all it takes.
+    rights: Option<u64>,
+}
+
+/// Events for those who may see the same, as of a state of the users.
+pub(crate) struct Share {
+    pub messages: Vec<Utf8Bytes>,
+    /// How many more there were.
+    pub lost: u64,
+    /// The engine's `users_generation` before their rights were looked at.
+    pub rights: u64,
 }
 
 struct Waiting {
@@ -96,28 +113,12 @@ impl Hub {
         }
     }
 
-    /// Sends events to who watches the topic, to each what `write` has for them, with how many more there were.
-    pub fn publish_each<T: Serialize>(
-        &self,
-        topic: Topic,
-        mut write: impl FnMut(&Identity) -> (Vec<T>, u64),
-    ) {
-        // Finding out what somebody may see takes a moment; others publish meanwhile.
+    /// Who watches the topic, for what is not the same for all. Finding out what somebody may see takes a moment; others publish
+    /// meanwhile.
+    pub fn watchers(&self, topic: Topic) -> Vec<Arc<Inbox>> {
         let inboxes = self.inboxes.lock().clone();
-        for inbox in inboxes.iter().filter(|inbox| inbox.held.lock().topics.has(topic)) {
-            let Some(viewer) = inbox.viewer.lock().clone() else {
-                continue;
-            };
-            let (events, lost) = write(&viewer);
-            for event in events {
-                let text = json!({"type": topic.row().kind, "data": event}).to_string();
-                inbox.put(topic, None, &text.into());
-            }
-            let mut held = inbox.held.lock();
-            if held.topics.has(topic) {
-                held.lost[topic as usize] += lost;
-            }
-        }
+        let watches = |inbox: &Arc<Inbox>| inbox.held.lock().topics.has(topic);
+        inboxes.into_iter().filter(watches).collect()
     }
 
     /// Whether anybody has one of the topics now.
@@ -216,16 +217,19 @@ impl Membership {
     }
 
     /// The events of a batch alone.
-    pub fn take_plain_events(&self) -> Vec<Utf8Bytes> {
+    pub fn take_plain_events(&self, rights: u64) -> Vec<Utf8Bytes> {
         let mut held = self.inbox.held.lock();
+        held.drop_outdated(rights);
         let taken = held.take_paced();
         held.lost = [0; TOPICS];
-        taken.into_iter().map(|(_, message)| message).collect()
+        taken.into_iter().map(|event| event.message).collect()
     }
 
-    /// The events of a batch with the gaps before them; at most as many as fit the rate of their topic, and the newest of them.
-    pub fn take_events(&self) -> Vec<Utf8Bytes> {
+    /// The events of a batch with the gaps before them; at most as many as fit the rate of their topic, and the newest of them. What was
+    /// to be seen by rights that have changed meanwhile is among the gaps.
+    pub fn take_events(&self, rights: u64) -> Vec<Utf8Bytes> {
         let mut held = self.inbox.held.lock();
+        held.drop_outdated(rights);
         if held.events.is_empty() && held.lost.iter().all(|lost| *lost == 0) {
             return Vec::new();
         }
@@ -241,7 +245,7 @@ impl Membership {
                 messages.push(gap(topic, lost));
             }
         }
-        messages.extend(taken.into_iter().map(|(_, message)| message));
+        messages.extend(taken.into_iter().map(|event| event.message));
         messages
     }
 }
@@ -264,51 +268,85 @@ impl Inbox {
         }
         match topic.row().class {
             Class::State => held.states[topic as usize] = Some(message.clone()),
-            Class::Events { per_second } => return held.put_event(topic, per_second, message),
+            Class::Events { per_second } => return held.put_event(topic, per_second, message, None),
             Class::MustArrive => held.put_waiting(topic, id, message),
         }
         drop(held);
         self.ready.notify_one();
     }
 
+    /// Whose it is.
+    pub fn viewer(&self) -> Option<Identity> {
+        self.viewer.lock().clone()
+    }
+
+    /// Puts events of a topic that is of the class.
+    pub fn put_share(&self, topic: Topic, share: &Share) {
+        let mut held = self.held.lock();
+        let Class::Events { per_second } = topic.row().class else {
+            return;
+        };
+        if !held.topics.has(topic) {
+            return;
+        }
+        for message in &share.messages {
+            held.put_event(topic, per_second, message, Some(share.rights));
+        }
+        held.lost[topic as usize] += share.lost;
+    }
+
     fn forget(&self, topic: Topic) {
         let mut held = self.held.lock();
         held.states[topic as usize] = None;
         held.lost[topic as usize] = 0;
-        held.events.retain(|(of, _)| *of != topic);
+        held.events.retain(|event| event.topic != topic);
         held.waiting.retain(|waiting| waiting.topic != topic);
     }
 }
 
 impl Held {
+    /// Drops events that may not be seen any more, perhaps: the users have changed.
+    fn drop_outdated(&mut self, rights: u64) {
+        let lost = &mut self.lost;
+        self.events.retain(|event| {
+            let holds = event.rights.is_none_or(|as_of| as_of == rights);
+            lost[event.topic as usize] += u64::from(!holds);
+            holds
+        });
+    }
+
     /// The newest events, as many as fit the rate of their topic; the others are lost.
-    fn take_paced(&mut self) -> Vec<(Topic, Utf8Bytes)> {
-        let mut taken: Vec<(Topic, Utf8Bytes)> = self.events.drain(..).collect();
+    fn take_paced(&mut self) -> Vec<Event> {
+        let mut taken: Vec<Event> = self.events.drain(..).collect();
         for topic in Topic::all() {
             let Class::Events { per_second } = topic.row().class else {
                 continue;
             };
-            let count = taken.iter().filter(|(of, _)| *of == topic).count();
+            let count = taken.iter().filter(|event| event.topic == topic).count();
             let over = count.saturating_sub((per_second / BATCHES_PER_SECOND).max(1));
             let mut seen = 0;
-            taken.retain(|(of, _)| {
-                seen += usize::from(*of == topic);
-                *of != topic || seen > over
+            taken.retain(|event| {
+                seen += usize::from(event.topic == topic);
+                event.topic != topic || seen > over
             });
             self.lost[topic as usize] += over as u64;
         }
         taken
     }
 
-    fn put_event(&mut self, topic: Topic, per_second: usize, message: &Utf8Bytes) {
-        let of_topic = |(of, _): &(Topic, Utf8Bytes)| *of == topic;
+    fn put_event(&mut self, topic: Topic, per_second: usize, message: &Utf8Bytes, rights: Option<u64>) {
+        let of_topic = |event: &Event| event.topic == topic;
         if self.events.iter().filter(|event| of_topic(event)).count() >= per_second
             && let Some(oldest) = self.events.iter().position(of_topic)
         {
             self.events.remove(oldest);
             self.lost[topic as usize] += 1;
         }
-        self.events.push_back((topic, message.clone()));
+        self.events.push_back(Event {
+            topic,
+            message: message.clone(),
+            rights,
+        });
     }
 
     fn put_waiting(&mut self, topic: Topic, id: Option<&str>, message: &Utf8Bytes) {
@@ -391,14 +429,44 @@ mod tests {
         for n in 0..1000 {
             hub.publish(Topic::Command, None, &n);
         }
-        let batch = viewer.take_events();
+        let batch = viewer.take_events(0);
         let mut expected = vec![r#"{"data":{"lost":975,"topic":"command"},"type":"gap"}"#.to_owned()];
         expected.extend((975..1000).map(|n| format!(r#"{{"data":{n},"type":"command"}}"#)));
         assert_eq!(texts(&batch), expected);
-        assert!(viewer.take_events().is_empty());
+        assert!(viewer.take_events(0).is_empty());
         hub.publish(Topic::Command, None, &1);
-        assert_eq!(viewer.take_events().len(), 1, "a gap is told once");
+        assert_eq!(viewer.take_events(0).len(), 1, "a gap is told once");
         assert_eq!(viewer.take(), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_was_to_be_seen_by_earlier_rights_is_not_shown() {
+        let hub = Arc::<Hub>::default();
+        let viewer = hub.join();
+        viewer.set_topics(topics(&[Topic::Keyspace, Topic::Command]));
+        let share = |rights| Share {
+            messages: vec![Utf8Bytes::from_static("name")],
+            lost: 0,
+            rights,
+        };
+        let put = |rights| {
+            let watchers = hub.watchers(Topic::Keyspace);
+            watchers
+                .iter()
+                .for_each(|inbox| inbox.put_share(Topic::Keyspace, &share(rights)));
+        };
+        hub.publish(Topic::Command, None, &1);
+        put(3);
+        put(4);
+        let gap = r#"{"data":{"lost":1,"topic":"keyspace"},"type":"gap"}"#;
+        assert_eq!(
+            texts(&viewer.take_events(4)),
+            [gap, r#"{"data":1,"type":"command"}"#, "name"]
+        );
+        put(4);
+        assert_eq!(texts(&viewer.take_plain_events(5)), Vec::<&str>::new());
+        viewer.set_topics(topics(&[Topic::Command]));
+        assert!(hub.watchers(Topic::Keyspace).is_empty());
     }
 
     #[test]

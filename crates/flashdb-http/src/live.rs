@@ -257,8 +257,16 @@ impl View {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     }
                 }
-                () = self.inbox.ready() => self.show().await,
-                _ = batch.tick(), if self.shows_events() => self.show_events().await,
+                () = self.inbox.ready() => match self.follow_users(app, caller, &mut generation).await {
+                    Ok(()) => self.show().await,
+                    over => over,
+                },
+                _ = batch.tick(), if self.shows_events() => {
+                    match self.follow_users(app, caller, &mut generation).await {
+                        Ok(()) => self.show_events(generation).await,
+                        over => over,
+                    }
+                }
                 _ = ping.tick() => {
                     if heard.elapsed() > SILENCE_MAX {
                         return;
@@ -288,6 +296,26 @@ impl View {
         }
     }
 
+    /// Follows what has become of the user's rights, before anything is shown.
+    async fn follow_users(&mut self, app: &App, caller: &Caller, generation: &mut u64) -> Result<(), Over> {
+        let now = app.engine.users_generation();
+        if std::mem::replace(generation, now) == now {
+            return Ok(());
+        }
+        let before = self.allowed;
+        self.follow_rights(app, app.engine.standing(&caller.identity).as_ref());
+        if self.plain {
+            return Ok(());
+        }
+        self.tell("session", json!({"state": "rights"})).await?;
+        let lost = |&topic: &Topic| topic.row().listed && before.has(topic) && !self.allowed.has(topic);
+        let lost: Vec<Topic> = self.wanted.iter().filter(lost).collect();
+        for topic in lost {
+            self.refuse(topic, Value::Null).await?;
+        }
+        Ok(())
+    }
+
     /// Follows what has become of the user's rights and of the session.
     async fn look(
         &mut self,
@@ -296,20 +324,7 @@ impl View {
         generation: &mut u64,
         unlocked: &mut bool,
     ) -> Result<(), Over> {
-        let now = app.engine.users_generation();
-        if std::mem::replace(generation, now) != now {
-            let before = self.allowed;
-            self.follow_rights(app, app.engine.standing(&caller.identity).as_ref());
-            if !self.plain {
-                self.tell("session", json!({"state": "rights"})).await?;
-                let lost =
-                    |&topic: &Topic| topic.row().listed && before.has(topic) && !self.allowed.has(topic);
-                let lost: Vec<Topic> = self.wanted.iter().filter(lost).collect();
-                for topic in lost {
-                    self.refuse(topic, Value::Null).await?;
-                }
-            }
-        }
+        self.follow_users(app, caller, generation).await?;
         if !self.plain && self.wanted.has(Topic::Keyspace) && self.allowed.has(Topic::Keyspace) {
             let is_off = !app.engine.counts_prefixes();
             if !std::mem::replace(&mut self.told_off, is_off) && is_off {
@@ -360,20 +375,20 @@ impl View {
     }
 
     /// Shows a simple client what happened since the last time, message by message, and nothing of what is left out.
-    async fn show_plain_events(&mut self) -> Result<(), Over> {
-        for event in self.inbox.take_plain_events() {
+    async fn show_plain_events(&mut self, rights: u64) -> Result<(), Over> {
+        for event in self.inbox.take_plain_events(rights) {
             self.send(Message::Text(event)).await?;
         }
         Ok(())
     }
 
     /// Sends what happened since the last time as one message. Its number is that of all their bytes, which the viewer says again
-    /// once it has handled them.
-    async fn show_events(&mut self) -> Result<(), Over> {
+    /// once it has handled them. `rights` is the state of the users that was followed.
+    async fn show_events(&mut self, rights: u64) -> Result<(), Over> {
         if self.plain {
-            return self.show_plain_events().await;
+            return self.show_plain_events(rights).await;
         }
-        let events = self.inbox.take_events();
+        let events = self.inbox.take_events(rights);
         if events.is_empty() {
             return Ok(());
         }

@@ -179,3 +179,56 @@ fn a_switched_off_index_is_said() {
     client.ask("CONFIG SET prefix-index no");
     assert_eq!(viewer.hear("error")["code"], "SWITCHED_OFF");
 }
+
+/// Names of the branches that are told in what comes until there are figures of two more seconds.
+fn told_for_a_while(viewer: &mut Viewer) -> Vec<Value> {
+    let (mut seconds, mut told) = (0, Vec::new());
+    while seconds < 3 {
+        let message = viewer.hear_any();
+        seconds += usize::from(message["type"] == "stats");
+        for one in message["data"].as_array().into_iter().flatten() {
+            told.extend(one["data"].get("prefix").cloned());
+        }
+    }
+    told
+}
+
+#[test]
+fn no_name_is_told_once_the_right_is_gone() {
+    let (server, http) = start(&["--requirepass", "secret"]);
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    admin.ask("MSET cart:1 1 cart:2 1 other:1 1 other:2 1");
+    let (owner, _) = http.log_in(r#"{"password":"secret"}"#);
+    let mut all = watch(&owner);
+    counted(&mut all, &owner, &mut admin);
+    // They look at their sessions at different times: whenever the tree is looked at, some have not looked yet.
+    let mut some: Vec<Viewer> = Vec::new();
+    for n in 0..8 {
+        admin.ask(&format!("ACL SETUSER ada{n} on >pass ~cart:* +@all"));
+        let (page, _) = http.log_in(&format!(r#"{{"user":"ada{n}","password":"pass"}}"#));
+        some.push(watch(&page));
+    }
+    for round in 0..3 {
+        for n in 0..8 {
+            admin.ask(&format!("ACL SETUSER ada{n} resetkeys ~cart:*"));
+        }
+        admin.ask(&format!("SET cart:seen{round} 1"));
+        until(&mut all, |change| change["prefix"] == "cart:");
+        // At first what they are to be told is written already, later it may be about to be.
+        (0..round).for_each(|_| drop(all.hear("stats")));
+        for n in 0..8 {
+            admin.ask(&format!("ACL SETUSER ada{n} resetkeys ~other:*"));
+        }
+        some.iter_mut()
+            .for_each(|viewer| viewer.say(json!({"type": "ping"})));
+        for viewer in &mut some {
+            viewer.hear("pong");
+        }
+        admin.ask(&format!("SET cart:hidden{round} 1"));
+        for viewer in &mut some {
+            let told = told_for_a_while(viewer);
+            assert!(!told.contains(&json!("cart:")), "{told:?}");
+        }
+    }
+}
