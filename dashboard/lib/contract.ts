@@ -352,6 +352,8 @@ export interface ConfigChange {
 export interface ConsoleHistory {
   /** Whether the server keeps lines. */
   enabled: boolean;
+  /** The file cannot be written or removed at the moment: it may still have what was deleted. */
+  file_failing?: boolean;
   entries: { line: string; db: number; t: number }[];
 }
 

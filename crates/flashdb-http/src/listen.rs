@@ -193,6 +193,12 @@ impl Listeners {
         let traces = Traces::begin(&settings, engine.run_id(), runtime.handle())?;
         drop(settings);
         let app = Arc::new(App::new(engine, port, traces));
+        let watching = Arc::downgrade(&app);
+        app.engine.on_users_gone(move || {
+            if let Some(app) = watching.upgrade() {
+                app.console.forget_the_gone();
+            }
+        });
         api::remove_leftovers(&app);
         let router = api::router(app.clone());
         let places = Arc::new(Places::default());
@@ -253,8 +259,8 @@ async fn sample(app: Arc<App>) {
             api::hot_keys::publish(&app);
             api::alerts::look(&app, &moment.sample, rejected_total);
         }
-        app.console.look(&app.engine);
-        if app.console.is_changed() {
+        app.console.look();
+        if app.console.is_due() {
             let app = app.clone();
             tokio::task::spawn_blocking(move || app.console.write());
         }

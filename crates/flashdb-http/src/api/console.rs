@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub(crate) struct ConsoleHistory {
     /// Whether lines are kept (`console-history`).
     enabled: bool,
+    /// The file cannot be written or removed at the moment, so it may still have what was deleted.
+    file_failing: bool,
     entries: Vec<Line>,
 }
 
@@ -28,7 +30,11 @@ pub(crate) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Json<Co
     } else {
         Vec::new()
     };
-    Json(ConsoleHistory { enabled, entries })
+    Json(ConsoleHistory {
+        enabled,
+        file_failing: app.console.is_failing(),
+        entries,
+    })
 }
 
 /// `DELETE /console/history`; also read-only, since it is nobody else's. It is out of the file, too, when this is answered.

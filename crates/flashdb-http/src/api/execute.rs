@@ -4,7 +4,7 @@
 use crate::App;
 use crate::ask::Conversation;
 use crate::caller::Caller;
-use crate::console::{SecretIsMissing, line_to_keep};
+use crate::console::{SecretIsMissing, is_about_form, line_to_keep, without_arguments};
 use crate::error::ApiError;
 use crate::json::{Database, GivenBytes, JsonBody, Reply};
 use axum::Json;
@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use flashdb_base::split_args::split_args;
 use flashdb_command::{CommandSpec, Flags};
+use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -241,24 +242,41 @@ pub(super) fn words_of(
     Ok(words)
 }
 
-/// Keeps it in the history, before it is run: what fails is what one wants back.
-fn remember(
-    app: &App,
-    caller: &Caller,
+/// A line on its way into the history: there when this is dropped, also where the request is given up meanwhile, since what
+/// fails is what one wants back.
+struct ToRemember<'r> {
+    app: &'r App,
+    caller: &'r Caller,
     db: u64,
-    row: Option<&'static CommandSpec>,
+    line: String,
+}
+
+impl Drop for ToRemember<'_> {
+    fn drop(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        self.app.console.add(&self.caller.identity, self.db, line);
+    }
+}
+
+/// What is to be kept of the words; `None` if nothing is.
+fn to_remember<'r>(
+    app: &'r App,
+    caller: &'r Caller,
+    db: u64,
     words: &[Vec<u8>],
     typed: Option<&str>,
-) -> Result<(), ApiError> {
-    let line = line_to_keep(row, words, typed).map_err(|SecretIsMissing| {
+) -> Result<Option<ToRemember<'r>>, ApiError> {
+    let row_of = |words: &[Vec<u8>]| app.engine.row_of(words);
+    let line = line_to_keep(&row_of, words, typed).map_err(|SecretIsMissing| {
         ApiError::bad_request("the history holds no secrets: put yours in the place of (redacted)")
     })?;
-    if let Some(line) = line
-        && app.engine.config().settings().console_history
-    {
-        app.console.add(&caller.identity, db, line);
-    }
-    Ok(())
+    let is_on = app.engine.config().settings().console_history;
+    Ok(line.filter(|_| is_on).map(|line| ToRemember {
+        app,
+        caller,
+        db,
+        line,
+    }))
 }
 
 /// `POST /execute`.
@@ -273,9 +291,10 @@ pub(crate) async fn run(
     if db >= app.engine.databases_count() as u64 {
         return Err(ApiError::bad_request("there is no such database"));
     }
-    if given.remember {
-        remember(&app, &caller, db, row, &words, given.line.as_deref())?;
-    }
+    let mut kept = match given.remember {
+        true => to_remember(&app, &caller, db, &words, given.line.as_deref())?,
+        false => None,
+    };
     if let Some(row) = row {
         let name = row.full_name();
         if let Some(reason) = unsupported(row, &words) {
@@ -295,6 +314,11 @@ pub(crate) async fn run(
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let began = Instant::now();
     let reply = conversation.ask_raw(&words).await?;
+    if let (Some(kept), Some(row), Value::Error(error)) = (&mut kept, row, &reply)
+        && is_about_form(error)
+    {
+        kept.line = without_arguments(row, &words);
+    }
     Ok(Json(Executed {
         command: row.map(CommandSpec::full_name).unwrap_or_default(),
         reply: reply.into(),

@@ -75,7 +75,7 @@ pub fn parse(
         let mut user = users
             .get(DEFAULT_USER)
             .map_or_else(|| base.clone(), |user| User::clone(user));
-        user.id = base.id;
+        (user.id, user.person) = (base.id, base.person);
         users.insert(user);
         return Ok(users);
     }

@@ -64,8 +64,8 @@ use flashdb_resp::Args;
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use user::Defaults;
 
 /// Users, roles and what was refused.
@@ -82,7 +82,12 @@ pub struct Acl {
     pub log: Mutex<AclLog>,
     /// Addresses with failed logins.
     pub logins: Logins,
+    /// Who wants to know when users are gone.
+    pub on_gone: OnceLock<OnGone>,
 }
+
+/// Told that users are gone.
+pub type OnGone = Box<dyn Fn() + Send + Sync>;
 
 /// Users before and after a change.
 pub struct Change {
@@ -159,6 +164,7 @@ impl Acl {
             changing: Mutex::new(()),
             log: Mutex::default(),
             logins: Logins::default(),
+            on_gone: OnceLock::new(),
             of_server: Arc::new(User::of_server(&catalog)),
             catalog,
         }
@@ -267,10 +273,12 @@ impl Acl {
             // A file without default user leaves the one that the settings ask for: a password that
             // was set must not be lost.
             let mut base = User::default_user(catalog);
-            base.id = users.default_user().id;
+            (base.id, base.person) = (users.default_user().id, users.default_user().person);
             let base = with_password(&base, &settings.requirepass);
-            *users =
+            let mut loaded =
                 file::parse(&text, name, &base, catalog, defaults(settings)).map_err(LoadError::Wrong)?;
+            loaded.keep_persons(users);
+            *users = loaded;
             Ok(())
         })
     }

@@ -118,6 +118,8 @@ pub enum PayloadChecks {
 pub struct User {
     /// Tells a user from an earlier one of the same name.
     pub id: u64,
+    /// As `id`, but the same also when ACL LOAD finds the user in the file again.
+    pub person: u64,
     /// The name.
     pub name: Box<[u8]>,
     /// May log in.
@@ -147,8 +149,10 @@ impl User {
     /// A user who is off, has no password and may do nothing.
     pub fn new(name: &[u8], catalog: &Catalog, defaults: Defaults) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
+        let id = IDS.fetch_add(1, Ordering::Relaxed);
         User {
-            id: IDS.fetch_add(1, Ordering::Relaxed),
+            id,
+            person: id,
             name: name.into(),
             on: false,
             nopass: false,
@@ -231,6 +235,7 @@ impl User {
     fn reset(&mut self, catalog: &Catalog, defaults: Defaults) {
         *self = User {
             id: self.id,
+            person: self.person,
             payload_checks: PayloadChecks::Always,
             ..User::new(&self.name, catalog, defaults)
         };

@@ -148,6 +148,20 @@ impl Users {
         Ok(())
     }
 
+    /// Makes those who were there `before` the same persons again: they were read from a file anew.
+    pub fn keep_persons(&mut self, before: &Users) {
+        let known: Vec<(Arc<User>, u64)> = self
+            .users()
+            .filter_map(|user| Some((user.clone(), before.get(&user.name)?.person)))
+            .filter(|(user, person)| user.person != *person)
+            .collect();
+        for (user, person) in known {
+            let mut user = User::clone(&user);
+            user.person = person;
+            self.insert(user);
+        }
+    }
+
     /// Removes a user; false if there is none.
     pub fn remove_user(&mut self, name: &[u8]) -> bool {
         debug_assert!(name != DEFAULT_USER, "the default user stays");

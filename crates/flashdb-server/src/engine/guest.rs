@@ -22,7 +22,7 @@ impl Identity {
 
     /// Tells the user from others of the same name, as [`Engine::user_id`].
     pub fn user_id(&self) -> u64 {
-        self.0.id
+        self.0.person
     }
 
     /// Whether logging in as the user takes a certain password.

@@ -190,9 +190,16 @@ impl Engine {
         self.server.acl.generation()
     }
 
-    /// Tells the user of this name from earlier ones of the same name, until the server ends; `None` when there is none.
+    /// Tells the user of this name from earlier ones of the same name, until the server ends; `None` when there is none. It
+    /// stays when ACL LOAD finds the user in the file again, although connections end then.
     pub fn user_id(&self, name: &[u8]) -> Option<u64> {
-        self.users().get(name).map(|user| user.id)
+        self.users().get(name).map(|user| user.person)
+    }
+
+    /// Has something done whenever users have been removed, before the command that removed them answers and on its thread.
+    /// For one listener; later ones are not heard.
+    pub fn on_users_gone(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _first_stays = self.server.acl.on_gone.set(Box::new(act));
     }
 
     /// The user as of now. `None` when what the login relied on is gone: the user was removed, is off, or has

@@ -99,6 +99,15 @@ fn secrets_never_reach_the_file_and_never_come_back_as_passwords() {
         "CONFIG SET requirepass s3cret",
         "CONFIG SET requirepass secret",
         "AUHT s3cret",
+        "CONFIG SET requirepass my s3cret_tail",
+        "CONFIG SET requirepas s3cret",
+        "CONFIG SET requirepass=s3cret",
+        "HELLO 3 AUHT u s3cret",
+        "MIGRATE h 1 k 0 9 AUHT s3cret",
+        "COMMAND GETKEYS MIGRATE h 1 k 0 9 AUTH s3cret",
+        "MULTI AUTH s3cret",
+        "SET a b AUTH s3cret",
+        "MSET a b s3cret",
     ] {
         run(&basic(&http, "default:s3cret"), line);
         run(&http, line);
@@ -116,6 +125,7 @@ fn secrets_never_reach_the_file_and_never_come_back_as_passwords() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(run(&http, "CONFIG SET requirepass (redacted)"), 400);
+    assert_eq!(run(&http, "SET (redacted) (redacted) (redacted) (redacted)"), 400);
     assert_eq!(http.get("/api/v1/stats").status, 200, "the password is the same");
 }
 
@@ -133,11 +143,17 @@ fn it_outlives_a_restart_and_a_damaged_file_does_not_stop_one() {
         assert_eq!(http.send("DELETE", HISTORY, "").status, 204);
         assert!(!folder.file().exists(), "what is cleared is gone from the disk");
     }
-    std::fs::write(folder.file(), b"{\"users\":[{\"name\":").expect("written");
-    let (_server, http) = folder.start(&[]);
+    let damage = "{\"users\":[{\"name\":";
+    std::fs::write(folder.file(), damage).expect("written");
+    let (server, http) = folder.start(&[]);
     assert!(lines(&http).is_empty());
     run(&http, "GET anew");
     await_file(&folder.file(), |text| text.contains("GET anew"));
+    let aside = folder.0.join("console-history.json.damaged");
+    await_file(&aside, |text| text == damage);
+    server.connect().ask("CONFIG SET console-history no");
+    await_file(&folder.file(), str::is_empty);
+    await_file(&aside, str::is_empty);
 }
 
 #[test]
@@ -187,7 +203,10 @@ fn a_setting_turns_it_off_and_deletes_it() {
     server.connect().ask("CONFIG SET console-history no");
     await_file(&folder.file(), str::is_empty);
     run(&http, "GET b");
-    assert_eq!(http.get(HISTORY).json(), json!({"enabled": false, "entries": []}));
+    assert_eq!(
+        http.get(HISTORY).json(),
+        json!({"enabled": false, "file_failing": false, "entries": []})
+    );
     let session: Value = http.get("/api/v1/session").json();
     assert_eq!(session["server"]["environment"], Value::Null);
     server.connect().ask("CONFIG SET environment production");
@@ -214,4 +233,100 @@ fn what_cannot_be_written_is_not_said_to_be_gone() {
     assert!(lines(&http).is_empty());
     std::fs::remove_dir_all(folder.file()).expect("removed");
     assert_eq!(http.send("DELETE", HISTORY, "").status, 204);
+}
+
+#[test]
+fn a_pipe_in_its_place_stops_nothing_and_stays() {
+    let folder = Folder::new("pipe");
+    let made = std::process::Command::new("mkfifo").arg(folder.file()).status();
+    assert!(made.expect("mkfifo").success());
+    let (_server, http) = folder.start(&[]);
+    run(&http, "GET a");
+    assert_eq!(http.send("DELETE", HISTORY, "").status, 503);
+    assert_eq!(http.get(HISTORY).json()["file_failing"], true);
+    let about = std::fs::metadata(folder.file()).expect("still there");
+    assert!(!about.is_file());
+    std::fs::remove_file(folder.file()).expect("removed");
+    assert_eq!(http.send("DELETE", HISTORY, "").status, 204);
+    assert_eq!(http.get(HISTORY).json()["file_failing"], false);
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_is_told_of() {
+    let folder = Folder::new("kept");
+    let (server, http) = folder.start(&[]);
+    run(&http, "GET a");
+    await_file(&folder.file(), |text| text.contains("GET a"));
+    // Whoever runs this cannot remove a folder as a file.
+    std::fs::remove_file(folder.file()).expect("removed");
+    std::fs::create_dir(folder.file()).expect("a folder");
+    server.connect().ask("CONFIG SET console-history no");
+    let wanted = json!({"enabled": false, "file_failing": true, "entries": []});
+    let end = Instant::now() + Duration::from_secs(30);
+    while http.get(HISTORY).json() != wanted {
+        assert!(Instant::now() < end, "{}", http.get(HISTORY).text());
+        std::thread::yield_now();
+    }
+    assert_eq!(http.send("DELETE", HISTORY, "").status, 503);
+}
+
+/// The file is without a user before the removal is answered, so a crash gives the lines to nobody.
+#[test]
+fn a_user_made_again_has_nothing_after_a_crash_either() {
+    let folder = Folder::new("again");
+    let users = folder.0.join("users.acl");
+    let make = "ACL SETUSER ada on >pw ~* +@all";
+    std::fs::write(&users, "user default on nopass ~* &* +@all\n").expect("written");
+    let options = ["--aclfile", users.to_str().expect("a path")];
+    {
+        let (killed, http) = folder.start(&options);
+        let mut client = killed.connect();
+        client.ask(make);
+        client.ask("ACL SAVE");
+        let ada = basic(&http, "ada:pw");
+        for round in 0..5 {
+            run(&ada, &format!("GET hers{round}"));
+            await_file(&folder.file(), |text| text.contains("GET hers"));
+            client.ask("ACL DELUSER ada");
+            let text = std::fs::read_to_string(folder.file()).unwrap_or_default();
+            assert!(!text.contains("GET hers"), "round {round}: {text}");
+            client.ask(make);
+        }
+        run(&ada, "GET last");
+        await_file(&folder.file(), |text| text.contains("GET last"));
+        client.ask("ACL DELUSER ada");
+        client.ask(make);
+        client.ask("ACL SAVE");
+    }
+    let (_server, http) = folder.start(&options);
+    assert!(lines(&basic(&http, "ada:pw")).is_empty());
+}
+
+#[test]
+fn loading_users_anew_takes_nothing_from_those_who_stay() {
+    let folder = Folder::new("load");
+    let users = folder.0.join("users.acl");
+    let default = "user default on nopass ~* &* +@all\n";
+    let (ada, bob) = ("user ada on >pw ~* +@all\n", "user bob on >pw ~* +@all\n");
+    std::fs::write(&users, [default, ada, bob].concat()).expect("written");
+    let (server, http) = folder.start(&["--aclfile", users.to_str().expect("a path")]);
+    let (of_ada, of_bob) = (basic(&http, "ada:pw"), basic(&http, "bob:pw"));
+    run(&of_ada, "GET hers");
+    run(&of_bob, "GET his");
+    await_file(&folder.file(), |text| {
+        text.contains("GET hers") && text.contains("GET his")
+    });
+    let mut client = server.connect();
+    for _ in 0..2 {
+        client.ask("ACL LOAD");
+        assert_eq!(lines(&of_ada), ["GET hers"]);
+    }
+    std::fs::write(&users, [default, ada].concat()).expect("written");
+    client.ask("ACL LOAD");
+    let text = std::fs::read_to_string(folder.file()).expect("a file");
+    assert!(text.contains("GET hers") && !text.contains("GET his"), "{text}");
+    std::fs::write(&users, [default, ada, bob].concat()).expect("written");
+    client.ask("ACL LOAD");
+    assert!(lines(&of_bob).is_empty(), "another one of his name");
+    assert_eq!(lines(&of_ada), ["GET hers"]);
 }

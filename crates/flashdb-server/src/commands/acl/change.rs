@@ -149,6 +149,9 @@ fn enforce(context: &mut Context<'_, '_>, server: &Server, change: &Change) {
         server.post(info.loop_id, Message::Kill { client: info.id });
     }
     server.post_all(|| Message::AclChanged);
+    if let Some(tell) = server.acl.on_gone.get() {
+        tell();
+    }
 }
 
 /// Clients by id whose user is gone or may not listen to what they listen to.
