@@ -6,6 +6,7 @@
 use super::{Alert, AlertState};
 use crate::App;
 use crate::caller::now_ms;
+use crate::sessions::random_hex;
 use crate::topic::Topic;
 use axum::body::Bytes;
 use axum::http::{Request, header};
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -142,9 +143,12 @@ impl Default for Webhooks {
     }
 }
 
-/// The id of an address: the same as long as it is written the same.
+/// Keeps ids from telling anything: without it, whoever sees one could try passwords until the hash fits.
+static ID_KEY: LazyLock<String> = LazyLock::new(|| random_hex(16).unwrap_or_default());
+
+/// The id of an address: the same as long as it is written the same, until the server ends.
 pub(crate) fn id_of(url: &str) -> String {
-    let hash = Sha256::digest(url.as_bytes());
+    let hash = Sha256::digest(format!("{}{url}{}", *ID_KEY, *ID_KEY).as_bytes());
     hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -470,5 +474,8 @@ mod tests {
         assert_eq!(request.headers()[header::AUTHORIZATION], "Basic YWRhOnNAY3J0");
         assert_eq!(id_of("http://a"), id_of("http://a"));
         assert_ne!(id_of("http://a"), id_of("http://b"));
+        // It cannot be made from the address alone.
+        let bare = Sha256::digest(b"http://a");
+        assert!(!id_of("http://a").starts_with(&format!("{:02x}{:02x}{:02x}", bare[0], bare[1], bare[2])));
     }
 }
