@@ -1,13 +1,15 @@
 //! Commands, one a line, quoted as redis-cli reads them: what `GET /api/v1/export?format=commands` writes, and what a person
 //! would type. SELECT says which database the lines behind it are about; lines that begin with `#` are notes.
 
-use crate::item::{Ending, Fault, Item, Limits, Wanted, left_out};
+use crate::item::{Ending, Fault, Item, Limits, Place, Wanted, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
 use flashdb_base::split_args::split_args;
 use std::io::Read;
 
 /// What an export writes before the name of a key that it has left out, and before its last line.
 const LEFT_OUT: &[u8] = b"# left out: ";
+/// They say of others whether they are run.
+const TOGETHER: [&[u8]; 3] = [b"MULTI", b"EXEC", b"DISCARD"];
 /// Words of a command, as of a request.
 const WORDS_MAX: usize = 1 << 20;
 
@@ -57,10 +59,15 @@ impl<R: Read> CommandRows<R> {
             };
             match words.as_slice() {
                 [] => continue,
-                [name, db] if name.eq_ignore_ascii_case(b"SELECT") => match number(db) {
-                    Some(db) => self.db = Some(db),
-                    None => return Ok(left_out(place, None, "SELECT needs the number of a database")),
+                // What follows would go to the wrong database, or would not be undone.
+                [name, rest @ ..] if name.eq_ignore_ascii_case(b"SELECT") => match rest {
+                    [db] if number(db).is_some() => self.db = number(db),
+                    _ => return Err(fault(place, "SELECT needs the number of a database")),
                 },
+                [name, ..] if TOGETHER.iter().any(|word| name.eq_ignore_ascii_case(word)) => {
+                    let why = "commands are run one by one; MULTI, EXEC and DISCARD have no place here";
+                    return Err(fault(place, why));
+                }
                 words if words.len() > WORDS_MAX => {
                     return Ok(left_out(place, None, "it has more than 1,048,576 words"));
                 }
@@ -73,6 +80,13 @@ impl<R: Read> CommandRows<R> {
                 }
             }
         }
+    }
+}
+
+fn fault(place: Place, why: &str) -> Fault {
+    Fault {
+        place,
+        why: why.to_owned(),
     }
 }
 
@@ -102,7 +116,8 @@ mod tests {
 
     #[test]
     fn lines_become_commands_of_their_database() {
-        let text = b"# left out: a: too large\nSET \"a b\" \"\\xff\"\n\nselect 3\nDEL k\nSELECT x\nSET \"a\n# end: 2 keys";
+        let text =
+            b"# left out: a: too large\nSET \"a b\" \"\\xff\"\n\nselect 3\nDEL k\n\nSET \"a\n# end: 2 keys";
         let rows = CommandRows::new(&text[..], Limits::default());
         let items: Vec<_> = rows.map(|item| item.expect("an item")).collect();
         let commands: Vec<_> = items
@@ -127,6 +142,25 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(left, [1, 6, 7]);
+        assert_eq!(left, [1, 7]);
+    }
+
+    #[test]
+    fn a_line_that_changes_what_others_mean_ends_the_file() {
+        for line in [
+            "SELECT 3 # staging",
+            "SELECT \"7 \"",
+            "select -1",
+            "SELECT",
+            "multi",
+            "EXEC",
+            "DISCARD",
+        ] {
+            let text = format!("SET a 1\n{line}\nSET b 2\n");
+            let rows: Vec<_> = CommandRows::new(text.as_bytes(), Limits::default()).collect();
+            let faults: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
+            assert_eq!(faults.len(), 1, "{line}");
+            assert_eq!((faults[0].place.line, rows.len()), (Some(2), 2), "{line}");
+        }
     }
 }

@@ -24,6 +24,8 @@ enum Inside {
     Quoted,
     /// Behind a quote: the end of the field, or half of a quote.
     Quote,
+    /// Behind that, at what may be the end of a line of Windows.
+    Return,
 }
 
 /// What became of a row.
@@ -102,6 +104,7 @@ impl<R: Read> Table<R> {
                 }
                 (Inside::Begin, b'"') => inside = Inside::Quoted,
                 (_, b'\n') => break,
+                (Inside::Return, _) => bad = Some("there is something behind the end of a quote"),
                 (_, byte) if byte == self.separator => {
                     fields.push(std::mem::take(&mut field));
                     inside = Inside::Begin;
@@ -110,7 +113,7 @@ impl<R: Read> Table<R> {
                         fields.clear();
                     }
                 }
-                (Inside::Quote, b'\r') => {}
+                (Inside::Quote, b'\r') => inside = Inside::Return,
                 (Inside::Quote, _) => bad = Some("there is something behind the end of a quote"),
                 (_, byte) => {
                     field.push(byte);
@@ -158,6 +161,13 @@ impl Columns {
             return Err(format!(
                 "the heading has a column {other:?}; known are key, value, type, ttl_ms and ttl"
             ));
+        }
+        let again = (1..names.len()).find(|&at| names[..at].contains(&names[at]));
+        if let Some(at) = again {
+            return Err(format!("the heading has two columns {:?}", names[at]));
+        }
+        if at("ttl_ms").is_some() && at("ttl").is_some() {
+            return Err("the heading has both ttl_ms and ttl; one says when a key expires".to_owned());
         }
         let (Some(key), Some(value)) = (at("key"), at("value")) else {
             return Err("the first line has to be a heading with key and value".to_owned());

@@ -5,7 +5,7 @@
 
 use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, Row, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
-use crate::value::{Text, expiry_of, part_of, value_of};
+use crate::value::{Text, expiry_of, part_of, reason, value_of};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::Read;
@@ -76,7 +76,7 @@ impl<R: Read> JsonRows<R> {
                     return Ok(left_out(
                         place,
                         None,
-                        format!("it is not a line of keys: {error}"),
+                        format!("it is not a line of keys: {}", reason(&error)),
                     ));
                 }
             };

@@ -121,7 +121,7 @@ struct GivenEntry {
 }
 
 fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Refusal> {
-    serde_json::from_str(raw.get()).map_err(|error| error.to_string())
+    serde_json::from_str(raw.get()).map_err(|error| reason(&error))
 }
 
 /// The name under which a line has the value of a type; `None` for a type that there is not.
@@ -249,6 +249,18 @@ pub(crate) fn expiry_of(ttl_ms: Option<i128>) -> Result<Expiry, Refusal> {
             Ok(ttl_ms) if (1..=TTL_MS_MAX).contains(&ttl_ms) => Ok(Expiry::In(ttl_ms)),
             _ => Err(format!("a time to live is a number from 1 to {TTL_MS_MAX} ms")),
         },
+    }
+}
+
+/// What is wrong, without what was there instead: errors are shown to others than those who may see values.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match (text.split_once(": "), text.rfind(", expected ")) {
+        (Some((what, _)), Some(at)) if what.starts_with("invalid ") => format!("{what}{}", &text[at..]),
+        _ if text.starts_with("unknown ") => {
+            format!("there is a name that is not known at column {}", error.column())
+        }
+        _ => text,
     }
 }
 

@@ -207,7 +207,7 @@ pub(crate) async fn start(
         None => {
             check_kind(request.headers())?;
             app.imports.drop_those_of(user);
-            Arc::new(Upload::receive(&app, request.into_body()).await?)
+            Arc::new(Upload::receive(&app, user, request.into_body()).await?)
         }
     };
     plan.bytes = upload.bytes();

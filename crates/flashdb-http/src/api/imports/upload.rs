@@ -17,11 +17,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Files at a time: being sent, worked on, or kept after a dry run.
 const UPLOADS_MAX: usize = 4;
+/// Of them of one user, so that nobody keeps all others out.
+const UPLOADS_OF_USER_MAX: usize = 2;
 const FILE_PREFIX: &str = "import-";
 const FILE_SUFFIX: &str = ".tmp";
 /// Time in which something has to come.
@@ -40,7 +42,7 @@ const KEEP_TIME: Duration = Duration::from_secs(600);
 pub(super) struct Upload {
     file: File,
     bytes: u64,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Reads an upload from its beginning; several may at a time.
@@ -157,17 +159,14 @@ impl Upload {
     ///
     /// # Errors
     /// When it is too large or too slow, nobody sends any more, there is no place or no room.
-    pub async fn receive(app: &App, body: Body) -> Result<Upload, ApiError> {
+    pub async fn receive(app: &App, user: &[u8], body: Body) -> Result<Upload, ApiError> {
         let settings = app.engine.config().settings();
         let bytes_max = settings.import_max_bytes;
         let announced = body.size_hint().lower();
         if announced > bytes_max {
             return Err(too_large(bytes_max));
         }
-        let Ok(place) = app.imports.places.clone().try_acquire_owned() else {
-            let message = "as many files as may are being imported, or kept after dry runs";
-            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
-        };
+        let place = app.imports.place(user)?;
         let file = create(&settings.dir).map_err(|error| disk_error(&error))?;
         drop(settings);
         check_room(&file, announced)?;
@@ -264,22 +263,50 @@ impl Kept {
     }
 }
 
-/// All files that were sent.
-pub(crate) struct Imports {
-    places: Arc<Semaphore>,
-    kept: Mutex<Vec<Kept>>,
+/// One of the places for files, for a user.
+struct Place {
+    imports: Arc<Imports>,
+    user: Vec<u8>,
 }
 
-impl Default for Imports {
-    fn default() -> Self {
-        Imports {
-            places: Arc::new(Semaphore::new(UPLOADS_MAX)),
-            kept: Mutex::default(),
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut users = self.imports.users.lock();
+        if let Some(at) = users.iter().position(|user| *user == self.user) {
+            users.swap_remove(at);
         }
     }
 }
 
+/// All files that were sent.
+#[derive(Default)]
+pub(crate) struct Imports {
+    /// Whose files have the places that are taken.
+    users: Mutex<Vec<Vec<u8>>>,
+    kept: Mutex<Vec<Kept>>,
+}
+
 impl Imports {
+    /// A place for a file of this user.
+    fn place(self: &Arc<Self>, user: &[u8]) -> Result<Place, ApiError> {
+        let mut users = self.users.lock();
+        let own = users.iter().filter(|other| *other == user).count();
+        let why = match (own, users.len()) {
+            (UPLOADS_OF_USER_MAX.., _) => {
+                "two files of this user are being imported, or kept after a dry run"
+            }
+            (_, UPLOADS_MAX..) => "as many files as may are being imported, or kept after dry runs",
+            _ => {
+                users.push(user.to_vec());
+                return Ok(Place {
+                    imports: self.clone(),
+                    user: user.to_vec(),
+                });
+            }
+        };
+        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", why))
+    }
+
     /// The file of a dry run of this user.
     pub(super) fn kept(&self, job: &str, user: &[u8]) -> Option<Kept> {
         let kept = self.kept.lock();

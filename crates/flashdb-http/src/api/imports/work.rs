@@ -148,6 +148,11 @@ impl Work {
             Step::LeftOut(left) => {
                 tally.come_to(left.place);
                 tally.refuse(left.place, left.key.as_deref(), "LEFT_OUT", &left.why);
+                // As a whole or not at all: what follows about it would make half a key.
+                if let Some(key) = left.key.as_deref().filter(|_| self.plan.has_commands()) {
+                    let db = self.plan.db.unwrap_or(left.db.unwrap_or(0));
+                    tally.meet(db, key, Fate::Theirs)?;
+                }
             }
             Step::Fault(fault) => return Err(ApiError::conflict(format!("{fault}{}", self.so_far(tally)))),
             Step::End(note) => {
@@ -270,7 +275,11 @@ impl Work {
                 self.note_puts(&puts, &looks, tally)?;
                 return Ok(count);
             }
-            if let Some(at) = looks.iter().position(|look| *look == Ok(true)) {
+            // The second of two of one name finds the first in its way.
+            let mut names = HashSet::new();
+            let again = keys.iter().position(|key| !names.insert(*key));
+            let there = looks.iter().position(|look| *look == Ok(true));
+            if let Some(at) = again.into_iter().chain(there).min() {
                 in_the_way = puts.drain(at..).next();
             }
         }
@@ -280,6 +289,7 @@ impl Work {
             .map(|put| restore(put, self.plan.on_conflict))
             .collect();
         let replies = self.ask(link, &requests, tally).await?;
+        let mut made_meanwhile = None;
         for (at, put) in puts.iter().enumerate() {
             tally.come_to(put.place);
             match replies.as_ref().map(|replies| &replies[at]) {
@@ -287,10 +297,14 @@ impl Work {
                     tally.unknown += 1;
                     tally.refuse(put.place, Some(&put.key), "ENGINE_TIMEOUT", UNKNOWN);
                 }
+                // Somebody made it since the look. Those behind it are written by now, and are to be counted.
+                Some(Reply::Error(text)) if fails && text.starts_with(b"BUSYKEY") => {
+                    made_meanwhile.get_or_insert(put);
+                }
                 Some(reply) => self.note_put(put, reply, tally)?,
             }
         }
-        match in_the_way {
+        match made_meanwhile.or(in_the_way.as_ref()) {
             Some(put) => Err(self.is_there(&put.key, put.place, tally)),
             None => Ok(count),
         }
@@ -300,9 +314,6 @@ impl Work {
     fn note_put(&self, put: &Put, reply: &Reply, tally: &mut Tally) -> Result<(), ApiError> {
         let fate = match reply {
             Reply::Error(text) if text.starts_with(b"BUSYKEY") => {
-                if self.plan.on_conflict == OnConflict::Fail {
-                    return Err(self.is_there(&put.key, put.place, tally));
-                }
                 tally.skipped += 1;
                 tally.existing += 1;
                 tally.refused_in_a_row = 0;
@@ -391,6 +402,10 @@ impl Work {
                 Err(why) => {
                     tally.come_to(run.place);
                     tally.refuse(run.place, None, "REFUSED", &why);
+                    // What it would have made is not there for those that follow.
+                    for (db, key) in goes_elsewhere(&run).unwrap_or_default() {
+                        tally.meet(db, &key, Fate::Theirs)?;
+                    }
                 }
             }
         }
@@ -528,6 +543,11 @@ impl Work {
         if !row.accepts(run.words.len()) {
             return Err(format!("{name} has another number of words"));
         }
+        if goes_elsewhere(run).is_some() {
+            return Err(format!(
+                "{name} to another database is not among the commands that a file may hold"
+            ));
+        }
         let args = OwnedArgs::from_words(run.words.iter().map(Vec::as_slice));
         let places = row.keys_with_flags(&args.as_args());
         let places = places.map_err(|_| format!("the keys of {name} cannot be told"))?;
@@ -538,6 +558,31 @@ impl Work {
         let keys = changed.filter_map(|(at, _)| run.words.get(*at as usize).cloned());
         Ok((name, keys.collect()))
     }
+}
+
+/// The keys of a command that reaches beyond its database, each with its own. What a database other than the one that was chosen
+/// holds is not looked at, so it is not changed either.
+fn goes_elsewhere(run: &Run) -> Option<Vec<(u64, Vec<u8>)>> {
+    let [name, key, rest @ ..] = run.words.as_slice() else {
+        return None;
+    };
+    let number = |word: Option<&Vec<u8>>| {
+        let text = std::str::from_utf8(word?).ok()?;
+        text.parse().ok()
+    };
+    if name.eq_ignore_ascii_case(b"MOVE") {
+        let to = number(rest.first()).map(|db| (db, key.clone()));
+        return Some([(run.db, key.clone())].into_iter().chain(to).collect());
+    }
+    if name.eq_ignore_ascii_case(b"COPY") {
+        let at = rest
+            .iter()
+            .skip(1)
+            .position(|word| word.eq_ignore_ascii_case(b"DB"))?;
+        let to = number(rest.get(at + 2)).zip(rest.first().cloned());
+        return Some(to.into_iter().collect());
+    }
+    None
 }
 
 /// Whether it changes keys, and nothing else than keys.
