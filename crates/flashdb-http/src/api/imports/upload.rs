@@ -180,7 +180,7 @@ impl Upload {
             (Ok(()), Ok(written)) => written,
         };
         if bytes == 0 {
-            return Err(ApiError::bad_request("the file is empty"));
+            return Err(ApiError::conflict("the file is empty"));
         }
         Ok(Upload {
             file,

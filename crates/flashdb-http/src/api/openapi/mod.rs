@@ -209,7 +209,7 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
         } else {
             "application/json"
         };
-        let body = json!({"required": !is_file, "content": {kind: {"schema": schema_of(generator)}}});
+        let body = json!({"required": true, "content": {kind: {"schema": schema_of(generator)}}});
         described["requestBody"] = body;
     }
     match operation.who {
@@ -222,7 +222,14 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
 }
 
 fn parameters_of(operation: &Operation) -> Vec<Value> {
-    let shown = |place: &str, name: &str, parameter: &Parameter| json!({"name": name, "in": place, "description": parameter.what, "schema": (parameter.schema)()});
+    let shown = |place: &str, name: &str, parameter: &Parameter| {
+        let mut shown =
+            json!({"name": name, "in": place, "description": parameter.what, "schema": (parameter.schema)()});
+        if parameter.required {
+            shown["required"] = true.into();
+        }
+        shown
+    };
     let mut all: Vec<Value> = operation
         .query
         .iter()

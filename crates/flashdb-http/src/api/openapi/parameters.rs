@@ -11,10 +11,16 @@ pub(super) struct Parameter {
     pub name: &'static str,
     pub what: &'static str,
     pub schema: fn() -> Value,
+    pub required: bool,
 }
 
 const fn parameter(name: &'static str, what: &'static str, schema: fn() -> Value) -> Parameter {
-    Parameter { name, what, schema }
+    Parameter {
+        name,
+        what,
+        schema,
+        required: false,
+    }
 }
 
 fn any() -> Value {
@@ -103,14 +109,18 @@ pub(super) const FORMAT: Parameter = parameter(
     || json!({"enum": ["jsonl", "commands"], "type": "string"}),
 );
 
-pub(super) const FILE_FORMAT: Parameter = parameter(
-    "format",
-    "What the file is; with `from` that of the dry run.",
-    || {
-        let names = flashdb_import::Format::ALL.map(|(name, _)| name);
-        json!({"enum": names, "type": "string"})
-    },
-);
+pub(super) const FILE_FORMAT: Parameter = Parameter {
+    // With `from` the server knows it, which a document cannot say.
+    required: true,
+    ..parameter(
+        "format",
+        "What the file is; with `from` it may be left out, and is that of the dry run.",
+        || {
+            let names = flashdb_import::Format::ALL.map(|(name, _)| name);
+            json!({"enum": names, "type": "string"})
+        },
+    )
+};
 pub(super) const ON_CONFLICT: Parameter = parameter(
     "on_conflict",
     "What becomes of keys that are there already: left (`skip`, unless given), replaced, or the end of the import at the first.",
