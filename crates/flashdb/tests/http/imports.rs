@@ -425,7 +425,7 @@ fn broken_foreign_and_oversized_files_end_with_a_place_and_leave_nothing() {
     }
     for (query, file, code) in [
         ("format=csv", vec![b'x'; 100_001], "BODY_TOO_LARGE"),
-        ("format=csv", Vec::new(), "BAD_REQUEST"),
+        ("format=csv", Vec::new(), "CONFLICT"),
         ("format=zip", b"x".to_vec(), "BAD_REQUEST"),
         ("", b"x".to_vec(), "BAD_REQUEST"),
         ("format=csv&db=99", b"x".to_vec(), "BAD_REQUEST"),
