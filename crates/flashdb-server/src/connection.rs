@@ -32,7 +32,7 @@ pub const READ_BYTES: usize = 64 * 1024;
 const OUTPUT_HELD_BYTES: usize = 1024 * 1024;
 /// Requests that wait for the peer to take output. Above this they run all the same: the peer may be
 /// one that sends all its requests before it reads the first reply.
-const INBOX_HELD_BYTES: usize = 64 * 1024 * 1024;
+const INBOX_HELD_BYTES: usize = 128 * 1024 * 1024;
 /// Largest query buffer: positions in it are 32-bit numbers.
 const INBOX_BYTES_MAX: usize = u32::MAX as usize - 2 * READ_BYTES_PER_TURN;
 /// Bytes read from one connection in one turn while they wait.
@@ -140,6 +140,16 @@ impl Connection {
     /// Whether requests wait until the peer has taken output.
     fn is_held_by_output(&self) -> bool {
         self.output_bytes() > OUTPUT_HELD_BYTES && self.input_bytes() < INBOX_HELD_BYTES
+    }
+
+    /// Whether the peer sends on and on, and has taken none of so many replies that it will not: its memory is bounded
+    /// although `client-output-buffer-limit` has no limit for normal clients unless one is set.
+    fn is_stalled(&self, turn: &Turn<'_, '_>) -> bool {
+        self.input_bytes() >= INBOX_HELD_BYTES
+            && output_limit::is_stalled(
+                output_limit::limit_of(&turn.settings.client_output_buffer_limit, &self.client),
+                self.output_bytes() as u64,
+            )
     }
 
     /// Whether requests that waited for the peer to take output can go on.
@@ -302,7 +312,8 @@ impl Connection {
         if self.client.ticket.is_some() || self.paused {
             return Next::Wait;
         }
-        if self.is_held_by_output() {
+        // One that is stalled is dropped as soon as its output is looked at.
+        if self.is_held_by_output() || self.is_stalled(turn) {
             self.held_by_output = true;
             return Next::Wait;
         }
@@ -657,12 +668,13 @@ impl Connection {
     }
 
     /// Whether the output is above the limit of the client's class: at once above the hard limit,
-    /// above the soft one for its time.
+    /// above the soft one for its time. Or whether the client is stalled.
     pub fn over_output_limit(&mut self, turn: &Turn<'_, '_>) -> bool {
         let limit = output_limit::limit_of(&turn.settings.client_output_buffer_limit, &self.client);
         let bytes = self.output_bytes() as u64;
         let over = self.soft_limit.is_over(limit, bytes, turn.data.now_ms)
-            || output_limit::is_over_hard(limit, bytes);
+            || output_limit::is_over_hard(limit, bytes)
+            || self.is_stalled(turn);
         if over {
             output_limit::note_disconnection(turn.server, &self.client, bytes);
         }

@@ -31,6 +31,15 @@ pub fn is_over_hard(limit: &OutputBufferLimit, bytes: u64) -> bool {
     limit.hard_bytes > 0 && bytes >= limit.hard_bytes
 }
 
+/// Replies left unread by a client that sends request upon request meanwhile, where its class has no hard limit.
+const STALLED_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Whether so much output ends the connection of a client that has as many requests waiting as may wait. Where the operator
+/// has set a hard limit, that counts instead.
+pub fn is_stalled(limit: &OutputBufferLimit, bytes: u64) -> bool {
+    limit.hard_bytes == 0 && bytes >= STALLED_BYTES
+}
+
 /// Counts and reports a client that is disconnected for its output.
 pub fn note_disconnection(server: &Server, client: &Client, bytes: u64) {
     server

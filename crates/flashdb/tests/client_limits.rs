@@ -121,3 +121,41 @@ fn renamed_commands_are_found_by_their_new_name_only() {
     assert!(client.ask("FLUSHALL").text().starts_with("ERR unknown command"));
     assert_eq!(client.ask("GET"), client.ask("GET"));
 }
+
+/// A request of about a kibibyte: the same command, and spaces.
+fn padded(command: &str) -> String {
+    format!("{command:<1022}\r\n")
+}
+
+#[test]
+fn a_client_that_never_reads_is_dropped_before_it_takes_much() {
+    let server = Server::start(&["--io-threads", "1"]);
+    let mut control = server.connect();
+    control.request(&["SET", "large", &"x".repeat(1_000_000)]);
+    control.read();
+    let before = server.resident_bytes();
+    let mut client = server.connect();
+    let requests = padded("GET large").repeat(1024);
+    let sent = (0..2048).take_while(|_| client.stream.write_all(requests.as_bytes()).is_ok());
+    assert!(sent.count() < 1024, "it may send a gibibyte");
+    control.await_alone();
+    assert_eq!(control.info("client_output_buffer_limit_disconnections"), 1);
+    let grown = server.resident_peak_bytes() - before;
+    assert!(grown < 640 << 20, "{grown} bytes");
+}
+
+#[test]
+fn a_client_may_send_all_its_requests_before_it_reads() {
+    let server = Server::start(&["--io-threads", "1"]);
+    let mut client = server.connect();
+    let value = "v".repeat(3000);
+    client.request(&["SET", "value", &value]);
+    client.read();
+    const PAIRS: i64 = 50_000;
+    let pair = padded("INCR number") + &padded("GET value");
+    client.send(pair.repeat(PAIRS as usize).as_bytes());
+    for number in 1..=PAIRS {
+        assert_eq!(client.read(), Value::Int(number));
+        assert_eq!(client.read().text(), value);
+    }
+}
