@@ -90,6 +90,21 @@ pub fn is_http_origin(text: &str) -> Result<(), Invalid> {
     }
 }
 
+/// `http-allow-origins`: what browsers send as `Origin`, separated by spaces or commas. `*` is none: an API that writes must not
+/// be open to every page that somebody visits.
+pub fn are_web_origins(text: &str) -> Result<(), Invalid> {
+    let is_origin = |text: &str| {
+        let rest = text.strip_prefix("https://").or(text.strip_prefix("http://"));
+        rest.is_some_and(is_authority)
+    };
+    let mut origins = text.split([' ', ',']).filter(|origin| !origin.is_empty());
+    if origins.all(is_origin) {
+        Ok(())
+    } else {
+        Err("it must be origins such as https://tools.example, without paths; * is not allowed".into())
+    }
+}
+
 /// The longest host name, with its end in C.
 const HOST_NAME_BYTES_MAX: usize = 256;
 
@@ -171,6 +186,24 @@ mod tests {
             "http://ada:secret@h",
         ] {
             assert!(is_http_origin(bad).is_err(), "{bad}");
+        }
+        for fits in [
+            "",
+            "https://a.example",
+            "http://localhost:3000, https://[::1]:8443  https://b",
+        ] {
+            assert!(are_web_origins(fits).is_ok(), "{fits}");
+        }
+        for bad in [
+            "*",
+            "null",
+            "https://*.example",
+            "https://a/",
+            "https://a https://b/x",
+            "ftp://a",
+            "a.example",
+        ] {
+            assert!(are_web_origins(bad).is_err(), "{bad}");
         }
     }
 

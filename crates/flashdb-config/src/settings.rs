@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use flashdb_base::NotifyFlags;
 
 use crate::checks::{
-    is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name, is_http_origin, is_one_byte,
-    is_power_of_two, is_title_template,
+    are_web_origins, is_append_file_name, is_append_folder_name, is_db_file_name, is_host_name,
+    is_http_origin, is_one_byte, is_power_of_two, is_title_template,
 };
 use crate::choices::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, Environment, LogFormat, LogLevel, MaxmemoryPolicy,
@@ -123,6 +123,10 @@ settings! {
     http_hosts: String = "http-hosts", Text::new("");
     /// Answers HTTP clients of other machines even while the default user needs no password.
     http_open: bool = "http-open", YesNo(false);
+    /// Pages of other sites that may use the HTTP API, by their origins as `https://tools.example`; separated by spaces or commas. They log in by Basic auth.
+    http_allow_origins: String = "http-allow-origins", Text::new("").checked(are_web_origins);
+    /// Keeps sessions of the dashboard read-only: nobody can unlock editing there, whatever the user may do elsewhere.
+    dashboard_readonly: bool = "dashboard-readonly", YesNo(false);
     /// Keeps what each user runs in the dashboard's console, without secrets and replies, in a file of the data folder; `no` deletes it.
     console_history: bool = "console-history", YesNo(true);
     /// What this server is for; in `production` the dashboard asks more before it destroys anything, and for the password before it unlocks editing.

@@ -28,13 +28,15 @@ pub(crate) struct Caller {
     pub peer: SocketAddr,
     /// The session and the id it came with.
     pub session: Option<(String, Arc<Session>)>,
+    /// Sessions of this server stay read-only.
+    pub is_locked: bool,
 }
 
 impl Caller {
     /// Whether only reading is allowed.
     pub fn is_read_only(&self) -> bool {
         let session = self.session.as_ref();
-        session.is_some_and(|(_, session)| session.unlocked_until_ms(now_ms()).is_none())
+        session.is_some_and(|(_, session)| self.is_locked || session.unlocked_until_ms(now_ms()).is_none())
     }
 
     /// Refuses who may only read.
@@ -42,6 +44,9 @@ impl Caller {
     /// # Errors
     /// `READ_ONLY`.
     pub fn may_write(&self) -> Result<(), ApiError> {
+        if self.is_read_only() && self.is_locked {
+            return Err(ApiError::locked());
+        }
         if self.is_read_only() {
             return Err(ApiError::new(
                 StatusCode::FORBIDDEN,
@@ -99,11 +104,13 @@ pub(crate) async fn find(
     headers: &HeaderMap,
     only_looks: bool,
 ) -> Result<Caller, ApiError> {
+    let is_locked = app.engine.config().settings().dashboard_readonly;
     if let Some((id, session, identity)) = session(app, headers, only_looks) {
         return Ok(Caller {
             identity,
             peer,
             session: Some((id, session)),
+            is_locked,
         });
     }
     if let Some((user, password)) = basic(headers)? {
@@ -112,6 +119,7 @@ pub(crate) async fn find(
             identity,
             peer,
             session: None,
+            is_locked,
         });
     }
     if session_ids(app, headers).next().is_some() {
@@ -122,6 +130,7 @@ pub(crate) async fn find(
             identity,
             peer,
             session: None,
+            is_locked,
         }),
         _ => Err(ApiError::no_session()),
     }

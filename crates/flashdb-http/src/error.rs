@@ -90,6 +90,16 @@ impl ApiError {
         )
     }
 
+    /// The setting `dashboard-readonly` keeps sessions from writing.
+    pub fn locked() -> Self {
+        ApiError::new(
+            StatusCode::FORBIDDEN,
+            "READ_ONLY",
+            "the dashboard of this server is read-only, by the setting dashboard-readonly",
+        )
+        .with(json!({"settings": ["dashboard-readonly"]}))
+    }
+
     /// Too many logins have failed.
     pub fn too_many_attempts(wait_ms: i64) -> Self {
         ApiError::new(
@@ -161,6 +171,12 @@ pub(crate) struct Failed {
     code: &'static str,
     message: String,
     details: Value,
+}
+
+impl Failed {
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
 }
 
 impl IntoResponse for ApiError {

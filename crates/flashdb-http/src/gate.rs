@@ -2,7 +2,9 @@
 //! from there. Afterwards: the headers that every answer has, and the body of failures.
 
 use crate::App;
+use crate::cors;
 use crate::error::{ApiError, with_body};
+use crate::request_log;
 use crate::sessions::random_hex;
 use crate::traces;
 use axum::extract::{ConnectInfo, Request, State};
@@ -14,6 +16,7 @@ use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -70,24 +73,20 @@ pub(crate) async fn guard(
     };
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let kind = kind(request.uri().path());
-    let mut span = None;
-    let response = match admit(&app, peer, &request, kind) {
+    let page_elsewhere = page_elsewhere(&app, &request, kind);
+    let response = match admit(&app, peer, &request, kind, page_elsewhere.is_some()) {
         Err(refusal) => refusal.into_response(),
-        Ok(()) => {
-            let traces = app.traces.as_ref();
-            let traces = traces.filter(|_| matches!(kind, Kind::Api | Kind::WebSocket));
-            span = traces.map(|traces| traces.request(&request, &request_id, &peer.to_string()));
-            match &span {
-                Some(span) => next.run(request).with_context(span.clone()).await,
-                None => next.run(request).await,
-            }
+        Ok(()) if page_elsewhere.is_some() && cors::is_preflight(&request) => cors::preflight(),
+        Ok(()) if matches!(kind, Kind::Api | Kind::WebSocket) => {
+            watched(&app, peer, &request_id, request, next).await
         }
+        Ok(()) => next.run(request).await,
     };
     let mut response = with_body(response, &request_id);
-    if let Some(span) = &span {
-        traces::answered(span, &response);
-    }
     let headers = response.headers_mut();
+    if let Some(origin) = page_elsewhere {
+        cors::admit(origin, headers);
+    }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -104,7 +103,47 @@ pub(crate) async fn guard(
     response
 }
 
-fn admit(app: &App, peer: SocketAddr, request: &Request, kind: Kind) -> Result<(), ApiError> {
+/// Has the request worked on, with a line in the log and, where there is a collector for them, a trace.
+async fn watched(
+    app: &Arc<App>,
+    peer: SocketAddr,
+    request_id: &str,
+    request: Request,
+    next: Next,
+) -> Response {
+    let entry = request_log::Entry::begin(&request, request_id, peer);
+    let traces = app.traces.as_ref();
+    let span = traces.map(|traces| traces.request(&request, request_id, &peer.to_string()));
+    let work = next.run(request).instrument(entry.span());
+    let response = match &span {
+        Some(span) => work.with_context(span.clone()).await,
+        None => work.await,
+    };
+    if let Some(span) = &span {
+        traces::answered(span, &response);
+    }
+    entry.end(&response);
+    response
+}
+
+/// The origin of a listed page of another site, if one asks.
+fn page_elsewhere(app: &App, request: &Request, kind: Kind) -> Option<HeaderValue> {
+    if kind != Kind::Api {
+        return None;
+    }
+    cors::allowed(
+        request.headers(),
+        &app.engine.config().settings().http_allow_origins,
+    )
+}
+
+fn admit(
+    app: &App,
+    peer: SocketAddr,
+    request: &Request,
+    kind: Kind,
+    is_listed: bool,
+) -> Result<(), ApiError> {
     let settings = app.engine.config().settings();
     let headers = request.headers();
     let host = host_of(request);
@@ -136,11 +175,11 @@ fn admit(app: &App, peer: SocketAddr, request: &Request, kind: Kind) -> Result<(
         )
         .with(json!({"settings": ["requirepass", "http-open"]})));
     }
-    if is_foreign(headers, host.as_deref().unwrap_or_default(), kind) {
+    if !is_listed && is_foreign(headers, host.as_deref().unwrap_or_default(), kind) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "FOREIGN_ORIGIN",
-            "pages of other sites may not use this server",
+            "pages of other sites may not use this server; http-allow-origins lists those that may use the API",
         ));
     }
     Ok(())

@@ -500,8 +500,7 @@ impl View {
 }
 
 fn is_unlocked(caller: &Caller) -> bool {
-    let session = caller.session.as_ref();
-    session.is_some_and(|(_, session)| session.unlocked_until_ms(now_ms()).is_some())
+    caller.session.is_some() && !caller.is_read_only()
 }
 
 /// Whether somebody looks: a page pings while it is seen and pauses when it is hidden. What browsers answer by themselves says

@@ -4,9 +4,10 @@
 //! below that. Spans carry the request's id, the route and the names of commands: never keys, values or passwords. They
 //! are sent in batches by a thread of the SDK, which drops them where the collector does not keep up, and tells the log.
 
+use crate::request_log::{method_of, route_of};
 use axum::body::Bytes;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, Method};
+use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use flashdb_config::Settings;
 use http_body_util::{BodyExt, Full, Limited};
@@ -86,8 +87,7 @@ impl Traces {
         let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
         let method = method_of(request.method()).to_owned();
         // What was asked for may name keys; its route does not.
-        let route = request.extensions().get::<MatchedPath>();
-        let route = route.map(|route| route.as_str().to_owned());
+        let route = route_of(request).map(str::to_owned);
         let name = match &route {
             Some(route) => format!("{method} {route}"),
             None => method.clone(),
@@ -141,23 +141,6 @@ impl EngineSpan {
     pub fn failed(&mut self, code: &'static str) {
         self.0.set_attribute(KeyValue::new("error.type", code));
         self.0.set_status(Status::error(code));
-    }
-}
-
-/// A method by its name, where it is one: names of spans are to be few.
-fn method_of(method: &Method) -> &str {
-    const KNOWN: [Method; 7] = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    match KNOWN.contains(method) {
-        true => method.as_str(),
-        false => "_OTHER",
     }
 }
 

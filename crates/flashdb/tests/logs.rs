@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Server;
+use support::http::Http;
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -177,6 +178,52 @@ fn slow_commands_and_walks_over_all_keys_are_warnings() {
         slow.iter()
             .any(|event| event["command"] == "get" || event["command"] == "config|set")
     );
+    let text = std::fs::read_to_string(&log).expect("the log");
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn a_request_of_the_api_is_a_line_with_its_id_and_without_keys() {
+    let folder = Folder::new("requests");
+    let log = folder.file("flashdb.log");
+    let port = support::own_port();
+    let _server = Server::start(&[
+        "--log-format",
+        "json",
+        "--log-level",
+        "verbose",
+        "--logfile",
+        &log,
+        "--http-port",
+        &port.to_string(),
+    ]);
+    let http = Http::new(port);
+    http.await_ready();
+    let missing = http.get("/api/v1/key/secret-key?db=3");
+    assert_eq!(missing.status, 404);
+    assert_eq!(http.get("/health").status, 200);
+    let id = missing.header("x-request-id").expect("an id");
+    let told: Vec<Value> = events(&log)
+        .into_iter()
+        .filter(|event| event["message"] == "a request was answered")
+        .collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let told = &told[0];
+    assert_eq!(told["spans"]["request"]["request_id"], id);
+    assert!(
+        is(
+            told,
+            &[
+                ("level", "DEBUG"),
+                ("method", "GET"),
+                ("route", "/api/v1/key/{key}"),
+                ("code", "KEY_NOT_FOUND"),
+            ]
+        ),
+        "{told}"
+    );
+    assert_eq!(told["status"], 404);
+    assert!(told["duration_us"].is_u64() && told["peer"].as_str().expect("text").starts_with("127.0.0.1:"));
     let text = std::fs::read_to_string(&log).expect("the log");
     assert!(!text.contains("secret"), "{text}");
 }

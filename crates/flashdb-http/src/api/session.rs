@@ -149,7 +149,7 @@ pub(crate) struct Here {
     unlocked_until_ms: Option<i64>,
     /// Whether unlocking asks for the password again.
     unlock_needs_password: bool,
-    /// Whether the user may run anything that writes.
+    /// Whether the user may run anything that writes, and `dashboard-readonly` is off.
     can_write: bool,
     /// Whether the user may run a command, on some keys.
     capabilities: BTreeMap<&'static str, bool>,
@@ -206,8 +206,8 @@ fn check_words<'a>(words: impl IntoIterator<Item = &'a String>) -> Result<(), Ap
 }
 
 fn view(app: &App, session: &Session, identity: &Identity) -> SessionView {
-    let now_ms = now_ms();
-    let unlocked_until_ms = session.unlocked_until_ms(now_ms);
+    let is_locked = app.engine.config().settings().dashboard_readonly;
+    let unlocked_until_ms = session.unlocked_until_ms(now_ms()).filter(|_| !is_locked);
     let allows = |name: &&'static str| (*name, app.engine.allows(identity, name));
     SessionView::Here(Box::new(Here {
         authenticated: true,
@@ -222,7 +222,7 @@ fn view(app: &App, session: &Session, identity: &Identity) -> SessionView {
         },
         unlocked_until_ms,
         unlock_needs_password: needs_password(app, identity),
-        can_write: app.engine.allows_writing(identity),
+        can_write: !is_locked && app.engine.allows_writing(identity),
         capabilities: CAPABILITIES.iter().map(allows).collect(),
         databases: app.engine.databases_count(),
         open: app.engine.is_open(),
@@ -332,6 +332,9 @@ pub(crate) async fn unlock(
     check_words(&unlock.password)?;
     if caller.session.is_none() {
         return Err(ApiError::no_session());
+    }
+    if caller.is_locked {
+        return Err(ApiError::locked());
     }
     if !app.engine.allows_writing(&caller.identity) {
         return Err(ApiError::new(

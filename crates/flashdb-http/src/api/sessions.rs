@@ -51,7 +51,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Json<Se
             addr: session.peer.to_string(),
             created_ms: session.created_ms,
             last_ms: session.last_ms(),
-            unlocked_until_ms: session.unlocked_until_ms(now_ms()),
+            unlocked_until_ms: session.unlocked_until_ms(now_ms()).filter(|_| !caller.is_locked),
             current: own.as_ref() == Some(&session.handle),
         })
         .collect();

@@ -1,6 +1,6 @@
 //! Users and sessions over HTTP: what is shown of them, who may change them, and what never comes out.
 
-use super::{basic, execute, start, start_closed, unlocked};
+use super::{basic, execute, start, start_closed, start_closed_with, unlocked};
 use serde_json::{Value, json};
 
 const ADA: &str = "/api/v1/acl/users/ada";
@@ -285,4 +285,81 @@ fn of_two_who_change_a_user_at_once_one_is_told() {
         assert_eq!(stored, 1, "{codes:?}");
         assert!(codes.iter().all(|code| [200, 409].contains(code)), "{codes:?}");
     }
+}
+
+#[test]
+fn pages_of_listed_origins_may_use_the_api_and_bring_no_session() {
+    let (_server, http, _page) = start_closed_with(&[
+        "--http-allow-origins",
+        "https://tools.example, http://localhost:3000",
+    ]);
+    let tools = http
+        .with("Origin", "https://tools.example")
+        .with("Sec-Fetch-Site", "cross-site");
+    let asks = tools
+        .with("Access-Control-Request-Method", "PUT")
+        .with("Access-Control-Request-Headers", "authorization");
+    let preflight = asks.send("OPTIONS", "/api/v1/key/a", "");
+    assert_eq!(preflight.status, 204, "{preflight:?}");
+    assert_eq!(
+        preflight.header("access-control-allow-origin"),
+        Some("https://tools.example")
+    );
+    assert!(
+        preflight
+            .header("access-control-allow-methods")
+            .is_some_and(|names| names.contains("PUT"))
+    );
+    assert_eq!(preflight.header("access-control-allow-credentials"), None);
+    let refused = tools.get("/api/v1/stats");
+    assert_eq!((refused.status, refused.code().as_str()), (401, "NO_SESSION"));
+    let answered = basic(&tools, "default:secret").get("/api/v1/stats");
+    assert_eq!(answered.status, 200, "{answered:?}");
+    assert_eq!(
+        answered.header("access-control-allow-origin"),
+        Some("https://tools.example")
+    );
+    assert_eq!(
+        answered.header("vary").map(str::to_lowercase).as_deref(),
+        Some("origin")
+    );
+    let upgrade = basic(&tools, "default:secret").get("/ws");
+    assert_eq!((upgrade.status, upgrade.code().as_str()), (403, "FOREIGN_ORIGIN"));
+    let evil = basic(&http.with("Origin", "https://evil.example"), "default:secret");
+    for (method, path) in [("OPTIONS", "/api/v1/key/a"), ("GET", "/api/v1/stats")] {
+        let answer = evil
+            .with("Access-Control-Request-Method", "PUT")
+            .send(method, path, "");
+        assert_eq!((answer.status, answer.code().as_str()), (403, "FOREIGN_ORIGIN"));
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+#[test]
+fn the_dashboard_of_a_node_can_be_locked() {
+    let (server, http, page) = start_closed();
+    let open = unlocked(&page);
+    assert_eq!(execute(&open, "SET a 1").status, 200);
+    let mut client = server.connect();
+    client.ask("AUTH secret");
+    client.ask("CONFIG SET dashboard-readonly yes");
+    let refused = execute(&open, "SET a 2");
+    assert_eq!((refused.status, refused.code().as_str()), (403, "READ_ONLY"));
+    assert!(
+        refused.text().contains("dashboard-readonly"),
+        "{}",
+        refused.text()
+    );
+    let refused = open.send("POST", "/api/v1/session/unlock", "{}");
+    assert_eq!((refused.status, refused.code().as_str()), (403, "READ_ONLY"));
+    let shown = open.get("/api/v1/session").json();
+    assert_eq!(
+        (&shown["mode"], &shown["can_write"], &shown["unlocked_until_ms"]),
+        (&json!("read-only"), &json!(false), &Value::Null)
+    );
+    assert_eq!(execute(&open, "GET a").status, 200);
+    // Scripts are no dashboard.
+    assert_eq!(execute(&basic(&http, "default:secret"), "SET a 3").status, 200);
+    client.ask("CONFIG SET dashboard-readonly no");
+    assert_eq!(execute(&open, "SET a 4").status, 200);
 }

@@ -43,7 +43,13 @@ fn start(args: &[&str]) -> (Server, Http) {
 
 /// A server that asks for a password, and a session of its default user.
 fn start_closed() -> (Server, Http, Http) {
-    let (server, http) = start(&["--requirepass", "secret"]);
+    start_closed_with(&[])
+}
+
+fn start_closed_with(args: &[&str]) -> (Server, Http, Http) {
+    let mut all = vec!["--requirepass", "secret"];
+    all.extend(args);
+    let (server, http) = start(&all);
     let (page, _) = http.log_in(r#"{"password":"secret"}"#);
     (server, http, page)
 }
