@@ -260,6 +260,7 @@ impl Source {
                 path: self.path.clone(),
                 offset: 0,
                 lsn: 0,
+                left_gap_until: None,
                 reason: format!("it cannot be unpacked: {reason}"),
             }
             .into()),

@@ -16,6 +16,9 @@ pub struct LogDamage {
     pub offset: u64,
     /// LSN of the first frame that cannot be read.
     pub lsn: Lsn,
+    /// The last LSN missing, if nothing but LSNs is, between two segments of which no other was ever between them: the log went
+    /// back, or was off for a while. It is damage unless a snapshot covers it.
+    pub left_gap_until: Option<Lsn>,
     /// What is wrong.
     pub reason: String,
 }
@@ -77,7 +80,7 @@ impl fmt::Display for LogDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} is damaged at byte {} (LSN {}): {}",
+            "{} is damaged at offset {} (LSN {}): {}",
             self.path.display(),
             self.offset,
             self.lsn,

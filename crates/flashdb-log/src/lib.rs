@@ -2,12 +2,13 @@
 //!
 //! Reading order: `record` (what is logged, to the byte), `effects` (what a core loop collects before it gives up its locks),
 //! `log` (the shared end: LSNs, the buffer, what is durable), `segment` (the files), `writer` and the thread that drives it
-//! (`run`), `reader`, `repair` (after a crash, or damage), `archive` (old segments), `pmem` (persistent memory). The format is
+//! (`run`), `reader`, `repair` (after a crash, or damage), `end_mark`, `archive` (old segments), `pmem` (persistent memory). The format is
 //! drawn in `docs/formats/wal.md`.
 
 pub mod archive;
 mod checksum;
 pub mod effects;
+pub mod end_mark;
 pub mod error;
 pub mod log;
 pub mod pmem;

@@ -56,6 +56,8 @@ struct State {
     bytes: Vec<u8>,
     /// LSN of the first frame in `bytes`.
     first: Lsn,
+    /// LSN of the last frame that came into `bytes`. Not always that before `next`: behind it the log may be off, or leave a gap.
+    last: Lsn,
     /// LSN of the next frame.
     next: Lsn,
     tap: Option<Arc<dyn FrameTap>>,
@@ -115,6 +117,7 @@ impl Log {
             state: Mutex::new(State {
                 bytes: Vec::with_capacity(BUFFER_ROOM_BYTES),
                 first: 0,
+                last: 0,
                 next: last + 1,
                 tap: None,
                 writer_sleeps: false,
@@ -174,6 +177,7 @@ impl Log {
             if state.bytes.is_empty() {
                 state.first = first;
             }
+            state.last = last;
             state.bytes.extend_from_slice(bytes);
             // The next batch is most likely about as long.
             prefetch_for_writing(state.bytes.spare_capacity_mut(), bytes.len());
@@ -325,7 +329,7 @@ impl Log {
         Taken {
             bytes: std::mem::replace(&mut state.bytes, empty),
             first: state.first,
-            last: state.next - 1,
+            last: state.last,
         }
     }
 
@@ -448,6 +452,26 @@ mod tests {
         assert_eq!(log.backlog_bytes(), taken.bytes.len() as u64);
         log.written(taken.bytes.len() as u64);
         assert_eq!(log.backlog_bytes(), 0);
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_does_not_count_for_the_writer() {
+        let log = Log::new(0);
+        log.enable(true);
+        let mut buffer = EffectBuffer::default();
+        effect(&mut buffer, "a");
+        log.append(&mut buffer);
+        log.enable(false);
+        log.leave_gap();
+        effect(&mut buffer, "b");
+        assert_eq!(log.append(&mut buffer), 3);
+        let taken = log.take(Vec::new());
+        assert_eq!((taken.first, taken.last), (1, 1));
+        log.enable(true);
+        effect(&mut buffer, "c");
+        log.append(&mut buffer);
+        let taken = log.take(Vec::new());
+        assert_eq!((taken.first, taken.last), (4, 4));
     }
 
     #[test]

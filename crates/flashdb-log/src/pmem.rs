@@ -40,8 +40,7 @@ impl Medium {
         }
         match PmemFile::over(path, segment_bytes, Persist::detect()) {
             Ok(mapped) => Ok((Box::new(mapped), None)),
-            // A full medium is full for files, too.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
+            // Also where there is no room for a whole segment: a file takes no more than is written into it.
             Err(error) => Ok((
                 Self::emptied(file)?,
                 Some(format!("{} is no persistent memory: {error}", path.display())),
@@ -201,6 +200,9 @@ impl PmemFile {
             return Err(io::Error::other("the processor cannot write cache lines back"));
         }
         let file = File::options().read(true).write(true).open(path)?;
+        // Asked with a page that the file need not have, before anything is allocated: on other file systems a segment's
+        // blocks would be taken at each rotation, to be given back at once, and might not be there.
+        drop(Mapping::new(&file, rustix::param::page_size(), persist)?);
         let mut made = PmemFile {
             file,
             mapping: None,
@@ -373,9 +375,23 @@ mod tests {
         let (mut file, reason) = Medium::Auto.create(&RealDisk, &path.0, 1 << 20).expect("a file");
         if reason.is_some() {
             assert_eq!(file.len().expect("a file"), 0);
+            assert_nothing_is_allocated_to_find_out();
         }
         file.write_at(b"abc", 0).expect("room");
         file.sync_data().expect("a file");
         assert_eq!(&std::fs::read(&path.0).expect("a file")[..3], b"abc");
+    }
+
+    fn assert_nothing_is_allocated_to_find_out() {
+        let path = TestFile::new("large");
+        let (file, reason) = Medium::Auto.create(&RealDisk, &path.0, 1 << 60).expect("a file");
+        assert_eq!(file.len().expect("a file"), 0);
+        // With the blocks asked for first the reason would be that there are not as many.
+        let kind = |errno: rustix::io::Errno| io::Error::from(errno).to_string();
+        let refused = [rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::INVAL].map(kind);
+        let reason = reason.expect("a reason");
+        let is_known =
+            refused.iter().any(|refused| reason.contains(refused)) || reason.contains("cache lines");
+        assert!(is_known, "{reason}");
     }
 }

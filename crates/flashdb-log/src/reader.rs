@@ -40,6 +40,18 @@ pub struct ScanOptions {
     pub on_damage: OnDamage,
     /// Whether archived segments are read where older frames are wanted.
     pub archived: bool,
+    /// The last frame wanted. Frames behind it may be visited; segments behind it are not even looked at.
+    pub until_lsn: Option<Lsn>,
+    /// As `until_lsn`: segments made later than this, Unix ms, are not looked at.
+    pub until_ms: Option<u64>,
+}
+
+impl ScanOptions {
+    /// Whether nothing from frame `next` on is wanted, which is in a segment made at `created_ms` if that is known.
+    fn is_behind(&self, next: Lsn, created_ms: Option<u64>) -> bool {
+        let made_later = |until_ms| created_ms.is_some_and(|created_ms| created_ms > until_ms);
+        self.until_lsn.is_some_and(|until| next > until) || self.until_ms.is_some_and(made_later)
+    }
 }
 
 /// A frame as the scan comes by.
@@ -168,7 +180,15 @@ pub fn scan(
 ) -> Result<ScanEnd, LogError> {
     let mut sources = archive::sources(disk, dir, options.archived)?;
     let headless = take_headless(disk, &mut sources, options)?;
-    let begin = first_needed(disk, &sources, options)?;
+    let Some(begin) = first_needed(disk, &sources, options)? else {
+        return Ok(ScanEnd {
+            history: options.history,
+            last: options.from,
+            headless,
+            stopped: true,
+            ..ScanEnd::default()
+        });
+    };
     let needed = &sources[begin..];
     // All of them before the first frame: whoever cuts the log at a damage moves aside what follows.
     for source in needed {
@@ -190,8 +210,18 @@ pub fn scan(
         path: PathBuf::new(),
         proof: Proof::default(),
         before: None,
+        left_gap: None,
     };
     for (index, source) in needed.iter().enumerate() {
+        // What came later may lie behind a gap: whoever goes back does not need it to join.
+        let created_ms = match options.until_ms {
+            Some(_) => source.start(disk)?.map(|start| start.created_ms),
+            None => None,
+        };
+        if scan.placed && options.is_behind(scan.expected, created_ms) {
+            scan.end.stopped = true;
+            break;
+        }
         scan.segment(source, index + 1 == needed.len())?;
         if scan.end.stopped {
             break;
@@ -216,7 +246,11 @@ fn take_headless(
         }
         let mapped = last.content(disk)?;
         let bytes = mapped.bytes();
-        // Frames and marks are written only behind a beginning that is durable.
+        // Frames and marks are written only behind a beginning that is durable; before it the file holds no more than that,
+        // or a part of it, and zeros.
+        if bytes.iter().skip(FRAMES_AT).any(|&byte| byte != 0) {
+            break;
+        }
         let marked = |history| Mark::find(bytes, &history, 0).is_some();
         if segment::claimed_version(bytes).is_some()
             || next_frame(bytes, 0, options.from + 1).is_some()
@@ -230,27 +264,36 @@ fn take_headless(
     Ok(headless)
 }
 
-/// Index of the segment that has the first frame wanted: the last of those that begin early enough.
-fn first_needed(disk: &dyn Disk, sources: &[Source], options: &ScanOptions) -> Result<usize, LogError> {
+/// Index of the segment that has the first frame wanted: the last of those that begin early enough; `None` if all of them are
+/// behind the last one wanted.
+fn first_needed(
+    disk: &dyn Disk,
+    sources: &[Source],
+    options: &ScanOptions,
+) -> Result<Option<usize>, LogError> {
     let wanted = options.from + 1;
+    if options.is_behind(wanted, None) {
+        return Ok(None);
+    }
     let mut earliest = None;
     for (index, source) in sources.iter().enumerate().rev() {
         let Some(start) = source.start(disk)? else {
             continue;
         };
         if start.first <= wanted {
-            return Ok(index);
+            return Ok(Some(index));
         }
-        earliest = Some((index, start.first));
+        earliest = Some((index, start));
     }
     match earliest {
         // A segment before it whose beginning cannot be read is the cause, and is reported.
-        Some((index @ 0, found)) if options.on_damage == OnDamage::Stop => Err(LogError::Gap {
+        Some((0, start)) if options.is_behind(wanted, Some(start.created_ms)) => Ok(None),
+        Some((index @ 0, start)) if options.on_damage == OnDamage::Stop => Err(LogError::Gap {
             wanted,
-            found,
+            found: start.first,
             path: sources[index].path.clone(),
         }),
-        _ => Ok(0),
+        _ => Ok(Some(0)),
     }
 }
 
@@ -320,6 +363,8 @@ struct Scan<'s, V> {
     proof: Proof,
     /// The segment before and its length, for damage that shows only in what follows it.
     before: Option<(PathBuf, u64)>,
+    /// The last LSN that is missing between two segments that follow each other, while that is reported.
+    left_gap: Option<Lsn>,
 }
 
 impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
@@ -425,8 +470,13 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
             {
                 // The log goes on in a file whose number does not follow: one between them was lost as a whole.
                 reason.push_str(&format!("; {name} is not there"));
+                self.damage_at(path, offset, reason)?;
+            } else {
+                self.left_gap = Some(start.first - 1);
+                let told = self.damage_at(path, offset, reason);
+                self.left_gap = None;
+                told?;
             }
-            self.damage_at(path, offset, reason)?;
             self.end.skipped.frames += start.first - self.expected;
             self.expected = start.first;
         } else if start.first < self.expected {
@@ -552,6 +602,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
             path,
             offset,
             lsn: self.expected,
+            left_gap_until: self.left_gap,
             reason,
         };
         if self.options.on_damage == OnDamage::Stop {

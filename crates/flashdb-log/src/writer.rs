@@ -5,6 +5,7 @@
 //! before it was synced whole and its own name and header are durable. After an error the segment is left alone for ever: what
 //! of it reached the disk is unknown, and a sync that fails once may claim success the next time.
 
+use crate::end_mark;
 use crate::error::LogError;
 use crate::log::{BUFFER_ROOM_BYTES, Log, LogListener, SyncPolicy};
 use crate::pmem::Medium;
@@ -91,6 +92,8 @@ pub struct WriterStatus {
     pub failure: Option<String>,
     /// Why the active segment is not on persistent memory although the settings ask for it.
     pub not_pmem: Option<String>,
+    /// The active segment is on persistent memory.
+    pub on_pmem: bool,
 }
 
 /// What a writer works on.
@@ -371,6 +374,14 @@ impl LogWriter {
         self.write_mark(now_ms)?;
         self.active()?.cut()?;
         self.sync(now_ms)?;
+        let last = self.active()?.last;
+        // All is durable without it; it only helps to notice what others do to the files.
+        let _best_effort = end_mark::write(
+            self.parts.disk.as_ref(),
+            &self.parts.dir,
+            last,
+            &self.parts.history,
+        );
         self.note_status();
         Ok(())
     }
@@ -570,7 +581,10 @@ impl LogWriter {
         let segment_bytes = self.settings.segment_bytes.max(SEGMENT_BYTES_MIN);
         let created = self.settings.medium.create(disk, path, segment_bytes);
         let (file, not_pmem) = created.map_err(LogError::io(path, "make"))?;
-        self.status.lock().not_pmem = not_pmem;
+        let mut status = self.status.lock();
+        status.on_pmem = self.settings.medium != Medium::File && not_pmem.is_none();
+        status.not_pmem = not_pmem;
+        drop(status);
         let mut active = Active {
             id: start.id,
             path: path.to_path_buf(),

@@ -6,7 +6,7 @@ use crate::folder::history_of;
 use crate::uploads::Uploads;
 use flashdb_disk::Disk;
 use flashdb_log::{
-    HistoryId, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, TailKind, archive, scan, segment,
+    HistoryId, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, TailKind, archive, end_mark, scan, segment,
 };
 use flashdb_snapshot::{Catalog, Chain, SnapshotInfo, SnapshotReader};
 use std::collections::HashSet;
@@ -155,9 +155,15 @@ fn check_log(
         history,
         on_damage: OnDamage::Skip,
         archived: false,
+        ..ScanOptions::default()
     };
     let mut places = HashSet::new();
-    scan_with(disk, dir, &start, &mut places, report)?;
+    let end = scan_with(disk, dir, &start, &mut places, report)?;
+    if let (Some(end), Some(history)) = (end, history)
+        && let Some(damage) = end_mark::damage(disk, dir, &history, &end, report.last)?
+    {
+        report.damage.push(damage.to_string());
+    }
     let first = segments.iter().find_map(|info| info.first);
     if let Some(first) = first.filter(|&first| first > covered + 1) {
         report.damage.push(format!(
@@ -189,16 +195,16 @@ fn scan_with(
     options: &ScanOptions,
     places: &mut HashSet<(PathBuf, u64)>,
     report: &mut Report,
-) -> Result<(), PersistenceError> {
+) -> Result<Option<ScanEnd>, PersistenceError> {
     match scan(disk, dir, options, |_| ControlFlow::Continue(())) {
         Ok(end) => {
             report.frames = report.frames.max(end.frames);
             report.last = report.last.max(end.last);
             let covered = report.snapshot.filter(|&covered| options.from < covered);
-            note_end(end, covered, places, report);
-            Ok(())
+            note_end(&end, covered, places, report);
+            Ok(Some(end))
         }
-        Err(error) => add_error(error, report),
+        Err(error) => add_error(error, report).map(|()| None),
     }
 }
 
@@ -214,9 +220,19 @@ fn add_error(error: LogError, report: &mut Report) -> Result<(), PersistenceErro
 }
 
 /// `covered` is the snapshot's LSN for a scan of what a start does not need.
-fn note_end(end: ScanEnd, covered: Option<Lsn>, places: &mut HashSet<(PathBuf, u64)>, report: &mut Report) {
+fn note_end(end: &ScanEnd, covered: Option<Lsn>, places: &mut HashSet<(PathBuf, u64)>, report: &mut Report) {
     for damage in &end.skipped.damages {
         if !places.insert((damage.path.clone(), damage.offset)) {
+            continue;
+        }
+        if let Some(until) = damage.left_gap_until
+            && report.snapshot.is_some_and(|covered| until <= covered)
+        {
+            report.notes.push(format!(
+                "LSN {} to {until} are in no segment behind {}: the log went back or was off then, and a snapshot holds the state behind it",
+                damage.lsn,
+                damage.path.display()
+            ));
             continue;
         }
         let mut line = damage.to_string();
@@ -225,11 +241,20 @@ fn note_end(end: ScanEnd, covered: Option<Lsn>, places: &mut HashSet<(PathBuf, u
         }
         report.damage.push(line);
     }
-    if let Some(tail) = end.tail
-        && let TailKind::Torn(what) = tail.kind
+    for path in &end.headless {
+        let note = format!(
+            "{} was being made when the server ended, and holds nothing; the next start removes it",
+            path.display()
+        );
+        if !report.notes.contains(&note) {
+            report.notes.push(note);
+        }
+    }
+    if let Some(tail) = &end.tail
+        && let TailKind::Torn(what) = &tail.kind
     {
         let note = format!(
-            "{} ends at byte {} in what a crash left behind ({what}); the next start cuts it",
+            "{} ends at offset {} in what a crash left behind ({what}); the next start cuts it",
             tail.path.display(),
             tail.offset
         );

@@ -148,6 +148,11 @@ pub(crate) fn history_of(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<Hist
             None => known = Some((history, path)),
         }
     }
+    if known.is_none() {
+        // All that tells of a log whose segments were emptied.
+        let ended = flashdb_log::end_mark::read(disk.as_ref(), dir)?;
+        return Ok(ended.map(|ended| HistoryId(ended.history)));
+    }
     Ok(known.map(|(history, _)| history))
 }
 

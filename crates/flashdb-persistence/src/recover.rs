@@ -9,7 +9,9 @@ use crate::load::{LoadProgress, load_chain};
 use crate::replay::{Commands, ParallelReplayer, ReplayError, Setup, replay_in_parallel};
 use crate::{DataFolder, PersistenceError};
 use flashdb_config::{Recover, Settings};
-use flashdb_log::{Frame, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, repair, scan};
+use flashdb_log::{
+    Frame, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, end_mark, repair, scan,
+};
 use flashdb_snapshot::{Candidate, Catalog, Chain, SnapshotInfo, load_order};
 use flashdb_store::libraries::Sources;
 use flashdb_store::{Keyspace, Usage};
@@ -224,7 +226,7 @@ fn replay_log(
                 recovered.warnings.push(warning);
                 from = last;
             }
-            Err(Stopped::At(stop)) => return Err(flashdb_log::LogError::Damage(stop.damage).into()),
+            Err(Stopped::At(stop)) => return Err(LogError::Damage(stop.damage).into()),
             Err(Stopped::Failed(error)) => return Err(error),
             Err(Stopped::Refused(error)) => {
                 let segment = (error.place.at >> SEGMENT_SHIFT) as usize;
@@ -295,6 +297,14 @@ fn replay_from(
             Recover::Stop | Recover::Truncate => OnDamage::Stop,
         },
         archived: options.to.is_some(),
+        until_lsn: match options.to {
+            Some(Point::Lsn(lsn)) => Some(lsn),
+            _ => None,
+        },
+        until_ms: match options.to {
+            Some(Point::TimeMs(time_ms)) => Some(time_ms),
+            _ => None,
+        },
     };
     replay_in_parallel(setup, lanes, |replayer| {
         let mut feed = Feed {
@@ -318,7 +328,7 @@ fn replay_from(
         }
         match scanned {
             Ok(end) => Ok(Replayed { end, state }),
-            Err(flashdb_log::LogError::Damage(damage)) => Err(Stopped::At(LogStop {
+            Err(LogError::Damage(damage)) => Err(Stopped::At(LogStop {
                 damage,
                 frames,
                 last: state,
@@ -400,6 +410,28 @@ impl Feed<'_, '_, '_, '_> {
     }
 }
 
+/// Where the log ended in good order, it has to reach as far now.
+fn check_end(
+    folder: &DataFolder,
+    options: RecoverOptions<'_>,
+    end: &ScanEnd,
+    recovered: &mut Recovered,
+) -> Result<(), PersistenceError> {
+    let (disk, dir) = (folder.disk().as_ref(), folder.dir());
+    let Some(damage) = end_mark::damage(disk, dir, &folder.history().0, end, recovered.last)? else {
+        return Ok(());
+    };
+    if options.on_damage == Recover::Stop {
+        return Err(LogError::Damage(damage).into());
+    }
+    if !options.read_only {
+        end_mark::remove(disk, dir)?;
+    }
+    tracing::warn!(%damage, "the end of the log is missing");
+    recovered.warnings.push(damage.to_string());
+    Ok(())
+}
+
 /// Settles the end of the log, so that nothing of what was cut can come back.
 fn finish(
     folder: &DataFolder,
@@ -417,10 +449,14 @@ fn finish(
             history: Some(folder.history().0),
             on_damage: OnDamage::Skip,
             archived: true,
+            ..ScanOptions::default()
         };
+        // Nor does it matter for the state what is damaged there, or was left out when somebody went back before.
+        let skipped = std::mem::take(&mut end.skipped);
         end = scan(folder.disk().as_ref(), folder.dir(), &rest, |_| {
             ControlFlow::Continue(())
         })?;
+        end.skipped = skipped;
     }
     recovered.last = recovered.last.max(end.last).max(recovered.state);
     recovered.frames_lost = end.skipped.frames;
@@ -441,6 +477,12 @@ fn finish(
             "the log ends at LSN {}, before LSN {lsn} that `recover-to` asks for",
             recovered.state
         )));
+    }
+    if options.to.is_none() {
+        check_end(folder, options, &end, recovered)?;
+    }
+    for path in &end.headless {
+        tracing::warn!(file = %path.display(), "a segment of the log that was being made when the server ended holds nothing");
     }
     if !options.read_only {
         repair::cut_tail(folder.disk().as_ref(), folder.dir(), &end)?;

@@ -316,7 +316,7 @@ fn several_files() {
         (error.path.file_name().unwrap().to_str(), error.offset),
         (Some("i"), 27)
     );
-    assert!(error.to_string().contains("is damaged at byte 27"), "{error}");
+    assert!(error.to_string().contains("is damaged at offset 27"), "{error}");
     fs::remove_file(folder.0.join("i")).unwrap();
     assert!(matches!(folder.read().unwrap_err().fault, AofFault::Io(_)));
     fs::remove_file(folder.0.join("a.manifest")).unwrap();

@@ -61,13 +61,15 @@ impl Drop for EndHold {
 
 /// Ends the server. `refused` is called, on another thread, when it goes on because the data cannot be saved.
 pub fn begin(server: &Arc<Server>, ending: Ending, refused: impl FnOnce(&Arc<Server>) + Send + 'static) {
-    server.saves_at_end.store(ending.saves, Ordering::Release);
     let Some(durability) = server.durability.get() else {
         return server.stop();
     };
+    // A log that is being switched on has promised to keep what is written, and cannot yet: NOSAVE does not take that back.
+    let saves = ending.saves || (durability.is_being_enabled() && !ending.force);
+    server.saves_at_end.store(saves, Ordering::Release);
     let log = server.space.log();
     let logged = log.is_enabled() && !log.has_failed() && !durability.is_enabling();
-    if !ending.saves || logged || server.is_loading() {
+    if !saves || logged || server.is_loading() {
         return server.stop();
     }
     // What is being saved now would not have all data.

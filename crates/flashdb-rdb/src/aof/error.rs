@@ -61,7 +61,7 @@ impl fmt::Display for AofError {
         let (path, offset, fault) = (self.path.display(), self.offset, &self.fault);
         match fault {
             AofFault::Io(error) => write!(f, "cannot read {path}: {error}"),
-            _ => write!(f, "{path} is damaged at byte {offset}: {fault}"),
+            _ => write!(f, "{path} is damaged at offset {offset}: {fault}"),
         }
     }
 }

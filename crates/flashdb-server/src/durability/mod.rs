@@ -98,6 +98,11 @@ impl Durability {
             attempt: "start the log's thread for",
             source,
         })?;
+        if settings.wal_medium == WalMedium::Pmem
+            && let Some(reason) = running.status().not_pmem
+        {
+            tracing::warn!(reason, "wal-medium is pmem, but the log is written through files");
+        }
         *self.writer.lock() = Some(Arc::new(running));
         self.enabling.store(false, Ordering::Release);
         Ok(())
@@ -124,6 +129,14 @@ impl Durability {
         }
         // Replies that waited need not wait any more, or can be told.
         listener::wake_all(server);
+    }
+
+    /// Whether the log is to be switched on, or is and has no snapshot to begin behind yet.
+    pub fn is_being_enabled(&self) -> bool {
+        let checkpoints = &self.checkpoints;
+        self.is_enabling()
+            || checkpoints.is_scheduled(checkpoints::Reason::Enabling)
+            || checkpoints.is_taking(checkpoints::Reason::Enabling)
     }
 
     /// Whether the log is being switched on and not there yet.

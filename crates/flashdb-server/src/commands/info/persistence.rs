@@ -130,6 +130,7 @@ fn log(lines: &mut Lines, server: &Server, durability: Option<&Durability>, runn
             segments.iter().map(|segment| segment.bytes).sum::<u64>(),
         );
         let writer = durability.writer_status().unwrap_or_default();
+        lines.field("wal_medium", if writer.on_pmem { "pmem" } else { "file" });
         lines.field("wal_syncs", writer.syncs);
         lines.field("wal_last_sync_usec", writer.sync_us_last);
         lines.field("wal_sync_usec_total", writer.sync_us_total);

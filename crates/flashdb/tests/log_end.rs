@@ -1,0 +1,210 @@
+//! The end of the log after an orderly end and at the operator's word: what somebody took away from it is noticed, and
+//! going back to a point in time (PER-52) leaves a folder that is sound, from which every other point can still be reached.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{Server, Value, own_port};
+
+const WAIT: Duration = Duration::from_secs(30);
+
+/// A data folder that is removed with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("flashdb-log-end-{}-{name}", std::process::id()));
+        let _from_before = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a temporary folder");
+        Folder(path)
+    }
+
+    fn text(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    fn segment(&self, id: usize) -> PathBuf {
+        self.0.join(format!("wal/flashdb-{id:08}.wal"))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _best_effort = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn serve(folder: &Folder, more: &[&str]) -> Server {
+    let dir = folder.text();
+    let mut args = vec![
+        "--dir",
+        dir.as_str(),
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+        "--snapshot-retention",
+        "9",
+    ];
+    args.extend(more);
+    let server = Server::start(&args);
+    server.await_info("loading", 0);
+    server
+}
+
+/// Sets `a` to each number, one frame each, and ends in good order.
+fn write(mut server: Server, numbers: std::ops::RangeInclusive<i64>) {
+    let mut client = server.connect();
+    for number in numbers {
+        assert_eq!(client.ask(&format!("SET a {number}")).text(), "OK");
+    }
+    end(&mut server);
+}
+
+fn end(server: &mut Server) {
+    server.connect().request(&["SHUTDOWN", "NOSAVE"]);
+    server.await_end();
+}
+
+fn value(folder: &Folder, more: &[&str]) -> Value {
+    let mut server = serve(folder, more);
+    let value = server.connect().ask("GET a");
+    end(&mut server);
+    value
+}
+
+fn bulk(text: &str) -> Value {
+    Value::Bulk(text.into())
+}
+
+/// What a start says that ends with an error.
+fn refused(folder: &Folder) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+        .args([
+            "--dir",
+            &folder.text(),
+            "--http-port",
+            "0",
+            "--port",
+            &own_port().to_string(),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let began = Instant::now();
+    while child.try_wait().expect("the process").is_none() {
+        if began.elapsed() > WAIT {
+            let _gone_already = child.kill();
+            panic!("it started");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().expect("what it said");
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn check(folder: &Folder) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+        .args(["check", &folder.text()])
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.success(), said)
+}
+
+fn assert_noticed(folder: &Folder, segment: &Path) {
+    let name = segment.file_name().expect("a name").to_string_lossy();
+    for _ in 0..2 {
+        let (sound, said) = check(folder);
+        assert!(!sound && said.contains(&*name), "{name}: {said}");
+        let said = refused(folder);
+        assert!(said.contains(&*name) && said.contains("offset"), "{said}");
+        assert!(segment.exists(), "the evidence is kept");
+    }
+}
+
+#[test]
+fn an_end_that_was_taken_away_is_noticed() {
+    let folder = Folder::new("taken");
+    write(serve(&folder, &[]), 1..=3);
+    let segment = folder.segment(1);
+    let bytes = fs::read(&segment).expect("the segment");
+    let garbage: Vec<u8> = (0..200u8).map(|byte| byte.wrapping_mul(151) | 1).collect();
+    for content in [
+        &b""[..],
+        &garbage,
+        &[&garbage[..], &bytes[200..]].concat(),
+        &bytes[..100],
+    ] {
+        fs::write(&segment, content).expect("the segment");
+        assert_noticed(&folder, &segment);
+    }
+    fs::write(&segment, &bytes).expect("the segment");
+    let stranger = folder.segment(99);
+    fs::write(
+        &stranger,
+        "somebody's text, much longer than the beginning of a segment of the log may be: it is no such thing",
+    )
+    .expect("a file");
+    assert_noticed(&folder, &stranger);
+    fs::remove_file(&stranger).expect("the file");
+    assert_eq!(value(&folder, &[]), bulk("3"));
+    // By the operator's word the start goes on with what is left.
+    fs::write(folder.segment(1), "").expect("the segment");
+    fs::remove_file(folder.segment(2)).expect("the segment");
+    assert_eq!(value(&folder, &["--recover", "skip"]), Value::Null);
+    assert_eq!(value(&folder, &[]), Value::Null);
+}
+
+#[test]
+fn a_segment_that_was_being_made_is_told_of_and_removed() {
+    let folder = Folder::new("made");
+    write(serve(&folder, &[]), 1..=3);
+    let made = folder.segment(7);
+    for content in [&b""[..], &[0; 4096], b"FLWL"] {
+        fs::write(&made, content).expect("a file");
+        let (sound, said) = check(&folder);
+        assert!(
+            sound && said.contains("flashdb-00000007.wal was being made"),
+            "{said}"
+        );
+    }
+    assert_eq!(value(&folder, &[]), bulk("3"));
+    assert!(!made.exists() || fs::metadata(&made).expect("the file").len() > 4);
+}
+
+#[test]
+fn every_point_can_be_reached_after_going_back() {
+    let folder = Folder::new("back");
+    let archive = ["--wal-archive-window", "86400"];
+    write(serve(&folder, &archive), 1..=5);
+    for (point, wanted) in [("3", "3"), ("5", "5"), ("2", "2"), ("4", "4")] {
+        assert_eq!(
+            value(&folder, &["--recover-to", point, archive[0], archive[1]]),
+            bulk(wanted),
+            "to {point}"
+        );
+        let (sound, said) = check(&folder);
+        assert!(sound, "after going back to {point}: {said}");
+    }
+    assert_eq!(value(&folder, &archive), bulk("4"));
+    let mut server = serve(&folder, &archive);
+    let mut client = server.connect();
+    client.ask("SNAPSHOT.CREATE kept");
+    assert_eq!(client.ask("SET a 6").text(), "OK");
+    assert_eq!(client.ask("SNAPSHOT.RESTORE kept").text(), "OK");
+    assert_eq!(client.ask("CONFIG SET appendonly no").text(), "OK");
+    assert_eq!(client.ask("SET a 7").text(), "OK");
+    assert_eq!(client.ask("CONFIG SET appendonly yes").text(), "OK");
+    assert_eq!(client.ask("SET a 8").text(), "OK");
+    server.await_info("aof_rewrite_in_progress", 0);
+    end(&mut server);
+    let (sound, said) = check(&folder);
+    assert!(sound, "{said}");
+    assert_eq!(value(&folder, &archive), bulk("8"));
+}
