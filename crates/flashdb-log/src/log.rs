@@ -275,8 +275,8 @@ impl Log {
         self.durable.store(last, Ordering::Release);
     }
 
-    /// Leaves one LSN out: what follows does not build on the frames before alone, and no reader shall think so. The log is
-    /// not enabled, or not yet.
+    /// Leaves one LSN out: what follows does not build on the frames before alone, and no reader shall think so; or for a state
+    /// that no frame leads to. The log is not enabled, or not yet.
     pub fn leave_gap(&self) {
         let mut state = self.state.lock();
         let last = state.next;

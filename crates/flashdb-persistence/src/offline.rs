@@ -104,8 +104,6 @@ pub fn write(
     now_ms: i64,
 ) -> Result<SnapshotInfo, PersistenceError> {
     refuse_data(folder)?;
-    // LSN 0 is that of a folder without data.
-    space.log().continue_after(1);
     let options = CheckpointOptions {
         label: String::new(),
         kept: false,

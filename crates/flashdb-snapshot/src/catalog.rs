@@ -15,10 +15,9 @@ use std::sync::Arc;
 
 use flashdb_disk::Disk;
 
+use crate::meta::ENDING;
 use crate::writer::TEMPORARY;
 use crate::{FOLDER, Lsn, SnapshotError, SnapshotId, SnapshotInfo, SnapshotReader};
-
-const ENDING: &str = ".fsnap";
 
 /// What lay in the folder when it was opened.
 #[derive(Debug)]

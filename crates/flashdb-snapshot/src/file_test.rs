@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flashdb_base::prng::Prng;
-use flashdb_disk::SimDisk;
+use flashdb_disk::{Disk, SimDisk};
 
 use crate::meta::test_meta;
 use crate::test_disk::{content, put};
 use crate::{
-    Base, BlockBuffer, BlockBuilder, BlockKind, Compression, EntryRef, Portion, Region, SealedBlock, Sealer,
-    SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, SnapshotWriter,
+    Base, BlockBuffer, BlockBuilder, BlockKind, Catalog, Compression, EntryRef, Portion, Region, Retention,
+    SealedBlock, Sealer, SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader,
+    SnapshotWriter,
 };
 
 const ALL: [Compression; 3] = [
@@ -308,6 +309,57 @@ fn names_are_unique_and_belong_to_the_content() {
         SnapshotReader::open(&*disk, copy),
         Err(SnapshotError::Misnamed { .. })
     ));
+}
+
+/// PER-45: the clock went back, or several snapshots of one state took more seconds than there were.
+#[test]
+fn of_one_lsn_the_later_one_is_dated_later() {
+    let disk = Arc::new(SimDisk::new(0));
+    let ahead = SnapshotMeta {
+        created_ms: test_meta().created_ms + 3_600_000,
+        ..test_meta()
+    };
+    let mut before = write(&disk, ahead, &Model::new());
+    for n in 0..4 {
+        let id = SnapshotId([n; 16]);
+        let later = write(&disk, SnapshotMeta { id, ..test_meta() }, &Model::new());
+        assert!(later.meta.created_ms > before.meta.created_ms, "{n}");
+        let mut catalog = Catalog::open(disk.clone(), Path::new("/d")).unwrap();
+        assert_eq!(catalog.snapshots()[0].path, later.path);
+        catalog
+            .retain(Retention {
+                chains: 2,
+                reach_back_to: None,
+            })
+            .unwrap();
+        let left: Vec<_> = catalog.snapshots().iter().map(|info| info.path.clone()).collect();
+        assert_eq!(left, [later.path.clone(), before.path.clone()], "{n}");
+        before = later;
+    }
+    // Of other LSNs nobody minds the date.
+    let other = write(
+        &disk,
+        SnapshotMeta {
+            lsn: 43,
+            ..test_meta()
+        },
+        &Model::new(),
+    );
+    assert_eq!(other.meta.created_ms, test_meta().created_ms);
+}
+
+#[test]
+fn a_date_behind_which_there_is_none_is_an_error() {
+    let disk = Arc::new(SimDisk::new(0));
+    let folder = Path::new("/d/snapshots");
+    disk.create_folder(folder).unwrap();
+    put(
+        &disk,
+        &folder.join(format!("snapshot-{}-42.fsnap", i64::MAX)),
+        b"x",
+    );
+    let begun = SnapshotWriter::create(disk, Path::new("/d"), test_meta());
+    assert!(matches!(begun, Err(SnapshotError::Unfit(_))));
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::footer::Totals;
 use crate::{Compression, Lsn, SnapshotError};
 
 pub(crate) const MAGIC: &[u8; 8] = b"FLSHSNAP";
+/// Ending of the name of a file.
+pub(crate) const ENDING: &str = ".fsnap";
 /// The newest version of the format that is read, and the one that is written.
 pub(crate) const VERSION: u16 = 1;
 /// Length of the head without label, seed and checksum.
@@ -88,7 +90,15 @@ pub struct SnapshotInfo {
 impl SnapshotMeta {
     /// The file's name, from the Unix time in seconds and the LSN.
     pub fn file_name(&self) -> String {
-        format!("snapshot-{}-{}.fsnap", self.created_ms.div_euclid(1000), self.lsn)
+        let seconds = self.created_ms.div_euclid(1000);
+        format!("snapshot-{seconds}-{}{ENDING}", self.lsn)
+    }
+
+    /// Unix time in seconds and LSN, from what [`Self::file_name`] gives.
+    pub(crate) fn parse_name(name: &str) -> Option<(i64, Lsn)> {
+        let numbers = name.strip_prefix("snapshot-")?.strip_suffix(ENDING)?;
+        let (seconds, lsn) = numbers.rsplit_once('-')?;
+        Some((seconds.parse().ok()?, lsn.parse().ok()?))
     }
 
     /// Whether it holds the whole state.

@@ -44,8 +44,8 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Begins a snapshot in the data folder `dir`. No two snapshots of one LSN share a second: one whose name is taken is
-    /// dated some seconds later.
+    /// Begins a snapshot in the data folder `dir`. Of several with one LSN the later one has the later second, whatever the
+    /// clock says: if need be it is dated a second behind the newest of them.
     pub fn create(disk: Arc<dyn Disk>, dir: &Path, mut meta: SnapshotMeta) -> Result<Self, SnapshotError> {
         meta.check().map_err(SnapshotError::Unfit)?;
         let sealer = Sealer::new(meta.compression).map_err(SnapshotError::Compression)?;
@@ -261,19 +261,19 @@ fn temporary(folder: &Path, meta: &SnapshotMeta) -> PathBuf {
     folder.join(meta.file_name() + TEMPORARY)
 }
 
-/// Makes the temporary file of the first name that is free, and dates the snapshot accordingly. Who holds the temporary
-/// file holds the name, so looking for a finished file comes second.
+/// Makes the temporary file, and dates the snapshot behind all others of its LSN, so that it counts as newer than they, whatever
+/// the clock said when they were made. Who holds the temporary file holds the name, so looking for finished files comes second.
 fn open_unused(
     disk: &dyn Disk,
     folder: &Path,
     meta: &mut SnapshotMeta,
 ) -> Result<Box<dyn DiskFile>, SnapshotError> {
     loop {
+        date_behind(disk, folder, meta, |_| true)?;
         let path = temporary(folder, meta);
         match disk.open(&path, OpenMode::CreateNew) {
             Ok(file) => {
-                let names = disk.list(folder).map_err(SnapshotError::io(folder, "list"))?;
-                if !names.contains(&meta.file_name()) {
+                if !date_behind(disk, folder, &mut meta.clone(), |name| !name.ends_with(TEMPORARY))? {
                     return Ok(file);
                 }
                 drop(file);
@@ -288,6 +288,33 @@ fn open_unused(
                 });
             }
         }
-        meta.created_ms = meta.created_ms.saturating_add(1000);
     }
+}
+
+/// Dates the snapshot a second behind the newest of its LSN among the files that count, unless it is dated so already;
+/// whether it was not.
+fn date_behind(
+    disk: &dyn Disk,
+    folder: &Path,
+    meta: &mut SnapshotMeta,
+    counts: impl Fn(&str) -> bool,
+) -> Result<bool, SnapshotError> {
+    let names = disk.list(folder).map_err(SnapshotError::io(folder, "list"))?;
+    let dates = names.iter().filter(|name| counts(name)).filter_map(|name| {
+        let (seconds, lsn) = SnapshotMeta::parse_name(name.strip_suffix(TEMPORARY).unwrap_or(name))?;
+        (lsn == meta.lsn).then_some(seconds)
+    });
+    let seconds = meta.created_ms.div_euclid(1000);
+    let Some(newest) = dates.max().filter(|newest| *newest >= seconds) else {
+        return Ok(false);
+    };
+    // Whole seconds: what is below them stays as it was.
+    let later = (newest - seconds)
+        .checked_add(1)
+        .and_then(|seconds| seconds.checked_mul(1000))
+        .and_then(|later_ms| meta.created_ms.checked_add(later_ms));
+    meta.created_ms = later.ok_or(SnapshotError::Unfit(
+        "there is one of its LSN with a date behind which there is none",
+    ))?;
+    Ok(true)
 }

@@ -82,6 +82,55 @@ fn an_orderly_end_saves_without_the_log() {
     assert!(survives("save", &NO_LOG, |server| shutdown(server, &["SAVE"])));
 }
 
+/// Six saves of one second used to have one LSN and dates ahead of the clock, and a later one was the first to be removed.
+#[test]
+fn without_the_log_the_last_save_is_what_a_start_finds() {
+    let folder = Folder::new("six");
+    let mut server = folder.start(&NO_LOG);
+    let mut client = server.connect();
+    for i in 1..=6 {
+        assert_eq!(client.ask(&format!("SET k {i}")).text(), "OK");
+        assert_eq!(client.ask("SAVE").text(), "OK");
+    }
+    signal(&server, "-KILL");
+    server.await_end();
+    let server = folder.start(&NO_LOG);
+    assert_eq!(server.connect().ask("GET k").text(), "6");
+}
+
+/// Nothing else has what was in it, so that is for the operator to decide.
+#[test]
+fn without_the_log_a_damaged_newest_snapshot_stops_the_start() {
+    let folder = Folder::new("newest");
+    let mut server = folder.start(&NO_LOG);
+    let mut client = server.connect();
+    for i in 1..=2 {
+        assert_eq!(client.ask(&format!("SET k {i}")).text(), "OK");
+        assert_eq!(client.ask("SAVE").text(), "OK");
+    }
+    let newest = client.ask("SNAPSHOT.INFO").field("file").map(Value::text);
+    signal(&server, "-KILL");
+    server.await_end();
+    let newest = folder.0.join("snapshots").join(newest.expect("a file"));
+    let mut bytes = std::fs::read(&newest).expect("the file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).expect("the file");
+    let dir = folder.0.to_str().expect("a path in UTF-8");
+    let output = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+        .args(["--dir", dir, "--appendonly", "no", "--http-port", "0"])
+        .args(["--port", &support::own_port().to_string()])
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(
+        !output.status.success() && said.contains("--recover skip"),
+        "{said}"
+    );
+    let server = folder.start(&[&NO_LOG[..], &["--recover", "skip"]].concat());
+    assert_eq!(server.connect().ask("GET k").text(), "1");
+}
+
 #[test]
 fn nothing_is_kept_where_nothing_is_asked_for() {
     assert!(!survives("no-points", &NO_LOG, |server| signal(server, "-TERM")));

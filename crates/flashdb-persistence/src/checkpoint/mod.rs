@@ -110,6 +110,10 @@ impl Checkpoint {
         let mode = options
             .since
             .map_or(Mode::Full, |(_, since)| Mode::Incremental { since });
+        if !space.log().is_enabled() {
+            // Nothing has counted what changed since the cut before, and no two states may have one LSN.
+            space.log().leave_gap();
+        }
         let lsn = space.log().appended();
         let job = space
             .begin_snapshot(mode, options.track, sink.clone())

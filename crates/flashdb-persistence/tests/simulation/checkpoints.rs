@@ -119,6 +119,7 @@ impl Checkpoints {
         };
         let closed = moment.space.gate().close();
         if reason == Reason::Enable && self.enabled_after.is_none() {
+            moment.space.log().leave_gap();
             self.enabled_after = Some(moment.space.log().enable(true));
         }
         let healed = (reason == Reason::Heal).then(|| moment.space.log().begin_heal());

@@ -156,6 +156,8 @@ impl Durability {
         if server.space.log().is_enabled() {
             return;
         }
+        // What changed since the last snapshot was not counted.
+        server.space.log().leave_gap();
         let last = server.space.log().enable(true);
         self.enabled_after.store(last, Ordering::Relaxed);
         self.enabling.store(true, Ordering::Release);

@@ -96,8 +96,7 @@ pub fn recover(
     let log = server.space.log();
     // A state that the log does not lead to gets an LSN of its own, and a snapshot before anything builds on it.
     let stands_alone = to.is_some() || imported || recovered.frames_lost > 0;
-    let last = recovered.last + Lsn::from(stands_alone || !settings.appendonly);
-    log.continue_after(last);
+    log.continue_after(recovered.last + Lsn::from(stands_alone || !settings.appendonly));
     if let Some(info) = &recovered.snapshot {
         durability.checkpoints.note_loaded(info);
     }
@@ -108,10 +107,10 @@ pub fn recover(
     if settings.appendonly {
         // Before the writer begins: one that fails at once has to find a log that can fail.
         let closed = server.space.gate().close();
-        log.enable(true);
+        let after = log.enable(true);
         drop(closed);
         durability
-            .start_writer(server, settings, last)
+            .start_writer(server, settings, after)
             .map_err(StartupError::Log)?;
     }
     durability.apply_settings(server, settings);
