@@ -10,8 +10,9 @@ use crate::meta::test_meta;
 use crate::test_disk::{content, put};
 use crate::test_world::{DATABASES, DIR, World, first_chain, hash, load, world_of_four};
 use crate::{
-    Base, Catalog, ChainReader, Compression, Dependents, HistoryId, Lsn, Rejection, Retention, SnapshotError,
-    SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, can_build_on, consolidate, load_order,
+    Base, Catalog, ChainReader, Compression, Dependents, Held, HistoryId, Lsn, Rejection, Retention,
+    SnapshotError, SnapshotId, SnapshotInfo, SnapshotMeta, SnapshotReader, can_build_on, consolidate,
+    load_order,
 };
 
 #[test]
@@ -171,6 +172,79 @@ fn retention_keeps_the_newest_chains_and_what_was_made_by_hand() {
     assert_eq!(left(&world), [2, 3, 4, 5, 6, 7, 8, 9]);
     keep(0, None);
     assert_eq!(left(&world), [2, 3, 5, 8, 9], "with what the kept one builds on");
+    world.check_all();
+}
+
+/// F: full, t: full and temporary; oldest first.
+fn world_of_fulls(kinds: &str) -> (World, Vec<SnapshotInfo>, Held) {
+    let mut world = World::new(78);
+    let mut held = Held::default();
+    let infos: Vec<SnapshotInfo> = kinds
+        .chars()
+        .map(|kind| {
+            world.edit(5);
+            let mut meta = world.meta(None);
+            meta.kept = false;
+            if kind == 't' {
+                held.temporary.insert(meta.id);
+            }
+            world.write(meta, &[], &BTreeSet::new())
+        })
+        .collect();
+    (world, infos, held)
+}
+
+#[test]
+fn temporary_snapshots_push_out_no_others() {
+    for (kinds, chains, left) in [
+        ("FFt", 2, "FFt"),
+        ("FFtt", 2, "FFt"),
+        ("FtFt", 2, "FFt"),
+        ("FtF", 2, "FtF"),
+        ("FtF", 1, "F"),
+        ("FtFF", 2, "FF"),
+        ("tttt", 2, "t"),
+    ] {
+        let (world, infos, held) = world_of_fulls(kinds);
+        let retention = Retention {
+            chains,
+            reach_back_to: None,
+        };
+        let mut catalog = world.catalog();
+        catalog.retain_with(retention, &held).unwrap();
+        let after: String = infos
+            .iter()
+            .zip(kinds.chars())
+            .filter(|(info, _)| catalog.find(info.meta.id).is_some())
+            .map(|(_, kind)| kind)
+            .collect();
+        assert_eq!(after, left, "{kinds}");
+        let newest = infos.last().map(|info| info.path.clone());
+        assert_eq!(catalog.snapshots().first().map(|info| info.path.clone()), newest);
+    }
+}
+
+#[test]
+fn what_is_held_stays_with_what_it_builds_on() {
+    let (mut world, mut infos) = world_of_four(79);
+    let mut held = Held::default();
+    held.files.insert(infos[1].path.clone());
+    held.ids.insert(infos[2].meta.id);
+    world.edit(5);
+    infos.push(world.full());
+    let retention = Retention {
+        chains: 1,
+        reach_back_to: None,
+    };
+    let mut catalog = world.catalog();
+    catalog.retain_with(retention, &held).unwrap();
+    let stays = |info: &SnapshotInfo| catalog.find(info.meta.id).is_some();
+    assert!(
+        infos
+            .iter()
+            .enumerate()
+            .all(|(index, info)| stays(info) == (index != 3) || info.meta.kept)
+    );
     world.check_all();
 }
 

@@ -46,7 +46,7 @@ pub use meta::{Base, HistoryId, SnapshotId, SnapshotInfo, SnapshotMeta};
 pub use piece::{Collection, Member, Members, Portion, put_head};
 pub use reader::{Block, SnapshotReader};
 pub use region::{Region, RegionSet};
-pub use retention::Retention;
+pub use retention::{Held, Retention};
 pub use writer::SnapshotWriter;
 
 /// Position in the log, as in `flashdb-log`: a snapshot of LSN n holds the effects of all frames up to n.

@@ -1,13 +1,14 @@
 //! Which snapshots are kept when there are enough: the newest chains, whatever was made by hand, and what those build on.
 //!
 //! A *tree* is a full snapshot with all that build on it. The newest trees stay as they are; of older ones only kept
-//! snapshots stay, each with its line down to the full one. Trees of nothing but kept snapshots do not count.
+//! snapshots stay, each with its line down to the full one. Trees of nothing but kept and temporary snapshots do not count, so
+//! that they push out no others. The newest tree with temporary ones stays as long as a tree that is older and counts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::{Catalog, Lsn, SnapshotError, SnapshotInfo};
+use crate::{Catalog, Lsn, SnapshotError, SnapshotId, SnapshotInfo};
 
 /// What stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +19,33 @@ pub struct Retention {
     pub reach_back_to: Option<Lsn>,
 }
 
+/// What is known of snapshots besides their files.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// States that somebody needs: they stay, with what they build on.
+    pub ids: HashSet<SnapshotId>,
+    /// Files that somebody reads: they stay, even when a full one holds the same state.
+    pub files: HashSet<PathBuf>,
+    /// Made for whoever asked for them.
+    pub temporary: HashSet<SnapshotId>,
+}
+
+impl Held {
+    fn holds(&self, info: &SnapshotInfo) -> bool {
+        self.ids.contains(&info.meta.id) || self.files.contains(&info.path)
+    }
+}
+
 impl Catalog {
     /// Removes what need not stay, and files whose state a full snapshot holds too; gives the files. Files that cannot be
     /// read are left alone.
     pub fn retain(&mut self, retention: Retention) -> Result<Vec<PathBuf>, SnapshotError> {
-        let staying = self.staying(retention);
+        self.retain_with(retention, &Held::default())
+    }
+
+    /// As [`Self::retain`], while some are held.
+    pub fn retain_with(&mut self, retention: Retention, held: &Held) -> Result<Vec<PathBuf>, SnapshotError> {
+        let staying = self.staying(retention, held);
         let leaving = |info: &&SnapshotInfo| !staying.contains(info.path.as_path());
         let leaving = self
             .snapshots()
@@ -33,7 +56,7 @@ impl Catalog {
         self.remove(&leaving)
     }
 
-    fn staying(&self, retention: Retention) -> HashSet<&Path> {
+    fn staying(&self, retention: Retention, held: &Held) -> HashSet<&Path> {
         let mut trees: BTreeMap<&Path, Vec<&SnapshotInfo>> = BTreeMap::new();
         let mut orphans = Vec::new();
         for info in self.snapshots().iter().filter(|info| !self.is_superseded(info)) {
@@ -48,7 +71,7 @@ impl Catalog {
             tree.first()
                 .map(|info| Reverse((info.meta.lsn, info.meta.created_ms)))
         });
-        let whole = self.whole_trees(&trees, retention);
+        let whole = whole_trees(&trees, retention, held);
         let mut staying = HashSet::new();
         let mut oldest = Lsn::MAX;
         for (tree, whole) in trees.iter().zip(whole) {
@@ -64,24 +87,35 @@ impl Catalog {
         {
             staying.extend(self.lineage(info).map(|info| info.path.as_path()));
         }
+        for info in self.snapshots().iter().filter(|info| held.holds(info)) {
+            if !self.is_superseded(info) || held.files.contains(&info.path) {
+                staying.extend(self.lineage(info).map(|info| info.path.as_path()));
+            }
+        }
         staying
     }
+}
 
-    /// For each tree, newest first, whether it stays as a whole.
-    fn whole_trees(&self, trees: &[Vec<&SnapshotInfo>], retention: Retention) -> Vec<bool> {
-        let mut left = retention.chains.max(1);
-        let mut reach = retention.reach_back_to;
-        let decide = |tree: &Vec<&SnapshotInfo>| {
-            let counts = tree.iter().any(|info| !info.meta.kept);
-            let begins = tree.last().map_or(0, |info| info.meta.lsn);
-            let reaches = reach.is_some_and(|lsn| begins <= lsn);
-            if reaches {
-                reach = None;
-            }
-            let stays = counts && left > 0;
-            left -= usize::from(stays);
-            stays || reaches
-        };
-        trees.iter().map(decide).collect()
-    }
+/// For each tree, newest first, whether it stays as a whole.
+fn whole_trees(trees: &[Vec<&SnapshotInfo>], retention: Retention, held: &Held) -> Vec<bool> {
+    let mut left = retention.chains.max(1);
+    let mut reach = retention.reach_back_to;
+    let mut temporary_left = true;
+    let is_temporary = |info: &&SnapshotInfo| !info.meta.kept && held.temporary.contains(&info.meta.id);
+    let decide = |tree: &Vec<&SnapshotInfo>| {
+        let counts = tree.iter().any(|info| !info.meta.kept && !is_temporary(info));
+        let begins = tree.last().map_or(0, |info| info.meta.lsn);
+        let reaches = reach.is_some_and(|lsn| begins <= lsn);
+        if reaches {
+            reach = None;
+        }
+        if !counts && tree.iter().any(is_temporary) {
+            // The first may be the newest of all, on which a start relies.
+            return std::mem::take(&mut temporary_left) && left > 0 || reaches;
+        }
+        let stays = counts && left > 0;
+        left -= usize::from(stays);
+        stays || reaches
+    };
+    trees.iter().map(decide).collect()
 }

@@ -240,6 +240,56 @@ fn a_backup_goes_to_another_server_and_into_a_new_folder() {
     assert_eq!(digest(&mut serve(&third).connect()), wanted);
 }
 
+/// Taken in quick succession, or of one state, or while newer ones come and go.
+#[test]
+fn a_snapshot_that_is_copied_stays_until_it_was_read() {
+    let folder = Folder::new();
+    let server = start(&[
+        "--dir",
+        &folder.text(),
+        "--snapshot-retention",
+        "1",
+        "--enable-debug-command",
+        "yes",
+    ]);
+    let (mut reader, mut other) = (server.connect(), server.connect());
+    ok(&mut reader, "DEBUG POPULATE 5000 key 40");
+    ok(&mut other, "SAVE");
+    let scheduled = other.ask("SNAPSHOT.INFO").field("id").expect("an id").text();
+    let length = |part: Value| match part {
+        Value::Bulk(bytes) => bytes.len() as i64,
+        other => panic!("{other:?}"),
+    };
+    for round in 0..4 {
+        let id = reader.ask("SNAPSHOT.CREATE FULL TEMPORARY").text();
+        let info = reader.ask(&format!("SNAPSHOT.INFO {id}"));
+        let file = info.field("file").expect("it is there").text();
+        if round == 0 {
+            let info = other.ask(&format!("SNAPSHOT.INFO {scheduled}"));
+            assert!(info.field("id").is_some(), "it takes no other's place");
+        }
+        ok(&mut other, "SAVE");
+        ok(&mut other, "SAVE");
+        let first = length(reader.ask(&format!("SNAPSHOT.READ {file} 0 1000")));
+        assert_eq!(first, 1000, "round {round}");
+        ok(&mut other, "SAVE");
+        ok(&mut other, "SAVE");
+        let rest = length(reader.ask(&format!("SNAPSHOT.READ {file} 1000 1000000")));
+        assert_eq!(info.field("bytes"), Some(&Value::Int(first + rest)));
+        ok(&mut other, "SAVE");
+        let gone = reader.ask(&format!("SNAPSHOT.READ {file} 0 1000"));
+        assert_eq!(gone.text(), "ERR no such snapshot", "round {round}");
+    }
+    // Nobody reads this one to its end.
+    let id = reader.ask("SNAPSHOT.CREATE FULL TEMPORARY").text();
+    drop(reader);
+    other.await_alone();
+    ok(&mut other, "SAVE");
+    let left = other.ask(&format!("SNAPSHOT.INFO {id}"));
+    assert_eq!(left.text(), "ERR no such snapshot");
+    assert_eq!(other.ask("SNAPSHOT.LIST").items().len(), 1);
+}
+
 #[test]
 fn damage_is_told_with_its_place() {
     let folder = Folder::new();

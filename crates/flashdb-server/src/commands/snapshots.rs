@@ -16,7 +16,8 @@ use flashdb_persistence::PersistenceError;
 use flashdb_persistence::uploads::{self, Uploads};
 use flashdb_resp::{Protocol, Reply};
 use flashdb_snapshot::{Catalog, Chain, Dependents, Lsn, SnapshotInfo, load_order};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The family's rows.
@@ -41,6 +42,8 @@ const SNAPSHOT: CommandSpec = CommandSpec {
     flags: FLAGS,
     ..CommandSpec::EMPTY
 };
+
+const NO_SUCH_SNAPSHOT: ErrorReply = ErrorReply::fixed("ERR no such snapshot");
 
 fn failed(error: impl std::fmt::Display) -> ErrorReply {
     ErrorReply::new(format!("ERR {error}"))
@@ -176,9 +179,7 @@ fn find(durability: &Durability, catalog: &Catalog, name: &Name) -> Result<Found
         return Ok(Found::Own(info.clone()));
     }
     let upload = uploads_of(durability).find(name).map_err(failed)?;
-    upload
-        .map(Found::Upload)
-        .ok_or(ErrorReply::fixed("ERR no such snapshot"))
+    upload.map(Found::Upload).ok_or(NO_SUCH_SNAPSHOT)
 }
 
 /// The file of a snapshot. By the file's own name it is found without a look at the others: who copies one asks for every part.
@@ -264,6 +265,7 @@ fn create(context: &mut Context<'_, '_>) -> CommandResult {
     let server = client(context).server.clone();
     let durability = durability(&server)?;
     let later = Later::begin(context);
+    let reader = later.client().clone();
     let told: Told = {
         let server = server.clone();
         Box::new(move |outcome| {
@@ -274,8 +276,14 @@ fn create(context: &mut Context<'_, '_>) -> CommandResult {
             });
         })
     };
-    let wish = Wish::labelled(label, kept).telling(told);
-    durability.checkpoints.wish(if full { wish.full() } else { wish });
+    let mut wish = Wish::labelled(label, kept).telling(told);
+    if full {
+        wish = wish.full();
+    }
+    if !kept {
+        wish = wish.temporary_for(reader);
+    }
+    durability.checkpoints.wish(wish);
     Ok(())
 }
 
@@ -439,19 +447,36 @@ fn read(context: &mut Context<'_, '_>) -> CommandResult {
     if offset < 0 || !(1..=PART_BYTES_MAX).contains(&count) {
         return Err(ErrorReply::fixed("ERR offset or count is out of range"));
     }
+    let reader = client(context).info.clone();
     answer_apart(
         context,
         Box::new(move |_, durability, reply| {
-            let folder = durability.folder();
             let path = &path_of(durability, &name)?;
-            let failed_at = |error| failed(PersistenceError::Folder(path.clone(), error));
-            let mut bytes = vec![0; count as usize];
-            let file = folder.disk().open(path, OpenMode::Read).map_err(failed_at)?;
-            let length = file.read_at(&mut bytes, offset as u64).map_err(failed_at)?;
-            reply.bulk(&bytes[..length]);
+            // From here on it stays, for the parts to come.
+            durability.pins.begin_reading(&reader, path);
+            let part = read_part(durability, path, offset as u64, count as usize);
+            if !part.as_ref().is_ok_and(|bytes| bytes.len() == count as usize) {
+                durability.pins.end_reading(&reader, path);
+            }
+            reply.bulk(&part?);
             Ok(())
         }),
     )
+}
+
+/// Fewer bytes than `count` at the end of the file.
+fn read_part(durability: &Durability, path: &Path, offset: u64, count: usize) -> Result<Vec<u8>, ErrorReply> {
+    let failed_at = |error: io::Error| match error.kind() {
+        // Removed since it was looked for.
+        io::ErrorKind::NotFound => NO_SUCH_SNAPSHOT,
+        _ => failed(PersistenceError::Folder(path.to_owned(), error)),
+    };
+    let disk = durability.folder().disk();
+    let file = disk.open(path, OpenMode::Read).map_err(failed_at)?;
+    let mut bytes = vec![0; count];
+    let length = file.read_at(&mut bytes, offset).map_err(failed_at)?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 static WRITE: CommandSpec = CommandSpec {

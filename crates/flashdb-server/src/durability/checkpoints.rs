@@ -5,6 +5,7 @@
 //! After each, older snapshots go by `snapshot-retention`, and segments that it covers are removed or archived.
 
 use super::Durability;
+use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_base::clock;
@@ -13,7 +14,10 @@ use flashdb_log::{Lsn, archive};
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, CheckpointSink, Step};
 use flashdb_persistence::load::SeededHashes;
-use flashdb_snapshot::{Base, ChainReader, Compression, Retention, SnapshotInfo, consolidate, load_order};
+use flashdb_snapshot::{
+    Base, Catalog, ChainReader, Compression, Held, Retention, SnapshotInfo, consolidate,
+    load_order,
+};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -60,6 +64,8 @@ pub struct Wish {
     kept: bool,
     /// Not on top of another one.
     full: bool,
+    /// Who is to read it, and nobody else.
+    reader: Option<Arc<ClientInfo>>,
     told: Option<Told>,
 }
 
@@ -71,6 +77,7 @@ impl Wish {
             label: String::new(),
             kept: false,
             full: false,
+            reader: None,
             told,
         }
     }
@@ -87,6 +94,14 @@ impl Wish {
     /// The same, which can be loaded without others.
     pub fn full(self) -> Wish {
         Wish { full: true, ..self }
+    }
+
+    /// The same, which takes no other's place, and stays until `reader` has read it.
+    pub fn temporary_for(self, reader: Arc<ClientInfo>) -> Wish {
+        Wish {
+            reader: Some(reader),
+            ..self
+        }
     }
 
     /// The same, telling `told`.
@@ -471,8 +486,11 @@ fn take(
     durability.checkpoints.logged_before.store(0, Ordering::Relaxed);
     // Changes since the cut stay counted.
     server.dirty.fetch_sub(dirty, Ordering::Relaxed);
+    if let Some(reader) = &wish.reader {
+        durability.pins.note_made(reader, &info);
+    }
     begin_log_behind(server, durability, settings, healed)?;
-    tidy_up(server, durability, settings, info.meta.lsn);
+    tidy_up(server, durability, settings, &info);
     Ok(info)
 }
 
@@ -517,15 +535,14 @@ fn begin_log_behind(
     Ok(())
 }
 
-/// Removes what the snapshot of `lsn` has made superfluous. A failure costs space, not data, and is tried again after the
-/// next one.
-fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, lsn: Lsn) {
+/// Removes what this snapshot has made superfluous. A failure costs space, not data, and is tried again after the next one.
+fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, newest: &SnapshotInfo) {
     let folder = durability.folder();
     let now_ms = clock::unix_ms();
     let retired = archive::retire(
         folder.disk().as_ref(),
         folder.dir(),
-        lsn,
+        newest.meta.lsn,
         settings.wal_archive_window,
         now_ms,
     );
@@ -542,9 +559,11 @@ fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, lsn: L
             .then(|| first_archived(durability))
             .flatten(),
     };
-    let retained = folder
-        .catalog()
-        .and_then(|mut catalog| Ok(catalog.retain(retention)?));
+    let retained = folder.catalog().and_then(|mut catalog| {
+        let id = newest.meta.id;
+        let retain = |catalog: &mut Catalog, held: &Held| catalog.retain_with(retention, held);
+        Ok(durability.pins.while_held(&mut catalog, id, retain)?)
+    });
     match retained {
         Ok(removed) => {
             for path in removed {

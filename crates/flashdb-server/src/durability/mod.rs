@@ -2,10 +2,11 @@
 //! start that brings it all back. Core loops only append to the log and park replies; nothing here runs on them.
 //!
 //! Reading order: this file (what there is, the log's life), `listener` (what the writer tells the loops), `startup`
-//! (recovery), `checkpoints` (when a snapshot is taken, and what follows from it).
+//! (recovery), `checkpoints` (when a snapshot is taken, and what follows from it), `pins` (which stay for their readers).
 
 pub mod checkpoints;
 mod listener;
+pub mod pins;
 pub mod restore;
 mod startup;
 
@@ -35,6 +36,8 @@ pub struct Durability {
     ending: Mutex<Option<JoinHandle<()>>>,
     /// Snapshots: those asked for, the one being taken, the last ones.
     pub checkpoints: Checkpoints,
+    /// Snapshots that somebody reads.
+    pub pins: pins::Pins,
     /// How far the start has come.
     pub progress: LoadProgress,
     /// When the load began, Unix ms; 0 before.
@@ -61,6 +64,7 @@ impl Durability {
             writer: Mutex::new(None),
             ending: Mutex::new(None),
             checkpoints: Checkpoints::default(),
+            pins: pins::Pins::default(),
             progress: LoadProgress::default(),
             load_began_ms: 0.into(),
             load_took_ms: (-1).into(),
