@@ -518,7 +518,13 @@ fn end_durability(server: &Arc<Server>, checkpoints: Option<JoinHandle<()>>) {
     let log = server.space.log();
     let logged = log.is_enabled() && !log.has_failed() && !durability.is_enabling();
     // What was loaded in part must not become the newest snapshot.
-    if server.saves_at_end.load(Ordering::Acquire) && !logged && !server.is_loading() {
+    let saved = durability.checkpoints.saved_for_end();
+    let is_saved = saved.is_some() && server.dirty.load(Ordering::Relaxed) == 0;
+    if server.saves_at_end.load(Ordering::Acquire) && !logged && !server.is_loading() && !is_saved {
+        if let Some(id) = saved {
+            // The next one has all of it; the one from before this end stays instead.
+            durability.pins.note_temporary(id);
+        }
         let settings = server.settings();
         let taken = checkpoints::take_now(
             server,

@@ -1,6 +1,6 @@
 //! How the server comes to its end, on a signal or by SHUTDOWN. Where no log keeps the data and it is to be saved, it is saved
-//! first, while clients are served: should that fail the server goes on, and nothing is lost that was not lost before. What
-//! changes between that and the end of the core loops is saved behind it.
+//! first, while clients are served: should that fail the server goes on, and nothing is lost that was not lost before. If
+//! anything changes between that and the end of the core loops, all is saved once more.
 
 use crate::durability::checkpoints::{self, Wish};
 use crate::server::Server;
@@ -85,7 +85,7 @@ pub fn begin(server: &Arc<Server>, ending: Ending, refused: impl FnOnce(&Arc<Ser
         server.aborting_saves.store(false, Ordering::Release);
         match saved {
             _ if !is_wanted() => return refused(server),
-            Ok(_) => {}
+            Ok(info) => durability.checkpoints.note_saved_for_end(info.meta.id),
             Err(error) if ending.force => {
                 tracing::warn!(%error, "Error trying to save the DB, exiting anyway as asked for");
             }

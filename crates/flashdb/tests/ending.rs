@@ -131,6 +131,39 @@ fn without_the_log_a_damaged_newest_snapshot_stops_the_start() {
     assert_eq!(server.connect().ask("GET k").text(), "1");
 }
 
+/// The second of two would push out the one from before.
+#[test]
+fn an_orderly_end_takes_one_snapshot() {
+    for name in ["one-term", "one-shutdown"] {
+        let folder = Folder::new(name);
+        let args = [&NO_LOG[..], &POINTS].concat();
+        for i in 1..=3 {
+            let mut server = folder.start(&args);
+            assert_eq!(server.connect().ask("INCR k"), Value::Int(i));
+            match name {
+                "one-term" => signal(&server, "-TERM"),
+                _ => shutdown(&server, &["SAVE"]),
+            }
+            server.await_end();
+            let files = std::fs::read_dir(folder.0.join("snapshots")).expect("the folder");
+            assert_eq!(
+                files.count() as i64,
+                i.min(2),
+                "{name}: by retention two are kept"
+            );
+        }
+        // Each of the two is a state of its own.
+        let server = folder.start(&args);
+        let listed = server.connect().ask("SNAPSHOT.LIST");
+        let lsns: Vec<_> = listed
+            .items()
+            .iter()
+            .map(|item| item.field("lsn").cloned())
+            .collect();
+        assert!(lsns.len() == 2 && lsns[0] != lsns[1], "{lsns:?}");
+    }
+}
+
 #[test]
 fn nothing_is_kept_where_nothing_is_asked_for() {
     assert!(!survives("no-points", &NO_LOG, |server| signal(server, "-TERM")));

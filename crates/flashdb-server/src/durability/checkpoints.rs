@@ -15,7 +15,7 @@ use flashdb_persistence::PersistenceError;
 use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, CheckpointSink, Step};
 use flashdb_persistence::load::SeededHashes;
 use flashdb_snapshot::{
-    Base, Catalog, ChainReader, Compression, Held, Retention, SnapshotInfo, consolidate,
+    Base, Catalog, ChainReader, Compression, Held, Retention, SnapshotId, SnapshotInfo, consolidate,
     load_order,
 };
 use parking_lot::{Condvar, Mutex};
@@ -172,6 +172,8 @@ struct State {
     base: Option<(Base, u64, u32)>,
     tried_ms: i64,
     healed_ms: i64,
+    /// Taken because the server was to end.
+    saved_for_end: Option<SnapshotId>,
 }
 
 /// See the module's head.
@@ -231,6 +233,16 @@ impl Checkpoints {
     /// How the last ones went.
     pub fn figures(&self) -> Figures {
         self.state.lock().figures.clone()
+    }
+
+    /// This one was taken because the server is to end.
+    pub fn note_saved_for_end(&self, id: SnapshotId) {
+        self.state.lock().saved_for_end = Some(id);
+    }
+
+    /// The one that was taken because the server is to end.
+    pub fn saved_for_end(&self) -> Option<SnapshotId> {
+        self.state.lock().saved_for_end
     }
 
     /// The start has loaded this one.
