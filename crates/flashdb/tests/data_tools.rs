@@ -290,6 +290,38 @@ fn a_snapshot_that_is_copied_stays_until_it_was_read() {
     assert_eq!(other.ask("SNAPSHOT.LIST").items().len(), 1);
 }
 
+/// Only a start that went back may say that it did.
+#[test]
+fn clients_cannot_say_that_a_start_went_back() {
+    let folder = Folder::new();
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    for value in 1..=3 {
+        ok(&mut client, &format!("SET k {value}"));
+    }
+    let refused = client.ask("SNAPSHOT.CREATE recovered-to:2").text();
+    assert!(refused.starts_with("ERR labels"), "{refused}");
+    drop(server);
+    let back = |value: &str| {
+        let server = start(&[
+            "--dir",
+            &folder.text(),
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--recover-to",
+            " 2",
+        ]);
+        let mut client = server.connect();
+        assert_eq!(client.ask("GET k").text(), value);
+        ok(&mut client, "SET k later");
+    };
+    back("2");
+    // Once is enough.
+    back("later");
+}
+
 #[test]
 fn damage_is_told_with_its_place() {
     let folder = Folder::new();

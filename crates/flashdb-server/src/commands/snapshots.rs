@@ -5,7 +5,7 @@
 use super::client;
 use super::persistence::durability;
 use crate::durability::checkpoints::Told;
-use crate::durability::{Durability, Wish, restore};
+use crate::durability::{Durability, RECOVERED_TO, Wish, restore};
 use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::args::Cursor;
@@ -261,6 +261,11 @@ fn create(context: &mut Context<'_, '_>) -> CommandResult {
     }
     if label.len() > LABEL_BYTES_MAX {
         return Err(ErrorReply::fixed("ERR a label has at most 255 bytes"));
+    }
+    if label.starts_with(RECOVERED_TO) {
+        return Err(ErrorReply::fixed(
+            "ERR labels that begin with recovered-to: are for the server's own use",
+        ));
     }
     let server = client(context).server.clone();
     let durability = durability(&server)?;

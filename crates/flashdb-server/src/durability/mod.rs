@@ -11,7 +11,7 @@ pub mod restore;
 mod startup;
 
 pub use checkpoints::{Checkpoints, Wish};
-pub use startup::{StartupError, recover};
+pub use startup::{RECOVERED_TO, StartupError, recover};
 
 use crate::server::Server;
 use flashdb_base::clock::{self, SystemClock};

@@ -101,7 +101,7 @@ pub fn recover(
         durability.checkpoints.note_loaded(info);
     }
     if stands_alone {
-        let label = to.map_or_else(String::new, |_| format!("{RECOVERED_TO}{}", settings.recover_to));
+        let label = to.map_or_else(String::new, |_| marker(settings));
         checkpoints::take_now(server, durability, settings, Wish::labelled(label, to.is_some()))?;
     }
     if settings.appendonly {
@@ -131,8 +131,12 @@ pub(super) fn lanes(server: &Server) -> Range<usize> {
     first..first + threads
 }
 
-/// Label of the snapshot that says that going back to a point in time is done.
-const RECOVERED_TO: &str = "recovered-to:";
+/// How the label of the snapshot begins that says that going back to a point in time is done. No client can choose such a label.
+pub const RECOVERED_TO: &str = "recovered-to:";
+
+fn marker(settings: &Settings) -> String {
+    format!("{RECOVERED_TO}{}", settings.recover_to.trim())
+}
 
 /// The point in time to go back to, unless a start before this one has done it.
 fn point(durability: &Durability, settings: &Settings) -> Result<Option<Point>, StartupError> {
@@ -140,8 +144,12 @@ fn point(durability: &Durability, settings: &Settings) -> Result<Option<Point>, 
     if text.is_empty() {
         return Ok(None);
     }
-    let label = format!("{RECOVERED_TO}{text}");
-    if durability.folder().catalog()?.find_label(&label).is_some() {
+    if durability
+        .folder()
+        .catalog()?
+        .find_label(&marker(settings))
+        .is_some()
+    {
         tracing::warn!(
             recover_to = text,
             "an earlier start went back to this point already; the newest state is loaded"
