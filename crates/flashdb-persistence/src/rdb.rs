@@ -42,7 +42,8 @@ pub struct Written {
     pub left_out: LeftOut,
 }
 
-/// Writes all databases and function libraries as an RDB file. `data` holds all shards. Hash fields whose time has come are left out.
+/// Writes all databases and function libraries as an RDB file that servers of this version load. `data` holds all shards. Hash
+/// fields whose time has come are left out.
 ///
 /// # Errors
 /// Those of the writer.
@@ -52,14 +53,33 @@ pub fn write<W: Write>(
     version: FileVersion,
     writer: W,
 ) -> io::Result<(W, Written)> {
+    let file = FileWriter::with_version(writer, version, settings.rdbcompression);
+    write_to(data, settings, version, file)
+}
+
+/// As [`write`], with all that there is: a file that says version 11, and has hashes with expiring fields nevertheless. So Redis 7.4
+/// takes it and FlashDB, and older servers as long as there is no such hash.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_whole<W: Write>(
+    data: &mut Access<'_>,
+    settings: &Settings,
+    writer: W,
+) -> io::Result<(W, Written)> {
+    let file = FileWriter::new(writer, settings.rdbcompression);
+    write_to(data, settings, FileVersion::V11, file)
+}
+
+fn write_to<W: Write>(
+    data: &mut Access<'_>,
+    settings: &Settings,
+    version: FileVersion,
+    mut file: FileWriter<W>,
+) -> io::Result<(W, Written)> {
     let limits = EncodeLimits {
         version,
         ..rdb_convert::encode_limits(settings)
-    };
-    let mut file = match version {
-        // Takes hashes with expiring fields, too, as Redis 7.4 does.
-        FileVersion::V11 => FileWriter::new(writer, settings.rdbcompression),
-        version => FileWriter::with_version(writer, version, settings.rdbcompression),
     };
     file.aux(b"redis-ver", REDIS_VERSION.as_bytes())?;
     file.aux(b"redis-bits", b"64")?;

@@ -6,7 +6,6 @@ use crate::server::Server;
 use flashdb_config::Settings;
 use flashdb_persistence::rdb;
 pub use flashdb_persistence::rdb::{LoadError, load};
-use flashdb_rdb::FileVersion;
 use flashdb_store::Access;
 use std::fmt;
 use std::fs::File;
@@ -54,7 +53,7 @@ pub fn encode(server: &Server, data: &mut Access<'_>, settings: &Settings) -> Re
 
 /// As [`encode`], whatever the size (DEBUG RELOAD).
 pub fn encode_all(data: &mut Access<'_>, settings: &Settings) -> io::Result<Vec<u8>> {
-    rdb::write(data, settings, FileVersion::V11, Vec::new()).map(|(bytes, _)| bytes)
+    rdb::write_whole(data, settings, Vec::new()).map(|(bytes, _)| bytes)
 }
 
 /// Writes the RDB file, in place of the one that is there once it is whole. It is not made durable: the log and snapshots

@@ -380,6 +380,43 @@ fn redis_loads_what_is_exported() {
     assert_eq!(digest(&mut serve(&folder.text()).connect()), wanted);
 }
 
+/// What a file of a version cannot hold is left out and reported: a reader of that version refuses the whole file for it.
+#[test]
+fn fields_that_expire_are_exported_where_they_can_be() {
+    let (folder, files) = (Folder::new(), Folder::new());
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    ok(&mut client, "SET k v");
+    client.ask("HSET h f v g w");
+    client.ask("HPEXPIREAT h 4102444800000 FIELDS 1 f");
+    ok(&mut client, "SAVE");
+    let wanted = digest(&mut client);
+    // It writes dump.rdb as earlier versions of the export did.
+    ok(&mut client, "DEBUG RELOAD");
+    let port = server.port.to_string();
+    for version in ["10", "11"] {
+        let file = files.join(version);
+        let said = succeed(&["export", "-p", &port, &file, "--rdb-version", version]);
+        assert!(
+            said.contains("key \"h\" left out") && said.contains("1 keys, 1 left out"),
+            "{said}"
+        );
+        let inside = std::fs::read(&file).expect("the file");
+        assert!(inside.starts_with(format!("REDIS00{version}").as_bytes()));
+    }
+    let newest = files.join("12");
+    let said = succeed(&["export", "-p", &port, &newest, "--rdb-version", "12"]);
+    assert!(said.contains("2 keys, 0 left out"), "{said}");
+    assert_eq!(digest_of_rdb(&newest), wanted);
+    let earlier = folder.join("dump.rdb");
+    assert!(
+        std::fs::read(&earlier)
+            .expect("the file")
+            .starts_with(b"REDIS0011")
+    );
+    assert_eq!(digest_of_rdb(&earlier), wanted);
+}
+
 /// What Redis saves after it has loaded `file`, in a folder.
 fn through_redis(redis: &Path, file: &Path) -> Folder {
     let place = Folder::new();
