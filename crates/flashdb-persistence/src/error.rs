@@ -47,6 +47,15 @@ pub enum PersistenceError {
         /// Why.
         reason: String,
     },
+    /// The log ends in what a crash left behind, and the settings do not allow to cut it.
+    Torn {
+        /// The segment.
+        path: PathBuf,
+        /// Where the last whole frame ends.
+        offset: u64,
+        /// What is behind it.
+        reason: String,
+    },
     /// The point in time that was asked for cannot be reached.
     NoSuchPoint(String),
     /// What was asked for cannot be done with this snapshot; why.
@@ -81,6 +90,11 @@ impl fmt::Display for PersistenceError {
             PersistenceError::Replay { path, offset, reason } => {
                 write!(f, "{} at offset {offset}: {reason}", path.display())
             }
+            PersistenceError::Torn { path, offset, reason } => write!(
+                f,
+                "{} is torn at offset {offset} ({reason}), and `aof-load-truncated` is no; with yes, or with `--recover truncate`, the log would be cut there",
+                path.display()
+            ),
             PersistenceError::Busy => f.write_str("Background save already in progress"),
             PersistenceError::Stopped => f.write_str("the server is ending"),
         }

@@ -484,6 +484,17 @@ fn finish(
     for path in &end.headless {
         tracing::warn!(file = %path.display(), "a segment of the log that was being made when the server ended holds nothing");
     }
+    if let Some(tail) = &end.tail
+        && let TailKind::Torn(reason) = &tail.kind
+        && !options.settings.aof_load_truncated
+        && options.on_damage == Recover::Stop
+    {
+        return Err(PersistenceError::Torn {
+            path: tail.path.clone(),
+            offset: tail.offset,
+            reason: reason.clone(),
+        });
+    }
     if !options.read_only {
         repair::cut_tail(folder.disk().as_ref(), folder.dir(), &end)?;
     }

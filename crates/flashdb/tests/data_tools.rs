@@ -323,6 +323,39 @@ fn clients_cannot_say_that_a_start_went_back() {
 }
 
 #[test]
+fn a_torn_log_stops_the_start_where_it_shall() {
+    let folder = Folder::new();
+    let dir = folder.text();
+    let mut server = start(&["--dir", &dir]);
+    ok(&mut server.connect(), "SET k v");
+    server.connect().request(&["SHUTDOWN"]);
+    server.await_end();
+    let segment = only(&folder.0.join("wal"), ".wal");
+    let mut bytes = std::fs::read(&segment).expect("the segment");
+    let end = bytes.len();
+    bytes.extend_from_slice(b"half of a frame");
+    std::fs::write(&segment, bytes).expect("the segment");
+    let port = support::own_port().to_string();
+    let said = fail(&[
+        "--dir",
+        &dir,
+        "--port",
+        &port,
+        "--http-port",
+        "0",
+        "--aof-load-truncated",
+        "no",
+    ]);
+    let place = format!("{} is torn at offset {end}", segment.display());
+    assert!(said.contains(&place), "{place}: {said}");
+    assert!(said.contains("aof-load-truncated"), "{said}");
+    // Nothing was cut.
+    assert!(std::fs::read(&segment).expect("the segment").len() > end);
+    let server = start(&["--dir", &dir, "--aof-load-truncated", "yes"]);
+    assert_eq!(server.connect().ask("GET k").text(), "v");
+}
+
+#[test]
 fn damage_is_told_with_its_place() {
     let folder = Folder::new();
     let server = serve(&folder.text());
