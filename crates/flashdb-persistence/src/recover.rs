@@ -12,7 +12,7 @@ use flashdb_config::{Recover, Settings};
 use flashdb_log::{
     Frame, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, end_mark, repair, scan,
 };
-use flashdb_snapshot::{Candidate, Catalog, Chain, SnapshotInfo, load_order};
+use flashdb_snapshot::{Candidate, Catalog, Chain, Rejection, SnapshotInfo, load_order};
 use flashdb_store::libraries::Sources;
 use flashdb_store::{Keyspace, Usage};
 use std::cell::RefCell;
@@ -163,6 +163,8 @@ fn load_newest(
                 }
                 Err(error) => return Err(error),
             },
+            // It names the file itself.
+            Err(Rejection::Broken(error)) => error,
             Err(rejection) => format!("{}: {rejection}", path.display()),
         };
         tracing::warn!(reason, "a snapshot cannot be used");

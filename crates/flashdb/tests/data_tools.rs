@@ -240,6 +240,24 @@ fn a_backup_goes_to_another_server_and_into_a_new_folder() {
     assert_eq!(digest(&mut serve(&third).connect()), wanted);
 }
 
+#[test]
+fn a_backup_goes_into_folders_that_there_are() {
+    let (folder, files) = (Folder::new(), Folder::new());
+    let server = serve(&folder.text());
+    let port = server.port.to_string();
+    let nowhere = files.join("nowhere/");
+    for tool in ["backup", "export"] {
+        let said = fail(&[tool, "-p", &port, &nowhere]);
+        assert!(
+            said.contains(&format!("{nowhere}: there is no such folder")),
+            "{said}"
+        );
+    }
+    assert!(server.connect().ask("SNAPSHOT.LIST").items().is_empty());
+    let said = fail(&["export", "-p", &port, &files.text()]);
+    assert!(said.contains("it is a folder"), "{said}");
+}
+
 /// Taken in quick succession, or of one state, or while newer ones come and go.
 #[test]
 fn a_snapshot_that_is_copied_stays_until_it_was_read() {

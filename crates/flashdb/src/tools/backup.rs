@@ -5,7 +5,7 @@ use super::arguments::Arguments;
 use super::client::{Client, Reply};
 use super::error::ToolError;
 use super::say;
-use super::temporary::NewFile;
+use super::temporary::{NewFile, refuse_folder};
 use flashdb_disk::RealDisk;
 use flashdb_persistence::{DataFolder, offline};
 use flashdb_snapshot::{SnapshotInfo, SnapshotReader};
@@ -39,6 +39,10 @@ pub fn run_backup(arguments: Arguments) -> Result<(), ToolError> {
 /// # Errors
 /// When the server or the file fails; there is no file then.
 pub fn fetch(client: &mut Client, target: &Path) -> Result<(SnapshotInfo, PathBuf), ToolError> {
+    if !target.is_dir() {
+        // Before the server takes a snapshot for nothing.
+        refuse_folder(target)?;
+    }
     let id = client.ask(&[b"SNAPSHOT.CREATE", b"FULL", b"TEMPORARY"])?;
     let Reply::Text(id) = id else {
         return Err(ToolError::Server(format!("{id:?} to SNAPSHOT.CREATE")));

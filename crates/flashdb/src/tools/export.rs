@@ -3,7 +3,7 @@
 use super::arguments::Arguments;
 use super::client::Client;
 use super::error::ToolError;
-use super::temporary::{NewFile, OwnFolder};
+use super::temporary::{NewFile, OwnFolder, refuse_folder};
 use super::{backup, now_ms, say};
 use flashdb_base::prng::Prng;
 use flashdb_config::Settings;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// When the data cannot be read or the file not written; there is no file then.
 pub fn run(arguments: Arguments) -> Result<(), ToolError> {
     let target = arguments.path("file to write")?;
+    refuse_folder(&target)?;
     let version = FileVersion::from_number(arguments.rdb_version)
         .ok_or_else(|| ToolError::Usage("--rdb-version is 10, 11 or 12".into()))?;
     if arguments.names_server && arguments.names_folder {

@@ -5,6 +5,25 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// Refuses a target that can only be a folder.
+///
+/// # Errors
+/// When it is one, or ends as the name of one.
+pub fn refuse_folder(target: &Path) -> Result<(), ToolError> {
+    let (kind, what) = if target.is_dir() {
+        (io::ErrorKind::IsADirectory, "it is a folder; name a file")
+    } else if target
+        .as_os_str()
+        .to_string_lossy()
+        .ends_with(std::path::is_separator)
+    {
+        (io::ErrorKind::NotFound, "there is no such folder")
+    } else {
+        return Ok(());
+    };
+    Err(ToolError::File(target.to_owned(), io::Error::new(kind, what)))
+}
+
 /// A file in the making; dropped unfinished it is removed.
 pub struct NewFile {
     target: PathBuf,
@@ -18,6 +37,7 @@ impl NewFile {
     /// # Errors
     /// When no file can be made there.
     pub fn create(target: &Path) -> Result<Self, ToolError> {
+        refuse_folder(target)?;
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let temporary = target.with_file_name(name);
