@@ -1,6 +1,7 @@
 //! RDB and append-only files, by the readers of `flashdb-rdb`, with their values bounded.
 
 use crate::item::{Access, Ending, Expiry, Fault, Item, LeftOut, Limits, Place, Row, Wanted};
+use crate::steps::Step;
 use flashdb_rdb::aof::{AofFault, AofFileReader, AofItem};
 use flashdb_rdb::{Entry, FileError, FileItem, FileReader, RdbError};
 use std::io::{Read, Seek};
@@ -83,19 +84,15 @@ impl<R: Read> RdbRows<R> {
     }
 }
 
-impl<R: Read> Iterator for RdbRows<R> {
-    type Item = Result<Item, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let item = match self.reader.next()? {
-                Err(error) => return Some(Err(fault(error))),
-                Ok(item) => item,
-            };
-            if let Some(item) = rdb_item(item, self.reader.offset(), &mut self.db) {
-                return Some(Ok(item));
+impl<R: Read> Step for RdbRows<R> {
+    fn step(&mut self) -> Result<Item, Fault> {
+        while let Some(item) = self.reader.next() {
+            let item = rdb_item(item.map_err(fault)?, self.reader.offset(), &mut self.db);
+            if let Some(item) = item {
+                return Ok(item);
             }
         }
+        Ok(Item::End(Ending::default()))
     }
 }
 
@@ -104,7 +101,6 @@ pub(crate) struct AofRows<R> {
     reader: AofFileReader<R>,
     db: u64,
     ending: Ending,
-    is_done: bool,
 }
 
 impl<R: Read + Seek> AofRows<R> {
@@ -115,7 +111,6 @@ impl<R: Read + Seek> AofRows<R> {
             reader,
             db: 0,
             ending: Ending::default(),
-            is_done: false,
         })
     }
 
@@ -153,30 +148,15 @@ fn aof_fault(offset: u64, error: &AofFault) -> Fault {
     }
 }
 
-impl<R: Read + Seek> Iterator for AofRows<R> {
-    type Item = Result<Item, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if self.is_done {
-                return None;
-            }
-            match self.reader.next() {
-                None => {
-                    self.is_done = true;
-                    return Some(Ok(Item::End(std::mem::take(&mut self.ending))));
-                }
-                Some(Err(error)) => {
-                    self.is_done = true;
-                    return Some(Err(aof_fault(self.reader.offset(), &error)));
-                }
-                Some(Ok(item)) => {
-                    if let Some(item) = self.item(item) {
-                        return Some(Ok(item));
-                    }
-                }
+impl<R: Read + Seek> Step for AofRows<R> {
+    fn step(&mut self) -> Result<Item, Fault> {
+        while let Some(item) = self.reader.next() {
+            let item = item.map_err(|error| aof_fault(self.reader.offset(), &error))?;
+            if let Some(item) = self.item(item) {
+                return Ok(item);
             }
         }
+        Ok(Item::End(std::mem::take(&mut self.ending)))
     }
 }
 

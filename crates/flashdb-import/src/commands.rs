@@ -3,6 +3,7 @@
 
 use crate::item::{Ending, Fault, Item, Limits, Place, Wanted, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
+use crate::steps::Step;
 use flashdb_base::split_args::split_args;
 use std::io::Read;
 
@@ -17,7 +18,6 @@ const WORDS_MAX: usize = 1 << 20;
 pub(crate) struct CommandRows<R> {
     lines: Lines<R>,
     db: Option<u64>,
-    is_done: bool,
 }
 
 impl<R: Read> CommandRows<R> {
@@ -25,17 +25,15 @@ impl<R: Read> CommandRows<R> {
         CommandRows {
             lines: Lines::new(reader, limits),
             db: None,
-            is_done: false,
         }
     }
+}
 
+impl<R: Read> Step for CommandRows<R> {
     fn step(&mut self) -> Result<Item, Fault> {
         loop {
             let (place, line) = match self.lines.next()? {
-                None => {
-                    self.is_done = true;
-                    return Ok(Item::End(Ending::default()));
-                }
+                None => return Ok(Item::End(Ending::default())),
                 Some(Line::TooLong(place)) => return Ok(left_out(place, None, TOO_LONG)),
                 Some(Line::Text(place, line)) => (place, line),
             };
@@ -97,28 +95,16 @@ fn number(digits: &[u8]) -> Option<u64> {
         .filter(|_| digits.iter().all(u8::is_ascii_digit))
 }
 
-impl<R: Read> Iterator for CommandRows<R> {
-    type Item = Result<Item, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done {
-            return None;
-        }
-        let item = self.step();
-        self.is_done |= item.is_err();
-        Some(item)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steps::Steps;
 
     #[test]
     fn lines_become_commands_of_their_database() {
         let text =
             b"# left out: a: too large\nSET \"a b\" \"\\xff\"\n\nselect 3\nDEL k\n\nSET \"a\n# end: 2 keys";
-        let rows = CommandRows::new(&text[..], Limits::default());
+        let rows = Steps::of(CommandRows::new(&text[..], Limits::default()));
         let items: Vec<_> = rows.map(|item| item.expect("an item")).collect();
         let commands: Vec<_> = items
             .iter()
@@ -157,7 +143,7 @@ mod tests {
             "DISCARD",
         ] {
             let text = format!("SET a 1\n{line}\nSET b 2\n");
-            let rows: Vec<_> = CommandRows::new(text.as_bytes(), Limits::default()).collect();
+            let rows: Vec<_> = Steps::of(CommandRows::new(text.as_bytes(), Limits::default())).collect();
             let faults: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
             assert_eq!(faults.len(), 1, "{line}");
             assert_eq!((faults[0].place.line, rows.len()), (Some(2), 2), "{line}");

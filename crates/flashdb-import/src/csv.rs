@@ -5,6 +5,7 @@
 //! JSON has: `["a","b"]` for a list or set, `[["field","value"]]` for a hash, `[["member",1.5]]` for a sorted set.
 
 use crate::item::{Ending, Expiry, Fault, Item, Limits, Place, Refusal, Row, left_out};
+use crate::steps::Step;
 use crate::value::{expiry_of, value_of};
 use flashdb_rdb::RdbValue;
 use serde_json::value::RawValue;
@@ -238,7 +239,6 @@ fn whole(text: &[u8]) -> Result<Option<i128>, Refusal> {
 pub(crate) struct CsvRows<R> {
     table: Table<R>,
     columns: Option<Columns>,
-    is_done: bool,
 }
 
 impl<R: Read> CsvRows<R> {
@@ -254,7 +254,6 @@ impl<R: Read> CsvRows<R> {
                 bytes_max: limits.line_bytes,
             },
             columns: None,
-            is_done: false,
         }
     }
 
@@ -281,7 +280,9 @@ impl<R: Read> CsvRows<R> {
         };
         Columns::of(&fields).map_err(|why| self.table.fault(place, why))
     }
+}
 
+impl<R: Read> Step for CsvRows<R> {
     fn step(&mut self) -> Result<Item, Fault> {
         let columns = match self.columns.take() {
             Some(columns) => columns,
@@ -292,10 +293,7 @@ impl<R: Read> CsvRows<R> {
                 Outcome::Fields(_, fields) if fields.is_empty() => {}
                 Outcome::Fields(place, fields) => break columns.row(place, fields),
                 Outcome::Bad(place, why) => break left_out(place, None, why),
-                Outcome::End => {
-                    self.is_done = true;
-                    break Item::End(Ending::default());
-                }
+                Outcome::End => break Item::End(Ending::default()),
             }
         };
         self.columns = Some(columns);
@@ -303,25 +301,13 @@ impl<R: Read> CsvRows<R> {
     }
 }
 
-impl<R: Read> Iterator for CsvRows<R> {
-    type Item = Result<Item, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done {
-            return None;
-        }
-        let item = self.step();
-        self.is_done |= item.is_err();
-        Some(item)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steps::Steps;
 
     fn items(text: &[u8]) -> Vec<Result<Item, Fault>> {
-        CsvRows::new(text, Limits::default()).collect()
+        Steps::of(CsvRows::new(text, Limits::default())).collect()
     }
 
     #[test]
@@ -387,7 +373,7 @@ mod tests {
             ..Limits::default()
         };
         let text = [&b"key,value\na,"[..], &[b'x'; 100]].concat();
-        let last = CsvRows::new(&text[..], limits).last().expect("an end");
+        let last = Steps::of(CsvRows::new(&text[..], limits)).last().expect("an end");
         assert_eq!(last.expect_err("a fault").place.line, Some(2));
     }
 }

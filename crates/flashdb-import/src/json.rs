@@ -5,6 +5,7 @@
 
 use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, Row, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
+use crate::steps::Step;
 use crate::value::{Text, expiry_of, part_of, reason, value_of};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -40,7 +41,6 @@ pub(crate) struct JsonRows<R> {
     rows: u64,
     /// How many the last line says there are, once it was there.
     ended: Option<u64>,
-    is_done: bool,
 }
 
 impl<R: Read> JsonRows<R> {
@@ -49,17 +49,27 @@ impl<R: Read> JsonRows<R> {
             lines: Lines::new(reader, limits),
             rows: 0,
             ended: None,
-            is_done: false,
         }
     }
 
+    fn ending(&self) -> Ending {
+        let note = match self.ended {
+            None => Some("it has no last line as an export writes it; it may be cut off".to_owned()),
+            Some(rows) if rows != self.rows => Some(format!(
+                "its last line speaks of {rows} keys, and there are {}",
+                self.rows
+            )),
+            Some(_) => None,
+        };
+        Ending { note }
+    }
+}
+
+impl<R: Read> Step for JsonRows<R> {
     fn step(&mut self) -> Result<Item, Fault> {
         loop {
             let (place, line) = match self.lines.next()? {
-                None => {
-                    self.is_done = true;
-                    return Ok(Item::End(self.ending()));
-                }
+                None => return Ok(Item::End(self.ending())),
                 Some(Line::TooLong(place)) => {
                     self.rows += 1;
                     return Ok(left_out(place, None, TOO_LONG));
@@ -92,18 +102,6 @@ impl<R: Read> JsonRows<R> {
             self.rows += 1;
             return Ok(row(place, given));
         }
-    }
-
-    fn ending(&self) -> Ending {
-        let note = match self.ended {
-            None => Some("it has no last line as an export writes it; it may be cut off".to_owned()),
-            Some(rows) if rows != self.rows => Some(format!(
-                "its last line speaks of {rows} keys, and there are {}",
-                self.rows
-            )),
-            Some(_) => None,
-        };
-        Ending { note }
     }
 }
 
@@ -146,27 +144,15 @@ fn row(place: Place, given: Given<'_>) -> Item {
     }
 }
 
-impl<R: Read> Iterator for JsonRows<R> {
-    type Item = Result<Item, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done {
-            return None;
-        }
-        let item = self.step();
-        self.is_done |= item.is_err();
-        Some(item)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::item::Expiry;
+    use crate::steps::Steps;
     use flashdb_rdb::RdbValue;
 
     fn items(text: &[u8]) -> Vec<Item> {
-        let rows = JsonRows::new(text, Limits::default());
+        let rows = Steps::of(JsonRows::new(text, Limits::default()));
         rows.map(|item| item.expect("an item")).collect()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Nothing of a file is believed, and memory is bounded by what one row may take ([`Limits`]): what is wrong with a row
 //! of a text file is said with its line, and reading goes on; a file whose structure is damaged ends with a [`Fault`] and
-//! its place. Reading order: `item.rs` (what comes out), `lines.rs`, then a format: `json.rs`, `csv.rs`, `commands.rs`,
+//! its place. Reading order: `item.rs` (what comes out), `steps.rs`, `lines.rs`, then a format: `json.rs`, `csv.rs`, `commands.rs`,
 //! `binary.rs`.
 
 mod binary;
@@ -12,12 +12,14 @@ mod csv;
 mod item;
 mod json;
 mod lines;
+mod steps;
 mod value;
 
 pub use item::{Access, Ending, Expiry, Fault, Item, LeftOut, Limits, Place, Row, Wanted};
 pub use value::weight_bytes;
 
 use std::io::{Read, Seek};
+use steps::Steps;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +72,10 @@ pub fn open<R: Read + Seek + Send + 'static>(
     limits: Limits,
 ) -> Result<Rows, Fault> {
     Ok(match format {
-        Format::Rdb => Box::new(binary::RdbRows::new(reader, limits)?),
-        Format::Aof => Box::new(binary::AofRows::new(reader, limits)?),
-        Format::Jsonl => Box::new(json::JsonRows::new(reader, limits)),
-        Format::Csv => Box::new(csv::CsvRows::new(reader, limits)),
-        Format::Commands => Box::new(commands::CommandRows::new(reader, limits)),
+        Format::Rdb => Box::new(Steps::of(binary::RdbRows::new(reader, limits)?)),
+        Format::Aof => Box::new(Steps::of(binary::AofRows::new(reader, limits)?)),
+        Format::Jsonl => Box::new(Steps::of(json::JsonRows::new(reader, limits))),
+        Format::Csv => Box::new(Steps::of(csv::CsvRows::new(reader, limits))),
+        Format::Commands => Box::new(Steps::of(commands::CommandRows::new(reader, limits))),
     })
 }
