@@ -4,9 +4,9 @@
 //! Without a type, or with `string`, the value is the text as it stands. Of the other types it is the JSON that a line of
 //! JSON has: `["a","b"]` for a list or set, `[["field","value"]]` for a hash, `[["member",1.5]]` for a sorted set.
 
-use crate::item::{Ending, Expiry, Fault, Item, Limits, Place, Refusal, Row, left_out};
+use crate::item::{Ending, Expiry, Fault, Item, Limits, Place, Refusal, key_row, left_out};
 use crate::steps::Step;
-use crate::value::{expiry_of, value_of};
+use crate::value::{Spot, expiry_of, value_of};
 use flashdb_rdb::RdbValue;
 use serde_json::value::RawValue;
 use std::io::{BufRead, BufReader, Read};
@@ -193,17 +193,8 @@ impl Columns {
             return left_out(place, None, why);
         }
         let key = std::mem::take(&mut fields[self.key]);
-        match self.value(&mut fields) {
-            Err(why) => left_out(place, Some(key), why),
-            Ok((value, expiry)) => Item::Key(Row {
-                place,
-                db: None,
-                key,
-                value,
-                expiry,
-                access: None,
-            }),
-        }
+        let made = self.value(&mut fields);
+        key_row(place, key, made)
     }
 
     fn value(&self, fields: &mut [Vec<u8>]) -> Result<(RdbValue, Expiry), Refusal> {
@@ -217,9 +208,13 @@ impl Columns {
             return Ok((RdbValue::String(given), expiry));
         }
         let kind = String::from_utf8_lossy(kind);
-        let raw: &RawValue = serde_json::from_slice(&given)
-            .map_err(|error| format!("the value of a {kind} is JSON here: {error}"))?;
-        Ok((value_of(&kind, raw)?, expiry))
+        let raw: &RawValue = serde_json::from_slice(&given).map_err(|error| {
+            format!(
+                "the value of a {kind} is JSON here: {}",
+                Spot::Value.reason(&error)
+            )
+        })?;
+        Ok((value_of(&kind, raw, Spot::Value)?, expiry))
     }
 }
 
@@ -364,6 +359,22 @@ mod tests {
             let last = items(bad).pop().expect("an end");
             assert!(last.is_err(), "{last:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_json_is_said_with_its_place_in_the_value() {
+        let text = "key,type,value\na,,1\nb,list,\"[\"\"x\"\",\n5]\"\nc,list,[x]\n";
+        let why: Vec<_> = items(text.as_bytes())
+            .into_iter()
+            .filter_map(|item| match item.expect("an item") {
+                Item::LeftOut(left) => Some((left.place.line, left.why)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(why.len(), 2, "{why:?}");
+        assert_eq!((why[0].0, why[1].0), (Some(3), Some(5)));
+        assert!(why[0].1.ends_with("at line 2 column 1 of the value"), "{why:?}");
+        assert!(why[1].1.ends_with("at column 2 of the value"), "{why:?}");
     }
 
     #[test]

@@ -124,6 +124,21 @@ pub(crate) type Refusal = String;
 /// Characters of a reason: some quote what they are about, which may be long.
 const WHY_CHARS_MAX: usize = 300;
 
+/// A row of a text file, which names no database: the key, or why it is left out.
+pub(crate) fn key_row(place: Place, key: Vec<u8>, made: Result<(RdbValue, Expiry), Refusal>) -> Item {
+    match made {
+        Err(why) => left_out(place, Some(key), why),
+        Ok((value, expiry)) => Item::Key(Row {
+            place,
+            db: None,
+            key,
+            value,
+            expiry,
+            access: None,
+        }),
+    }
+}
+
 pub(crate) fn left_out(place: Place, key: Option<Vec<u8>>, why: impl Into<String>) -> Item {
     let mut why = why.into();
     if let Some((end, _)) = why.char_indices().nth(WHY_CHARS_MAX) {

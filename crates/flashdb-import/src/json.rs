@@ -3,10 +3,10 @@
 //! `{"key":…,"type":"hash","ttl_ms":null,"fields":[["f","v"]]}`, and `{"key":"a","value":"b"}` for a string; keys that an export
 //! has left out (`error`) are told as such, and its last line (`end`) says that the file is whole.
 
-use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, Row, left_out};
+use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, key_row, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
 use crate::steps::Step;
-use crate::value::{Text, expiry_of, part_of, reason, value_of};
+use crate::value::{Spot, Text, expiry_of, part_of, value_of};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::Read;
@@ -79,6 +79,7 @@ impl<R: Read> Step for JsonRows<R> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
+            let whole = Spot::Line { place, before: 0 };
             let given: Given<'_> = match serde_json::from_slice(&line) {
                 Ok(given) => given,
                 Err(error) => {
@@ -86,7 +87,7 @@ impl<R: Read> Step for JsonRows<R> {
                     return Ok(left_out(
                         place,
                         None,
-                        format!("it is not a line of keys: {}", reason(&error)),
+                        format!("it is not a line of keys: {}", whole.reason(&error)),
                     ));
                 }
             };
@@ -100,12 +101,12 @@ impl<R: Read> Step for JsonRows<R> {
                 continue;
             }
             self.rows += 1;
-            return Ok(row(place, given));
+            return Ok(row(place, &line, given));
         }
     }
 }
 
-fn row(place: Place, given: Given<'_>) -> Item {
+fn row(place: Place, line: &[u8], given: Given<'_>) -> Item {
     let Some(Text(key)) = given.key else {
         return left_out(place, None, "there is no key");
     };
@@ -129,19 +130,16 @@ fn row(place: Place, given: Given<'_>) -> Item {
         if name != wanted {
             return Err(format!("a {kind} has {wanted:?}, not {name:?}"));
         }
-        Ok((value_of(&kind, raw)?, expiry_of(given.ttl_ms.map(i128::from))?))
-    })();
-    match made {
-        Err(why) => left_out(place, Some(key), why),
-        Ok((value, expiry)) => Item::Key(Row {
+        let spot = Spot::Line {
             place,
-            db: None,
-            key,
-            value,
-            expiry,
-            access: None,
-        }),
-    }
+            before: raw.get().as_ptr().addr() - line.as_ptr().addr(),
+        };
+        Ok((
+            value_of(&kind, raw, spot)?,
+            expiry_of(given.ttl_ms.map(i128::from))?,
+        ))
+    })();
+    key_row(place, key, made)
 }
 
 #[cfg(test)]
@@ -191,6 +189,26 @@ mod tests {
             .collect();
         assert_eq!(lines, [4, 5, 6, 7, 8].map(Some));
         assert_eq!(items[7..], [Item::End(Ending::default())]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_line_of_the_file() {
+        let good = "{\"key\":\"a\",\"value\":\"b\"}\n".repeat(699);
+        for (line, column) in [
+            ("{\"key\":\"a\",}", 12),
+            ("{\"key\":\"a\",\"valu\":5}", 17),
+            ("{\"key\":\"a\",\"value\":5}", 20),
+            ("{\"key\":\"a\",\"type\":\"list\",\"items\":[\"x\",{}]}", 40),
+            ("{\"key\":", 7),
+        ] {
+            let items = items(format!("{good}{line}\n").as_bytes());
+            let Item::LeftOut(left) = &items[699] else {
+                panic!("{items:?}")
+            };
+            assert_eq!(left.place.line, Some(700));
+            let expected = format!(" at line 700 column {column}");
+            assert!(left.why.ends_with(&expected), "{line}: {}", left.why);
+        }
     }
 
     #[test]

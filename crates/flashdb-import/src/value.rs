@@ -1,7 +1,7 @@
 //! Values as the text formats give them: text or base64, scores, ids of entries. What a type needs is checked here, so that a
 //! row that cannot become a key is named with its line, and not by the server.
 
-use crate::item::{Expiry, Refusal};
+use crate::item::{Expiry, Place, Refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flashdb_rdb::{HashField, RdbValue, StreamEntry, StreamId, StreamValue};
@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         }
         let bytes = STANDARD
             .decode(digits)
-            .map_err(|error| M::Error::custom(format_args!("b64 is not base64: {error}")))?;
+            .map_err(|_| M::Error::custom("b64 is not base64"))?;
         Ok(Text(bytes))
     }
 }
@@ -120,8 +120,40 @@ struct GivenEntry {
     fields: Vec<(Text, Text)>,
 }
 
-fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Refusal> {
-    serde_json::from_str(raw.get()).map_err(|error| reason(&error))
+/// Where a piece of JSON stands. The parser counts lines and columns from the beginning of the piece; who reads what is wrong
+/// looks for it in the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spot {
+    /// In a line of the file, behind so many bytes of it.
+    Line { place: Place, before: usize },
+    /// In a field of a row, which may have lines of its own.
+    Value,
+}
+
+impl Spot {
+    /// What is wrong, without what was there instead: errors are shown to others than those who may see values.
+    pub fn reason(self, error: &serde_json::Error) -> String {
+        let text = error.to_string();
+        let (line, column) = (error.line(), error.column());
+        let what = text.strip_suffix(&format!(" at line {line} column {column}"));
+        let what = what.unwrap_or(&text);
+        let at = match self {
+            Spot::Line { place, before } => format!(" at {place} column {}", before + column),
+            Spot::Value if line <= 1 => format!(" at column {column} of the value"),
+            Spot::Value => format!(" at line {line} column {column} of the value"),
+        };
+        match (what.split_once(": "), what.rfind(", expected ")) {
+            (Some((kind, _)), Some(expected)) if kind.starts_with("invalid ") => {
+                format!("{kind}{}{at}", &what[expected..])
+            }
+            _ if what.starts_with("unknown ") => format!("there is a name that is not known{at}"),
+            _ => format!("{what}{at}"),
+        }
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, spot: Spot) -> Result<T, Refusal> {
+    serde_json::from_str(raw.get()).map_err(|error| spot.reason(&error))
 }
 
 /// The name under which a line has the value of a type; `None` for a type that there is not.
@@ -137,14 +169,14 @@ pub(crate) fn part_of(kind: &str) -> Option<&'static str> {
 }
 
 /// The value of a type, from the JSON that stands for it.
-pub(crate) fn value_of(kind: &str, raw: &RawValue) -> Result<RdbValue, Refusal> {
+pub(crate) fn value_of(kind: &str, raw: &RawValue, spot: Spot) -> Result<RdbValue, Refusal> {
     let value = match kind {
-        "string" => RdbValue::String(read::<Text>(raw)?.0),
-        "list" => RdbValue::List(texts(read(raw)?)),
-        "set" => RdbValue::Set(unique(texts(read(raw)?))),
-        "hash" => RdbValue::Hash(fields(read(raw)?)),
-        "zset" => RdbValue::ZSet(scored(read(raw)?)),
-        "stream" => RdbValue::Stream(stream(read(raw)?)?),
+        "string" => RdbValue::String(read::<Text>(raw, spot)?.0),
+        "list" => RdbValue::List(texts(read(raw, spot)?)),
+        "set" => RdbValue::Set(unique(texts(read(raw, spot)?))),
+        "hash" => RdbValue::Hash(fields(read(raw, spot)?)),
+        "zset" => RdbValue::ZSet(scored(read(raw, spot)?)),
+        "stream" => RdbValue::Stream(stream(read(raw, spot)?)?),
         _ => return Err(format!("there is no type {kind:?}")),
     };
     let is_empty = match &value {
@@ -252,25 +284,13 @@ pub(crate) fn expiry_of(ttl_ms: Option<i128>) -> Result<Expiry, Refusal> {
     }
 }
 
-/// What is wrong, without what was there instead: errors are shown to others than those who may see values.
-pub(crate) fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match (text.split_once(": "), text.rfind(", expected ")) {
-        (Some((what, _)), Some(at)) if what.starts_with("invalid ") => format!("{what}{}", &text[at..]),
-        _ if text.starts_with("unknown ") => {
-            format!("there is a name that is not known at column {}", error.column())
-        }
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn value(kind: &str, json: &str) -> Result<RdbValue, Refusal> {
         let raw: &RawValue = serde_json::from_str(json).expect("JSON");
-        value_of(kind, raw)
+        value_of(kind, raw, Spot::Value)
     }
 
     #[test]
