@@ -4,14 +4,14 @@
 use crate::item::{Ending, Fault, Item, Limits, Place, Wanted, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
 use crate::steps::Step;
-use flashdb_base::split_args::split_args;
+use flashdb_base::split_args::split_args_up_to;
 use std::io::Read;
 
 /// What an export writes before the name of a key that it has left out, and before its last line.
 const LEFT_OUT: &[u8] = b"# left out: ";
 /// They say of others whether they are run.
 const TOGETHER: [&[u8]; 3] = [b"MULTI", b"EXEC", b"DISCARD"];
-/// Words of a command, as of a request.
+/// Words of a command, as of a request. Short words take many times in memory what they take in a line.
 const WORDS_MAX: usize = 1 << 20;
 
 /// See the module's head.
@@ -51,10 +51,12 @@ impl<R: Read> Step for CommandRows<R> {
                     "there is a NUL in it; write it as \"\\x00\"",
                 ));
             }
-            let words = match split_args(&line) {
+            let words = match split_args_up_to(&line, WORDS_MAX) {
                 Err(error) => return Ok(left_out(place, None, error.to_string())),
-                Ok(words) => words,
+                Ok(None) => return Ok(left_out(place, None, "it has more than 1,048,576 words")),
+                Ok(Some(words)) => words,
             };
+            drop(line);
             match words.as_slice() {
                 [] => continue,
                 // What follows would go to the wrong database, or would not be undone.
@@ -65,9 +67,6 @@ impl<R: Read> Step for CommandRows<R> {
                 [name, ..] if TOGETHER.iter().any(|word| name.eq_ignore_ascii_case(word)) => {
                     let why = "commands are run one by one; MULTI, EXEC and DISCARD have no place here";
                     return Err(fault(place, why));
-                }
-                words if words.len() > WORDS_MAX => {
-                    return Ok(left_out(place, None, "it has more than 1,048,576 words"));
                 }
                 _ => {
                     return Ok(Item::Command(Wanted {

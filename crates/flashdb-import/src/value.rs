@@ -7,11 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use flashdb_rdb::{HashField, RdbValue, StreamEntry, StreamId, StreamValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 use std::fmt;
 
 /// Ms that a browser keeps exactly, and the longest time to live.
 const TTL_MS_MAX: u64 = (1 << 53) - 1;
+/// Names and values in a collection: short ones take many times in memory what they take in a line, and Redis takes no more words
+/// in a request.
+const TEXTS_MAX: usize = 1 << 20;
 /// What a string takes besides its bytes, about.
 const OVERHEAD_BYTES: usize = 32;
 
@@ -152,7 +154,28 @@ impl Spot {
     }
 }
 
+/// How many strings there are in JSON, besides the names of an object. Without it the memory of a value would not be known before
+/// it was taken: no other thing but a string may be in any number where elements are read.
+fn texts_in(json: &[u8]) -> usize {
+    let (mut count, mut rest) = (0, json);
+    while let Some(begin) = rest.iter().position(|&byte| byte == b'"') {
+        rest = &rest[begin + 1..];
+        while let Some(at) = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\')) {
+            let is_end = rest[at] == b'"';
+            rest = rest.get(at + 1 + usize::from(!is_end)..).unwrap_or_default();
+            if is_end {
+                break;
+            }
+        }
+        count += usize::from(rest.trim_ascii_start().first() != Some(&b':'));
+    }
+    count
+}
+
 fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, spot: Spot) -> Result<T, Refusal> {
+    if texts_in(raw.get().as_bytes()) > TEXTS_MAX {
+        return Err("it has more than 1,048,576 names and values".to_owned());
+    }
     serde_json::from_str(raw.get()).map_err(|error| spot.reason(&error))
 }
 
@@ -173,7 +196,7 @@ pub(crate) fn value_of(kind: &str, raw: &RawValue, spot: Spot) -> Result<RdbValu
     let value = match kind {
         "string" => RdbValue::String(read::<Text>(raw, spot)?.0),
         "list" => RdbValue::List(texts(read(raw, spot)?)),
-        "set" => RdbValue::Set(unique(texts(read(raw, spot)?))),
+        "set" => RdbValue::Set(unique(read(raw, spot)?)),
         "hash" => RdbValue::Hash(fields(read(raw, spot)?)),
         "zset" => RdbValue::ZSet(scored(read(raw, spot)?)),
         "stream" => RdbValue::Stream(stream(read(raw, spot)?)?),
@@ -196,30 +219,37 @@ fn texts(given: Vec<Text>) -> Vec<Vec<u8>> {
     given.into_iter().map(|Text(bytes)| bytes).collect()
 }
 
-/// Elements named twice are the last of them, as commands would leave them.
-fn last_of<T>(given: impl Iterator<Item = (Vec<u8>, T)>) -> Vec<(Vec<u8>, T)> {
-    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
-    let mut kept: Vec<(Vec<u8>, T)> = Vec::new();
-    for (name, value) in given {
-        match places.get(&name) {
-            Some(&place) => kept[place].1 = value,
-            None => {
-                places.insert(name.clone(), kept.len());
-                kept.push((name, value));
-            }
-        }
+/// Elements named twice are the last of them, at the place of the first, as commands would leave them. Found by sorting places:
+/// names may be many, and a table of copies of them would take more than they do.
+fn last_of<T>(mut given: Vec<(Vec<u8>, T)>) -> Vec<(Vec<u8>, T)> {
+    let mut order: Vec<usize> = (0..given.len()).collect();
+    order.sort_unstable_by(|&one, &other| given[one].0.cmp(&given[other].0).then(one.cmp(&other)));
+    let runs = order.chunk_by(|&one, &other| given[one].0 == given[other].0);
+    let again: Vec<&[usize]> = runs.filter(|run| run.len() > 1).collect();
+    if again.is_empty() {
+        return given;
     }
-    kept
+    let mut is_left = vec![false; given.len()];
+    for run in again {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let (before, behind) = given.split_at_mut(last);
+        std::mem::swap(&mut before[first].1, &mut behind[0].1);
+        run[1..].iter().for_each(|&at| is_left[at] = true);
+    }
+    let mut left = is_left.into_iter();
+    given.retain(|_| left.next() != Some(true));
+    given
 }
 
-fn unique(members: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let kept = last_of(members.into_iter().map(|member| (member, ())));
+fn unique(given: Vec<Text>) -> Vec<Vec<u8>> {
+    let kept = last_of(given.into_iter().map(|Text(member)| (member, ())).collect());
     kept.into_iter().map(|(member, ())| member).collect()
 }
 
 fn fields(given: Vec<(Text, Text)>) -> Vec<HashField> {
-    let pairs = last_of(given.into_iter().map(|(Text(field), Text(value))| (field, value)));
-    let fields = pairs.into_iter().map(|(field, value)| HashField {
+    let pairs = given.into_iter().map(|(Text(field), Text(value))| (field, value));
+    let fields = last_of(pairs.collect()).into_iter();
+    let fields = fields.map(|(field, value)| HashField {
         field,
         value,
         expire_at_ms: None,
@@ -231,7 +261,8 @@ fn scored(given: Vec<(Text, Score)>) -> Vec<(Vec<u8>, f64)> {
     last_of(
         given
             .into_iter()
-            .map(|(Text(member), Score(score))| (member, score)),
+            .map(|(Text(member), Score(score))| (member, score))
+            .collect(),
     )
 }
 
@@ -291,6 +322,33 @@ mod tests {
     fn value(kind: &str, json: &str) -> Result<RdbValue, Refusal> {
         let raw: &RawValue = serde_json::from_str(json).expect("JSON");
         value_of(kind, raw, Spot::Value)
+    }
+
+    #[test]
+    fn strings_are_counted_before_they_are_taken() {
+        for (json, count) in [
+            ("[]", 0),
+            (r#"["a","","\"",  "\\"]"#, 4),
+            (r#"[{"id" : "1","fields":[["a","b"]]}]"#, 3),
+            (r#"[["m",1.5],[{"b64":"AA=="},"-inf"]]"#, 3),
+            (r#"["\"#, 1),
+        ] {
+            assert_eq!(texts_in(json.as_bytes()), count, "{json}");
+        }
+        let list = |count: usize| format!("[{}\"\"]", "\"\",".repeat(count - 1));
+        assert!(value("list", &list(TEXTS_MAX)).is_ok());
+        let why = value("set", &list(TEXTS_MAX + 1)).expect_err("too many");
+        assert!(why.contains("1,048,576"), "{why}");
+    }
+
+    #[test]
+    fn what_is_named_twice_is_the_last_of_it_in_the_place_of_the_first() {
+        let json = r#"[["a","1"],["b","2"],["a","3"],["c","4"],["b","5"],["a","6"]]"#;
+        let Ok(RdbValue::Hash(fields)) = value("hash", json) else {
+            panic!("a hash")
+        };
+        let pairs: Vec<_> = fields.iter().map(|each| (each.field[0], each.value[0])).collect();
+        assert_eq!(pairs, [(b'a', b'6'), (b'b', b'5'), (b'c', b'4')]);
     }
 
     #[test]
