@@ -175,13 +175,9 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
         answers.insert(range.into(), failed("Refused or failed."));
     }
     for (status, schema_of) in operation.answers {
-        let kinds: &[&str] = match operation.path {
-            path if path.ends_with("/metrics") => &["text/plain"],
-            "/api/v1/export" => &["application/x-ndjson", "text/plain"],
-            _ => &["application/json"],
-        };
         let content = |schema: Value| {
-            let each = kinds
+            let each = operation
+                .answer_kinds
                 .iter()
                 .map(|kind| ((*kind).to_owned(), json!({"schema": schema})));
             json!({"description": "Done.", "content": Map::from_iter(each)})
@@ -203,12 +199,7 @@ fn describe(operation: &Operation, failure: &Value, facts: &Facts, generator: &m
         described["parameters"] = parameters.into();
     }
     if let Some(schema_of) = operation.body {
-        let is_file = operation.path == "/api/v1/imports";
-        let kind = if is_file {
-            "application/octet-stream"
-        } else {
-            "application/json"
-        };
+        let kind = operation.body_kind;
         let body = json!({"required": true, "content": {kind: {"schema": schema_of(generator)}}});
         described["requestBody"] = body;
     }

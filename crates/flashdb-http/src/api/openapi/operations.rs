@@ -27,6 +27,11 @@ fn text(_: &mut SchemaGenerator) -> Value {
     json!({"type": "string"})
 }
 
+const JSON: &str = "application/json";
+const PLAIN: &str = "text/plain";
+/// By the `format` that is asked for.
+const EXPORT_KINDS: [&str; 2] = ["application/x-ndjson", PLAIN];
+
 /// Who may ask.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
@@ -47,8 +52,12 @@ pub(super) struct Operation {
     /// What is in the path, if anything is.
     pub place: Parameter,
     pub body: Option<SchemaOf>,
+    /// What the body is.
+    pub body_kind: &'static str,
     /// Status and body of success.
     pub answers: &'static [(u16, Option<SchemaOf>)],
+    /// What the bodies of success may be.
+    pub answer_kinds: &'static [&'static str],
     /// Refusals besides those that follow from the rest.
     pub refusals: &'static [u16],
     pub who: Who,
@@ -61,7 +70,9 @@ const GET: Operation = Operation {
     query: &[],
     place: PATH_TEXT,
     body: None,
+    body_kind: JSON,
     answers: &[],
+    answer_kinds: &[JSON],
     refusals: &[],
     who: Who::User,
 };
@@ -365,6 +376,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "Keys as a file, sent while it is made.",
         query: &[DB, PREFIX, MATCH, TYPE, FORMAT],
         answers: &[(200, Some(text))],
+        answer_kinds: &EXPORT_KINDS,
         refusals: &[409],
         ..GET
     },
@@ -373,6 +385,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "Keys by name as a file.",
         body: Some(schema::<bulk_jobs::ExportWish>),
         answers: &[(200, Some(text))],
+        answer_kinds: &EXPORT_KINDS,
         ..POST
     },
     Operation {
@@ -389,6 +402,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             FROM,
         ],
         body: Some(file),
+        body_kind: "application/octet-stream",
         answers: &[(202, Some(schema::<jobs::Started>))],
         refusals: &[404, 409, 507],
         ..POST
@@ -574,12 +588,14 @@ pub(super) static OPERATIONS: &[Operation] = &[
         path: "/api/v1/metrics",
         summary: "Prometheus text (API-13); also at /metrics.",
         answers: &[(200, Some(text))],
+        answer_kinds: &[PLAIN],
         ..GET
     },
     Operation {
         path: "/metrics",
         summary: "Prometheus text.",
         answers: &[(200, Some(text))],
+        answer_kinds: &[PLAIN],
         ..GET
     },
     Operation {
