@@ -2,7 +2,7 @@
 //! command of the file is run as it stands, as the user has rights at that moment; so what was answered is there, and an abort
 //! or the end of the server leaves no key half made.
 
-use super::rows::{self, Put, Run, Step};
+use super::rows::{self, Piece, Pieces, Put, Run, Step};
 use super::tally::{Fate, Tally};
 use super::upload::{Kept, Upload};
 use super::{OnConflict, Plan};
@@ -26,7 +26,6 @@ use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Bytes that are sent together, unless one row has more.
@@ -110,7 +109,9 @@ impl Work {
                 Next::Stopped => return Ok(false),
                 Next::None => return Err(ApiError::conflict("the file was not read to its end")),
             };
-            let mut steps = VecDeque::from(piece);
+            // Its room is given back when all of it was worked on.
+            let Piece { steps, room: _room } = piece;
+            let mut steps = VecDeque::from(steps);
             while !steps.is_empty() {
                 if !rest(job, &mut link, due).await? {
                     return Ok(false);
@@ -285,7 +286,7 @@ impl Work {
         }
         self.check_right("restore")?;
         let requests: Vec<_> = puts
-            .iter()
+            .iter_mut()
             .map(|put| restore(put, self.plan.on_conflict))
             .collect();
         let replies = self.ask(link, &requests, tally).await?;
@@ -412,7 +413,7 @@ impl Work {
         let new = self.meet(job, link, &checked, tally).await?;
         let mut requests = Vec::new();
         let (mut sent, mut in_the_way) = (Vec::new(), None);
-        for each in checked {
+        for mut each in checked {
             let there = each
                 .keys
                 .iter()
@@ -451,7 +452,7 @@ impl Work {
                 tally.count(&each.name);
                 continue;
             }
-            requests.push(each.run.words.clone());
+            requests.push(std::mem::take(&mut each.run.words));
             sent.push(Some(each));
         }
         if !requests.is_empty() {
@@ -594,15 +595,15 @@ fn is_of_data(row: &CommandSpec, run: &Run) -> bool {
         && unsupported(row, &run.words).is_none()
 }
 
-/// The request that makes a key.
-fn restore(put: &Put, on_conflict: OnConflict) -> Vec<Vec<u8>> {
+/// The request that makes a key. Takes the payload, which may be large, out of it.
+fn restore(put: &mut Put, on_conflict: OnConflict) -> Vec<Vec<u8>> {
     let (ttl_ms, is_absolute) = match put.expiry {
         Expiry::Never => (0, false),
         Expiry::In(ttl_ms) => (ttl_ms, false),
         Expiry::At(at_ms) => (at_ms, true),
     };
     let mut request = about("RESTORE", &put.key, [&ttl_ms.to_string()]);
-    request.push(put.payload.clone());
+    request.push(std::mem::take(&mut put.payload));
     let mut word = |word: &str| request.push(word.as_bytes().to_vec());
     if on_conflict == OnConflict::Overwrite {
         word("REPLACE");
@@ -657,13 +658,13 @@ fn batch_of(steps: &mut VecDeque<Step>, keys_max: usize) -> Batch {
 }
 
 enum Next {
-    Piece(Vec<Step>),
+    Piece(Piece),
     Stopped,
     None,
 }
 
 /// The next piece, unless the job is to end before it is read.
-async fn next_piece(job: &Job, pieces: &mut mpsc::Receiver<Vec<Step>>) -> Next {
+async fn next_piece(job: &Job, pieces: &mut Pieces) -> Next {
     loop {
         let changed = job.changed.notified();
         tokio::pin!(changed);
@@ -672,7 +673,7 @@ async fn next_piece(job: &Job, pieces: &mut mpsc::Receiver<Vec<Step>>) -> Next {
             return Next::Stopped;
         }
         tokio::select! {
-            piece = pieces.recv() => return piece.map_or(Next::None, Next::Piece),
+            piece = pieces.next() => return piece.map_or(Next::None, Next::Piece),
             () = changed => {}
         }
     }
