@@ -6,7 +6,9 @@
 use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, key_row, left_out};
 use crate::lines::{Line, Lines, TOO_LONG};
 use crate::steps::Step;
+use crate::stream::{Besides, stream};
 use crate::value::{Spot, Text, expiry_of, part_of, value_of};
+use flashdb_rdb::RdbValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::Read;
@@ -28,6 +30,11 @@ struct Given<'a> {
     fields: Option<&'a RawValue>,
     #[serde(borrow)]
     entries: Option<&'a RawValue>,
+    last_id: Option<String>,
+    entries_added: Option<u64>,
+    max_deleted_id: Option<String>,
+    #[serde(borrow)]
+    groups: Option<&'a RawValue>,
     error: Option<String>,
     end: Option<bool>,
     keys: Option<u64>,
@@ -121,6 +128,16 @@ fn row(place: Place, line: &[u8], given: Given<'_>) -> Item {
         ("fields", given.fields),
         ("entries", given.entries),
     ];
+    let spot = |raw: &RawValue| Spot::Line {
+        place,
+        before: raw.get().as_ptr().addr() - line.as_ptr().addr(),
+    };
+    let besides = Besides {
+        last_id: given.last_id,
+        entries_added: given.entries_added,
+        max_deleted_id: given.max_deleted_id,
+        groups: given.groups.map(|raw| (raw, spot(raw))),
+    };
     let made = (|| -> Result<_, Refusal> {
         let wanted = part_of(&kind).ok_or_else(|| format!("there is no type {kind:?}"))?;
         let mut there = parts.iter().filter_map(|(name, raw)| Some((*name, (*raw)?)));
@@ -130,14 +147,12 @@ fn row(place: Place, line: &[u8], given: Given<'_>) -> Item {
         if name != wanted {
             return Err(format!("a {kind} has {wanted:?}, not {name:?}"));
         }
-        let spot = Spot::Line {
-            place,
-            before: raw.get().as_ptr().addr() - line.as_ptr().addr(),
+        let value = match besides.given() {
+            Some(name) if kind != "stream" => return Err(format!("a {kind} has no {name:?}")),
+            Some(_) => RdbValue::Stream(stream(raw, spot(raw), &besides)?),
+            None => value_of(&kind, raw, spot(raw))?,
         };
-        Ok((
-            value_of(&kind, raw, spot)?,
-            expiry_of(given.ttl_ms.map(i128::from))?,
-        ))
+        Ok((value, expiry_of(given.ttl_ms.map(i128::from))?))
     })();
     key_row(place, key, made)
 }
@@ -147,7 +162,6 @@ mod tests {
     use super::*;
     use crate::item::Expiry;
     use crate::steps::Steps;
-    use flashdb_rdb::RdbValue;
 
     fn items(text: &[u8]) -> Vec<Item> {
         let rows = Steps::of(JsonRows::new(text, Limits::default()));
@@ -169,7 +183,9 @@ mod tests {
             "\n",
             r#"{"key":"a","value":"b","ttl_ms":0}"#,
             "\n",
-            r#"{"end":true,"keys":2,"left_out":5}"#,
+            r#"{"key":"a","value":"b","last_id":"5-1"}"#,
+            "\n",
+            r#"{"end":true,"keys":2,"left_out":6}"#,
         );
         let items = items(text.as_bytes());
         let Item::Key(first) = &items[0] else {
@@ -180,15 +196,15 @@ mod tests {
             (&vec![255], &RdbValue::List(vec![b"x".to_vec()]), Expiry::In(90))
         );
         assert!(matches!(&items[1], Item::Key(row) if row.place.line == Some(3)));
-        let lines: Vec<_> = items[2..7]
+        let lines: Vec<_> = items[2..8]
             .iter()
             .map(|item| match item {
                 Item::LeftOut(left) => left.place.line,
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(lines, [4, 5, 6, 7, 8].map(Some));
-        assert_eq!(items[7..], [Item::End(Ending::default())]);
+        assert_eq!(lines, [4, 5, 6, 7, 8, 9].map(Some));
+        assert_eq!(items[8..], [Item::End(Ending::default())]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod item;
 mod json;
 mod lines;
 mod steps;
+mod stream;
 mod value;
 
 pub use item::{Access, Ending, Expiry, Fault, Item, LeftOut, Limits, Place, Row, Wanted};

@@ -1,10 +1,11 @@
-//! Values as the text formats give them: text or base64, scores, ids of entries. What a type needs is checked here, so that a
+//! Values as the text formats give them: text or base64, scores; of streams see `stream.rs`. What a type needs is checked here, so that a
 //! row that cannot become a key is named with its line, and not by the server.
 
 use crate::item::{Expiry, Place, Refusal};
+use crate::stream::{self, Besides};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flashdb_rdb::{HashField, RdbValue, StreamEntry, StreamId, StreamValue};
+use flashdb_rdb::{HashField, RdbValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -15,7 +16,7 @@ const TTL_MS_MAX: u64 = (1 << 53) - 1;
 /// in a request.
 const TEXTS_MAX: usize = 1 << 20;
 /// What a string takes besides its bytes, about.
-const OVERHEAD_BYTES: usize = 32;
+pub(crate) const OVERHEAD_BYTES: usize = 32;
 
 /// Bytes of a value in memory while it is on its way, about.
 pub fn weight_bytes(value: &RdbValue) -> usize {
@@ -25,17 +26,7 @@ pub fn weight_bytes(value: &RdbValue) -> usize {
         RdbValue::List(items) | RdbValue::Set(items) => items.iter().map(of).sum(),
         RdbValue::Hash(fields) => fields.iter().map(|each| of(&each.field) + of(&each.value)).sum(),
         RdbValue::ZSet(members) => members.iter().map(|(member, _)| of(member)).sum(),
-        RdbValue::Stream(stream) => {
-            let entries = stream.entries.iter().map(|entry| {
-                let values: usize = entry.values.iter().map(of).sum();
-                values + 4 * OVERHEAD_BYTES
-            });
-            let pending = stream
-                .groups
-                .iter()
-                .map(|group| group.pending.len() * 2 * OVERHEAD_BYTES);
-            entries.sum::<usize>() + pending.sum::<usize>()
-        }
+        RdbValue::Stream(stream) => stream::weight_bytes(stream),
     }
 }
 
@@ -115,13 +106,6 @@ impl<'de> Deserialize<'de> for Score {
     }
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GivenEntry {
-    id: String,
-    fields: Vec<(Text, Text)>,
-}
-
 /// Where a piece of JSON stands. The parser counts lines and columns from the beginning of the piece; who reads what is wrong
 /// looks for it in the file.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +156,7 @@ fn texts_in(json: &[u8]) -> usize {
     count
 }
 
-fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, spot: Spot) -> Result<T, Refusal> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, spot: Spot) -> Result<T, Refusal> {
     if texts_in(raw.get().as_bytes()) > TEXTS_MAX {
         return Err("it has more than 1,048,576 names and values".to_owned());
     }
@@ -199,15 +183,14 @@ pub(crate) fn value_of(kind: &str, raw: &RawValue, spot: Spot) -> Result<RdbValu
         "set" => RdbValue::Set(unique(read(raw, spot)?)),
         "hash" => RdbValue::Hash(fields(read(raw, spot)?)),
         "zset" => RdbValue::ZSet(scored(read(raw, spot)?)),
-        "stream" => RdbValue::Stream(stream(read(raw, spot)?)?),
+        "stream" => RdbValue::Stream(stream::stream(raw, spot, &Besides::default())?),
         _ => return Err(format!("there is no type {kind:?}")),
     };
     let is_empty = match &value {
         RdbValue::List(items) | RdbValue::Set(items) => items.is_empty(),
         RdbValue::Hash(fields) => fields.is_empty(),
         RdbValue::ZSet(members) => members.is_empty(),
-        RdbValue::Stream(stream) => stream.entries.is_empty(),
-        RdbValue::String(_) => false,
+        RdbValue::String(_) | RdbValue::Stream(_) => false,
     };
     if is_empty {
         return Err("a value has at least one element; a key without any is no key".to_owned());
@@ -266,44 +249,6 @@ fn scored(given: Vec<(Text, Score)>) -> Vec<(Vec<u8>, f64)> {
     )
 }
 
-fn stream(given: Vec<GivenEntry>) -> Result<StreamValue, Refusal> {
-    let mut stream = StreamValue::default();
-    for GivenEntry { id, fields } in given {
-        let id = entry_id(&id).ok_or_else(|| format!("{id:?} is no id of an entry: <ms>-<sequence>"))?;
-        if id <= stream.last_id {
-            return Err("ids of entries have to grow, and to be above 0-0".to_owned());
-        }
-        if fields.is_empty() {
-            return Err("an entry has at least one field".to_owned());
-        }
-        let (names, values): (Vec<_>, Vec<_>) = fields
-            .into_iter()
-            .map(|(Text(name), Text(value))| (name, value))
-            .unzip();
-        stream.last_id = id;
-        stream.entries.push(StreamEntry {
-            id,
-            names: names.into(),
-            values,
-        });
-    }
-    stream.first_id = stream.entries.first().map_or(StreamId::ZERO, |entry| entry.id);
-    stream.entries_added = stream.entries.len() as u64;
-    Ok(stream)
-}
-
-fn entry_id(text: &str) -> Option<StreamId> {
-    let number = |digits: &str| {
-        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<u64>().ok().filter(|_| is_number)
-    };
-    let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
-    Some(StreamId {
-        ms: number(ms)?,
-        seq: number(seq)?,
-    })
-}
-
 /// An expiry in ms from now.
 pub(crate) fn expiry_of(ttl_ms: Option<i128>) -> Result<Expiry, Refusal> {
     match ttl_ms {
@@ -318,6 +263,7 @@ pub(crate) fn expiry_of(ttl_ms: Option<i128>) -> Result<Expiry, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flashdb_rdb::StreamId;
 
     fn value(kind: &str, json: &str) -> Result<RdbValue, Refusal> {
         let raw: &RawValue = serde_json::from_str(json).expect("JSON");

@@ -11,7 +11,8 @@ const JSON: &[u8] = br#"{"key":"a","type":"zset","ttl_ms":5,"members":[["m",1.5]
 {"key":{"b64":"/w=="},"value":"x"}
 {"key":"s","type":"stream","entries":[{"id":"5-1","fields":[["f",{"b64":"AA=="}]]}]}
 {"key":"h","type":"hash","fields":[["f","v"],["g","w"]]}
-{"end":true,"keys":4,"left_out":0}
+{"key":"g","type":"stream","entries":[],"last_id":"5-2","groups":[{"name":"g","last_id":"5-1","entries_read":1,"consumers":[{"name":"c","seen_ms":1,"active_ms":null}],"pending":[{"id":"5-1","consumer":"c","delivered_ms":1,"deliveries":1}]}]}
+{"end":true,"keys":5,"left_out":0}
 "#;
 const CSV: &[u8] =
     b"key,type,ttl,value\r\n\"a,\"\"b\",string,5,\"x\ny\"\r\nl,list,,\"[\"\"x\"\"]\"\r\nb,,,z\r\n";

@@ -26,6 +26,8 @@ const NEW_ID_PATTERN: &str = concat!(
     u64_pattern!(),
     r"))?)$"
 );
+/// What an id is that is there already.
+const ID_PATTERN: &str = concat!(r"^", u64_pattern!(), r"(?:-", u64_pattern!(), r")?$");
 
 /// A value to be.
 #[derive(Deserialize, JsonSchema)]
@@ -79,7 +81,61 @@ enum GivenValue {
         /// Each with an id above that of the one before it.
         #[schemars(length(min = 1))]
         entries: Vec<GivenEntry>,
+        #[serde(flatten)]
+        numbers: GivenNumbers,
     },
+}
+
+/// What the entries of a stream do not tell, as an export has it.
+#[derive(Deserialize, JsonSchema)]
+struct GivenNumbers {
+    /// The highest id ever added; that of the last entry if null or absent.
+    #[schemars(regex(pattern = ID_PATTERN))]
+    last_id: Option<String>,
+    /// How many entries were ever added. Needs `last_id`.
+    entries_added: Option<u64>,
+    /// The highest id ever deleted. Needs `last_id`.
+    #[schemars(regex(pattern = ID_PATTERN))]
+    max_deleted_id: Option<String>,
+    /// Consumer groups, which are made by an import only.
+    #[serde(default)]
+    #[schemars(skip)]
+    groups: Vec<serde_json::Value>,
+}
+
+impl GivenNumbers {
+    /// The request that sets them, if any are given.
+    fn into_request(self, key: &[u8]) -> Result<Option<Vec<Vec<u8>>>, ApiError> {
+        if !self.groups.is_empty() {
+            return Err(ApiError::conflict(
+                "consumer groups are made by an import, not with a value",
+            ));
+        }
+        let id = |id: &str| -> Result<String, ApiError> {
+            let (ms, sequence) = id.split_once('-').unwrap_or((id, "0"));
+            let parts = id_part(ms).zip(id_part(sequence));
+            let (ms, sequence) =
+                parts.ok_or_else(|| ApiError::bad_request("an id of a stream is <ms>-<sequence>"))?;
+            Ok(format!("{ms}-{sequence}"))
+        };
+        let Some(last_id) = &self.last_id else {
+            return match (self.entries_added, self.max_deleted_id) {
+                (None, None) => Ok(None),
+                _ => Err(ApiError::conflict(
+                    "entries_added and max_deleted_id need last_id",
+                )),
+            };
+        };
+        let mut request = about("XSETID", key, [&id(last_id)?]);
+        let mut add = |name: &str, value: String| request.extend([name.into(), value.into_bytes()]);
+        if let Some(added) = self.entries_added {
+            add("ENTRIESADDED", added.to_string());
+        }
+        if let Some(deleted) = &self.max_deleted_id {
+            add("MAXDELETEDID", id(deleted)?);
+        }
+        Ok(Some(request))
+    }
 }
 
 /// A number, or a word for what is none.
@@ -192,12 +248,13 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
             }
             request
         }
-        GivenValue::Stream { entries } => {
+        GivenValue::Stream { entries, numbers } => {
             let entries = entries.into_iter().map(|entry| entry.into_request(key));
-            let requests = entries.collect::<Result<Vec<_>, ApiError>>()?;
+            let mut requests = entries.collect::<Result<Vec<_>, ApiError>>()?;
             if requests.is_empty() {
                 return Err(empty());
             }
+            requests.extend(numbers.into_request(key)?);
             return Ok(requests);
         }
     };

@@ -161,6 +161,132 @@ fn what_an_export_writes_comes_back() {
     assert_eq!(client.ask("DBSIZE"), Resp::Int(10));
 }
 
+/// All that is known of a stream besides the nodes of a tree, and of times.
+fn stream_of(client: &mut Client, key: &str) -> String {
+    let told = client.ask(&format!("XINFO STREAM {key} FULL COUNT 0"));
+    let mut shown = String::new();
+    for name in [
+        "length",
+        "last-generated-id",
+        "max-deleted-entry-id",
+        "entries-added",
+        "recorded-first-entry-id",
+        "entries",
+    ] {
+        shown.push_str(&format!("{name}: {:?}; ", told.field(name)));
+    }
+    let Some(Resp::Array(groups)) = told.field("groups") else {
+        panic!("{told:?}")
+    };
+    for group in groups {
+        for name in ["name", "last-delivered-id", "entries-read", "lag", "pending"] {
+            shown.push_str(&format!("{name}: {:?}; ", group.field(name)));
+        }
+        let Some(Resp::Array(consumers)) = group.field("consumers") else {
+            panic!("{group:?}")
+        };
+        for consumer in consumers {
+            shown.push_str(&format!(
+                "{:?} {:?}; ",
+                consumer.field("name"),
+                consumer.field("pending")
+            ));
+        }
+    }
+    shown
+}
+
+#[test]
+fn streams_come_back_with_what_was_deleted_and_with_their_groups() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    for line in [
+        // Deleted at both ends and in the middle.
+        "XADD d 5-1 f v",
+        "XADD d 5-2 f v g w",
+        "XADD d 5-3 f v",
+        "XADD d 5-4 f v",
+        "XDEL d 5-1 5-3 5-4",
+        "XADD trimmed 7-1 f v",
+        "XTRIM trimmed MAXLEN 0",
+        "XADD emptied 7-1 f v",
+        "XDEL emptied 7-1",
+        "XGROUP CREATE fresh g $ MKSTREAM",
+        "XGROUP CREATE bare g $ MKSTREAM",
+        "XGROUP DESTROY bare g",
+        "XADD back 5-1 f v",
+        "XDEL back 5-1",
+        "XSETID back 1-0",
+        "XADD g 1-1 f v",
+        "XADD g 1-2 f v",
+        "XADD g 1-3 f v",
+        "XGROUP CREATE g readers 0",
+        "XGROUP CREATE g late 1-2 ENTRIESREAD 2",
+        "XREADGROUP GROUP readers ada COUNT 2 STREAMS g >",
+        "XREADGROUP GROUP readers bob COUNT 1 STREAMS g >",
+        "XCLAIM g readers ada 0 1-2 RETRYCOUNT 7 TIME 1000 JUSTID",
+        "XGROUP CREATECONSUMER g late idle",
+        "XACK g readers 1-1",
+        "PEXPIRE g 5000000",
+    ] {
+        assert!(!matches!(client.ask(line), Resp::Error(_)), "{line}");
+    }
+    let keys = ["d", "trimmed", "emptied", "fresh", "bare", "back", "g"];
+    let before = keys.map(|key| stream_of(&mut client, key));
+    for format in ["jsonl", "commands"] {
+        let file = export(&http, format);
+        assert!(
+            file.contains(" 0 left out") || file.contains("\"left_out\":0"),
+            "{file}"
+        );
+        client.ask("FLUSHALL");
+        let job = import(
+            &http,
+            &format!("format={format}&on_conflict=fail"),
+            file.as_bytes(),
+        );
+        assert_eq!(
+            (&job["state"], &job["errors"]),
+            (&json!("done"), &json!(0)),
+            "{job}"
+        );
+        for (key, before) in keys.iter().zip(&before) {
+            assert_eq!(&stream_of(&mut client, key), before, "{format}: {key}\n{file}");
+        }
+        assert!(matches!(client.ask("PTTL g"), Resp::Int(4_000_000..=5_000_000)));
+    }
+    // A line is a value as well; groups are not.
+    let line = |key: &str| {
+        let file = export(&http, "jsonl");
+        let line = file
+            .lines()
+            .find(|line| line.contains(&format!("\"key\":\"{key}\"")));
+        line.expect("a line").to_owned()
+    };
+    let (of_d, of_g) = (line("d"), line("g"));
+    client.ask("DEL d g");
+    assert_eq!(http.send("PUT", "/api/v1/key/d", &of_d).status, 200);
+    assert_eq!(stream_of(&mut client, "d"), before[0]);
+    assert_eq!(http.send("PUT", "/api/v1/key/g", &of_g).code(), "CONFLICT");
+    // Pending and deleted: a line has it, and no command makes it.
+    for line in [
+        "XADD p 1-1 f v",
+        "XGROUP CREATE p g 0",
+        "XREADGROUP GROUP g c STREAMS p >",
+        "XDEL p 1-1",
+    ] {
+        client.ask(line);
+    }
+    let (before, file) = (stream_of(&mut client, "p"), export(&http, "jsonl"));
+    client.ask("FLUSHALL");
+    assert_eq!(
+        import(&http, "format=jsonl", file.as_bytes())["errors"],
+        0,
+        "{file}"
+    );
+    assert_eq!(stream_of(&mut client, "p"), before);
+}
+
 #[test]
 fn files_of_redis_come_in_with_their_databases_and_expiries() {
     let (server, http) = start(&[]);

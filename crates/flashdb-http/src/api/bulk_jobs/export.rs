@@ -352,8 +352,29 @@ impl Export {
         Ok(fitting)
     }
 
-    /// Reads some values and writes their lines.
+    /// Reads some values and writes their lines. Where they are more together than may be answered, each is read alone.
     async fn read(&mut self, wanted: &[Wanted], out: &mut Vec<u8>) -> Result<(), ApiError> {
+        match self.values(wanted).await {
+            Err(error) if is_too_large(&error) => {}
+            values => {
+                self.write(wanted, values?, out);
+                return Ok(());
+            }
+        }
+        for one in wanted.chunks(1) {
+            match self.values(one).await {
+                Err(error) if is_too_large(&error) => {
+                    let message = "it is too large to be read at once: so is the reply that has all of it";
+                    self.leave_out(&one[0].key.as_slice().into(), message, out);
+                }
+                values => self.write(one, values?, out),
+            }
+        }
+        Ok(())
+    }
+
+    /// The values, each with what was asked besides.
+    async fn values(&self, wanted: &[Wanted]) -> Result<Vec<(Reply, Option<Reply>)>, ApiError> {
         let Some(identity) = self.app.engine.standing(&self.identity) else {
             return Err(ApiError::session_ended());
         };
@@ -373,24 +394,33 @@ impl Export {
             .collect();
         let requests: Vec<_> = asks.iter().flatten().collect();
         let mut more = conversation.ask_all(&requests).await?.into_iter();
-        for ((one, value), ask) in wanted.iter().zip(values).zip(&asks) {
-            let more = ask.as_ref().and_then(|_| more.next());
-            match fate(&one.kind, &value, more) {
-                Fate::LeftOut(message) => self.leave_out(&one.key.as_slice().into(), &message, out),
-                Fate::Gone => {}
+        let more = asks.iter().map(|ask| ask.as_ref().and_then(|_| more.next()));
+        Ok(values.into_iter().zip(more).collect())
+    }
+
+    fn write(&mut self, wanted: &[Wanted], values: Vec<(Reply, Option<Reply>)>, out: &mut Vec<u8>) {
+        for (one, (value, more)) in wanted.iter().zip(values) {
+            let message = match fate(&one.kind, &value, more) {
+                Fate::Gone => continue,
+                Fate::LeftOut(message) => message,
                 Fate::Written => {
-                    self.keys += 1;
                     let entry = Entry {
                         key: &one.key,
                         kind: &one.kind,
                         ttl_ms: one.ttl_ms,
                         value,
                     };
-                    entry.write(self.format, out);
+                    match entry.write(self.format, out) {
+                        Ok(()) => {
+                            self.keys += 1;
+                            continue;
+                        }
+                        Err(message) => message.to_owned(),
+                    }
                 }
-            }
+            };
+            self.leave_out(&one.key.as_slice().into(), &message, out);
         }
-        Ok(())
     }
 
     fn leave_out(&mut self, key: &Bytes, message: &str, out: &mut Vec<u8>) {
@@ -431,7 +461,7 @@ enum Fate {
     LeftOut(String),
 }
 
-/// What is asked about a key besides its value, since no line says it: expiries of fields, consumer groups.
+/// What is asked about a key besides its value, since no line says it: expiries of fields.
 fn unsaid(one: &Wanted, value: &Reply) -> Option<Vec<Vec<u8>>> {
     match (one.kind.as_str(), value) {
         ("hash", Reply::Map(fields)) if !fields.is_empty() => {
@@ -440,13 +470,13 @@ fn unsaid(one: &Wanted, value: &Reply) -> Option<Vec<Vec<u8>>> {
             request.extend(names);
             Some(request)
         }
-        ("stream", Reply::Array(_)) => {
-            let mut request = words(["XINFO", "STREAM"]);
-            request.push(one.key.clone());
-            Some(request)
-        }
         _ => None,
     }
+}
+
+/// Whether replies were more than may come: then the connection has ended, too, or the engine has ended it.
+fn is_too_large(error: &ApiError) -> bool {
+    ["REPLY_TOO_LARGE", "CONNECTION_LOST"].contains(&error.code)
 }
 
 fn is_empty(value: &Reply) -> bool {
@@ -461,31 +491,13 @@ fn is_empty(value: &Reply) -> bool {
 fn fate(kind: &str, value: &Reply, more: Option<Reply>) -> Fate {
     let refused = |text: &[u8]| Fate::LeftOut(String::from_utf8_lossy(text).into_owned());
     match (kind, value, more) {
+        ("stream", Reply::Error(text), _) if text.starts_with(b"ERR no such key") => Fate::Gone,
         (_, Reply::Error(text), _) => refused(text),
         (_, Reply::Null, _) => Fate::Gone,
-        ("stream", _, Some(Reply::Error(text))) if text.starts_with(b"ERR no such key") => Fate::Gone,
         (_, _, Some(Reply::Error(text))) => refused(&text),
-        ("stream", value, more) => stream_fate(value, more),
         (_, value, _) if is_empty(value) => Fate::Gone,
         ("hash", _, Some(times)) => hash_fate(times),
         _ => Fate::Written,
-    }
-}
-
-fn stream_fate(value: &Reply, about: Option<Reply>) -> Fate {
-    let mut words = about.map(items).unwrap_or_default().into_iter();
-    let mut groups = 0;
-    while let (Some(name), Some(value)) = (words.next(), words.next()) {
-        if text(name).as_deref() == Some(b"groups") {
-            groups = integer(&value).unwrap_or(0);
-        }
-    }
-    if groups > 0 {
-        Fate::LeftOut("it has consumer groups".to_owned())
-    } else if is_empty(value) {
-        Fate::LeftOut("it is a stream without entries".to_owned())
-    } else {
-        Fate::Written
     }
 }
 
@@ -532,7 +544,7 @@ mod tests {
             assert_eq!(fate(kind, &value, None), Fate::Gone, "{kind}");
         }
         let gone = Reply::Error(b"ERR no such key".to_vec());
-        assert_eq!(fate("stream", &Reply::Array(Vec::new()), Some(gone)), Fate::Gone);
+        assert_eq!(fate("stream", &gone, None), Fate::Gone);
         assert_eq!(fate("string", &bulk(""), None), Fate::Written);
         assert_eq!(fate("list", &Reply::Array(vec![bulk("")]), None), Fate::Written);
     }
@@ -553,19 +565,5 @@ mod tests {
         assert_eq!(of_times(&[-1, -2]), left_out("it was changed while it was read"));
         let refusal = Reply::Error(b"NOPERM no".to_vec());
         assert_eq!(fate("hash", &hash, Some(refusal)), left_out("NOPERM no"));
-        let of_groups = |value: Vec<Reply>, groups| {
-            let about = Reply::Map(vec![(bulk("groups"), Reply::Integer(groups))]);
-            fate("stream", &Reply::Array(value), Some(about))
-        };
-        assert_eq!(of_groups(vec![bulk("row")], 0), Fate::Written);
-        assert_eq!(
-            of_groups(vec![bulk("row")], 1),
-            left_out("it has consumer groups")
-        );
-        assert_eq!(of_groups(Vec::new(), 1), left_out("it has consumer groups"));
-        assert_eq!(
-            of_groups(Vec::new(), 0),
-            left_out("it is a stream without entries")
-        );
     }
 }

@@ -1,6 +1,7 @@
 //! A key as a line of an export: JSON that `PUT /key` takes as a value, or the commands that make it again.
 
-use crate::ask::{double, items, text};
+use super::streams::Stream;
+use crate::ask::{double, items, text, words};
 use crate::json::{Bytes, Score};
 use flashdb_resp::reply::Value as Reply;
 use serde_json::{Map, Value, json};
@@ -30,7 +31,12 @@ pub(super) fn reading(kind: &str, key: &[u8]) -> Option<Vec<Vec<u8>>> {
         "set" => ("SMEMBERS", &[]),
         "hash" => ("HGETALL", &[]),
         "zset" => ("ZRANGE", &["0", "-1", "WITHSCORES"]),
-        "stream" => ("XRANGE", &["-", "+"]),
+        // Its entries with all besides them, as of one moment.
+        "stream" => {
+            let mut request = words(["XINFO", "STREAM"]);
+            request.extend(bytes_of(key, ["FULL", "COUNT", "0"]));
+            return Some(request);
+        }
         _ => return None,
     };
     let mut request = vec![command.as_bytes().to_vec(), key.to_vec()];
@@ -38,7 +44,7 @@ pub(super) fn reading(kind: &str, key: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(request)
 }
 
-fn strings(value: Reply) -> Vec<Vec<u8>> {
+pub(super) fn strings(value: Reply) -> Vec<Vec<u8>> {
     items(value).into_iter().filter_map(text).collect()
 }
 
@@ -55,16 +61,7 @@ fn scored(value: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
     pairs.collect()
 }
 
-fn entries(value: Reply) -> Vec<(String, Vec<Vec<u8>>)> {
-    let rows = items(value).into_iter().filter_map(|row| {
-        let mut parts = items(row).into_iter();
-        let id = text(parts.next()?)?;
-        Some((String::from_utf8_lossy(&id).into_owned(), strings(parts.next()?)))
-    });
-    rows.collect()
-}
-
-fn pairs(words: Vec<Vec<u8>>) -> Vec<(Bytes, Bytes)> {
+pub(super) fn pairs(words: Vec<Vec<u8>>) -> Vec<(Bytes, Bytes)> {
     let mut words = words.into_iter().map(Bytes::from);
     let mut pairs = Vec::new();
     while let (Some(name), Some(value)) = (words.next(), words.next()) {
@@ -79,11 +76,15 @@ fn bytes(words: Vec<Vec<u8>>) -> Vec<Bytes> {
 
 impl Entry<'_> {
     /// Appends its line or lines.
-    pub fn write(self, format: Format, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// Why it has none of this form; then nothing is appended.
+    pub fn write(self, format: Format, out: &mut Vec<u8>) -> Result<(), &'static str> {
         match format {
             Format::Json => self.write_json(out),
-            Format::Commands => self.write_commands(out),
+            Format::Commands => return self.write_commands(out),
         }
+        Ok(())
     }
 
     fn write_json(self, out: &mut Vec<u8>) {
@@ -102,16 +103,15 @@ impl Entry<'_> {
                 ("members", json!(members.collect::<Vec<_>>()))
             }
             _ => {
-                let rows = entries(self.value).into_iter();
-                let rows = rows.map(|(id, fields)| json!({"id": id, "fields": pairs(fields)}));
-                ("entries", json!(rows.collect::<Vec<_>>()))
+                Stream::of(self.value).write_json(&mut line);
+                return write_line(line, out);
             }
         };
         line.insert(name.into(), value);
         write_line(line, out);
     }
 
-    fn write_commands(self, out: &mut Vec<u8>) {
+    fn write_commands(self, out: &mut Vec<u8>) -> Result<(), &'static str> {
         let key = self.key.to_vec();
         match self.kind {
             "string" => command("SET", [key, text(self.value).unwrap_or_default()], out),
@@ -126,15 +126,7 @@ impl Entry<'_> {
                     out,
                 );
             }
-            _ => {
-                for (id, fields) in entries(self.value) {
-                    command(
-                        "XADD",
-                        [key.clone(), id.into_bytes()].into_iter().chain(fields),
-                        out,
-                    );
-                }
-            }
+            _ => Stream::of(self.value).write_commands(&key, out)?,
         }
         if let Some(ttl_ms) = self.ttl_ms {
             command(
@@ -143,7 +135,14 @@ impl Entry<'_> {
                 out,
             );
         }
+        Ok(())
     }
+}
+
+/// A key and plain words.
+pub(super) fn bytes_of<const N: usize>(key: &[u8], words: [&str; N]) -> Vec<Vec<u8>> {
+    let words = words.into_iter().map(|word| word.as_bytes().to_vec());
+    once(key.to_vec()).chain(words).collect()
 }
 
 fn once(key: Vec<u8>) -> std::iter::Once<Vec<u8>> {
@@ -156,7 +155,7 @@ pub(super) fn write_line(line: Map<String, Value>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn command(name: &str, words: impl IntoIterator<Item = Vec<u8>>, out: &mut Vec<u8>) {
+pub(super) fn command(name: &str, words: impl IntoIterator<Item = Vec<u8>>, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     for word in words {
         out.push(b' ');
@@ -193,7 +192,7 @@ mod tests {
                 ttl_ms,
                 value: value.clone(),
             };
-            entry.write(format, &mut out);
+            entry.write(format, &mut out).expect("words for it");
             String::from_utf8(out).expect("text")
         })
     }
@@ -232,7 +231,15 @@ mod tests {
             ),
             (
                 "stream",
-                Reply::Array(vec![Reply::Array(vec![bulk("5-1"), list])]),
+                Reply::Map(vec![
+                    (
+                        bulk("entries"),
+                        Reply::Array(vec![Reply::Array(vec![bulk("5-1"), list])]),
+                    ),
+                    (bulk("last-generated-id"), bulk("5-1")),
+                    (bulk("max-deleted-entry-id"), bulk("0-0")),
+                    (bulk("entries-added"), Reply::Integer(1)),
+                ]),
                 r#""entries":[{"fields":[["x",""]],"id":"5-1"}]"#,
                 r#"XADD "a b" 5-1 x """#,
             ),

@@ -8,6 +8,7 @@ mod lines;
 pub(super) mod link;
 pub(super) mod pace;
 mod preview;
+mod streams;
 mod walk;
 mod wish;
 pub(super) mod work;
