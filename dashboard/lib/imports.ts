@@ -17,6 +17,21 @@ export const CHOICES: readonly { value: ConflictChoice; label: string; says: str
   { value: 'fail', label: 'Stop', says: 'The first key that is there already ends the import; keys before it have been written by then.' },
 ];
 
+const COMPRESSED: readonly [name: string, begin: readonly number[]][] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zip', [0x50, 0x4b, 0x03, 0x04]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+];
+
+/** Why a file cannot be any of these, which the server would say as well, once all of it was sent. */
+export function whyNot(first: Uint8Array): string | null {
+  if (first.length === 0) return 'The file is empty.';
+  const found = COMPRESSED.find(([, begin]) => begin.every((byte, at) => first[at] === byte));
+  return found === undefined ? null : `The file is compressed (${found[0]}); unpack it first.`;
+}
+
 /** What a file is by its first bytes and, where those leave a doubt, by its name. */
 export function guessFormat(name: string, first: Uint8Array): ImportFormat {
   const text = new TextDecoder('latin1').decode(first.subarray(0, 4096)).replace(/^\u00ef\u00bb\u00bf/, '');

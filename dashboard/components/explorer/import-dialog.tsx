@@ -12,7 +12,7 @@ import { cn } from '@/lib/cn';
 import type { ImportFormat } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { formatBytes } from '@/lib/format';
-import { FORMATS, guessFormat, namesDatabases } from '@/lib/imports';
+import { FORMATS, guessFormat, namesDatabases, whyNot } from '@/lib/imports';
 import { sendForDryRun } from '@/lib/import-upload';
 import { useExplorerStore } from '@/stores/explorer';
 
@@ -39,6 +39,12 @@ export function ImportDialog({ db, databases, onClose }: { db: number; databases
     setFailure(null);
     try {
       const first = new Uint8Array(await file.slice(0, GUESS_BYTES).arrayBuffer());
+      const why = whyNot(first);
+      if (why !== null) {
+        setChosen(null);
+        setFailure(why);
+        return;
+      }
       const format = guessFormat(file.name, first);
       setChosen({ file, format });
       setTarget(namesDatabases(format) && format !== 'commands' ? AS_IN_FILE : String(db));

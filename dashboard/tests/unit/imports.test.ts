@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { withMessage } from '@/hooks/use-bulk-jobs';
 import type { ImportJob, ImportRequest, ImportResult } from '@/lib/contract';
-import { amountOf, errorTitle, guessFormat, importText, importTitle } from '@/lib/imports';
+import { amountOf, errorTitle, guessFormat, importText, importTitle, whyNot } from '@/lib/imports';
 
 const bytes = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
@@ -26,6 +26,14 @@ function job(request: Partial<ImportRequest>, result: Partial<ImportResult>, res
 }
 
 describe('files to be imported', () => {
+  it('are not sent where they cannot be any of these', () => {
+    expect(whyNot(bytes('\u001f\u008b\u0008'))).toContain('gzip');
+    expect(whyNot(bytes('PK\u0003\u0004'))).toContain('zip');
+    expect(whyNot(bytes(''))).toBe('The file is empty.');
+    expect(whyNot(bytes('REDIS0011'))).toBeNull();
+    expect(whyNot(bytes('key,value\n'))).toBeNull();
+  });
+
   it('are known by their first bytes, and by their names where those leave a doubt', () => {
     for (const [name, first, format] of [
       ['x', 'REDIS0011\u00fa', 'rdb'],
