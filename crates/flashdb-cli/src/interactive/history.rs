@@ -98,6 +98,8 @@ pub fn is_secret(line: &str) -> bool {
                     | b"masteruser"
                     | b"tls-key-file-pass"
                     | b"tls-client-key-file-pass"
+                    | b"alert-webhooks"
+                    | b"alert-webhook-secret"
             )
         }),
         [b"hello" | b"migrate", options @ ..] => {
@@ -121,6 +123,8 @@ mod tests {
             "acl setuser ann on >x",
             "config set appendonly yes requirepass x",
             "CONFIG SET MASTERAUTH x",
+            "config set alert-webhooks https://hooks.example/T0/x",
+            "config set alert-webhook-secret x",
             "hello 3 auth u p",
             "migrate h 1 k 0 1 auth2 u p",
             "set k \"open",
