@@ -259,8 +259,12 @@ settings! {
     alert_blocked_clients: u64 = "alert-blocked-clients", Number::plain(0, LONG_MAX, 1000);
     /// Raises an alert while the log cannot be written, or after a snapshot failed.
     alert_persistence: bool = "alert-persistence", YesNo(true);
-    /// Addresses that alerts are sent to when they begin and end, as `http://host:9000/path`, at most four, separated by spaces. A secret where they name a password.
+    /// Addresses that alerts are sent to when they begin and end, as `https://host/path` or `http://host:9000/path`, at most four, separated by spaces. Secrets: their paths are what others would need to post there.
     alert_webhooks: String = "alert-webhooks", Text::new("").checked(are_webhooks), [SENSITIVE];
+    /// File with certificates (PEM) of authorities that sign for `https://` webhooks, besides those that the system trusts.
+    alert_webhook_ca_file: String = "alert-webhook-ca-file", Text::new("");
+    /// Key with which alerts are signed for webhooks (HMAC-SHA256, header `X-FlashDB-Signature`); empty for no signature.
+    alert_webhook_secret: Vec<u8> = "alert-webhook-secret", Bytes, [SENSITIVE];
     /// Milliseconds after which a stuck command is logged.
     watchdog_period: u32 = "watchdog-period", Number::plain(0, INT_MAX, 0), [HIDDEN, INERT];
 

@@ -1,5 +1,5 @@
-//! Addresses that alerts are sent to, as `alert-webhooks` holds them: plain HTTP, perhaps with user and password. They are shown
-//! without secrets: passwords and queries, where tokens tend to be, are masked.
+//! Addresses that alerts are sent to, as `alert-webhooks` holds them: `https://` or `http://`, perhaps with user and password. They are
+//! shown without secrets: of services such as chats the path is the password, so that no more is shown than the host.
 
 use crate::checks::is_authority;
 use crate::codec::Invalid;
@@ -12,8 +12,15 @@ pub const WEBHOOK_BYTES_MAX: usize = 1024;
 /// An address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// What is asked for, without user and password.
-    pub url: String,
+    /// It is reached by TLS.
+    pub tls: bool,
+    /// A name or an address, that of IPv6 without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Host and port as they were written.
+    pub authority: String,
+    /// Path and query.
+    pub target: String,
     /// User and password, still percent-encoded.
     pub credentials: Option<String>,
     /// As it may be shown.
@@ -30,14 +37,11 @@ impl Webhook {
     /// # Errors
     /// Why it is none.
     pub fn parse(url: &str) -> Result<Self, &'static str> {
-        if url.starts_with("https://") {
-            return Err(
-                "TLS is not supported for webhooks: name an http:// address, such as that of a proxy on this machine",
-            );
-        }
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or("a webhook is an address like http://host:9000/path")?;
+        let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return Err("a webhook is an address like https://host/path"),
+        };
         if url.len() > WEBHOOK_BYTES_MAX || !url.bytes().all(is_of_url) {
             return Err(
                 "a webhook has at most 1024 characters, others than those of addresses percent-encoded",
@@ -57,17 +61,31 @@ impl Webhook {
             target if target.starts_with('?') => format!("/{target}"),
             target => target.to_owned(),
         };
-        let mask = if credentials.is_some() { "***@" } else { "" };
-        let shown = match target.split_once('?') {
-            Some((path, _)) => format!("http://{mask}{authority}{path}?***"),
-            None => format!("http://{mask}{authority}{target}"),
-        };
+        let (host, port) = split(authority, if tls { 443 } else { 80 });
+        let scheme = if tls { "https" } else { "http" };
+        let user = if credentials.is_some() { "***@" } else { "" };
+        let path = if target == "/" { "/" } else { "/***" };
         Ok(Webhook {
-            url: format!("http://{authority}{target}"),
+            tls,
+            host: host.to_owned(),
+            port,
+            authority: authority.to_owned(),
+            shown: format!("{scheme}://{user}{authority}{path}"),
+            target,
             credentials: credentials.map(str::to_owned),
-            shown,
         })
     }
+}
+
+/// Host and port of what [`is_authority`].
+fn split(authority: &str, default_port: u16) -> (&str, u16) {
+    let end_of_host = authority.rfind(']').map_or(0, |at| at + 1);
+    let (host, port) = match authority[end_of_host..].split_once(':') {
+        Some((rest, port)) => (&authority[..end_of_host + rest.len()], port.parse().ok()),
+        None => (authority, None),
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (bare.unwrap_or(host), port.unwrap_or(default_port))
 }
 
 /// `alert-webhooks`: addresses, separated by spaces.
@@ -90,30 +108,51 @@ pub(crate) fn are_webhooks(text: &str) -> Result<(), Invalid> {
 mod tests {
     use super::*;
 
+    fn parse(url: &str) -> Webhook {
+        Webhook::parse(url).expect("an address")
+    }
+
     #[test]
     fn secrets_are_masked() {
-        let hook = Webhook::parse("http://ada:s%40crt@relay:9000/alerts?token=abc").expect("an address");
-        assert_eq!(hook.url, "http://relay:9000/alerts?token=abc");
+        let hook = parse("http://ada:s%40crt@relay:9000/alerts?token=abc");
+        assert_eq!(
+            (hook.authority.as_str(), hook.target.as_str()),
+            ("relay:9000", "/alerts?token=abc")
+        );
         assert_eq!(hook.credentials.as_deref(), Some("ada:s%40crt"));
-        assert_eq!(hook.shown, "http://***@relay:9000/alerts?***");
-        let plain = Webhook::parse("http://[::1]:9000").expect("an address");
-        assert_eq!(
-            (plain.url.as_str(), plain.shown.as_str()),
-            ("http://[::1]:9000/", "http://[::1]:9000/")
-        );
-        assert_eq!(
-            Webhook::parse("http://h?a").expect("an address").url,
-            "http://h/?a"
-        );
+        assert_eq!(hook.shown, "http://***@relay:9000/***");
+        let chat = parse("https://hooks.example/services/T0/B0/s3cret");
+        assert_eq!(chat.shown, "https://hooks.example/***");
+        assert_eq!(parse("http://[::1]:9000").shown, "http://[::1]:9000/");
+        assert_eq!(parse("http://h?a").target, "/?a");
+    }
+
+    #[test]
+    fn where_it_is_reached() {
+        for (url, tls, host, port) in [
+            ("http://h", false, "h", 80),
+            ("https://h", true, "h", 443),
+            ("https://h:8443/x", true, "h", 8443),
+            ("https://[::1]", true, "::1", 443),
+            ("http://u:p@[fe80::1]:81/x", false, "fe80::1", 81),
+        ] {
+            let hook = parse(url);
+            assert_eq!(
+                (hook.tls, hook.host.as_str(), hook.port),
+                (tls, host, port),
+                "{url}"
+            );
+        }
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        assert!(Webhook::parse("https://hooks.example/x").is_err_and(|why| why.contains("TLS")));
         for bad in [
             "",
             "ftp://h",
             "http://",
+            "https://",
+            "HTTPS://h",
             "http:///x",
             "http://a b",
             "http://h/#x",
@@ -125,7 +164,7 @@ mod tests {
             assert!(Webhook::parse(bad).is_err(), "{bad}");
         }
         assert!(Webhook::parse(&format!("http://h/{}", "x".repeat(1024))).is_err());
-        assert!(are_webhooks("").is_ok() && are_webhooks(" http://a  http://b/ ").is_ok());
+        assert!(are_webhooks("").is_ok() && are_webhooks(" http://a  https://b/ ").is_ok());
         assert!(are_webhooks("http://a http://a").is_err() && are_webhooks("http://a nonsense").is_err());
         assert!(are_webhooks("http://a http://b http://c http://d http://e").is_err());
     }

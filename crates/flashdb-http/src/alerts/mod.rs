@@ -2,7 +2,9 @@
 //! time fires an alert, one that is below for ten seconds resolves it; each change is published to who watches and sent to webhooks. The last 256
 //! alerts are kept, in memory only.
 
+mod post;
 mod rule;
+mod tls;
 mod webhooks;
 
 pub(crate) use rule::{Kind, RULES, Rule, named};

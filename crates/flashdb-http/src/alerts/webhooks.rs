@@ -1,40 +1,29 @@
 //! Sends alerts to the addresses of `alert-webhooks`, when they begin and when they end. Each address has a task of its own, so that one
 //! that is slow or gone holds up nothing else. What waits for it is bounded, and of an alert only its newest state; what is not taken is tried
-//! again, ever more rarely, and given up after a while. How it went is shown and logged; bodies of answers are not read, and
-//! no redirect is followed.
+//! again, ever more rarely, and given up after a while. How it went is shown and logged. How a post is made is in `post.rs`.
 
+use super::post::{Terms, post};
 use super::{Alert, AlertState};
 use crate::App;
 use crate::caller::now_ms;
 use crate::sessions::random_hex;
 use crate::topic::Topic;
 use axum::body::Bytes;
-use axum::http::{Request, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use flashdb_config::Webhook;
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::error::Error;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 /// Alerts that wait for an address.
 const WAITING_MAX: usize = 64;
 /// Attempts before a state of an alert is given up: some three minutes.
 const ATTEMPTS_MAX: u32 = 8;
-/// Time for an address to answer.
-const SEND_TIME: Duration = Duration::from_secs(5);
 /// Time before the second attempt; each next one takes twice as long.
 const AGAIN_TIME: Duration = Duration::from_secs(1);
 const AGAIN_TIME_MAX: Duration = Duration::from_secs(60);
@@ -73,12 +62,16 @@ pub(crate) enum HookState {
 pub(crate) struct WebhookView {
     /// By which it is addressed.
     pub id: String,
-    /// User, password and query are masked.
+    /// No more than scheme and host: what is behind them may be a secret.
     pub url: String,
     state: HookState,
     /// Alerts that wait to be sent.
     waiting: usize,
+    /// Attempts in a row that failed; tests do not count.
+    failures: u32,
     delivered_total: u64,
+    /// When something was taken last, Unix ms.
+    delivered_ms: Option<i64>,
     /// Alerts that were given up, or had no room.
     dropped_total: u64,
     last: Option<Delivery>,
@@ -102,6 +95,7 @@ struct Queue {
     /// In a row.
     failures: u32,
     delivered_total: u64,
+    delivered_ms: Option<i64>,
     dropped_total: u64,
 }
 
@@ -114,33 +108,15 @@ struct Hook {
     changed: Notify,
 }
 
-type HttpSender = Client<HttpConnector, Full<Bytes>>;
-
 /// See the module's head.
+#[derive(Default)]
 pub(crate) struct Webhooks {
     hooks: Mutex<Vec<Arc<Hook>>>,
     /// The setting that they were read from.
     setting: Mutex<String>,
-    client: HttpSender,
     /// Held by who changes the setting, and by who tests: one at a time.
     pub edit: tokio::sync::Mutex<()>,
     pub test: tokio::sync::Mutex<()>,
-}
-
-impl Default for Webhooks {
-    fn default() -> Self {
-        // An address is told something now and then: no connection is kept for that.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build_http();
-        Webhooks {
-            hooks: Mutex::default(),
-            setting: Mutex::default(),
-            client,
-            edit: tokio::sync::Mutex::default(),
-            test: tokio::sync::Mutex::default(),
-        }
-    }
 }
 
 /// Keeps ids from telling anything: without it, whoever sees one could try passwords until the hash fits.
@@ -238,8 +214,8 @@ impl Webhooks {
             "id": "test", "type": "test", "rule": "test", "state": AlertState::Firing, "since": now, "until": null, "value": 0.0, "worst": 0.0,
             "threshold": 0, "text": "a test, sent from the dashboard", "key": null, "db": null, "qps": null,
         });
-        let delivery = send(&self.client, &hook.webhook, "test", body_of(app, alert), 1).await;
-        hook.queue.lock().last = Some(delivery.clone());
+        let delivery = send(app, &hook, "test", body_of(app, alert), 1).await;
+        hook.queue.lock().saw(&delivery);
         self.publish(app);
         Some(delivery)
     }
@@ -262,9 +238,17 @@ impl Queue {
         });
     }
 
+    /// Notes how the last post went.
+    fn saw(&mut self, delivery: &Delivery) {
+        self.last = Some(delivery.clone());
+        if delivery.delivered {
+            self.delivered_ms = Some(delivery.t);
+        }
+    }
+
     /// Notes how an attempt went. What was replaced meanwhile has gone from the queue.
     fn note(&mut self, item: &Item, delivery: &Delivery) {
-        self.last = Some(delivery.clone());
+        self.saw(delivery);
         let at = self.waiting.iter().position(|one| one.number == item.number);
         if delivery.delivered {
             self.failures = 0;
@@ -302,7 +286,9 @@ impl Hook {
                 Some(_) => HookState::Failing,
             },
             waiting: queue.waiting.len(),
+            failures: queue.failures,
             delivered_total: queue.delivered_total,
+            delivered_ms: queue.delivered_ms,
             dropped_total: queue.dropped_total,
             last: queue.last.clone(),
         }
@@ -335,7 +321,7 @@ async fn serve(app: Arc<App>, hook: Arc<Hook>) {
         };
         let attempt = item.attempts + 1;
         let body = item.body.clone();
-        let delivery = send(&app.webhooks.client, &hook.webhook, &item.alert, body, attempt).await;
+        let delivery = send(&app, &hook, &item.alert, body, attempt).await;
         let (before, pause) = {
             let mut queue = hook.queue.lock();
             let before = queue.failures;
@@ -358,17 +344,10 @@ async fn wait(app: &App, hook: &Arc<Hook>, pause: Duration) {
     }
 }
 
-async fn send(client: &HttpSender, webhook: &Webhook, alert: &str, body: Bytes, attempt: u32) -> Delivery {
+async fn send(app: &App, hook: &Hook, alert: &str, body: Bytes, attempt: u32) -> Delivery {
     let (t, began) = (now_ms(), Instant::now());
-    let outcome = match request(webhook, body) {
-        Ok(request) => match timeout(SEND_TIME, client.request(request)).await {
-            // The body of the answer is nobody's business, and goes with the connection.
-            Ok(Ok(answer)) => Ok(answer.status()),
-            Ok(Err(error)) => Err(cause_of(&error)),
-            Err(_) => Err(format!("no answer within {} s", SEND_TIME.as_secs())),
-        },
-        Err(error) => Err(error.to_string()),
-    };
+    let terms = Terms::of(&app.engine.config().settings());
+    let outcome = post(&hook.webhook, &terms, body).await;
     let delivered = outcome.as_ref().is_ok_and(|status| status.is_success());
     let status = outcome.as_ref().ok().map(|status| status.as_u16());
     let error = match outcome {
@@ -385,29 +364,6 @@ async fn send(client: &HttpSender, webhook: &Webhook, alert: &str, body: Bytes, 
         took_ms: began.elapsed().as_millis() as u64,
         attempt,
     }
-}
-
-/// What is behind an error: the outermost only says that there is one.
-fn cause_of(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
-fn request(webhook: &Webhook, body: Bytes) -> Result<Request<Full<Bytes>>, axum::http::Error> {
-    let mut request = Request::post(&webhook.url)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::USER_AGENT, concat!("flashdb/", env!("CARGO_PKG_VERSION")));
-    if let Some(credentials) = &webhook.credentials {
-        let decoded: Vec<u8> = percent_encoding::percent_decode_str(credentials).collect();
-        request = request.header(
-            header::AUTHORIZATION,
-            format!("Basic {}", STANDARD.encode(decoded)),
-        );
-    }
-    request.body(Full::new(body))
 }
 
 #[cfg(test)]
@@ -467,11 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_carries_its_credentials_apart_from_the_address() {
-        let webhook = Webhook::parse("http://ada:s%40crt@relay:9000/alerts?token=abc").expect("an address");
-        let request = request(&webhook, "{}".into()).expect("a request");
-        assert_eq!(request.uri(), "http://relay:9000/alerts?token=abc");
-        assert_eq!(request.headers()[header::AUTHORIZATION], "Basic YWRhOnNAY3J0");
+    fn ids_tell_nothing_of_the_address() {
         assert_eq!(id_of("http://a"), id_of("http://a"));
         assert_ne!(id_of("http://a"), id_of("http://b"));
         // It cannot be made from the address alone.

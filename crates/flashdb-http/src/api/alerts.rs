@@ -145,7 +145,7 @@ pub(crate) async fn change(
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewWebhook {
-    /// `http://`, perhaps with user and password; what it does not take is a conflict.
+    /// `https://` or `http://`, perhaps with user and password; what it does not take is a conflict.
     #[schemars(length(max = WEBHOOK_BYTES_MAX))]
     url: String,
 }

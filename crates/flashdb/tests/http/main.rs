@@ -22,6 +22,7 @@ mod support;
 mod traces;
 mod tree;
 mod webhooks;
+mod webhooks_tls;
 
 use serde_json::{Value, json};
 use std::io::Write;
