@@ -4,6 +4,7 @@
 
 mod post;
 mod rule;
+mod sentence;
 mod tls;
 mod webhooks;
 

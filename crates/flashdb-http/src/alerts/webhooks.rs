@@ -3,6 +3,7 @@
 //! again, ever more rarely, and given up after a while. How it went is shown and logged. How a post is made is in `post.rs`.
 
 use super::post::{Terms, post};
+use super::sentence::sentence;
 use super::{Alert, AlertState};
 use crate::App;
 use crate::caller::now_ms;
@@ -128,9 +129,15 @@ pub(crate) fn id_of(url: &str) -> String {
     hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is sent of an alert: as the API shows it, with where it comes from and an id that no other server or run uses.
-fn body_of(app: &App, alert: Value) -> Bytes {
+/// The server, for people.
+fn place(app: &App) -> String {
+    format!("{}:{}", app.host_name, app.engine.port())
+}
+
+/// What is sent of an alert: as the API shows it, in a sentence too, with where it comes from and an id that no other server or run uses.
+fn body_of(app: &App, alert: Value, text: String) -> Bytes {
     let mut body = alert;
+    body["text"] = text.into();
     let run_id = app.engine.run_id();
     let alert_id = body["id"].as_str().unwrap_or_default();
     body["uid"] = format!("{}-{alert_id}", &run_id[..run_id.len().min(12)]).into();
@@ -181,7 +188,7 @@ impl Webhooks {
             return;
         }
         for alert in alerts {
-            let body = body_of(app, json!(alert));
+            let body = body_of(app, json!(alert), sentence(&place(app), alert));
             for hook in &hooks {
                 hook.queue.lock().put(&alert.id, body.clone());
                 hook.changed.notify_one();
@@ -212,9 +219,10 @@ impl Webhooks {
         let now = now_ms();
         let alert = json!({
             "id": "test", "type": "test", "rule": "test", "state": AlertState::Firing, "since": now, "until": null, "value": 0.0, "worst": 0.0,
-            "threshold": 0, "text": "a test, sent from the dashboard", "key": null, "db": null, "qps": null,
+            "threshold": 0, "key": null, "db": null, "qps": null,
         });
-        let delivery = send(app, &hook, "test", body_of(app, alert), 1).await;
+        let text = format!("FlashDB {}: a test, sent from the dashboard", place(app));
+        let delivery = send(app, &hook, "test", body_of(app, alert, text), 1).await;
         hook.queue.lock().saw(&delivery);
         self.publish(app);
         Some(delivery)

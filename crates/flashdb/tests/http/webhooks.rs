@@ -138,6 +138,9 @@ fn an_alert_is_posted_when_it_begins_and_when_it_ends() {
         assert!(first.body.get(name).is_some(), "{name}");
     }
     assert!(first.body["server"]["name"].is_string() && first.body["server"]["run_id"].is_string());
+    // Chats show nothing else.
+    let text = first.body["text"].as_str().expect("a text");
+    assert!(text.contains(": Memory nears maxmemory."), "{text}");
     // It was not taken, and comes again as it was.
     let again = next(&posts);
     assert_eq!(
