@@ -2,6 +2,7 @@
 //! nothing, and what is wrong is shown. Receivers that say nothing, or too much, hold up nobody; some addresses are never asked.
 
 use crate::support::http::Http;
+use crate::support::{Server, own_port};
 use crate::webhooks::{Posted, QUIET, add, await_hook, next, take};
 use crate::{start, unlocked};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -171,6 +173,28 @@ fn who_is_trusted_is_told_and_others_are_not() {
     );
     admin.ask("CONFIG SET alert-webhook-ca-file /nowhere/ca.pem");
     refused(&page, &url, "alert-webhook-ca-file /nowhere/ca.pem: No such file");
+}
+
+#[test]
+fn whom_the_system_trusts_is_trusted() {
+    let folder = Folder::new("hooks-system");
+    let ours = authority("ours");
+    let system = folder.file("system.pem", &ours);
+    let (port, posts) = receiver(&ours, &valid("127.0.0.1"));
+    let url = format!("https://127.0.0.1:{port}/");
+    let http_port = own_port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flashdb"));
+    command.env("SSL_CERT_FILE", &system).env_remove("SSL_CERT_DIR");
+    let _server = Server::start_with(command, &["--http-port", &http_port.to_string()]);
+    let http = Http::new(http_port);
+    http.await_ready();
+    let (page, _) = http.log_in("{}");
+    let page = unlocked(&page);
+    assert_eq!(test(&page, &url)["delivered"], true);
+    assert_eq!(next(&posts).body["type"], "test");
+    // It is read for each post.
+    std::fs::write(&system, "").expect("a file");
+    refused(&page, &url, "this system trusts no authority");
 }
 
 #[test]
