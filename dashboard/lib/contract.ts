@@ -609,13 +609,17 @@ export interface Delivery {
   attempt: number;
 }
 
-/** An address that alerts are sent to; user, password and query are masked. */
+/** An address that alerts are sent to; all but scheme, host and port is masked. */
 export interface Webhook {
   id: string;
   url: string;
   state: 'new' | 'good' | 'failing';
   waiting: number;
+  /** Attempts in a row that failed, tests left out. */
+  failures: number;
   delivered_total: number;
+  /** When something was taken last. */
+  delivered_ms: number | null;
   dropped_total: number;
   last: Delivery | null;
 }

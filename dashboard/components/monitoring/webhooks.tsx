@@ -16,31 +16,35 @@ import { api } from '@/lib/api';
 import type { Webhook } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { MISSING } from '@/lib/format';
-import { deliveryText, webhookFault, WEBHOOKS_MAX } from '@/lib/webhooks';
+import { deliveryText, isPlain, nameOf, stateText, webhookFault, WEBHOOKS_MAX } from '@/lib/webhooks';
 import { useAlertStore } from '@/stores/alerts';
 import { useToastStore } from '@/stores/toast';
 
 const RIGHT = 'config|set';
+const HINT =
+  'https:// or http://; user and password may stand before the host. What stands behind it is not shown again. Names of hot keys are in what is sent. In force at once, until the next restart unless the configuration file is written.';
+const PLAIN = 'Without TLS others on the way can read the address with its tokens, and what is sent.';
 
 function State({ hook }: { hook: Webhook }) {
-  if (hook.state === 'new') return <Badge>not used yet</Badge>;
+  if (hook.state === 'new') return <Badge>{stateText(hook)}</Badge>;
   return hook.state === 'good' ? (
     <Badge variant="success">
-      <CircleCheck aria-hidden /> Good
+      <CircleCheck aria-hidden /> {stateText(hook)}
     </Badge>
   ) : (
     <Badge variant="error">
-      <TriangleAlert aria-hidden /> Failing
+      <TriangleAlert aria-hidden /> {stateText(hook)}
     </Badge>
   );
 }
 
-function columnsOf(busy: string | null, onTest: (hook: Webhook) => void, onRemove: (hook: Webhook) => void): readonly Column<Webhook>[] {
+function columnsOf(hooks: readonly Webhook[], busy: string | null, onTest: (hook: Webhook) => void, onRemove: (hook: Webhook) => void): readonly Column<Webhook>[] {
+  const name = (row: Webhook) => nameOf(row, hooks);
   return [
-    { id: 'url', label: 'Address', value: (row) => row.url, className: 'sm:w-1/3 sm:max-w-0', cell: (row) => <span className="block truncate font-mono text-xs max-sm:w-56" title={row.url}>{row.url}</span> },
+    { id: 'url', label: 'Address', value: (row) => row.url, cell: (row) => <span className="block max-w-72 truncate font-mono max-sm:max-w-56 text-xs" title={name(row)}>{name(row)}</span> },
     { id: 'state', label: 'State', value: (row) => row.state, cell: (row) => <State hook={row} /> },
-    { id: 'last', label: 'Last delivery', className: 'w-full text-dim', cell: (row) => (row.last === null ? MISSING : <span>{deliveryText(row.last)}</span>) },
-    { id: 'when', label: 'When', value: (row) => row.last?.t ?? null, cell: (row) => (row.last === null ? MISSING : <Age at={row.last.t} />) },
+    { id: 'last', label: 'Last attempt', value: (row) => row.last?.t ?? null, className: 'w-full min-w-72 whitespace-normal text-dim', cell: (row) => (row.last === null ? MISSING : <span>{deliveryText(row.last)} · <Age at={row.last.t} /></span>) },
+    { id: 'taken', label: 'Last taken', value: (row) => row.delivered_ms, cell: (row) => <Age at={row.delivered_ms} /> },
     { id: 'waiting', label: 'Waiting', align: 'right', value: (row) => row.waiting, cell: (row) => row.waiting },
     { id: 'dropped', label: 'Given up', align: 'right', value: (row) => row.dropped_total, cell: (row) => row.dropped_total },
     {
@@ -49,10 +53,10 @@ function columnsOf(busy: string | null, onTest: (hook: Webhook) => void, onRemov
       align: 'right',
       cell: (row) => (
         <span className="flex justify-end gap-1">
-          <GatedButton right={RIGHT} variant="ghost" size="sm" disabled={busy !== null} aria-label={`Send a test to ${row.url}`} onClick={() => onTest(row)}>
+          <GatedButton right={RIGHT} variant="ghost" size="sm" disabled={busy !== null} aria-label={`Send a test to ${name(row)}`} onClick={() => onTest(row)}>
             <Send /> {busy === row.id ? 'Sending…' : 'Send a test'}
           </GatedButton>
-          <GatedButton right={RIGHT} variant="ghost" size="sm" aria-label={`Send no more alerts to ${row.url}`} onClick={() => onRemove(row)}>
+          <GatedButton right={RIGHT} variant="ghost" size="sm" aria-label={`Send no more alerts to ${name(row)}`} onClick={() => onRemove(row)}>
             <Trash2 /> Remove
           </GatedButton>
         </span>
@@ -91,8 +95,8 @@ export function Webhooks({ hooks }: { hooks: readonly Webhook[] }) {
         takeWebhooks((await api.removeWebhook(hook.id)).webhooks);
         say('No more alerts are sent there');
       });
-    return columnsOf(busy, (hook) => void test(hook), (hook) => void remove(hook));
-  }, [busy, say, takeWebhooks]);
+    return columnsOf(hooks, busy, (hook) => void test(hook), (hook) => void remove(hook));
+  }, [busy, hooks, say, takeWebhooks]);
   return (
     <Panel title="Webhooks" unit="alerts are posted there as JSON when they begin and when they end" bodyClassName="flex flex-col gap-3">
       <DataTable
@@ -146,13 +150,13 @@ function AddWebhook({ full }: { full: boolean }) {
         New address
       </label>
       <div className="flex gap-2">
-        <Input id={id} variant="mono" type="url" inputMode="url" autoComplete="off" spellCheck={false} placeholder="http://127.0.0.1:9000/alerts" value={url} disabled={full || !gate.allowed} aria-invalid={fault !== null || undefined} aria-describedby={`${id}-note`} onChange={(event) => setUrl(event.target.value)} />
+        <Input id={id} variant="mono" type="url" inputMode="url" autoComplete="off" spellCheck={false} placeholder="https://hooks.example/services/…" value={url} disabled={full || !gate.allowed} aria-invalid={fault !== null || undefined} aria-describedby={`${id}-note`} onChange={(event) => setUrl(event.target.value)} />
         <GatedButton right={RIGHT} type="submit" variant="solid" className="shrink-0" disabled={busy || full || url === '' || fault !== null}>
           Add webhook
         </GatedButton>
       </div>
       <p id={`${id}-note`} role={news === null ? undefined : 'alert'} className={news === null ? 'text-xs text-muted' : 'text-xs text-error-text'}>
-        {news ?? (full ? `There are ${WEBHOOKS_MAX} at most.` : 'http:// only; user and password may stand before the host. Names of hot keys are in what is sent. In force at once, until the next restart unless the configuration file is written.')}
+        {news ?? (full ? `There are ${WEBHOOKS_MAX} at most.` : isPlain(url) ? PLAIN : HINT)}
       </p>
     </form>
   );

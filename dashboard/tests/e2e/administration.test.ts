@@ -1,7 +1,12 @@
 // What an administrator does: takes a snapshot and goes back to it, makes a user and takes it away, makes data, measures.
 // Against a real server only: the stand-in changes nothing.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn, type Watched } from './browser';
@@ -27,6 +32,15 @@ async function unlock(page: Page): Promise<void> {
   const button = page.getByRole('button', { name: 'Read-only', exact: true });
   if ((await button.count()) > 0) await button.click();
   await page.getByRole('button', { name: /^Editing/ }).waitFor();
+}
+
+/** A certificate for this machine that nobody else has signed, in a folder of its own. */
+function selfSigned() {
+  const folder = mkdtempSync(join(tmpdir(), 'flashdb-e2e-tls-'));
+  const file = (name: string) => join(folder, name);
+  const form = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=receiver -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE';
+  execFileSync('openssl', ['req', '-x509', ...form.split(' '), '-keyout', file('key.pem'), '-out', file('certificate.pem')], { stdio: 'ignore' });
+  return { folder, certificate: readFileSync(file('certificate.pem')), key: readFileSync(file('key.pem')) };
 }
 
 describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () => {
@@ -56,13 +70,14 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () =>
     try {
       await page.goto(`${server.url}/monitoring/?tab=alerts`);
       await unlock(page);
-      await page.getByLabel('New address').fill('https://hooks.example/x');
-      await page.getByText(/TLS is not supported/).waitFor();
-      await page.getByLabel('New address').fill(`http://ada:s3cret@127.0.0.1:${port}/in`);
+      await page.getByLabel('New address').fill('ftp://hooks.example/x');
+      await page.getByText(/begins with https/).waitFor();
+      await page.getByLabel('New address').fill(`http://ada:s3cret@127.0.0.1:${port}/t0ken`);
+      await page.getByText(/Without TLS others on the way/).waitFor();
       await page.getByRole('button', { name: 'Add webhook' }).click();
       const row = page.getByRole('row', { name: new RegExp(`127\\.0\\.0\\.1:${port}`) });
       await row.getByText('not used yet').waitFor();
-      expect(await page.content()).not.toContain('s3cret');
+      expect(await page.content()).not.toMatch(/s3cret|t0ken/);
       await row.getByRole('button', { name: /^Send a test/ }).click();
       await row.getByText('Good', { exact: true }).waitFor();
       expect(seen.map(({ type }) => type)).toEqual(['test']);
@@ -74,6 +89,33 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () =>
       await page.getByText('Alerts are sent nowhere').waitFor();
     } finally {
       receiver.close();
+    }
+  });
+  it('sees why an address is not trusted, and that it is once its authority is', async () => {
+    const { page } = watched;
+    const { folder, certificate, key } = selfSigned();
+    const receiver = createTlsServer({ cert: certificate, key }, (request, response) => request.resume().on('end', () => response.writeHead(204).end()));
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const { port } = receiver.address() as AddressInfo;
+    try {
+      await page.goto(`${server.url}/monitoring/?tab=alerts`);
+      await unlock(page);
+      await page.getByLabel('New address').fill(`https://127.0.0.1:${port}/t0ken`);
+      await page.getByRole('button', { name: 'Add webhook' }).click();
+      const row = page.getByRole('row', { name: new RegExp(`https://127\\.0\\.0\\.1:${port}/\\*`) });
+      await row.getByRole('button', { name: /^Send a test/ }).click();
+      await row.getByText(/^Test not taken: .*trust/).waitFor();
+      await row.getByText('Failing', { exact: true }).waitFor();
+      await resp([`AUTH "${PASSWORD}"`, `CONFIG SET alert-webhook-ca-file ${folder}/certificate.pem`]);
+      await row.getByRole('button', { name: /^Send a test/ }).click();
+      await row.getByText('Good', { exact: true }).waitFor();
+      expect(await page.content()).not.toContain('t0ken');
+      await row.getByRole('button', { name: /^Send no more alerts/ }).click();
+      await page.getByText('Alerts are sent nowhere').waitFor();
+    } finally {
+      await resp([`AUTH "${PASSWORD}"`, 'CONFIG SET alert-webhook-ca-file ""']);
+      receiver.close();
+      rmSync(folder, { recursive: true });
     }
   });
   it('takes a snapshot and goes back to it', async () => {

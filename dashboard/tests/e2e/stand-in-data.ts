@@ -144,8 +144,8 @@ export function alerts(): Alerts {
       { name: 'persistence', type: 'persistence', summary: 'The log cannot be written, or the last snapshot failed.', threshold: 1, default: 1, unit: '', setting: 'alert-persistence', holds_s: 1 },
     ],
     webhooks: [
-      { id: '0f3a', url: 'http://***@10.0.0.4:9000/flashdb', state: 'good', waiting: 0, delivered_total: 5, dropped_total: 0, last: { t: now - 94_000, alert: 'a_3', delivered: true, status: 204, error: null, took_ms: 12, attempt: 1 } },
-      { id: '77b1', url: 'http://pager.internal/hook?***', state: 'failing', waiting: 2, delivered_total: 1, dropped_total: 1, last: { t: now - 20_000, alert: 'a_3', delivered: false, status: 503, error: 'it answered 503', took_ms: 31, attempt: 4 } },
+      { id: '0f3a', url: 'http://***@10.0.0.4:9000/***', state: 'good', waiting: 0, failures: 0, delivered_total: 5, delivered_ms: now - 94_000, dropped_total: 0, last: { t: now - 94_000, alert: 'a_3', delivered: true, status: 204, error: null, took_ms: 12, attempt: 1 } },
+      { id: '77b1', url: 'https://pager.internal/***', state: 'failing', waiting: 2, failures: 4, delivered_total: 1, delivered_ms: now - 86_000_000, dropped_total: 1, last: { t: now - 20_000, alert: 'a_3', delivered: false, status: 503, error: 'it answered 503', took_ms: 31, attempt: 4 } },
     ],
   };
 }
