@@ -111,7 +111,7 @@ fn allowed(found: &[SocketAddr]) -> Result<Vec<SocketAddr>, String> {
     let allowed: Vec<SocketAddr> = allowed.take(ADDRESSES_MAX).copied().collect();
     match found.first() {
         Some(first) if allowed.is_empty() => Err(format!(
-            "{} is refused: alerts are not sent to link-local addresses, nor to those where clouds keep the credentials of machines",
+            "{} is refused: it is link-local, or where a cloud keeps credentials of machines",
             first.ip()
         )),
         _ => Ok(allowed),
