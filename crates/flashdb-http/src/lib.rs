@@ -4,7 +4,7 @@
 //! `docs/design/0010-control-plane.md` says why, who may come in, and what is said over it. Reading order: `listen.rs`
 //! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
 //! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
-//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `alerts/` what is
+//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `command_rates.rs` the same by command, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `alerts/` what is
 //! held against thresholds, `console.rs` what was run in the console, `pages.rs` the files.
 
 mod alerts;
@@ -14,6 +14,7 @@ mod attempts;
 mod audit;
 mod branches;
 mod caller;
+mod command_rates;
 mod console;
 mod cors;
 mod error;
@@ -52,6 +53,7 @@ pub(crate) struct App {
     pub sessions: sessions::Sessions,
     pub attempts: attempts::Attempts,
     pub sampler: sampler::Sampler,
+    pub command_rates: command_rates::CommandRates,
     pub viewers: live::Viewers,
     pub alerts: alerts::Alerts,
     /// Where alerts are sent to.
@@ -87,6 +89,7 @@ impl App {
         let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         App {
             console: console::Console::open(&engine),
+            command_rates: command_rates::CommandRates::new(engine.rows().map(|spec| spec.group.name())),
             engine,
             sessions: sessions::Sessions::default(),
             attempts: attempts::Attempts::default(),

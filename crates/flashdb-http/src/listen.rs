@@ -250,13 +250,16 @@ async fn sample(app: Arc<App>) {
     loop {
         second.tick().await;
         // There are none for a moment after the start.
-        app.engine
-            .note_http_bytes(app.sampler.memory_bytes() + app.console.memory_bytes());
+        app.engine.note_http_bytes(
+            app.sampler.memory_bytes() + app.command_rates.memory_bytes() + app.console.memory_bytes(),
+        );
         if let Some(figures) = app.engine.figures() {
             let rejected_total = figures.rejected_total;
+            app.command_rates.take(figures.at_ms, &figures.by_command);
             let moment = app.sampler.take(figures, app.engine.started_ms());
             live::publish_sample(&app.hub, &moment.sample);
             api::hot_keys::publish(&app);
+            api::command_stats::publish(&app);
             api::alerts::look(&app, &moment.sample, rejected_total);
         }
         app.console.look();

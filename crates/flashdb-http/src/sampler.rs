@@ -1,7 +1,7 @@
 //! The figures of each second: read once for all viewers, kept for an hour, the newest handed to whoever watches. What is a
 //! rate comes from two readings; what is not known is null, never zero.
 
-use flashdb_server::engine::{DatabaseFigures, Figures, LATENCY_BUCKETS, State, latency_bound_us};
+use flashdb_server::engine::{DatabaseFigures, Figures, State};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -72,7 +72,7 @@ sample! {
     writes: Option<f64>,
     /// Error replies per second.
     errors: Option<f64>,
-    /// Time in a command that half of the last second's did not exceed, exact to a factor of two, µs.
+    /// Time in a command that half of the last second's stayed below, at most a sixteenth too high, µs.
     p50_us: Option<f64>,
     /// As `p50_us`, of 95 %.
     p95_us: Option<f64>,
@@ -144,8 +144,8 @@ impl Sample {
                 .filter(|_| seconds > 0.0)
                 .map(|difference| difference as f64 / seconds)
         };
-        let latency = before.and_then(|before| difference(&now.latency, &before.latency));
-        let percentile = |share: f64| latency.as_ref().and_then(|latency| percentile_us(latency, share));
+        let latency = before.and_then(|before| now.latency.since(&before.latency));
+        let percentile = |share: f64| latency.as_ref().and_then(|latency| latency.quantile_us(share));
         let (hits, misses) = (
             rate(|figures| figures.hits_total),
             rate(|figures| figures.misses_total),
@@ -200,28 +200,6 @@ impl Sample {
             state: now.state.into(),
         }
     }
-}
-
-fn difference(
-    now: &[u64; LATENCY_BUCKETS],
-    before: &[u64; LATENCY_BUCKETS],
-) -> Option<[u64; LATENCY_BUCKETS]> {
-    let mut difference = [0; LATENCY_BUCKETS];
-    for ((difference, now), before) in difference.iter_mut().zip(now).zip(before) {
-        *difference = now.checked_sub(*before)?;
-    }
-    Some(difference)
-}
-
-fn percentile_us(latency: &[u64; LATENCY_BUCKETS], share: f64) -> Option<f64> {
-    let all: u64 = latency.iter().sum();
-    let wanted = (all as f64 * share).ceil() as u64;
-    let mut seen = 0;
-    let bucket = latency.iter().position(|count| {
-        seen += count;
-        seen > 0 && seen >= wanted
-    });
-    bucket.map(latency_bound_us)
 }
 
 /// A sample, with what only some ask for.
@@ -290,8 +268,8 @@ impl Sampler {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use flashdb_server::engine::Resident;
     use flashdb_server::engine::SnapshotFigures;
+    use flashdb_server::engine::{Durations, Resident};
 
     /// A sample of an idle server.
     pub(crate) fn sample_at(t: i64) -> Sample {
@@ -301,10 +279,10 @@ pub(crate) mod tests {
     }
 
     fn figures(second: u64) -> Figures {
-        let mut latency = [0; LATENCY_BUCKETS];
-        latency[0] = 50 * second;
-        latency[3] = 49 * second;
-        latency[10] = second;
+        let mut latency = Durations::default();
+        for (calls, ns) in [(50, 200), (49, 4_100), (1, 410_000)] {
+            latency.count(calls * second, ns);
+        }
         Figures {
             at_ms: 1000 * second as i64,
             state: State::Ready,
@@ -318,6 +296,7 @@ pub(crate) mod tests {
             writes_total: 20 * second,
             errors_total: 0,
             latency,
+            by_command: Vec::new(),
             used_bytes: 1,
             used_peak_bytes: 2,
             resident: Resident::default(),
@@ -356,10 +335,10 @@ pub(crate) mod tests {
             (Some(100.0), Some(80.0), Some(0.5))
         );
         assert_eq!(sample(1).hit_ratio, Some(0.75));
-        assert_eq!((sample(1).p50_us, sample(1).p95_us), (Some(1.024), Some(8.192)));
+        assert_eq!((sample(1).p50_us, sample(1).p95_us), (Some(0.208), Some(4.352)));
         assert_eq!(
             (sample(1).p99_us, sample(1).p999_us),
-            (Some(8.192), Some(1048.576))
+            (Some(4.352), Some(425.984))
         );
         assert_eq!((sample(2).ops, sample(2).p50_us), (None, None));
         assert_eq!(sample(1).point().len(), Sample::FIELDS.len());

@@ -26,6 +26,8 @@ pub(crate) enum Topic {
     PlainKeyspace,
     /// The addresses that alerts are sent to, and how that goes.
     Webhooks,
+    /// What each command has done and how long it took.
+    CommandStats,
 }
 
 /// What becomes of messages that a viewer has not taken yet.
@@ -135,6 +137,13 @@ const TABLE: &[TopicRow] = &[
         kind: "webhooks",
         listed: true,
         right: "config|get",
+        class: Class::State,
+    },
+    TopicRow {
+        topic: Topic::CommandStats,
+        kind: "commandstats",
+        listed: true,
+        right: "info",
         class: Class::State,
     },
 ];

@@ -21,6 +21,7 @@ mod ending;
 pub mod engine;
 mod eviction;
 mod feed;
+mod histogram;
 mod hot;
 mod idle;
 mod key_tree;

@@ -54,9 +54,14 @@ impl Resident {
 /// Resident memory of now, with `used` as the newest count of what is in use. A read of a file of `/proc` and some loads.
 pub(crate) fn measure(server: &Server, used: &MemoryUse) -> Resident {
     let pages = process::resident();
+    let histograms_bytes: usize = server
+        .loops
+        .iter()
+        .map(|handle| handle.stats.histograms_bytes())
+        .sum();
     let counted = [
         pages.of_files_bytes,
-        used.fixed_bytes,
+        used.fixed_bytes + histograms_bytes,
         used.table_bytes.saturating_sub(used.expiry_bytes),
         used.expiry_bytes,
         used.data_bytes.saturating_sub(used.table_bytes),

@@ -1,6 +1,7 @@
 //! Counters. Those on the hot path belong to one core loop, which alone writes them (a relaxed load
 //! and store, no locked instruction); readers sum over the loops.
 
+use crate::histogram::{Durations, Histogram};
 use flashdb_command::registry::Command;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -31,9 +32,6 @@ impl Counter {
     }
 }
 
-/// Buckets of a latency histogram: powers of two of nanoseconds, 1 µs to over 1 s.
-pub const HISTOGRAM_BUCKETS: usize = 24;
-
 /// Counters of one command on one loop.
 #[derive(Default)]
 pub struct CommandStats {
@@ -45,8 +43,8 @@ pub struct CommandStats {
     pub rejected: Counter,
     /// Failed while running.
     pub failed: Counter,
-    /// Calls by duration; bucket `i` counts calls below `1 << (i + 10)` ns.
-    pub histogram: [Counter; HISTOGRAM_BUCKETS],
+    /// Calls by duration, while `latency-tracking` is on.
+    pub durations: Histogram,
 }
 
 impl CommandStats {
@@ -56,19 +54,16 @@ impl CommandStats {
         self.calls.add(calls);
         self.time_ns.add(calls * ns);
         if tracked {
-            let bits = 64 - (ns >> 10).leading_zeros() as usize;
-            self.histogram[bits.min(HISTOGRAM_BUCKETS - 1)].add(calls);
+            self.durations.record(calls, ns);
         }
     }
 
     /// Back to zero.
     pub fn reset(&self) {
-        for counter in [&self.calls, &self.time_ns, &self.rejected, &self.failed]
-            .into_iter()
-            .chain(&self.histogram)
-        {
+        for counter in [&self.calls, &self.time_ns, &self.rejected, &self.failed] {
             counter.reset();
         }
+        self.durations.reset();
     }
 }
 
@@ -122,6 +117,11 @@ impl LoopStats {
     #[inline]
     pub fn of(&self, command: &Command) -> &CommandStats {
         &self.per_command[command.id as usize]
+    }
+
+    /// Memory of the histograms: 4 KiB for each command that the loop has run.
+    pub fn histograms_bytes(&self) -> usize {
+        self.per_command.iter().map(|of| of.durations.bytes()).sum()
     }
 
     /// CONFIG RESETSTAT.
@@ -259,8 +259,8 @@ pub struct CommandTotals {
     pub rejected: u64,
     /// Failed while running.
     pub failed: u64,
-    /// Calls by duration, as in [`CommandStats::histogram`].
-    pub histogram: [u64; HISTOGRAM_BUCKETS],
+    /// Calls by duration, as in [`CommandStats::durations`].
+    pub durations: Durations,
 }
 
 /// Sums the counters of the command with this id.
@@ -272,39 +272,7 @@ pub fn command_totals(server: &crate::server::Server, id: u32) -> CommandTotals 
         totals.time_ns += stats.time_ns.get();
         totals.rejected += stats.rejected.get();
         totals.failed += stats.failed.get();
-        for (sum, count) in totals.histogram.iter_mut().zip(&stats.histogram) {
-            *sum += count.get();
-        }
+        totals.durations.add(&stats.durations);
     }
     totals
-}
-
-/// Upper bound of a histogram bucket, ns. The last bucket also counts what is above its own.
-pub fn bucket_bound_ns(bucket: usize) -> u64 {
-    1 << (bucket + 10)
-}
-
-/// Upper bound of a histogram bucket in µs, as powers of two (their kibi-nanoseconds are 2.4 % longer).
-pub fn bucket_bound_us(bucket: usize) -> u64 {
-    1 << bucket
-}
-
-impl CommandTotals {
-    /// Calls in the histogram (those while `latency-tracking` was on).
-    pub fn tracked_calls(&self) -> u64 {
-        self.histogram.iter().sum()
-    }
-
-    /// The duration in µs that `percent` of the tracked calls did not exceed; exact to the bucket.
-    pub fn percentile_us(&self, percent: f64) -> f64 {
-        let wanted = (self.tracked_calls() as f64 * percent / 100.0).ceil() as u64;
-        let mut seen = 0;
-        for (bucket, count) in self.histogram.iter().enumerate() {
-            seen += count;
-            if seen >= wanted && seen > 0 {
-                return bucket_bound_ns(bucket) as f64 / 1000.0;
-            }
-        }
-        0.0
-    }
 }

@@ -17,6 +17,7 @@ pub(crate) mod alerts;
 mod bench;
 mod bulk;
 mod bulk_jobs;
+pub(crate) mod command_stats;
 mod commands;
 mod console;
 mod execute;
@@ -68,6 +69,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let long = Router::new()
         .route("/history", get(figures::history))
         .route("/commands", get(commands::list))
+        .route("/commands/stats", get(command_stats::list))
         .route("/metrics", get(figures::metrics))
         .route("/openapi.json", get(openapi::show))
         // Weighed as long as it is, then compressed piece by piece.
@@ -86,6 +88,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/acl/dryrun", post(acl::dry_run))
         .route("/acl/save", post(acl::save))
         .route("/stats", get(figures::stats))
+        .route("/commands/stats/{name}", get(command_stats::show))
         .route("/hotkeys", get(hot_keys::list))
         .route("/alerts", get(alerts::list))
         .route("/alerts/{id}", put(alerts::change))

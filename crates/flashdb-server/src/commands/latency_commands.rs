@@ -1,9 +1,10 @@
 //! LATENCY: spikes of events above `latency-monitor-threshold`, and histograms of commands.
 
 use super::client;
+use crate::histogram::{Durations, power_bound_us};
 use crate::latency::Spikes;
 use crate::server::Server;
-use crate::stats::{CommandTotals, bucket_bound_us, command_totals};
+use crate::stats::command_totals;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::registry::Command;
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, help};
@@ -231,8 +232,8 @@ fn histogram(context: &mut Context<'_, '_>) -> CommandResult {
     let mut count = 0;
     for command in wanted {
         let totals = command_totals(&server, command.id);
-        if totals.tracked_calls() > 0 {
-            write_histogram(context.reply, &command.spec.full_name(), &totals);
+        if totals.durations.calls() > 0 {
+            write_histogram(context.reply, &command.spec.full_name(), &totals.durations);
             count += 1;
         }
     }
@@ -249,21 +250,66 @@ fn named(server: &Server, word: &[u8]) -> Vec<Command> {
         .collect()
 }
 
-fn write_histogram(reply: &mut Reply, name: &str, totals: &CommandTotals) {
+fn write_histogram(reply: &mut Reply, name: &str, durations: &Durations) {
     reply.bulk_str(name);
     reply.map(2);
     reply.bulk_str("calls");
-    reply.integer(totals.tracked_calls() as i64);
+    reply.integer(durations.calls() as i64);
     reply.bulk_str("histogram_usec");
     let at = reply.deferred();
-    let (mut seen, mut buckets) = (0, 0);
-    for (bucket, count) in totals.histogram.iter().enumerate() {
-        if *count > 0 {
+    let (mut seen, mut powers) = (0, 0);
+    for (power, count) in durations.by_power().into_iter().enumerate() {
+        if count > 0 {
             seen += count;
-            buckets += 1;
-            reply.integer(bucket_bound_us(bucket) as i64);
+            powers += 1;
+            reply.integer(power_bound_us(power) as i64);
             reply.integer(seen as i64);
         }
     }
-    reply.finish_map(at, buckets);
+    reply.finish_map(at, powers);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bootstrap::test_server::TestServer;
+
+    #[test]
+    fn the_histogram_has_powers_of_two_and_percentiles_are_finer() {
+        let mut server = TestServer::start(&["--io-threads", "2"]);
+        let rows = server.server.registry.all();
+        let hset = *rows
+            .iter()
+            .find(|row| row.spec.name == "hset")
+            .expect("a command");
+        let of = |at: usize| server.server.loops[at].stats.of(&hset);
+        of(0).record(90, 410_000, true);
+        of(1).record(9, 700, true);
+        of(1).record(1, u64::MAX >> 10, true);
+        // Not timed: it is a call all the same.
+        of(1).record(5, 700, false);
+        let histogram = server.ask(&["latency", "histogram", "hset"]);
+        assert_eq!(
+            histogram.split_whitespace().collect::<Vec<_>>(),
+            [
+                "hset",
+                "calls",
+                ":100",
+                "histogram_usec",
+                ":1",
+                ":9",
+                ":512",
+                ":99",
+                ":8388608",
+                ":100"
+            ]
+        );
+        let info = server.ask(&["info", "latencystats"]);
+        let wanted = "latency_percentiles_usec_hset:p50=425.984,p99=425.984,p99.9=68719476.736";
+        assert!(info.contains(wanted), "{info}");
+        let counts = server.ask(&["info", "commandstats"]);
+        assert!(counts.contains("cmdstat_hset:calls=105,"), "{counts}");
+        server.ask(&["config", "resetstat"]);
+        assert_eq!(server.ask(&["latency", "histogram", "hset"]), "");
+        assert!(server.server.loops[0].stats.histograms_bytes() >= 4096);
+    }
 }

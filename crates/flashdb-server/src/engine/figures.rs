@@ -1,23 +1,37 @@
-//! The figures of one moment, read off counters and the newest census: no shard is locked, no command runs. Rates are left
-//! to who reads twice.
+//! The figures of one moment, of the server and of each command, read off counters and the newest census: no shard is locked,
+//! no command runs. Rates are left to who reads twice.
 
 use super::{Engine, State};
 use crate::durability::checkpoints::Running;
+pub use crate::histogram::Durations;
 use crate::process::{self, Who};
 use crate::resident;
 pub use crate::resident::{PART_NAMES, Resident};
 use crate::server::Server;
-use crate::stats::{Counter, HISTOGRAM_BUCKETS, LoopStats};
+pub use crate::stats::CommandTotals;
+use crate::stats::{Counter, LoopStats, command_totals};
 use flashdb_base::clock;
-use flashdb_command::Flags;
+use flashdb_command::{CommandSpec, Flags};
 use std::sync::atomic::Ordering;
 
-/// Buckets of [`Figures::latency`].
-pub const LATENCY_BUCKETS: usize = HISTOGRAM_BUCKETS;
+/// What a command has done, by its place among the rows ([`Engine::rows`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Calls.
+    pub calls: u64,
+    /// Time in the handler, ns.
+    pub time_ns: u64,
+}
 
-/// What a command in this bucket took at most, µs.
-pub fn latency_bound_us(bucket: usize) -> f64 {
-    (1u64 << (bucket + 10)) as f64 / 1000.0
+/// A command with all that is counted of it.
+#[derive(Clone)]
+pub struct CommandFigures {
+    /// Its row.
+    pub spec: &'static CommandSpec,
+    /// Its place among the rows.
+    pub place: usize,
+    /// Over all core loops.
+    pub totals: CommandTotals,
 }
 
 /// One database.
@@ -48,8 +62,10 @@ pub struct Figures {
     pub writes_total: u64,
     /// Error replies.
     pub errors_total: u64,
-    /// Commands by the time they took, see [`latency_bound_us`]; empty while `latency-tracking` is off.
-    pub latency: [u64; LATENCY_BUCKETS],
+    /// Commands by the time they took; those while `latency-tracking` was on.
+    pub latency: Durations,
+    /// Commands one by one.
+    pub by_command: Vec<Work>,
     /// Memory in use.
     pub used_bytes: u64,
     /// The most there was.
@@ -120,7 +136,7 @@ impl SnapshotFigures {
 
 impl Engine {
     /// The figures of this moment; `None` before the first census, a tenth of a second after the start. O(commands times core
-    /// loops): some 10,000 loads each, which nobody waits for.
+    /// loops): a few loads each, and 512 for a command that the loop has run, which nobody waits for.
     pub fn figures(&self) -> Option<Figures> {
         let server = &self.server;
         let census = server.census.get()?;
@@ -132,9 +148,12 @@ impl Engine {
                 .sum::<u64>()
         };
         let (mut reads_total, mut writes_total) = (0, 0);
-        let mut latency = [0; LATENCY_BUCKETS];
+        let mut latency = Durations::default();
+        let rows = server.registry.all();
+        let mut by_command = vec![Work::default(); rows.len()];
         for handle in &server.loops {
-            for (command, stats) in server.registry.all().iter().zip(&handle.stats.per_command) {
+            let counted = rows.iter().zip(&handle.stats.per_command);
+            for ((command, stats), work) in counted.zip(&mut by_command) {
                 let calls = stats.calls.get();
                 if calls == 0 {
                     continue;
@@ -144,9 +163,9 @@ impl Engine {
                 } else if command.spec.flags.has(Flags::READONLY) {
                     reads_total += calls;
                 }
-                for (sum, count) in latency.iter_mut().zip(&stats.histogram) {
-                    *sum += count.get();
-                }
+                work.calls += calls;
+                work.time_ns += stats.time_ns.get();
+                latency.add(&stats.durations);
             }
         }
         let cpu = process::cpu_time(Who::Process);
@@ -169,6 +188,7 @@ impl Engine {
             writes_total,
             errors_total: server.stats.errors.load(Ordering::Relaxed),
             latency,
+            by_command,
             used_bytes: census.memory.total_bytes() as u64,
             used_peak_bytes: server.memory.peak().0 as u64,
             resident: resident::measure(server, &census.memory),
@@ -188,5 +208,27 @@ impl Engine {
             snapshots: SnapshotFigures::of(server),
             config_changed_ms: server.config.changed_ms(),
         })
+    }
+
+    /// The commands that were called or refused, as the engine counts them now. O(commands times core loops).
+    pub fn command_figures(&self) -> impl Iterator<Item = CommandFigures> {
+        let places = 0..self.server.registry.ids_count();
+        places
+            .map(|place| self.figures_at(place))
+            .filter(|figures| figures.totals.calls + figures.totals.rejected + figures.totals.failed > 0)
+    }
+
+    /// Those of a command (`get`, `config|get`), called or not; `None` if there is no such command.
+    pub fn figures_of(&self, full_name: &str) -> Option<CommandFigures> {
+        let command = self.commands.get(full_name)?;
+        Some(self.figures_at(command.id as usize))
+    }
+
+    fn figures_at(&self, place: usize) -> CommandFigures {
+        CommandFigures {
+            spec: self.server.registry.all()[place].spec,
+            place,
+            totals: command_totals(&self.server, place as u32),
+        }
     }
 }

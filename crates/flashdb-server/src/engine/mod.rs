@@ -15,7 +15,8 @@ pub use crate::hot::{
 };
 pub use crate::key_tree::{BranchChange, Look};
 pub use figures::{
-    DatabaseFigures, Figures, LATENCY_BUCKETS, PART_NAMES, Resident, SnapshotFigures, latency_bound_us,
+    CommandFigures, CommandTotals, DatabaseFigures, Durations, Figures, PART_NAMES, Resident,
+    SnapshotFigures, Work,
 };
 pub use guest::{Guest, Identity, Seat};
 
@@ -56,6 +57,11 @@ impl Engine {
             next_loop: Arc::default(),
             server,
         }
+    }
+
+    /// Whether durations of commands are counted.
+    pub fn tracks_latency(&self) -> bool {
+        self.server.settings().latency_tracking
     }
 
     /// Where the server stands.

@@ -4,8 +4,9 @@
 use super::Figures;
 use super::page::Family;
 use crate::acl::Reason;
+use crate::histogram::{POWERS, power_bound_ns};
 use crate::server::Server;
-use crate::stats::{CommandTotals, HISTOGRAM_BUCKETS, bucket_bound_ns, command_totals};
+use crate::stats::{CommandTotals, command_totals};
 use flashdb_base::version::{ALLOCATOR, FLASHDB_VERSION, GIT_SHA, REDIS_VERSION};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -61,18 +62,18 @@ pub(super) fn command_errors(family: &mut Family<'_>, figures: &Figures<'_>) {
 }
 
 pub(super) fn durations(family: &mut Family<'_>, figures: &Figures<'_>) {
-    // The last bucket has no bound.
-    let bounds: Vec<String> = (0..HISTOGRAM_BUCKETS - 1)
-        .map(|bucket| (bucket_bound_ns(bucket) as f64 / 1e9).to_string())
+    // The last power has no bound. Finer ones would be twenty times as many series.
+    let bounds: Vec<String> = (0..POWERS - 1)
+        .map(|power| (power_bound_ns(power) as f64 / 1e9).to_string())
         .collect();
     for row in &figures.commands {
-        let calls = row.totals.tracked_calls();
+        let calls = row.totals.durations.calls();
         if calls == 0 {
             continue;
         }
         let cmd = ("cmd", row.name.as_str());
         let mut below = 0;
-        for (bound, count) in bounds.iter().zip(&row.totals.histogram) {
+        for (bound, count) in bounds.iter().zip(row.totals.durations.by_power()) {
             below += count;
             family.part("_bucket", &[cmd, ("le", bound)], below);
         }

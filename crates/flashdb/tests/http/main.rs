@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod branches;
 mod bulk;
+mod command_stats;
 mod console;
 mod edit;
 mod feed;

@@ -1,13 +1,13 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, bench, bulk, bulk_jobs, commands, console, execute, figures, generate, health, hot_keys,
-    items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
+    acl, alerts, bench, bulk, bulk_jobs, command_stats, commands, console, execute, figures, generate,
+    health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, BYTES, CLIENT, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR,
-    JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS, PREFIX,
-    Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TYPE, USER, WAIT,
+    ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FORMAT, FROM, HOT_KEYS,
+    ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS,
+    PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -201,6 +201,20 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "The figures of the last hour, second by second.",
         query: &[SINCE, POINTS],
         answers: &[(200, Some(schema::<figures::History>))],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/commands/stats",
+        summary: "What each command has done and how long it took (OBS-20).",
+        answers: &[(200, Some(schema::<command_stats::CommandStats>))],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/commands/stats/{name}",
+        summary: "The same of one command, with its histogram.",
+        answers: &[(200, Some(schema::<command_stats::OneCommand>))],
+        place: COMMAND,
+        refusals: &[404],
         ..GET
     },
     Operation {

@@ -44,6 +44,11 @@ pub(super) const KEY: Parameter = parameter(
     "The key, percent-encoded byte by byte; so also `.`, `..` and the empty key, which a path cannot hold.",
     any,
 );
+pub(super) const COMMAND: Parameter = parameter(
+    "name",
+    "A command (`get`) or subcommand (`config|get`), in small letters.",
+    some,
+);
 pub(super) const DB: Parameter = parameter(
     "db",
     "Database; 0 unless given.",

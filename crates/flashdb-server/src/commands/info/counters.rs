@@ -1,7 +1,8 @@
 //! INFO sections of counters by name: commandstats, errorstats, latencystats.
 
 use super::{Facts, Lines};
-use crate::stats::{CommandTotals, command_totals};
+use crate::histogram::Durations;
+use crate::stats::command_totals;
 
 pub(super) fn commands(lines: &mut Lines, facts: &Facts<'_>) {
     for command in facts.server.registry.all() {
@@ -41,20 +42,26 @@ pub(super) fn latencies(lines: &mut Lines, facts: &Facts<'_>) {
     }
     for command in facts.server.registry.all() {
         let totals = command_totals(facts.server, command.id);
-        if totals.tracked_calls() == 0 {
+        if totals.durations.calls() == 0 {
             continue;
         }
         lines.field(
             &format!("latency_percentiles_usec_{}", command.spec.full_name()),
-            percentiles(&totals, &facts.settings.latency_tracking_info_percentiles),
+            percentiles(
+                &totals.durations,
+                &facts.settings.latency_tracking_info_percentiles,
+            ),
         );
     }
 }
 
-fn percentiles(totals: &CommandTotals, wanted: &[f64]) -> String {
+fn percentiles(durations: &Durations, wanted: &[f64]) -> String {
     let parts: Vec<String> = wanted
         .iter()
-        .map(|percent| format!("p{percent}={:.3}", totals.percentile_us(*percent)))
+        .map(|percent| {
+            let us = durations.quantile_us(percent / 100.0).unwrap_or(0.0);
+            format!("p{percent}={us:.3}")
+        })
         .collect();
     parts.join(",")
 }
