@@ -16,6 +16,7 @@ import type {
   ClientRow,
   ConflictChoice,
   CommandRow,
+  CommandStats,
   ConfigChange,
   Configuration,
   ConsoleHistory,
@@ -38,6 +39,7 @@ import type {
   LiveSession,
   MemoryView,
   NewValue,
+  OneCommand,
   RemovedKey,
   Restore,
   RestorePreview,
@@ -174,6 +176,8 @@ export const api = {
   testWebhook: (id: string) => request<Delivery>(`/alerts/webhooks/${encodeURIComponent(id)}/test`, { method: 'POST', body: {} }),
   setAlertRule: (name: string, threshold: number) => request<AlertRule>(`/alerts/${encodeURIComponent(name)}`, { method: 'PUT', body: { threshold } }),
   hotKeys: (signal?: AbortSignal, limit = 20) => request<HotKeys>(`/hotkeys?limit=${limit}`, { signal }),
+  commandStats: (signal?: AbortSignal) => request<CommandStats>('/commands/stats', { signal }),
+  commandStat: (name: string, signal?: AbortSignal) => request<OneCommand>(`/commands/stats/${encodeURIComponent(name)}`, { signal }),
   health: async (signal?: AbortSignal): Promise<Health> => {
     const response = await send('/health', { signal });
     // A loading server answers 503 with the same body.

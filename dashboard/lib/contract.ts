@@ -558,6 +558,43 @@ export interface HotKeys {
   keys: HotKey[];
 }
 
+/** What a command has done since the start, or since CONFIG RESETSTAT. Times are in the command, without waiting and network. */
+export interface CommandCounts {
+  name: string;
+  family: string;
+  calls: number;
+  /** Calls per second over the last `span_s`. */
+  rate: number | null;
+  /** Mean time of a call in these seconds. */
+  mean_us: number | null;
+  failed: number;
+  rejected: number;
+  usec: number;
+  p50_us: number | null;
+  p95_us: number | null;
+  p99_us: number | null;
+  p999_us: number | null;
+}
+
+export interface CommandStats {
+  t: number;
+  span_s: number;
+  part_s: number;
+  /** Whether durations are counted. */
+  tracking: boolean;
+  commands: CommandCounts[];
+  /** How many more there are. */
+  left_out: number;
+  /** Those called in the last ten minutes; calls per second in each part, the present one last. */
+  families: { name: string; rate: number | null; history: (number | null)[] }[];
+}
+
+export interface OneCommand extends CommandCounts {
+  t: number;
+  tracking: boolean;
+  histogram: { to_us: number; count: number }[];
+}
+
 export type AlertKind = 'hot_key' | 'memory' | 'latency' | 'errors' | 'rejected' | 'evictions' | 'blocked' | 'persistence';
 
 export interface Alert {
@@ -632,6 +669,7 @@ export interface TopicData {
   command: CommandMessage;
   keyspace: BranchChange;
   webhooks: { webhooks: Webhook[] };
+  commandstats: CommandStats;
 }
 
 export type TopicName = keyof TopicData;

@@ -15,7 +15,7 @@ export function KpiRow() {
       <Kpi label="Operations" value={sample?.ops ?? null} format={formatRate} exact={sample?.ops == null ? undefined : `${formatCount(sample.ops)} commands in the last second`} missing="waiting for figures" note={sample === null ? '' : `${formatCompact(sample.ops_total)} in all`}>
         <Sparkline field="ops" className="hidden sm:block" />
       </Kpi>
-      <Kpi label="Latency p99" value={sample?.p99_us ?? null} format={formatMicros} exact="Time in commands of the last second, exact to a factor of two" missing={sample === null ? 'waiting for figures' : 'nothing ran'} note={sample === null ? '' : `p50 ${formatMicros(sample.p50_us)}`}>
+      <Kpi label="Latency p99" value={sample?.p99_us ?? null} format={formatMicros} exact="Time in commands of the last second, at most 6 % too high" missing={sample === null ? 'waiting for figures' : 'nothing ran'} note={sample === null ? '' : `p50 ${formatMicros(sample.p50_us)}`}>
         <Sparkline field="p99_us" className="hidden sm:block" />
       </Kpi>
       <Kpi label="Keys" value={sample?.keys ?? null} format={(value) => formatCompact(value === null ? null : Math.round(value))} exact={formatCount(sample?.keys)} missing="waiting for figures" note={sample === null ? '' : `${formatCompact(sample.expires)} expiring`}>

@@ -1,6 +1,6 @@
 // What the stand-in answers: figures of a busy server made by a fixed formula, and a few keys, clients and settings.
 import { fromKeyWord } from '@/lib/bytes';
-import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, Configuration, Executed, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
+import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
 import { FIELDS } from '@/lib/series';
 
 export const SERVER: ServerInfo = { name: 'cache-eu-1', version: '0.1.0', redis_version: '7.2.5', run_id: 'f'.repeat(40), environment: null, tls: false, port: 6379, started_ms: Date.now() - 792_000_000, time_ms: Date.now(), state: 'ready' };
@@ -124,6 +124,39 @@ export function hotKeys(): HotKeys {
     return { key, db: 0, rate, reads, writes, share: rate / 184_000, history, advice };
   });
   return { t: Date.now(), uses: 184_000, part_s: 10, keys };
+}
+
+const COUNTED: readonly [string, string, number, number, number, number][] = [
+  ['get', 'string', 61_000, 0.9, 0, 12],
+  ['hgetall', 'hash', 24_000, 4.2, 0, 0],
+  ['set', 'string', 18_000, 1.4, 3, 0],
+  ['hincrby', 'hash', 8_400, 1.1, 0, 0],
+  ['zincrby', 'sorted-set', 5_100, 2.3, 0, 0],
+  ['xadd', 'stream', 3_900, 3.1, 0, 0],
+  ['incr', 'string', 40, 0.8, 911, 0],
+  ['keys', 'generic', 0.2, 41_000, 0, 0],
+  ['config|get', 'server', 0.4, 22, 0, 1],
+];
+
+function counted([name, family, rate, mean_us, failed, rejected]: (typeof COUNTED)[number]): CommandStats['commands'][number] {
+  const calls = Math.round(rate * 5400);
+  return { name, family, calls, rate, mean_us, failed, rejected, usec: Math.round(calls * mean_us), p50_us: mean_us * 0.9, p95_us: mean_us * 1.9, p99_us: mean_us * 3.4, p999_us: mean_us * 12 };
+}
+
+export function commandStats(): CommandStats {
+  const commands = COUNTED.map(counted);
+  const families = [...new Set(commands.map((row) => row.family))].sort().map((name, row) => {
+    const rate = commands.filter((one) => one.family === name).reduce((sum, one) => sum + (one.rate ?? 0), 0);
+    return { name, rate, history: Array.from({ length: 60 }, (_, part) => (part < 8 ? null : Math.round(rate * Math.max(0, 0.8 + wave(part + row * 9, 3, 11) * 0.4)))) };
+  });
+  return { t: Date.now(), span_s: 5, part_s: 10, tracking: true, commands, left_out: 0, families };
+}
+
+export function commandStat(name: string): OneCommand | null {
+  const row = COUNTED.find(([known]) => known === name);
+  if (row === undefined) return null;
+  const spread = Array.from({ length: 40 }, (_, at) => ({ to_us: Math.round(row[3] * 2 ** (at / 8 - 1) * 1000) / 1000, count: Math.max(1, Math.round(9000 * Math.exp(-(((at - 9) / 6) ** 2)))) }));
+  return { ...counted(row), t: Date.now(), tracking: true, histogram: spread };
 }
 
 export function alerts(): Alerts {

@@ -126,6 +126,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
       return send(200, clock.history(Number(url.searchParams.get('since') ?? 0)));
     case 'GET /commands':
       return send(200, { commands: data.COMMANDS });
+    case 'GET /commands/stats':
+      return send(200, data.commandStats());
     case 'GET /clients':
       return send(200, { clients: data.CLIENTS });
     case 'GET /memory':
@@ -166,6 +168,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
       return send(200, data.execute(line));
     }
     default:
+      if (url.pathname.startsWith('/api/v1/commands/stats/')) {
+        const one = data.commandStat(decodeURIComponent(url.pathname.slice('/api/v1/commands/stats/'.length)));
+        return one === null ? fail(404, 'NOT_FOUND', 'there is no such command') : send(200, one);
+      }
       if (url.pathname === '/api/v1/key/') {
         const view = data.key(url.search.replace(/^.*[?&]key=([^&]*).*$/, '$1'));
         return view === null ? fail(404, 'KEY_NOT_FOUND', 'there is no such key') : send(200, view);

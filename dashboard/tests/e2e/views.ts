@@ -4,6 +4,7 @@ export const VIEWS = [
   { name: 'explorer', path: '/explorer/?k=session%253Auser%253Aada' },
   { name: 'console', path: '/console/', lines: ['HGETALL session:user:ada', 'DBSIZE', 'ZRANGE leaderboard 0 2 WITHSCORES', 'SET a 1'] },
   { name: 'monitoring', path: '/monitoring/' },
+  { name: 'commands', path: '/monitoring/?tab=commands' },
   { name: 'slowlog', path: '/monitoring/?tab=slowlog' },
   { name: 'clients', path: '/monitoring/?tab=clients' },
   { name: 'memory', path: '/monitoring/?tab=memory' },
