@@ -104,7 +104,9 @@ describe('the tab Commands', () => {
       await resp([`AUTH "${PASSWORD}"`, ...Array.from({ length: 200 }, (_, at) => `HSET e2e:live ${at} 1`)]);
       await expect.poll(async () => Number((await calls.getAttribute('title'))?.replaceAll(',', '')), { timeout: 15_000 }).toBe(was + 200);
       await page.waitForTimeout(WATCHED_MS);
-      expect(watched.requests.slice(before).map(({ url }) => url)).toEqual([]);
+      // Pieces of the page that come late come once.
+      const asked = watched.requests.slice(before).map(({ url }) => url);
+      expect(asked.filter((url, at) => !url.includes('/_next/static/') || asked.indexOf(url) < at)).toEqual([]);
       expect(watched.faults).toEqual([]);
     },
     WATCHED_MS + 60_000,
