@@ -24,7 +24,7 @@ const BUCKETS_PER_ELEMENT: usize = 10;
 /// What is scanned; decides which options exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
-    /// The keys of a database: TYPE.
+    /// The keys of a database: TYPE, SEEN.
     Keys,
     /// The fields of a hash: NOVALUES.
     Fields,
@@ -43,6 +43,8 @@ pub struct ScanOptions<'a> {
     pub type_name: Option<&'a [u8]>,
     /// NOVALUES.
     pub no_values: bool,
+    /// SEEN: the reply also says how many elements were looked at.
+    pub tells_seen: bool,
 }
 
 /// Reads a cursor.
@@ -70,6 +72,7 @@ impl<'a> ScanOptions<'a> {
             count: COUNT_DEFAULT,
             type_name: None,
             no_values: false,
+            tells_seen: false,
         };
         let mut cursor = args::Cursor::new(words, at);
         while cursor.remaining() > 0 {
@@ -83,6 +86,8 @@ impl<'a> ScanOptions<'a> {
                 options.pattern = Some(cursor.word()?).filter(|pattern| *pattern != b"*");
             } else if collection == Collection::Keys && cursor.take_with("type", 1) {
                 options.type_name = Some(cursor.word()?);
+            } else if collection == Collection::Keys && cursor.take("seen") {
+                options.tells_seen = true;
             } else if collection == Collection::Fields && cursor.take("novalues") {
                 options.no_values = true;
             } else {
@@ -140,6 +145,18 @@ impl Page {
     pub fn write(self, next: u64, reply: &mut Reply) {
         reply.array(2);
         reply.bulk(flashdb_base::number::NumberBuffer::new().format_u64(next));
+        self.write_elements(reply);
+    }
+
+    /// As [`Page::write`], and behind that how many elements were looked at.
+    pub fn write_with_seen(self, next: u64, seen: u64, reply: &mut Reply) {
+        reply.array(3);
+        reply.bulk(flashdb_base::number::NumberBuffer::new().format_u64(next));
+        self.write_elements(reply);
+        reply.count(seen as usize);
+    }
+
+    fn write_elements(&self, reply: &mut Reply) {
         reply.array(self.count);
         reply.raw(self.elements.bytes());
     }
@@ -199,6 +216,7 @@ mod tests {
             count: 3,
             type_name: None,
             no_values: false,
+            tells_seen: false,
         };
         let mut calls = 0;
         let next = options.walk(1, |cursor, _| {

@@ -1,5 +1,5 @@
 //! Pages of keys of a branch of the key tree: a walk as SCAN does it, but without the shards that are known to hold none, and with a
-//! bound of bytes: a page has so many bytes of names, or one name.
+//! bound of bytes and of names: a page has no more of either, or one name.
 //!
 //! A step of the table's walk gives a bucket or two as a whole. Where its names do not fit into a page, they are taken in the order of
 //! a digest of theirs, and the cursor says after which digest to go on. It also says where the step ended: should it end elsewhere
@@ -73,24 +73,30 @@ pub struct KeyPage {
     pub keys: Vec<Box<[u8]>>,
     bytes: usize,
     bytes_max: usize,
+    keys_max: usize,
     /// What comes next does not fit.
     is_full: bool,
 }
 
 impl KeyPage {
-    /// An empty one, for so many bytes of names.
-    pub fn new(bytes_max: usize) -> Self {
+    /// An empty one, for so many bytes of names and so many names.
+    pub fn new(bytes_max: usize, keys_max: usize) -> Self {
         KeyPage {
             keys: Vec::new(),
             bytes: 0,
             bytes_max,
+            keys_max,
             is_full: false,
         }
     }
 
     /// Whether nothing more is to come.
     pub fn is_full(&self) -> bool {
-        self.is_full || self.bytes >= self.bytes_max
+        self.is_full || self.bytes >= self.bytes_max || self.keys.len() >= self.keys_max
+    }
+
+    fn has_room_for(&self, key: &[u8]) -> bool {
+        self.bytes + key.len() <= self.bytes_max && self.keys.len() < self.keys_max
     }
 
     fn push(&mut self, key: &[u8]) {
@@ -130,10 +136,9 @@ impl<W: FnMut(&[u8]) -> bool> Walk<'_, '_, W> {
 
     /// Takes a step as a whole; `None` when it does not fit.
     fn whole(&mut self, at: u64) -> Option<u64> {
-        let (keys, bytes, mut fits, bytes_max) =
-            (self.page.keys.len(), self.page.bytes, true, self.page.bytes_max);
+        let (keys, bytes, mut fits) = (self.page.keys.len(), self.page.bytes, true);
         let end = self.step(at, |page, entry| {
-            fits &= page.bytes + entry.key().len() <= bytes_max;
+            fits &= page.has_room_for(entry.key());
             if fits {
                 page.push(entry.key());
             }
@@ -156,10 +161,11 @@ impl<W: FnMut(&[u8]) -> bool> Walk<'_, '_, W> {
         found.retain(|found| found.0 > after);
         found.sort_unstable();
         let (mut bytes, mut last) = (self.page.bytes, after);
-        for (digest, length) in &found {
+        for (before, (digest, length)) in found.iter().enumerate() {
             bytes += length;
+            let is_full = bytes > self.page.bytes_max || self.page.keys.len() + before >= self.page.keys_max;
             // Two of the same digest cannot be told apart by a cursor.
-            if last != after && *digest != last && bytes > self.page.bytes_max {
+            if last != after && *digest != last && is_full {
                 break;
             }
             last = *digest;
@@ -253,12 +259,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// All pages of a walk, with the bytes of each; `meanwhile` is done after each page.
-    fn pages(space: &Keyspace, bytes_max: usize, mut meanwhile: impl FnMut(usize)) -> Vec<KeyPage> {
+    fn pages(
+        space: &Keyspace,
+        (bytes_max, keys_max): (usize, usize),
+        mut meanwhile: impl FnMut(usize),
+    ) -> Vec<KeyPage> {
         let outline = crate::Sampled::new(b':').outline(space.shards_count());
         let lane = space.gate().background_lane(1);
         let (mut cursor, mut pages) = (PageCursor::default(), Vec::new());
         loop {
-            let mut page = KeyPage::new(bytes_max);
+            let mut page = KeyPage::new(bytes_max, keys_max);
             while !page.is_full() {
                 cursor = space.page_keys(lane, 0, cursor, (&outline, None), &mut page, |_| true);
                 assert_eq!(cursor.to_string().parse(), Ok(cursor), "what is told leads back");
@@ -284,7 +294,7 @@ mod tests {
         let long = |n: usize| format!("a:{n}:{}", "x".repeat(500 + n % 7 * 1000)).into_bytes();
         let (space, _collector) = keyspace_of((0..2000).map(long));
         for bytes_max in [100, 4000, 10_000, 100_000] {
-            let pages = pages(&space, bytes_max, |_| {});
+            let pages = pages(&space, (bytes_max, usize::MAX), |_| {});
             for page in &pages {
                 let bytes: usize = page.keys.iter().map(|key| key.len()).sum();
                 assert!(
@@ -299,6 +309,17 @@ mod tests {
     }
 
     #[test]
+    fn no_page_has_more_names_than_were_asked_for_and_none_is_missed() {
+        let (space, _collector) = keyspace_of((0..2000).map(|n: usize| n.to_string().into_bytes()));
+        for keys_max in [1, 2, 7, 100, 5000] {
+            let pages = pages(&space, (1 << 20, keys_max), |_| {});
+            assert!(pages.iter().all(|page| page.keys.len() <= keys_max), "{keys_max}");
+            let told: usize = pages.iter().map(|page| page.keys.len()).sum();
+            assert_eq!((names(&pages).len(), told), (2000, 2000), "of {keys_max} names");
+        }
+    }
+
+    #[test]
     fn a_table_that_grows_or_shrinks_meanwhile_hides_no_name() {
         let name = |n: usize| format!("a:{n}:{}", "x".repeat(900)).into_bytes();
         for grows in [true, false] {
@@ -307,7 +328,7 @@ mod tests {
             if !grows {
                 crate::prefixes_test::set(&space, (0..20_000).map(others));
             }
-            let pages = pages(&space, 3000, |page| {
+            let pages = pages(&space, (3000, usize::MAX), |page| {
                 let few = (page * 100..page * 100 + 100).map(others);
                 match grows {
                     true => crate::prefixes_test::set(&space, few),
@@ -333,7 +354,7 @@ mod tests {
             "72057594037927936",
         ] {
             let cursor: PageCursor = text.parse().expect("a number");
-            let mut page = KeyPage::new(100);
+            let mut page = KeyPage::new(100, usize::MAX);
             space.page_keys(
                 space.gate().background_lane(1),
                 0,

@@ -19,8 +19,9 @@ pub(super) static SCAN: CommandSpec = CommandSpec {
         Arg::pattern("pattern").with_token("MATCH").optional(),
         Arg::integer("count").with_token("COUNT").optional(),
         Arg::string("type").with_token("TYPE").optional().since("6.0.0"),
+        Arg::word("seen", "SEEN").optional(),
     ],
-    reply: "The cursor of the next call (0 at the end), and keys.",
+    reply: "The cursor of the next call (0 at the end), and keys; with SEEN (FlashDB only) also how many keys were looked at.",
     history: &[("6.0.0", "Takes the option TYPE.")],
     tips: &["nondeterministic_output", "request_policy:special"],
     handler: scan,
@@ -35,9 +36,9 @@ fn scan(context: &mut Context<'_, '_>) -> CommandResult {
         wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
     };
     let mut page = Page::new(context.reply.protocol());
-    let mut due = Vec::new();
+    let (mut due, mut seen_in_all) = (Vec::new(), 0);
     let next = options.walk(cursor, |cursor, seen| {
-        let expired_before = due.len();
+        let (expired_before, seen_before) = (due.len(), *seen);
         let next = context.data.scan(cursor, &mut due, |entry| {
             *seen += 1;
             if options.matches(entry.key()) && of_type(entry.value().type_name()) {
@@ -45,10 +46,14 @@ fn scan(context: &mut Context<'_, '_>) -> CommandResult {
             }
         });
         *seen += due.len() - expired_before;
+        seen_in_all += *seen - seen_before;
         next
     });
     context.data.remove_due(&due);
-    page.write(next, context.reply);
+    match options.tells_seen {
+        true => page.write_with_seen(next, seen_in_all as u64, context.reply),
+        false => page.write(next, context.reply),
+    }
     Ok(())
 }
 
@@ -166,6 +171,29 @@ mod tests {
         run.db = 1;
         assert_eq!(run.run("SCAN 0"), "*2 $1 0 *0");
         assert_eq!(run.run("SCAN 99999999999999"), "*2 $1 0 *0", "a made-up cursor");
+    }
+
+    #[test]
+    fn a_walk_tells_what_it_has_looked_at() {
+        let names: Vec<String> = (0..500).map(|n| format!("key:{n}")).collect();
+        let mut run = Runner::with_strings(&names.join(" "));
+        run.run("PEXPIRE key:7 1");
+        run.now_ms += 1;
+        let (mut cursor, mut seen) = ("0".to_owned(), 0);
+        loop {
+            let reply = run.run(&format!("SCAN {cursor} MATCH key:499 SEEN COUNT 100"));
+            let (page, looked_at) = reply.rsplit_once(" :").expect("a number");
+            assert!(page.starts_with("*3 "), "{reply}");
+            let looked_at: usize = looked_at.parse().expect("a number");
+            seen += looked_at;
+            cursor = page.split(' ').nth(2).expect("a cursor").to_owned();
+            if cursor == "0" {
+                break;
+            }
+            assert!(looked_at >= 100, "{reply}");
+        }
+        assert_eq!(seen, 500, "what had expired was looked at, too");
+        assert_eq!(run.run("SCAN 0 SEEN 1"), "-ERR syntax error");
     }
 
     #[test]

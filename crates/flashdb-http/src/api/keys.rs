@@ -18,9 +18,8 @@ pub(super) const LIMIT_DEFAULT: u64 = 100;
 pub(super) const LIMIT_MAX: u64 = 1000;
 /// Time for scanning in one page: a pattern that matches little must not walk a large keyspace for one answer.
 const SCAN_TIME: Duration = Duration::from_millis(20);
-/// Keys that one SCAN looks at.
-const STEP: &str = "500";
-const STEP_KEYS: u64 = 500;
+/// Keys that one SCAN looks at, at most: what a core loop does for it without a pause.
+pub(super) const STEP_KEYS: u64 = 500;
 /// Longest name that is shown whole, and that the key can be opened by: the head of a request has no room for a longer one.
 pub(super) const NAME_BYTES_MAX: usize = 8 << 10;
 /// Bytes of names after which a page is full.
@@ -36,14 +35,14 @@ pub(crate) struct Keys {
     keys: Vec<KeyRow>,
     /// For the next page; null at the end.
     cursor: Option<String>,
-    /// Keys that were looked at, about.
+    /// Keys that were looked at for this page.
     scanned: u64,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct KeyRow {
     /// Cut where it is longer than 8 KiB; type and time are null then.
-    key: Bytes,
+    pub(super) key: Bytes,
     /// Null without the right to ask.
     r#type: Option<String>,
     /// Null when the key does not expire, or without the right to ask.
@@ -85,35 +84,33 @@ pub(crate) async fn list(
         check_type(kind)?;
     }
     let mut cursor = query.cursor(u64::MAX)?.to_string();
+    let filters: Vec<(&str, &[u8])> = [("MATCH", "match"), ("TYPE", "type")]
+        .into_iter()
+        .filter_map(|(option, name)| Some((option, query.get(name)?)))
+        .collect();
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let (mut keys, mut scanned) = (Vec::new(), 0);
+    // Where all that is looked at comes, no more is looked at than is missing; where little does, more and more.
+    let mut count = limit.min(STEP_KEYS);
     let began = Instant::now();
     loop {
-        let mut request = about("SCAN", cursor.as_bytes(), ["COUNT", STEP]);
-        for (option, name) in [("MATCH", "match"), ("TYPE", "type")] {
-            if let Some(value) = query.get(name) {
-                request.extend([option.as_bytes().to_vec(), value.to_vec()]);
-            }
+        let missing = limit - keys.len() as u64;
+        let mut step = scan(&mut conversation, &cursor, count, &filters).await?;
+        if step.names.len() as u64 > missing && count > missing {
+            step = scan(&mut conversation, &cursor, missing, &filters).await?;
         }
-        // A name of megabytes must not keep everybody from the names behind it.
-        conversation.cut_strings(NAME_BYTES_MAX);
-        let reply = conversation.ask(&request).await?;
-        let mut parts = items(reply).into_iter();
-        let next = parts.next().and_then(text).unwrap_or_default();
-        cursor = String::from_utf8_lossy(&next).into_owned();
-        keys.extend(
-            parts
-                .next()
-                .map(items)
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(thin::string),
-        );
-        scanned += STEP_KEYS;
+        cursor = step.next;
+        scanned += step.seen;
+        keys.extend(step.names);
         let is_full = keys.len() as u64 >= limit || conversation.received_bytes() >= PAGE_BYTES_MAX;
         if cursor == "0" || is_full || began.elapsed() >= SCAN_TIME {
             break;
         }
+        count = match filters.is_empty() {
+            true => limit - keys.len() as u64,
+            false => 2 * count,
+        };
+        count = count.min(STEP_KEYS);
     }
     let rows = describe(&mut conversation, keys).await?;
     Ok(Json(Keys {
@@ -126,6 +123,41 @@ pub(crate) async fn list(
 
 /// A name, and its whole length where it was cut.
 pub(super) type Name = (Vec<u8>, Option<u64>);
+
+/// What one SCAN has found.
+pub(super) struct Scanned {
+    /// The next cursor; `0` at the end.
+    pub next: String,
+    pub names: Vec<Name>,
+    /// Keys that were looked at.
+    pub seen: u64,
+}
+
+/// Looks at `count` keys from a cursor on, and the rest of the bucket that the last of them is in; of names that are longer than
+/// what can be shown only that much is kept, so that a name of megabytes does not keep everybody from those behind it.
+pub(super) async fn scan(
+    conversation: &mut Conversation,
+    cursor: &str,
+    count: u64,
+    filters: &[(&str, &[u8])],
+) -> Result<Scanned, ApiError> {
+    let mut request = about("SCAN", cursor.as_bytes(), ["COUNT", &count.to_string(), "SEEN"]);
+    for (option, value) in filters {
+        request.extend([option.as_bytes().to_vec(), value.to_vec()]);
+    }
+    conversation.cut_strings(NAME_BYTES_MAX);
+    let mut parts = items(conversation.ask(&request).await?).into_iter();
+    let next = parts.next().and_then(text).unwrap_or_default();
+    let names = parts.next().map(items).unwrap_or_default();
+    let seen = parts.next().as_ref().and_then(integer);
+    Ok(Scanned {
+        next: String::from_utf8_lossy(&next).into_owned(),
+        names: names.into_iter().filter_map(thin::string).collect(),
+        seen: seen.and_then(|seen| u64::try_from(seen).ok()).unwrap_or(0),
+    })
+}
+
+/// What can be told of keys: those that have gone since they were seen are left out.
 
 pub(super) async fn describe(
     conversation: &mut Conversation,

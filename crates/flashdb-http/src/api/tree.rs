@@ -25,7 +25,7 @@ const KEYS_TIME: Duration = Duration::from_millis(100);
 pub(crate) struct Tree {
     db: u64,
     /// What its keys begin with; empty for all keys.
-    prefix: Bytes,
+    pub(super) prefix: Bytes,
     /// What ends a prefix.
     separator: String,
     /// Keys of the database; null without the right to read all of them.
@@ -70,7 +70,7 @@ pub(crate) struct LooseKeys {
     cursor: Option<String>,
 }
 
-fn number(value: &Value) -> Option<u64> {
+pub(super) fn number(value: &Value) -> Option<u64> {
     integer(value).and_then(|number| u64::try_from(number).ok())
 }
 
@@ -167,7 +167,8 @@ pub(crate) async fn keys(
     let (mut names, began) = (Vec::new(), Instant::now());
     conversation.cut_strings(NAME_BYTES_MAX);
     loop {
-        let request = about("PREFIX.KEYS", prefix, [&cursor, "COUNT", &limit.to_string()]);
+        let missing = limit - names.len() as u64;
+        let request = about("PREFIX.KEYS", prefix, [&cursor, "COUNT", &missing.to_string()]);
         let reply = conversation
             .ask(&request)
             .await

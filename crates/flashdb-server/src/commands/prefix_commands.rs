@@ -36,9 +36,10 @@ static TREE: CommandSpec = CommandSpec {
         Arg::integer("branches").with_token("LIMIT").optional(),
         Arg::integer("skip").with_token("OFFSET").optional(),
         Arg::integer("milliseconds").with_token("WAIT").optional(),
+        Arg::string("beginning").with_token("BEGINS").optional(),
     ],
     tips: &["nondeterministic_output", "request_policy:all_shards"],
-    reply: "A map: keys, bytes and branches.",
+    reply: "A map: keys, bytes and branches; with BEGINS only branches whose whole name begins so.",
     handler: tree,
     ..ROW
 };
@@ -54,7 +55,7 @@ static KEYS: CommandSpec = CommandSpec {
         Arg::integer("keys").with_token("COUNT").optional(),
     ],
     tips: &["nondeterministic_output", "request_policy:all_shards"],
-    reply: "The next cursor, 0 at the end, and some keys; a page may be empty.",
+    reply: "The next cursor, 0 at the end, and at most COUNT keys; a page may be empty.",
     handler: keys,
     ..ROW
 };
@@ -94,6 +95,7 @@ fn tree(context: &mut Context<'_, '_>) -> CommandResult {
     let server = server(context)?;
     let mut cursor = Cursor::new(context.args, 2);
     let (mut sort, mut limit, mut offset, mut wait_ms) = (Sort::Bytes, LIMIT_DEFAULT as usize, 0, 0);
+    let mut beginning: &[u8] = b"";
     while cursor.remaining() > 0 {
         if cursor.take_with("SORT", 1) {
             sort = match cursor.word()?.to_ascii_lowercase().as_slice() {
@@ -108,6 +110,8 @@ fn tree(context: &mut Context<'_, '_>) -> CommandResult {
             offset = in_range(cursor.integer()?, i64::MAX)?;
         } else if cursor.take_with("WAIT", 1) {
             wait_ms = in_range(cursor.integer()?, WAIT_MAX_MS)?;
+        } else if cursor.take_with("BEGINS", 1) {
+            beginning = cursor.word()?;
         } else {
             return Err(error::SYNTAX);
         }
@@ -115,6 +119,7 @@ fn tree(context: &mut Context<'_, '_>) -> CommandResult {
     let question = Question {
         db: context.data.db,
         prefix: context.arg(1).into(),
+        beginning: beginning.into(),
         sort,
         offset,
         limit,

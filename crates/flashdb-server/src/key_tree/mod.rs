@@ -26,6 +26,8 @@ pub struct Question {
     pub db: u16,
     /// What the keys of the branch begin with; empty for all keys.
     pub prefix: Box<[u8]>,
+    /// What the names of those branches below it begin with that are told; empty for all.
+    pub beginning: Box<[u8]>,
     /// Order of the branches below.
     pub sort: Sort,
     /// Branches to skip.
@@ -48,7 +50,7 @@ pub struct KeysQuestion {
     pub prefix: Box<[u8]>,
     /// Where the page before ended; 0 begins.
     pub cursor: PageCursor,
-    /// Keys to tell, about.
+    /// Keys to tell, at most.
     pub limit: usize,
 }
 
@@ -82,6 +84,11 @@ impl KeyTree {
     /// Memory of what is kept besides the counts, which belong to the shards.
     pub fn memory_bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// What ends a prefix, by the settings.
+    pub fn separator(server: &Server) -> u8 {
+        server.settings().prefix_separator.bytes().next().unwrap_or(b':')
     }
 
     /// Asks about a branch.

@@ -2,7 +2,7 @@
 
 use super::answer::{self, Figures};
 use super::changes::{BranchChange, Looked};
-use super::{Ask, KeysQuestion, Look, Question};
+use super::{Ask, KeyTree, KeysQuestion, Look, Question};
 use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::error::ErrorReply;
@@ -152,12 +152,8 @@ impl Worker {
         server.key_tree.bytes.store(0, Ordering::Relaxed);
     }
 
-    fn separator(server: &Server) -> u8 {
-        server.settings().prefix_separator.bytes().next().unwrap_or(b':')
-    }
-
     fn admit(&mut self, server: &Server, question: Question, later: Later) {
-        let separator = Self::separator(server);
+        let separator = KeyTree::separator(server);
         let suits = |outline: &Arc<Outline>| outline.separator() == separator;
         if let Some(survey) = self.surveys.get_mut(&question.db) {
             survey.whole = survey.whole.take().filter(suits);
@@ -314,7 +310,10 @@ impl Worker {
             return later.answer_apart(server, |_| Err(ErrorReply::fixed("ERR ask PREFIX.TREE first")));
         };
         let id = outline.find(&question.prefix);
-        let (mut page, until) = (KeyPage::new(KEYS_BYTES_MAX), Instant::now() + KEYS_TIME);
+        let (mut page, until) = (
+            KeyPage::new(KEYS_BYTES_MAX, question.limit.max(1)),
+            Instant::now() + KEYS_TIME,
+        );
         let mut cursor = question.cursor;
         loop {
             let is_own = |key: &[u8]| match id {
@@ -325,8 +324,7 @@ impl Worker {
             cursor = server
                 .space
                 .page_keys(self.lane, question.db, cursor, branch, &mut page, is_own);
-            let is_full = page.keys.len() >= question.limit || page.is_full();
-            if cursor.is_end() || is_full || Instant::now() >= until {
+            if cursor.is_end() || page.is_full() || Instant::now() >= until {
                 break;
             }
         }
@@ -383,12 +381,23 @@ fn look_at(space: &Keyspace, lane: usize, db: u16, outline: &Arc<Outline>, befor
     }
 }
 
+/// The branches below one that are asked about.
+fn children<'o>(
+    outline: &'o Outline,
+    id: Option<u32>,
+    question: &'o Question,
+) -> impl Iterator<Item = u32> + 'o {
+    let below: &[u32] = id.map_or(&[], |id| &outline.branch(id).children);
+    let is_asked = |id: &u32| outline.branch(*id).prefix.starts_with(&question.beginning);
+    below.iter().copied().filter(is_asked)
+}
+
 /// Exact keys of a branch, if they are counted; of the newest outline that is whole.
 fn exact(space: &Keyspace, lane: usize, survey: &Survey, question: &Question) -> Option<Figures> {
     let outline = survey.whole.as_ref()?;
     let id = outline.find(&question.prefix);
     let mut ids = vec![id.unwrap_or(ROOT)];
-    ids.extend(id.iter().flat_map(|id| &outline.branch(*id).children));
+    ids.extend(children(outline, id, question));
     let (all, tallies) = space.tally_prefixes(lane, question.db, outline, &ids)?;
     Some(Figures {
         outline: outline.clone(),
@@ -412,12 +421,12 @@ fn estimate(space: &Keyspace, survey: &Survey, question: &Question) -> Option<Fi
         bytes: outline.branch(id).estimate_bytes,
     };
     let id = outline.find(&question.prefix);
-    let below = id.iter().flat_map(|id| &outline.branch(*id).children);
+    let below = children(outline, id, question);
     Some(Figures {
         outline: outline.clone(),
         all: tally(ROOT),
         own: id.map(tally).unwrap_or_default(),
-        below: below.map(|id| (*id, tally(*id))).collect(),
+        below: below.map(|id| (id, tally(id))).collect(),
         exact: false,
         progress: f64::from(*shard) / space.shards_count() as f64,
     })

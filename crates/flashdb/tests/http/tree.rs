@@ -95,6 +95,7 @@ fn loose_keys_come_page_by_page() {
             .get(&format!("/api/v1/tree/keys?p=a%3A&limit=50&cursor={cursor}"))
             .json();
         let rows = page["keys"].as_array().expect("keys").clone();
+        assert!(rows.len() <= 50, "{}", rows.len());
         assert!(
             rows.iter()
                 .all(|row| row["type"] == "string" && row["ttl_ms"].as_i64() > Some(0))
@@ -108,9 +109,12 @@ fn loose_keys_come_page_by_page() {
             None => break,
         }
     }
+    assert_eq!(names.len(), 300, "none twice");
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 300);
+    let one = http.get("/api/v1/tree/keys?p=a%3A&limit=1").json();
+    assert_eq!(one["keys"].as_array().map(Vec::len), Some(1), "{one}");
     assert!(
         names
             .iter()
