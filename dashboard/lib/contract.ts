@@ -85,6 +85,11 @@ export interface Sample {
   uptime_s: number;
   /** 0 to 1; null while no snapshot is being taken. */
   snapshot_captured: number | null;
+  /** How much of the data that is being loaded was read, 0 to 1; these are null while none is. */
+  load_share: number | null;
+  load_keys: number | null;
+  load_records: number | null;
+  load_rest_s: number | null;
   snapshot_newest_ms: number | null;
   /** When a setting was changed last in this run. */
   config_changed_ms: number | null;
@@ -136,6 +141,34 @@ export interface KeyPage {
   keys: KeyRow[];
   cursor: string | null;
   scanned: number;
+}
+
+/** A key that matches what was typed, in whatever database. */
+export interface FoundKey extends KeyRow {
+  db: number;
+  found: 'exact' | 'begins' | 'contains';
+}
+
+/** A prefix that begins with what was typed; null numbers where it only leads to what may be read. Bytes are about. */
+export interface FoundPrefix {
+  db: number;
+  prefix: Bytes;
+  keys: number | null;
+  bytes: number | null;
+  exact: boolean;
+}
+
+export interface Found {
+  keys: FoundKey[];
+  /** Null where they are not counted or may not be seen, and in later pages. */
+  prefixes: FoundPrefix[] | null;
+  /** Whether all databases have told theirs. */
+  prefixes_whole: boolean;
+  /** Keys that were looked at for this page; null without the right to. */
+  looked_at: number | null;
+  keys_total: number | null;
+  /** Where to look further; null where all were looked at, or may not be. */
+  cursor: string | null;
 }
 
 export type TreeSort = 'bytes' | 'count' | 'name';

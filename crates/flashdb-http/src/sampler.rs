@@ -1,7 +1,7 @@
 //! The figures of each second: read once for all viewers, kept for an hour, the newest handed to whoever watches. What is a
 //! rate comes from two readings; what is not known is null, never zero.
 
-use flashdb_server::engine::{DatabaseFigures, Figures, State};
+use flashdb_server::engine::{DatabaseFigures, Figures, LoadFigures, State};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -120,6 +120,14 @@ sample! {
     snapshot_newest_ms: Option<i64>,
     /// Snapshots taken since the start.
     snapshots_total: u64,
+    /// How much of the data that is being loaded was read, 0 to 1; null while none is.
+    load_share: Option<f64>,
+    /// Keys of snapshots loaded per second; null while none are, and in the first second.
+    load_keys: Option<f64>,
+    /// Records of the log executed per second, likewise.
+    load_records: Option<f64>,
+    /// Time that the rest will take at the pace so far, seconds; null while that is not known.
+    load_rest_s: Option<f64>,
     /// When a setting was changed last in this run, Unix ms; null for never.
     config_changed_ms: Option<i64>,
     /// Part of `rss`: entries and values, bytes. The five of these add up to it.
@@ -154,6 +162,12 @@ impl Sample {
         let [program, server, tables, expiry, data, index, ..] = now.resident.parts;
         let [.., clients, tracking, scripts, log, http, other] = now.resident.parts;
         let cpu_seconds = before.map(|before| now.cpu_seconds_total - before.cpu_seconds_total);
+        // Of another load, or before one, there is nothing to compare with.
+        let loads = now.load.zip(before.and_then(|before| before.load));
+        let loads = loads.filter(|(now, before)| now.began_ms == before.began_ms && seconds > 0.0);
+        let load_rate = |pick: fn(&LoadFigures) -> u64| {
+            loads.map(|(now, before)| pick(&now).saturating_sub(pick(&before)) as f64 / seconds)
+        };
         Sample {
             t: now.at_ms,
             keys: now.databases.iter().map(|database| database.keys).sum(),
@@ -191,6 +205,10 @@ impl Sample {
             snapshot_captured: now.snapshots.captured,
             snapshot_newest_ms: now.snapshots.newest_ms,
             snapshots_total: now.snapshots.taken_total,
+            load_share: now.load.and_then(|load| load.share()),
+            load_keys: load_rate(|load| load.keys),
+            load_records: load_rate(|load| load.records),
+            load_rest_s: now.load.and_then(|load| load.rest_s()),
             config_changed_ms: now.config_changed_ms.map(|ms| ms as i64),
             rss_data: data as u64,
             rss_index: (tables + expiry + index) as u64,
@@ -314,6 +332,7 @@ pub(crate) mod tests {
             evicted_total: 0,
             cpu_seconds_total: 0.5 * second as f64,
             snapshots: SnapshotFigures::default(),
+            load: None,
             config_changed_ms: None,
         }
     }
@@ -342,6 +361,37 @@ pub(crate) mod tests {
         );
         assert_eq!((sample(2).ops, sample(2).p50_us), (None, None));
         assert_eq!(sample(1).point().len(), Sample::FIELDS.len());
+    }
+
+    #[test]
+    fn a_load_has_a_pace_once_it_was_seen_twice() {
+        let sampler = Sampler::default();
+        let loading = |second: u64, began_ms| Figures {
+            state: State::Loading,
+            load: Some(LoadFigures {
+                began_ms,
+                elapsed_ms: 1000 * second,
+                total_bytes: 1000,
+                done_bytes: 100 * second,
+                keys: 50_000 * second,
+                records: 0,
+            }),
+            ..figures(second)
+        };
+        sampler.take(loading(1, 7), 0);
+        sampler.take(loading(3, 7), 0);
+        sampler.take(loading(4, 8), 0);
+        sampler.take(figures(5), 0);
+        let history = sampler.history(-1, 10);
+        let told = |at: usize| {
+            let sample = &history[at].sample;
+            (sample.load_share, sample.load_keys, sample.load_rest_s)
+        };
+        assert_eq!(told(0), (Some(0.1), None, Some(9.0)));
+        assert_eq!(told(1), (Some(0.3), Some(50_000.0), Some(7.0)));
+        assert_eq!(told(2), (Some(0.4), None, Some(6.0)), "another load");
+        assert_eq!(told(3), (None, None, None));
+        assert_eq!(history[1].sample.load_records, Some(0.0));
     }
 
     #[test]

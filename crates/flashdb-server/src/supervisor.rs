@@ -2,6 +2,7 @@
 //! and would end a server that never says it, which a long load therefore puts off again and again. The protocol is one datagram of `NAME=value` lines to the socket that the
 //! environment names.
 
+use crate::durability::LoadFigures;
 use crate::server::Server;
 use flashdb_config::{Settings, Supervised};
 use std::ffi::{OsStr, OsString};
@@ -9,7 +10,6 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -87,12 +87,8 @@ pub fn report_load(server: &Arc<Server>) -> Option<LoadReport> {
 }
 
 fn loaded_percent(server: &Server) -> u64 {
-    let Some(durability) = server.durability.get() else {
-        return 0;
-    };
-    let total = durability.progress.bytes_total.load(Ordering::Relaxed);
-    let done = durability.progress.bytes_done.load(Ordering::Relaxed).min(total);
-    done * 100 / total.max(1)
+    let share = LoadFigures::of(server).and_then(|load| load.share());
+    (share.unwrap_or(0.0) * 100.0) as u64
 }
 
 /// What INFO says of the supervisor.

@@ -3,9 +3,11 @@
 import { CircleAlert, Info, WifiOff } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Button } from '@/components/ui/button';
+import { Progress } from '@/components/ui/progress';
 import { useNow } from '@/hooks/use-now';
 import { cn } from '@/lib/cn';
 import { formatSeconds } from '@/lib/format';
+import { loadWords } from '@/lib/load-words';
 import { useServerStore } from '@/stores/server';
 
 export function Banners() {
@@ -21,7 +23,7 @@ export function Banners() {
       {phase === 'waiting' && (crowded ? <Crowded /> : <Disconnected />)}
       {phase !== 'waiting' && state === 'loading' && (
         <Banner tone="warning" icon={<Info />}>
-          The server is loading its data. Figures grow until it is ready.
+          <Loading />
         </Banner>
       )}
       {open && !isLocal() && (
@@ -36,6 +38,26 @@ export function Banners() {
 // Nothing is known to be open before the server's first answer, hence never where there is no window.
 function isLocal(): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(window.location.hostname);
+}
+
+/** How far it is, where that is known. Read aloud is only that it loads: the rest changes each second. */
+function Loading() {
+  const share = useServerStore((store) => store.sample?.load_share ?? null);
+  const keys = useServerStore((store) => store.sample?.load_keys ?? null);
+  const records = useServerStore((store) => store.sample?.load_records ?? null);
+  const rest_s = useServerStore((store) => store.sample?.load_rest_s ?? null);
+  const words = loadWords({ share, keys, records, rest_s });
+  return (
+    <span className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">
+      <span>The server is loading its data{words === '' && '. Figures grow until it is ready'}.</span>
+      {words !== '' && (
+        <span className="num" aria-hidden>
+          {words}
+        </span>
+      )}
+      {share !== null && <Progress label="Data loaded" part={share} className="max-w-48" />}
+    </span>
+  );
 }
 
 function Crowded() {

@@ -21,7 +21,8 @@ export interface Server {
   folder: string;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
-  start(): Promise<void>;
+  /** With further settings, up to where it serves or only lives. */
+  start(further?: readonly string[], path?: string): Promise<void>;
   /** Ends it for good and leaves nothing behind. */
   dispose(): Promise<void>;
 }
@@ -38,9 +39,9 @@ async function startBinary(binary: string, settings: readonly string[]): Promise
   // The variables of the tests are no settings of the server.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('FLASHDB_'))) as NodeJS.ProcessEnv;
   let child: ChildProcess | null = null;
-  const start = async () => {
-    child = spawn(binary, ['--port', String(RESP_PORT), '--http-port', String(HTTP_PORT), '--dir', folder, ...settings], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-    await reachable(`http://127.0.0.1:${HTTP_PORT}/api/v1/readyz`);
+  const start = async (further: readonly string[] = [], path = '/api/v1/readyz') => {
+    child = spawn(binary, ['--port', String(RESP_PORT), '--http-port', String(HTTP_PORT), '--dir', folder, ...settings, ...further], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    await reachable(`http://127.0.0.1:${HTTP_PORT}${path}`);
   };
   const kill = async () => {
     const running = child;

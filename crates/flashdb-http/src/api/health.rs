@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use flashdb_base::version::FLASHDB_VERSION;
+use flashdb_server::engine::LoadFigures;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -27,7 +28,36 @@ pub(crate) struct Health {
     state: Stage,
     version: &'static str,
     uptime_s: i64,
+    /// How far the loading of data is; null while none is loaded.
+    loading: Option<Loading>,
     checks: Checks,
+}
+
+/// A load under way.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Loading {
+    /// How much of the data was read, 0 to 1; null before it is known how much there is.
+    share: Option<f64>,
+    /// Keys loaded from snapshots.
+    keys: u64,
+    /// Records of the log executed.
+    records: u64,
+    /// Time since it began, seconds.
+    elapsed_s: f64,
+    /// Time that the rest will take at the pace so far, seconds; null while that is not known.
+    rest_s: Option<f64>,
+}
+
+impl From<LoadFigures> for Loading {
+    fn from(load: LoadFigures) -> Self {
+        Loading {
+            share: load.share(),
+            keys: load.keys,
+            records: load.records,
+            elapsed_s: load.elapsed_ms as f64 / 1000.0,
+            rest_s: load.rest_s(),
+        }
+    }
 }
 
 /// Each `ok`, or what is wrong.
@@ -75,6 +105,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Response {
         state,
         version: FLASHDB_VERSION,
         uptime_s: (now_ms() - app.engine.started_ms()).max(0) / 1000,
+        loading: app.engine.load_figures().map(Loading::from),
         checks,
     };
     (code, Json(health)).into_response()

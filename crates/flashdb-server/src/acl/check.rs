@@ -149,6 +149,12 @@ impl Permissions {
         self.unrestricted || self.selectors.iter().any(allows)
     }
 
+    /// Whether something that the user may run may read this key.
+    pub fn read_key(&self, key: &[u8]) -> bool {
+        let reads = |selector: &Selector| selector.allows_key(key, Access::READ);
+        self.unrestricted || self.selectors.iter().any(reads)
+    }
+
     /// Whether the command may read whatever key begins with `prefix`. O(selectors times patterns).
     pub fn read_all_below(&self, command: &Command, prefix: &[u8]) -> bool {
         self.unrestricted

@@ -2,15 +2,18 @@
 //! start that brings it all back. Core loops only append to the log and park replies; nothing here runs on them.
 //!
 //! Reading order: this file (what there is, the log's life), `listener` (what the writer tells the loops), `startup`
-//! (recovery), `checkpoints` (when a snapshot is taken, and what follows from it), `pins` (which stay for their readers).
+//! (recovery), `load_figures` (how far it is), `checkpoints` (when a snapshot is taken, and what follows from it), `pins`
+//! (which stay for their readers).
 
 pub mod checkpoints;
 mod listener;
+mod load_figures;
 pub mod pins;
 pub mod restore;
 mod startup;
 
 pub use checkpoints::{Checkpoints, Wish};
+pub use load_figures::LoadFigures;
 pub use startup::{RECOVERED_TO, StartupError, recover};
 
 use crate::server::Server;

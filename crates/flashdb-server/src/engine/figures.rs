@@ -1,7 +1,7 @@
 //! The figures of one moment, of the server and of each command, read off counters and the newest census: no shard is locked,
 //! no command runs. Rates are left to who reads twice.
 
-use super::{Engine, State};
+use super::{Engine, LoadFigures, State};
 use crate::durability::checkpoints::Running;
 pub use crate::histogram::Durations;
 use crate::process::{self, Who};
@@ -100,6 +100,8 @@ pub struct Figures {
     pub cpu_seconds_total: f64,
     /// Snapshots.
     pub snapshots: SnapshotFigures,
+    /// How far the loading of data is; `None` while none is loaded.
+    pub load: Option<LoadFigures>,
     /// When a setting was changed last in this run, Unix ms.
     pub config_changed_ms: Option<u64>,
 }
@@ -206,6 +208,7 @@ impl Engine {
             evicted_total: sum(|stats| &stats.evicted_keys),
             cpu_seconds_total: cpu.system_seconds + cpu.user_seconds,
             snapshots: SnapshotFigures::of(server),
+            load: self.load_figures(),
             config_changed_ms: server.config.changed_ms(),
         })
     }

@@ -9,6 +9,7 @@
 mod figures;
 mod guest;
 
+pub use crate::durability::LoadFigures;
 pub use crate::ending::EndHold;
 pub use crate::hot::{
     BUCKET_S as HOT_KEY_PART_S, CutWord, DRAIN_TIME as TAP_DRAIN_TIME, HotKey, TappedCommand,
@@ -21,6 +22,7 @@ pub use figures::{
 pub use guest::{Guest, Identity, Seat};
 
 use crate::acl::Users;
+use crate::key_tree::KeyTree;
 use crate::server::Server;
 use flashdb_command::registry::Command;
 use flashdb_command::{CommandSpec, Flags};
@@ -151,6 +153,11 @@ impl Engine {
         self.server.settings().prefix_index
     }
 
+    /// What ends a prefix of the key tree.
+    pub fn prefix_separator(&self) -> u8 {
+        KeyTree::separator(&self.server)
+    }
+
     /// Looks which branches of the key tree have changed, on the thread that counts them. What is to be told is dropped where
     /// nothing is counted.
     pub fn look_at_branches(&self, look: Look) {
@@ -161,6 +168,16 @@ impl Engine {
     pub fn shows_branch(&self, identity: &Identity, prefix: &[u8]) -> bool {
         let command = self.commands.get("prefix.tree");
         command.is_some_and(|command| identity.0.permissions.read_all_below(command, prefix))
+    }
+
+    /// Whether the user may read a key, by whatever command: SCAN tells the names of others, too.
+    pub fn shows_key(&self, identity: &Identity, key: &[u8]) -> bool {
+        identity.0.permissions.read_key(key)
+    }
+
+    /// How far the loading of data is; `None` while none is loaded.
+    pub fn load_figures(&self) -> Option<LoadFigures> {
+        LoadFigures::of(&self.server)
     }
 
     /// Notes what the interface itself keeps in memory, for the breakdown of resident memory.

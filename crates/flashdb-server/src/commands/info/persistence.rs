@@ -1,8 +1,8 @@
 //! INFO persistence: Redis's fields, told of snapshots and the log, and FlashDB's own behind them.
 
 use super::{Facts, Lines};
-use crate::durability::Durability;
 use crate::durability::checkpoints::{Reason, Running};
+use crate::durability::{Durability, LoadFigures};
 use crate::server::Server;
 use flashdb_base::clock;
 use std::sync::atomic::Ordering;
@@ -11,37 +11,30 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
     let server = facts.server;
     let durability = server.durability.get();
     let running = durability.and_then(|durability| durability.checkpoints.running());
-    loading(lines, server, durability);
+    loading(lines, server);
     snapshots(lines, server, durability, running.as_ref());
     log(lines, server, durability, running.as_ref());
 }
 
-fn loading(lines: &mut Lines, server: &Server, durability: Option<&Durability>) {
-    let is_loading = server.is_loading();
-    lines.field("loading", u8::from(is_loading));
+fn loading(lines: &mut Lines, server: &Server) {
+    lines.field("loading", u8::from(server.is_loading()));
     lines.constants(&[("async_loading", "0")]);
-    let Some(durability) = durability.filter(|_| is_loading) else {
+    let Some(load) = LoadFigures::of(server) else {
         return;
     };
-    let progress = &durability.progress;
-    let total = progress.bytes_total.load(Ordering::Relaxed);
-    let done = progress.bytes_done.load(Ordering::Relaxed).min(total);
-    let began_ms = durability.load_began_ms.load(Ordering::Relaxed);
-    let elapsed_s = (clock::unix_ms() as i64 - began_ms).max(0) as f64 / 1000.0;
-    let eta_s = if done == 0 {
-        1.0
-    } else {
-        elapsed_s / done as f64 * (total - done) as f64
-    };
-    lines.field("loading_start_time", began_ms / 1000);
-    lines.field("loading_total_bytes", total);
+    lines.field("loading_start_time", load.began_ms / 1000);
+    lines.field("loading_total_bytes", load.total_bytes);
     lines.field("loading_rdb_used_mem", 0);
-    lines.field("loading_loaded_bytes", done);
+    lines.field("loading_loaded_bytes", load.done_bytes);
     lines.field(
         "loading_loaded_perc",
-        format!("{:.2}", 100.0 * done as f64 / total.max(1) as f64),
+        format!("{:.2}", 100.0 * load.share().unwrap_or(0.0)),
     );
-    lines.field("loading_eta_seconds", eta_s.ceil() as u64);
+    // As Redis says before it knows.
+    lines.field(
+        "loading_eta_seconds",
+        load.rest_s().map_or(1, |rest_s| rest_s.ceil() as u64),
+    );
 }
 
 fn snapshots(lines: &mut Lines, server: &Server, durability: Option<&Durability>, running: Option<&Running>) {
