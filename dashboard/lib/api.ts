@@ -25,6 +25,7 @@ import type {
   Executed,
   ExportFormat,
   Failure,
+  Found,
   GenerateJob,
   GenerateRequest,
   Health,
@@ -186,6 +187,8 @@ export const api = {
   },
   keys: (p: { db: number; match: string; type: string; cursor: string | null; limit: number }, signal?: AbortSignal) =>
     request<KeyPage>(`/keys${query(p)}`, { signal }),
+  find: ({ q, ...rest }: { q: string; cursor: string | null; limit: number }, signal?: AbortSignal) =>
+    request<Found>(`/find?q=${keyWord(q)}&${fields(rest)}`, { signal }),
   tree: ({ p, ...rest }: { db: number; p: Bytes; sort: TreeSort; cursor: string | null; limit: number; wait: number }, signal?: AbortSignal) =>
     request<TreeView>(`/tree?p=${keyWord(p)}&${fields(rest)}`, { signal }),
   treeKeys: ({ p, ...rest }: { db: number; p: Bytes; cursor: string | null; limit: number }, signal?: AbortSignal) =>

@@ -1,4 +1,4 @@
-// The command palette: what this view offers, keys, commands of this server, pages, settings. Keys come from the server,
+// The command palette: what this view offers, keys and prefixes of all databases, commands of this server, pages, settings. Keys come from the server,
 // the rest is filtered here; a command goes to the console prefilled and runs nothing by itself.
 'use client';
 import { Command } from 'cmdk';
@@ -6,9 +6,11 @@ import { useRouter } from 'next/navigation';
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import { Dialog } from '@/components/ui/dialog';
 import { Kbd } from '@/components/ui/kbd';
-import { useKeyLookup } from '@/hooks/use-key-lookup';
+import { type KeyLookup, type OpenKey, useKeyLookup } from '@/hooks/use-key-lookup';
 import { useWriteLock } from '@/hooks/use-write-lock';
 import { display, keyWord } from '@/lib/bytes';
+import type { FoundKey, FoundPrefix } from '@/lib/contract';
+import { explorerLink, lookedAt, sizeOf } from '@/lib/found';
 import { formatTtl } from '@/lib/format';
 import { PAGES, PLACES } from '@/lib/navigation';
 import { namesCommand, rankCommands } from '@/lib/rank';
@@ -29,13 +31,17 @@ export function Palette() {
   const { canWrite, unlocked, toggle } = useWriteLock();
   const [text, setText] = useState('');
   const [picked, setPicked] = useState('');
-  const keys = useKeyLookup(text);
+  const lookup = useKeyLookup(text);
+  const { keys, prefixes } = lookup;
   const [keysBefore, setKeysBefore] = useState(keys);
-  // Keys arrive after the rest and stand above it; the choice goes to the first of them, not on from where it was.
+  // Keys arrive after the rest and stand above it; the choice goes to the first that is new, not on from where it was. What only
+  // contains the words leaves it where it is: whoever types "slow" means the slow log.
   if (keys !== keysBefore) {
     setKeysBefore(keys);
-    const first = keys[0];
-    if (first !== undefined) setPicked(`key ${keyWord(first.key)}`);
+    const isLater = keysBefore.length > 0 && keys[0] === keysBefore[0];
+    const first = keys[isLater ? keysBefore.length : 0];
+    if (first !== undefined && (isLater || first.found !== 'contains')) setPicked(keyValue(first));
+    else if (!isLater && prefixes[0] !== undefined) setPicked(prefixValue(prefixes[0]));
   }
   const router = useRouter();
   useEffect(loadCommands, [loadCommands]);
@@ -97,7 +103,7 @@ export function Palette() {
           className="h-12 border-b border-line bg-transparent px-4 text-base outline-none placeholder:text-muted"
         />
         <Command.List tabIndex={-1} className="max-h-[52vh] scroll-py-2 overflow-auto p-2">
-          <Command.Empty className="px-3 py-8 text-center text-dim">Nothing matches.</Command.Empty>
+          <Command.Empty className="px-3 py-8 text-center text-dim">{emptyWords(lookup)}</Command.Empty>
           <Section heading="This view" show={viewActions.length > 0}>
             {viewActions.map((action) => (
               <Row key={action.id} value={`view ${action.id}`} onSelect={run(action.run)} hint={action.hint}>
@@ -108,15 +114,32 @@ export function Palette() {
           <Section heading="Keys" show={keys.length > 0}>
             {keys.map((row) => (
               <Row
-                key={keyWord(row.key)}
-                value={`key ${keyWord(row.key)}`}
-                onSelect={run(() => router.push(`/explorer/?k=${encodeURIComponent(keyWord(row.key))}`))}
-                hint={[row.type, row.ttl_ms === null ? null : `TTL ${formatTtl(row.ttl_ms)}`].filter(Boolean).join(' · ')}
+                key={keyValue(row)}
+                value={keyValue(row)}
+                onSelect={run(() => router.push(explorerLink(row.db, { k: row.key })))}
+                hint={[databaseOf(row), row.type, row.ttl_ms === null ? null : `TTL ${formatTtl(row.ttl_ms)}`].filter(Boolean).join(' · ')}
               >
                 <span className="font-mono">{display(row.key)}</span>
               </Row>
             ))}
           </Section>
+          <Section heading="Prefixes" show={prefixes.length > 0}>
+            {prefixes.map((row) => (
+              <Row
+                key={prefixValue(row)}
+                value={prefixValue(row)}
+                onSelect={run(() => router.push(explorerLink(row.db, { p: row.prefix })))}
+                hint={[databaseOf(row), sizeOf(row)].filter(Boolean).join(' · ')}
+              >
+                <span className="font-mono">{display(row.prefix)}*</span>
+              </Row>
+            ))}
+          </Section>
+          {lookup.hasMore && (
+            <Row value="look further" onSelect={lookup.more} hint={lookup.busy ? 'looking…' : 'look further'}>
+              {lookedAt(lookup)}
+            </Row>
+          )}
           {written ? [commandSection, goSection] : [goSection, commandSection]}
           <Section heading="Actions" show={general.length > 0}>
             {general.map((item) => (
@@ -126,6 +149,9 @@ export function Palette() {
             ))}
           </Section>
         </Command.List>
+        <p role="status" className={noteOf(lookup) === '' ? 'sr-only' : 'border-t border-line px-4 py-2 text-xs text-dim'}>
+          {noteOf(lookup)}
+        </p>
         <div aria-hidden className="flex items-center gap-4 border-t border-line px-4 py-2 text-xs text-muted">
           <span className="flex items-center gap-1.5">
             <Kbd>↑</Kbd>
@@ -141,6 +167,24 @@ export function Palette() {
       </Command>
     </Dialog>
   );
+}
+
+const keyValue = (row: OpenKey) => `key ${row.db} ${keyWord(row.key)}`;
+const prefixValue = (row: FoundPrefix) => `prefix ${row.db} ${keyWord(row.prefix)}`;
+const databaseOf = ({ db }: FoundKey | OpenKey | FoundPrefix) => (db === 0 ? null : `db ${db}`);
+
+/** Where no row is: never that nothing matches while something was not looked at. */
+function emptyWords({ busy, error, looked_at }: KeyLookup): string {
+  if (busy) return 'Looking for keys…';
+  if (error !== null) return 'No page and no command matches.';
+  return looked_at === null ? 'No page, no command and no key of just this name.' : 'Nothing matches.';
+}
+
+/** What has to be said of the keys besides the rows. */
+function noteOf({ error, started, looked_at, prefixes_whole }: KeyLookup): string {
+  if (error !== null) return `Keys were not searched: ${error}`;
+  if (started && looked_at === null) return 'Keys are found by their whole name only: to look for others needs +scan.';
+  return prefixes_whole ? '' : 'Prefixes of some databases are still being counted.';
 }
 
 function Section({ heading, show, children }: { heading: string; show: boolean; children: ReactNode }) {

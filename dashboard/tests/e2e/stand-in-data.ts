@@ -1,6 +1,6 @@
 // What the stand-in answers: figures of a busy server made by a fixed formula, and a few keys, clients and settings.
 import { fromKeyWord } from '@/lib/bytes';
-import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
+import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, Found, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
 import { FIELDS } from '@/lib/series';
 
 export const SERVER: ServerInfo = { name: 'cache-eu-1', version: '0.1.0', redis_version: '7.2.5', run_id: 'f'.repeat(40), environment: null, tls: false, port: 6379, started_ms: Date.now() - 792_000_000, time_ms: Date.now(), state: 'ready' };
@@ -51,7 +51,7 @@ function sampleAt(second: number): Sample {
     p50_us: 2 + load, p95_us: 6.1 * load, p99_us: 18 * load * (1 + Math.max(0, wave(second, 41, 13))), p999_us: 140 * load * (1 + Math.max(0, wave(second, 29, 53) * 3)),
     mem: dataset + 410_000_000, mem_peak: 6_700_000_000, rss: dataset + 900_000_000, maxmemory: 8 * 1024 ** 3, dataset, clients_mem: 212_000_000 * load,
     clients: 412 + Math.round(wave(second, 40) * 12), blocked: 3, hits_total: 98_123_412, misses_total: 1_292_000, hit_ratio: 0.987 + wave(second, 30) * 0.006, net_in: 12_400_000 * load, net_out: 31_900_000 * load,
-    expired_total: 4_120, evicted_total: 0, cpu: 1.6 * load, uptime_s: 792_000, snapshot_captured: null, snapshot_newest_ms: STARTED - 360_000, config_changed_ms: null, snapshots_total: 3, ...memoryParts(dataset, 212_000_000 * load), state: 'ready',
+    expired_total: 4_120, evicted_total: 0, cpu: 1.6 * load, uptime_s: 792_000, snapshot_captured: null, load_share: null, load_keys: null, load_records: null, load_rest_s: null, snapshot_newest_ms: STARTED - 360_000, config_changed_ms: null, snapshots_total: 3, ...memoryParts(dataset, 212_000_000 * load), state: 'ready',
   };
 }
 
@@ -211,6 +211,18 @@ export function keys(query: URLSearchParams): KeyPage {
   const pattern = new RegExp(`^${match.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '.*')}$`);
   const rows = KEYS.filter((name) => pattern.test(name)).map((name, at) => ({ key: name, type: TYPES[at % 6] ?? null, ttl_ms: at % 4 === 0 ? 240_000 + at * 1000 : null }));
   return { db: 0, keys: rows.filter((row) => (query.get('type') ?? row.type) === row.type), cursor: match === '*' || match === '' ? '173' : null, scanned: 1200 };
+}
+
+export function find(query: URLSearchParams): Found {
+  const text = query.get('q') ?? '';
+  const names = KEYS.filter((name) => name.includes(text)).slice(0, 8);
+  const rank = (name: string) => (name === text ? 'exact' : name.startsWith(text) ? 'begins' : 'contains');
+  const branches = tree(new URLSearchParams()).branches.filter((row) => String(row.prefix).startsWith(text));
+  return {
+    keys: names.map((name, at) => ({ db: 0, key: name, type: TYPES[at % 6] ?? null, ttl_ms: null, found: rank(name) })),
+    prefixes: branches.map(({ prefix, keys, bytes }) => ({ db: 0, prefix, keys, bytes, exact: true })),
+    prefixes_whole: true, looked_at: 40_000, keys_total: 9_612_044, cursor: '0-173',
+  };
 }
 
 /** The tree: a few prefixes of a large keyspace, the users of one of them by name. */

@@ -153,6 +153,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
       return send(200, data.tree(url.searchParams));
     case 'GET /tree/keys':
       return send(200, data.treeKeys(url.searchParams));
+    case 'GET /find':
+      return send(200, data.find(url.searchParams));
     case 'GET /keys':
       return send(200, data.keys(url.searchParams));
     case 'GET /console/history':

@@ -22,6 +22,7 @@ mod commands;
 mod console;
 mod execute;
 mod figures;
+mod find;
 mod generate;
 mod health;
 pub(crate) mod hot_keys;
@@ -99,6 +100,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         )
         .route("/alerts/webhooks/{id}/test", post(alerts::test_webhook))
         .route("/keys", get(keys::list))
+        .route("/find", get(find::find))
         .route("/tree", get(tree::show))
         .route("/tree/keys", get(tree::keys))
         .route("/key/", key.clone())

@@ -1,13 +1,13 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, bench, bulk, bulk_jobs, command_stats, commands, console, execute, figures, generate,
+    acl, alerts, bench, bulk, bulk_jobs, command_stats, commands, console, execute, figures, find, generate,
     health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FORMAT, FROM, HOT_KEYS,
+    ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT, FORMAT, FROM, HOT_KEYS,
     ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS,
-    PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TYPE, USER, WAIT,
+    PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TEXT, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -267,6 +267,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "Keys, page by page (API-03).",
         query: &[DB, MATCH, TYPE, LIMIT, CURSOR],
         answers: &[(200, Some(schema::<keys::Keys>))],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/find",
+        summary: "Keys and prefixes of all databases that match what was typed; says how far it has looked (UI-34).",
+        query: &[TEXT, FIND_LIMIT, FIND_CURSOR],
+        answers: &[(200, Some(schema::<find::Found>))],
         ..GET
     },
     Operation {

@@ -1,7 +1,7 @@
 //! What a query or a path may carry, as tight as the handlers read it: a client that is made from the document finds out
 //! before it asks.
 
-use super::super::{key, keys, snapshots, tree};
+use super::super::{find, key, keys, snapshots, tree};
 use crate::alerts::RULES;
 use serde_json::{Value, json};
 
@@ -66,6 +66,22 @@ pub(super) const NAMES_CURSOR: Parameter = parameter(
     "cursor",
     "Where the page before ended: its `cursor`. From the beginning unless given.",
     || text("^[0-9]{0,39}$"),
+);
+pub(super) const TEXT: Parameter = Parameter {
+    required: true,
+    ..parameter(
+        "q",
+        "What names are to begin with or to contain, percent-encoded byte by byte. No pattern.",
+        || json!({"type": "string", "minLength": 1, "maxLength": find::TEXT_CHARS_MAX}),
+    )
+};
+pub(super) const FIND_LIMIT: Parameter = parameter("limit", "Keys, and prefixes; 8 unless given.", || {
+    number(1, find::LIMIT_MAX)
+});
+pub(super) const FIND_CURSOR: Parameter = parameter(
+    "cursor",
+    "Where the page before ended: its `cursor`. From the beginning unless given.",
+    || text("^(?:[0-9]{1,5}-[0-9]{1,20}(?:[.][0-9]{1,5}-[0-9]{1,20})*)?$"),
 );
 pub(super) const ITEMS_CURSOR: Parameter = parameter(
     "cursor",
