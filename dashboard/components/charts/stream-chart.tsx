@@ -3,7 +3,7 @@
 'use client';
 import { ChartLine, Table2, ZoomOut } from 'lucide-react';
 import { useRouter } from 'next/navigation';
-import { useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Panel } from '@/components/ui/panel';
 import { cn } from '@/lib/cn';
@@ -13,6 +13,7 @@ import { ChartTable } from './chart-table';
 import { SWATCH, type Tone } from './palette';
 import { useSummary } from './use-summary';
 import { type PlotHandle, usePlot } from './use-plot';
+import { setZoom, useZoom } from './use-zoom';
 
 export interface ChartSeries {
   field: Field;
@@ -40,7 +41,8 @@ export function StreamChart(props: StreamChartProps) {
   const { title, unit, series, className, format } = props;
   const [hidden, setHidden] = useState<ReadonlySet<Field>>(new Set());
   const [asTable, setAsTable] = useState(false);
-  const [zoomed, setZoomed] = useState(false);
+  const zoom = useZoom();
+  const held = useRef(zoom);
   const host = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
   const flags = useRef<HTMLUListElement>(null);
@@ -49,7 +51,11 @@ export function StreamChart(props: StreamChartProps) {
   const shown = useMemo(() => series.filter((one) => !hidden.has(one.field)), [series, hidden]);
   const offline = useServerStore((store) => store.live.phase === 'waiting');
   const summary = useSummary(title, series, format);
-  usePlot({ ...props, series: shown, host, tip, flags, handle, onZoom: setZoomed });
+  useEffect(() => {
+    held.current = zoom;
+    handle.current?.show();
+  }, [zoom]);
+  usePlot({ ...props, series: shown, host, tip, flags, handle, zoom: held });
 
   const toggle = (field: Field) =>
     setHidden((before) => {
@@ -65,8 +71,8 @@ export function StreamChart(props: StreamChartProps) {
       className={className}
       actions={
         <>
-          {zoomed && (
-            <Button variant="ghost" size="sm" onClick={() => handle.current?.zoomOut()}>
+          {zoom !== null && (
+            <Button variant="ghost" size="sm" onClick={() => setZoom(null)}>
               <ZoomOut /> Zoom out
             </Button>
           )}

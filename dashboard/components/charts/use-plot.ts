@@ -14,6 +14,7 @@ import { flagColour, showFlags } from './flags';
 import { cssColour, seriesColour, seriesDash } from './palette';
 import type { StreamChartProps } from './stream-chart';
 import { BYTE_STEPS, DECIMAL_STEPS, upperEnd } from './ticks';
+import { setZoom, type Zoom } from './use-zoom';
 
 /** So far out of sight a chart is built, to be there when it is scrolled to. */
 const AHEAD = '400px';
@@ -23,7 +24,8 @@ const FLAG_PX = 26;
 const FLAG_COARSE_PX = 46;
 
 export interface PlotHandle {
-  zoomOut(): void;
+  /** Shows the part that is held, or the newest. */
+  show(): void;
 }
 
 interface PlotOptions extends StreamChartProps {
@@ -31,7 +33,8 @@ interface PlotOptions extends StreamChartProps {
   tip: RefObject<HTMLDivElement | null>;
   flags: RefObject<HTMLUListElement | null>;
   handle: RefObject<PlotHandle | null>;
-  onZoom(zoomed: boolean): void;
+  /** The part of the time that is held; null shows the newest. */
+  zoom: RefObject<Zoom | null>;
 }
 
 export function usePlot(options: PlotOptions): void {
@@ -73,44 +76,28 @@ interface Running {
 }
 
 function run(UPlot: typeof uPlot, element: HTMLDivElement, options: PlotOptions): Running {
-  const { series, span_ms, handle, onZoom } = options;
-  let zoomed = false;
-  const setZoomed = (value: boolean) => {
-    if (zoomed === value) return;
-    zoomed = value;
-    onZoom(value);
-  };
+  const { series, span_ms, handle, zoom } = options;
   const data = () => {
-    const [times, ...columns] = samples.columns(series.map((one) => one.field), span_ms);
+    // What is held may be older than the span.
+    const reach_ms = zoom.current === null ? span_ms : Math.max(span_ms, (samples.lastTime ?? Date.now()) - zoom.current.from);
+    const [times, ...columns] = samples.columns(series.map((one) => one.field), reach_ms);
     return [times, ...(options.stacked === true ? stack(columns) : columns)] as uPlot.AlignedData;
   };
-  const plot = new UPlot(
-    settings(
-      element,
-      options,
-      () => setZoomed(true),
-      () => zoomOut(),
-    ),
-    data(),
-    element,
-  );
+  const plot = new UPlot(settings(element, options), data(), element);
+  // A zoomed chart holds still; the data behind it goes on.
+  const show = () => {
+    if (!useServerStore.getState().paused) plot.setData(data(), zoom.current === null);
+    if (zoom.current === null) showSpan(plot, span_ms);
+    else plot.setScale('x', { min: zoom.current.from / 1000, max: zoom.current.to / 1000 });
+  };
   const feed = () => {
-    if (useServerStore.getState().paused) return;
-    // A zoomed chart holds still; the data behind it goes on.
-    plot.setData(data(), !zoomed);
-    if (zoomed) plot.redraw();
-    else showSpan(plot, span_ms);
+    if (!useServerStore.getState().paused) show();
   };
-  showSpan(plot, span_ms);
-  const zoomOut = () => {
-    setZoomed(false);
-    feed();
-    showSpan(plot, span_ms);
-  };
-  handle.current = { zoomOut };
+  show();
+  handle.current = { show };
   const onKey = (event: KeyboardEvent) => {
     const editing = event.target instanceof HTMLElement && ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
-    if (event.key.toLowerCase() === 'z' && !editing && !event.metaKey && !event.ctrlKey && useSettingsStore.getState().letters && zoomed) zoomOut();
+    if (event.key.toLowerCase() === 'z' && !editing && !event.metaKey && !event.ctrlKey && useSettingsStore.getState().letters) setZoom(null);
   };
   window.addEventListener('keydown', onKey);
   const size = new ResizeObserver(() => {
@@ -135,7 +122,14 @@ function showSpan(plot: uPlot, span_ms: number): void {
   plot.setScale('x', { min: end - span_ms / 1000, max: end });
 }
 
-function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () => void, onDouble: () => void): uPlot.Options {
+// The others follow the chart that is dragged on; it alone says where to.
+function holdSelection(plot: uPlot): void {
+  const { left, width } = plot.select;
+  if (width <= 8 || !plot.over.matches(':hover')) return;
+  setZoom({ from: plot.posToVal(left, 'x') * 1000, to: plot.posToVal(left + width, 'x') * 1000 });
+}
+
+function settings(element: HTMLDivElement, options: PlotOptions): uPlot.Options {
   const { series, format, scale = 'linear', steps = 'decimal', least = 1, stacked = false } = options;
   // Asked once: with each drawing it would make the browser settle all styles.
   const apart_px = window.matchMedia('(pointer: coarse)').matches ? FLAG_COARSE_PX : FLAG_PX;
@@ -150,7 +144,7 @@ function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () =>
     height: element.clientHeight,
     padding: [8, 4, 0, 0],
     legend: { show: false },
-    cursor: { sync: { key: 'page', setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, dist: 8 }, bind: { dblclick: () => () => (onDouble(), null) } },
+    cursor: { sync: { key: 'page', setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, dist: 8 }, bind: { dblclick: () => () => (setZoom(null), null) } },
     scales: {
       x: { time: true },
       y: scale === 'log' ? { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } : { range: (_, _low, high) => [0, upperEnd(high, least)] },
@@ -189,7 +183,7 @@ function settings(element: HTMLDivElement, options: PlotOptions, onSelect: () =>
     hooks: {
       drawAxes: [(plot) => drawMarks(plot, options, apart_px)],
       setCursor: [(plot) => drawTip(plot, options)],
-      setSelect: [(plot) => plot.select.width > 8 && onSelect()],
+      setSelect: [holdSelection],
     },
   };
 }
