@@ -72,10 +72,20 @@ impl Bytes {
     /// A string of a reply whose strings were cut.
     pub fn cut(value: Value) -> Self {
         let (value, whole_bytes) = thin::string(value).unwrap_or_default();
+        Bytes::part(value, whole_bytes)
+    }
+
+    /// A string, or the beginning of one that has `whole_bytes`.
+    pub fn part(value: Vec<u8>, whole_bytes: Option<u64>) -> Self {
         match whole_bytes {
             Some(bytes) => Bytes::beginning(&value, bytes),
             None => value.into(),
         }
+    }
+
+    /// Whether this is the beginning of a longer string.
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Bytes::CutText { .. } | Bytes::CutBase64 { .. })
     }
 
     /// The beginning of a string of `bytes` bytes.

@@ -17,7 +17,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, RawQuery, State};
 use axum::http::StatusCode;
 use flashdb_resp::reply::Value;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, json};
 use std::collections::HashSet;
@@ -63,11 +63,25 @@ enum Edit {
         value: GivenBytes,
         was: Option<GivenBytes>,
     },
+    /// A field keeps its expiry, unless `ttl_ms` gives it another one, or none (null).
     Hset {
         field: GivenBytes,
         value: GivenBytes,
         #[serde(default, deserialize_with = "said")]
+        #[schemars(range(min = 1, max = TTL_MS_MAX), transform = without_default)]
+        ttl_ms: Option<Option<i64>>,
+        #[serde(default, deserialize_with = "said")]
         was: Option<Option<GivenBytes>>,
+    },
+    /// The expiry of a field, which has to be there.
+    Hpexpire {
+        field: GivenBytes,
+        #[schemars(range(min = 1, max = TTL_MS_MAX))]
+        ttl_ms: i64,
+    },
+    /// Takes the expiry of a field away, which has to be there.
+    Hpersist {
+        field: GivenBytes,
     },
     Hdel {
         field: GivenBytes,
@@ -132,6 +146,11 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Opti
     Option::<T>::deserialize(given).map(Some)
 }
 
+/// Absent is not null here, which a default would say.
+fn without_default(schema: &mut Schema) {
+    schema.remove("default");
+}
+
 /// What came of the edits.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Edited {
@@ -150,6 +169,8 @@ enum Seen {
     /// A string, of which the length and the beginning are asked for.
     Text(Option<Vec<u8>>),
     Bytes(Option<Vec<u8>>),
+    /// A field, whatever is in it.
+    Field,
     Member(bool),
     Score(Option<f64>),
 }
@@ -205,8 +226,21 @@ impl Plan {
     fn add(&mut self, key: &[u8], edit: Edit, mark: &[u8]) -> Result<(), ApiError> {
         match edit {
             Edit::Set { value, was } => self.text(key, value, was),
-            Edit::Hset { field, value, was } => self.field(key, field, Some(value), was),
+            Edit::Hset {
+                field,
+                value,
+                ttl_ms,
+                was,
+            } => {
+                ttl_ms.flatten().map(check_ttl).transpose()?;
+                self.field(key, field, Some((value, ttl_ms)), was)
+            }
             Edit::Hdel { field, was } => self.field(key, field, None, was),
+            Edit::Hpexpire { field, ttl_ms } => {
+                check_ttl(ttl_ms)?;
+                self.field_expiry(key, field, Some(ttl_ms))
+            }
+            Edit::Hpersist { field } => self.field_expiry(key, field, None),
             Edit::Lset { index, value, was } => self.place(key, index, value.into_vec()?, was),
             Edit::Lrem { index, was } => self.place(key, index, mark.to_vec(), was),
             Edit::Lpush { value } => self.push(key, "LPUSH", value),
@@ -276,7 +310,7 @@ impl Plan {
         &mut self,
         key: &[u8],
         field: GivenBytes,
-        value: Option<GivenBytes>,
+        value: Option<(GivenBytes, Option<Option<i64>>)>,
         was: Was,
     ) -> Result<(), ApiError> {
         let field = field.into_vec()?;
@@ -286,9 +320,31 @@ impl Plan {
             self.look(Seen::Bytes(was), vec![with(key, "HGET", [field.clone()])]);
         }
         match value {
-            Some(value) => self.change(Phase::Add, with(key, "HSET", [field, value.into_vec()?])),
+            Some((value, ttl_ms)) => {
+                // HSET takes the expiry of a field away.
+                let mut request = match ttl_ms {
+                    None => about("HSETEX", key, ["KEEPTTL", "FIELDS", "1"]),
+                    Some(None) => about("HSETEX", key, ["FIELDS", "1"]),
+                    Some(Some(ttl_ms)) => about("HSETEX", key, ["PX", &ttl_ms.to_string(), "FIELDS", "1"]),
+                };
+                request.extend([field, value.into_vec()?]);
+                self.change(Phase::Add, request);
+            }
             None => self.change(Phase::Remove, with(key, "HDEL", [field])),
         }
+        Ok(())
+    }
+
+    fn field_expiry(&mut self, key: &[u8], field: GivenBytes, ttl_ms: Option<i64>) -> Result<(), ApiError> {
+        let field = field.into_vec()?;
+        self.name("field", &field)?;
+        self.look(Seen::Field, vec![with(key, "HEXISTS", [field.clone()])]);
+        let mut request = match ttl_ms {
+            Some(ttl_ms) => about("HPEXPIRE", key, [&ttl_ms.to_string(), "FIELDS", "1"]),
+            None => about("HPERSIST", key, ["FIELDS", "1"]),
+        };
+        request.push(field);
+        self.change(Phase::Expire, request);
         Ok(())
     }
 
@@ -403,6 +459,7 @@ fn difference(seen: Seen, mut replies: impl Iterator<Item = Value>) -> Option<se
             }
             None
         }
+        Seen::Field => (integer(&next()) != Some(1)).then_some(serde_json::Value::Null),
         Seen::Member(was) => {
             let now = integer(&next()) == Some(1);
             (now != was).then(|| json!(now))
@@ -567,8 +624,37 @@ mod tests {
         let changes = plan(json!([
             {"op": "persist"}, {"op": "rename", "to": "n"}, {"op": "hdel", "field": "a"}, {"op": "hset", "field": "b", "value": "1"},
         ]));
-        let expected = ["HSET k b 1", "HDEL k a", "PERSIST k", "RENAMENX k n"];
+        let expected = [
+            "HSETEX k KEEPTTL FIELDS 1 b 1",
+            "HDEL k a",
+            "PERSIST k",
+            "RENAMENX k n",
+        ];
         assert_eq!(changes, Ok(expected.map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn a_field_keeps_its_expiry_unless_another_is_said() {
+        let changes = plan(json!([
+            {"op": "hset", "field": "a", "value": "1"}, {"op": "hset", "field": "b", "value": "1", "ttl_ms": null},
+            {"op": "hset", "field": "c", "value": "1", "ttl_ms": 9}, {"op": "hpexpire", "field": "d", "ttl_ms": 7},
+            {"op": "hpersist", "field": "e"},
+        ]));
+        let expected = [
+            "HSETEX k KEEPTTL FIELDS 1 a 1",
+            "HSETEX k FIELDS 1 b 1",
+            "HSETEX k PX 9 FIELDS 1 c 1",
+            "HPEXPIRE k 7 FIELDS 1 d",
+            "HPERSIST k FIELDS 1 e",
+        ];
+        assert_eq!(changes, Ok(expected.map(str::to_owned).to_vec()));
+        for bad in [
+            json!([{"op": "hset", "field": "a", "value": "1", "ttl_ms": 0}]),
+            json!([{"op": "hpexpire", "field": "a", "ttl_ms": -1}]),
+            json!([{"op": "hpersist", "field": "a"}, {"op": "hdel", "field": "a"}]),
+        ] {
+            assert!(plan(bad.clone()).is_err(), "{bad}");
+        }
     }
 
     #[test]

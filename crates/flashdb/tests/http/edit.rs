@@ -73,7 +73,7 @@ fn fields_are_set_and_removed_together_or_not_at_all() {
     let bytes = |bytes: &[u8]| json!({"b64": base64(bytes)});
     assert_eq!(
         inside(&http, "h"),
-        json!([{"field": bytes(b"\xff\x00"), "value": bytes(b"\xfe")}])
+        json!([{"field": bytes(b"\xff\x00"), "value": bytes(b"\xfe"), "ttl_ms": null}])
     );
     assert!(
         http.get("/api/v1/key/?key=h").json()["ttl_ms"].is_number(),
@@ -304,7 +304,7 @@ fn who_may_not_write_edits_nothing() {
         "BAD_CSRF"
     );
 
-    admin.ask("ACL SETUSER ada on >pass ~cart:* +watch +exists +multi +exec +hset +hget");
+    admin.ask("ACL SETUSER ada on >pass ~cart:* +watch +exists +multi +exec +hsetex +hget");
     let (ada, _) = page.log_in(r#"{"user":"ada","password":"pass"}"#);
     let ada = unlocked(&ada);
     assert_eq!(patch(&ada, "other", edits.clone()).code(), "NOPERM");

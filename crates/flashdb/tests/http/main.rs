@@ -8,6 +8,7 @@ mod command_stats;
 mod console;
 mod edit;
 mod feed;
+mod fields;
 mod find;
 mod hostile;
 mod hot_keys;
@@ -18,6 +19,7 @@ mod loading;
 mod memory;
 mod playground;
 mod routes;
+mod search;
 mod sessions;
 mod snapshots;
 #[path = "../support/mod.rs"]

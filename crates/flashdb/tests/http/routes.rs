@@ -256,7 +256,7 @@ fn values_are_written_and_read_whatever_their_type() {
         (
             "hash",
             json!({"type": "hash", "fields": [["f", "v"]]}),
-            json!([{"field": "f", "value": "v"}]),
+            json!([{"field": "f", "value": "v", "ttl_ms": null}]),
         ),
         (
             "zset",
