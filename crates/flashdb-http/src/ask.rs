@@ -123,6 +123,12 @@ impl Conversation {
         self.deadline = Instant::now() + time;
     }
 
+    /// Gives what follows the time and the room of a request of its own: for who asks piece by piece, and keeps none of them.
+    pub fn renew(&mut self) {
+        self.set_time(TIME);
+        self.kept_bytes = 0;
+    }
+
     /// From the next reply on keeps `limit_bytes` of a string; longer ones carry their length as an attribute, which
     /// [`crate::thin::string`] reads. Only for requests whose replies are read so.
     pub fn cut_strings(&mut self, limit_bytes: usize) {

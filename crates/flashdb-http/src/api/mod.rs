@@ -35,6 +35,7 @@ mod memory;
 pub(crate) mod openapi;
 mod patch;
 mod put;
+mod raw;
 mod server;
 mod session;
 mod sessions;
@@ -107,6 +108,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/key/{key}", key)
         .route("/key/{key}/items", get(items::list))
         .route("/items", get(items::list))
+        .route("/key/{key}/raw", get(raw::download))
+        .route("/raw", get(raw::download))
         .route("/bulk", post(bulk::run))
         .route("/bulk/jobs", post(bulk_jobs::start))
         .route("/export", get(bulk_jobs::by_match).post(bulk_jobs::by_name))

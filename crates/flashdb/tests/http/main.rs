@@ -18,6 +18,7 @@ mod live;
 mod loading;
 mod memory;
 mod playground;
+mod raw;
 mod routes;
 mod search;
 mod sessions;

@@ -180,7 +180,7 @@ async fn begin(
             "attachment; filename=\"flashdb-keys.txt\"",
         ),
     };
-    let mut response = Body::new(Pieces(receiver)).into_response();
+    let mut response = streamed(receiver);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
@@ -188,7 +188,12 @@ async fn begin(
 }
 
 /// A piece of the file, or why there are no more: then the connection is cut, and whoever reads knows that it is not whole.
-type Piece = Result<Chunk, std::io::Error>;
+pub(crate) type Piece = Result<Chunk, std::io::Error>;
+
+/// An answer whose body is what comes.
+pub(crate) fn streamed(pieces: mpsc::Receiver<Piece>) -> Response {
+    Body::new(Pieces(pieces)).into_response()
+}
 
 /// The body: pieces as they come.
 struct Pieces(mpsc::Receiver<Piece>);

@@ -25,7 +25,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-pub(crate) use export::{EXPORTS_MAX, ExportWish, by_match, by_name};
+pub(crate) use export::{EXPORTS_MAX, ExportWish, Piece, by_match, by_name, streamed};
 pub(crate) use preview::BulkPreview;
 use schemars::JsonSchema;
 use serde::Deserialize;

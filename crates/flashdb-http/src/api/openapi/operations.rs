@@ -29,6 +29,7 @@ fn text(_: &mut SchemaGenerator) -> Value {
 
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain";
+const RAW_KINDS: [&str; 2] = ["application/octet-stream", "application/x-ndjson"];
 /// By the `format` that is asked for.
 const EXPORT_KINDS: [&str; 2] = ["application/x-ndjson", PLAIN];
 
@@ -340,6 +341,16 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..GET
     },
     Operation {
+        path: "/api/v1/key/{key}/raw",
+        summary: "All of a value as a file, sent while it is read: a string as it is, everything else as lines of JSON.",
+        query: &[DB],
+        answer_kinds: &RAW_KINDS,
+        answers: &[(200, Some(text))],
+        place: BYTES,
+        refusals: &[404, 409, 422],
+        ..GET
+    },
+    Operation {
         path: "/api/v1/key/",
         summary: "A key of any name with the first page of its value.",
         query: &[KEY, DB, LIMIT],
@@ -433,6 +444,15 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "What is in a key of any name, page by page.",
         query: &[KEY, DB, MATCH, LIMIT, ITEMS_CURSOR],
         answers: &[(200, Some(schema::<items::Page>))],
+        refusals: &[404, 409, 422],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/raw",
+        summary: "All of a value of any name as a file, sent while it is read.",
+        query: &[KEY, DB],
+        answer_kinds: &RAW_KINDS,
+        answers: &[(200, Some(text))],
         refusals: &[404, 409, 422],
         ..GET
     },
