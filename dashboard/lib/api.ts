@@ -216,6 +216,8 @@ export const api = {
   /** Where the browser itself fetches a file of many keys, as it comes. */
   exportUrl: ({ prefix, pattern, ...rest }: { db: number; prefix?: Bytes; pattern?: Bytes; type?: string; format: ExportFormat }) =>
     `${BASE}/export?${pattern === undefined ? `p=${keyWord(prefix ?? '')}` : `match=${keyWord(pattern)}`}&${fields(rest)}`,
+  /** Where the browser itself fetches all of a value, as it comes. */
+  rawUrl: (key: Bytes, db: number) => `${BASE}/raw?key=${keyWord(key)}&${fields({ db })}`,
   exportKeys: async (keys: readonly Bytes[], db: number, format: ExportFormat): Promise<Blob> => {
     const response = await send(`${BASE}/export`, { method: 'POST', body: { db, keys, format } });
     if (!response.ok) throw await failure(response);

@@ -66,6 +66,11 @@ export function displayBlock(value: PageBytes): string {
   return bytes.replace(INVISIBLE, (character) => (character === '\n' || character === '\t' ? character : visible(character)));
 }
 
+/** As `displayBlock`, for text that is JSON: what is made visible there is an escape of JSON, so that it means the same. */
+export function displayJson(json: string): string {
+  return json.replace(INVISIBLE, (character) => (character === '\n' ? character : [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')));
+}
+
 // Runs of valid UTF-8 inside binary data stay readable; each byte that is not becomes \xNN.
 function displayRaw(bytes: Uint8Array): string {
   let text = '';

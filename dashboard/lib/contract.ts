@@ -205,11 +205,15 @@ export interface TreeKeys {
 }
 
 /** `error`: why a page that came with its key has no elements. */
-export type ItemsPage = { error?: { code: string; message: string } } & (
+export type ItemsPage = {
+  error?: { code: string; message: string };
+  /** Elements that a search looked at for this page. */
+  scanned?: number;
+} & (
   | { type: 'string'; value: PageBytes; offset: number; length: number; cursor: string | null }
   | { type: 'list'; items: { index: number; value: PageBytes }[]; cursor: string | null }
   | { type: 'set'; items: { member: PageBytes }[]; cursor: string | null }
-  | { type: 'hash'; items: { field: PageBytes; value: PageBytes }[]; cursor: string | null }
+  | { type: 'hash'; items: { field: PageBytes; value: PageBytes; ttl_ms?: number | null }[]; cursor: string | null }
   | { type: 'zset'; items: { member: PageBytes; score: Score }[]; cursor: string | null }
   | { type: 'stream'; items: { id: string; fields: [PageBytes, PageBytes][] }[]; cursor: string | null }
 );
@@ -225,11 +229,22 @@ export interface KeyView {
   page: ItemsPage;
 }
 
+/** When a field expires by the clock of this machine, which is known here only: what is sent is the time that it has left then. */
+export interface FieldExpiry {
+  /** When it was to expire as it was seen; null for never, absent where that is not known. */
+  until_was?: number | null;
+  /** In place of `ttl_ms`, of edits that turn others back. */
+  until?: number;
+}
+
 /** One change of what is in a key. `was` is what was seen: null for nothing, absent where it does not matter. */
 export type KeyEdit =
   | { op: 'set'; value: Bytes; was?: Bytes }
-  | { op: 'hset'; field: Bytes; value: Bytes; was?: Bytes | null }
-  | { op: 'hdel'; field: Bytes; was?: Bytes | null }
+  /** Without `ttl_ms` the expiry of the field stays; null takes it away. */
+  | ({ op: 'hset'; field: Bytes; value: Bytes; was?: Bytes | null; ttl_ms?: number | null } & FieldExpiry)
+  | ({ op: 'hdel'; field: Bytes; was?: Bytes | null } & FieldExpiry)
+  | ({ op: 'hpexpire'; field: Bytes; ttl_ms?: number } & FieldExpiry)
+  | ({ op: 'hpersist'; field: Bytes } & FieldExpiry)
   | { op: 'lset'; index: number; value: Bytes; was: Bytes }
   | { op: 'lrem'; index: number; was: Bytes }
   | { op: 'lpush' | 'rpush'; value: Bytes }

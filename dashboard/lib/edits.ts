@@ -21,6 +21,8 @@ export function idOf(edit: KeyEdit): string {
       return 'value';
     case 'hset':
     case 'hdel':
+    case 'hpexpire':
+    case 'hpersist':
       return `f-${keyWord(edit.field)}`;
     case 'lset':
     case 'lrem':
@@ -48,9 +50,22 @@ export function withEdit(before: readonly Staged[], edit: KeyEdit): Staged[] {
   const at = before.findIndex((one) => one.id === id);
   const earlier = before[at]?.edit;
   // What was seen first is what counts.
-  const kept = earlier !== undefined && 'was' in earlier ? ({ ...edit, was: earlier.was } as KeyEdit) : edit;
+  const merged = earlier === undefined ? edit : withExpiry(earlier, edit);
+  const kept = earlier !== undefined && 'was' in earlier ? ({ ...merged, was: earlier.was } as KeyEdit) : merged;
   if (isNothing(kept)) return before.filter((one) => one.id !== id);
   return at < 0 ? [...before, { id, edit: kept }] : before.map((one) => (one.id === id ? { id, edit: kept } : one));
+}
+
+// A value and an expiry of one field are one edit.
+function withExpiry(earlier: KeyEdit, edit: KeyEdit): KeyEdit {
+  const known = 'until_was' in earlier ? { until_was: earlier.until_was } : {};
+  if (edit.op === 'hset' && edit.ttl_ms === undefined) {
+    if (earlier.op === 'hpexpire' || earlier.op === 'hset') return earlier.ttl_ms === undefined ? edit : { ...edit, ttl_ms: earlier.ttl_ms, ...known };
+    if (earlier.op === 'hpersist') return { ...edit, ttl_ms: null, ...known };
+  }
+  if (earlier.op === 'hset' && edit.op === 'hpexpire') return { ...earlier, ttl_ms: edit.ttl_ms ?? null, until_was: edit.until_was };
+  if (earlier.op === 'hset' && edit.op === 'hpersist') return { ...earlier, ttl_ms: null, until_was: edit.until_was };
+  return edit;
 }
 
 // Adding what was not there and taking it away again, or writing what was there.
@@ -63,8 +78,9 @@ function isNothing(edit: KeyEdit): boolean {
       return edit.was === false;
     case 'sadd':
       return edit.was === true;
-    case 'set':
     case 'hset':
+      return edit.ttl_ms === undefined && JSON.stringify(edit.was) === JSON.stringify(edit.value);
+    case 'set':
     case 'lset':
       return JSON.stringify(edit.was) === JSON.stringify(edit.value);
     case 'zadd':
@@ -75,11 +91,19 @@ function isNothing(edit: KeyEdit): boolean {
 }
 
 /** The edit as it is sent: no longer than it has to be, since a request has a limit. */
-export function compactEdit(edit: KeyEdit): KeyEdit {
+export function compactEdit(given: KeyEdit): KeyEdit {
+  const edit = timed(given);
   if (edit.op !== 'set' && edit.op !== 'hset' && edit.op !== 'hdel' && edit.op !== 'lset' && edit.op !== 'lrem') return edit;
   const value = 'value' in edit ? { value: compact(edit.value) } : {};
   const was = edit.was === undefined || edit.was === null ? {} : { was: compact(edit.was) };
   return { ...edit, ...value, ...was } as KeyEdit;
+}
+
+// Without what is of use here only, and with the time that is left by now.
+function timed(given: KeyEdit): KeyEdit {
+  if (!('until' in given) && !('until_was' in given)) return given;
+  const { until, until_was: _, ...edit } = given;
+  return until === undefined ? edit : ({ ...edit, ttl_ms: Math.max(1, Math.round(until - Date.now())) } as KeyEdit);
 }
 
 export interface Difference {
@@ -105,7 +129,10 @@ export function differenceOf(edit: KeyEdit): Difference {
     case 'set':
       return { what: 'value', before: was, after: display(edit.value) };
     case 'hset':
-      return { what: `field ${display(edit.field)}`, before: was, after: display(edit.value) };
+      return { what: `field ${display(edit.field)}`, before: was, after: `${display(edit.value)}${edit.ttl_ms === undefined ? '' : ` (${expiryWords(edit.ttl_ms)})`}` };
+    case 'hpexpire':
+    case 'hpersist':
+      return { what: `expiry of field ${display(edit.field)}`, before: edit.until_was === undefined ? null : edit.until_was === null ? 'no expiry' : 'an expiry', after: expiryWords(edit.op === 'hpexpire' ? (edit.ttl_ms ?? null) : null) };
     case 'hdel':
       return { what: `field ${display(edit.field)}`, before: was ?? '…', after: null };
     case 'lset':
@@ -137,6 +164,29 @@ export function differenceOf(edit: KeyEdit): Difference {
   }
 }
 
+function expiryWords(ttl_ms: number | null): string {
+  return ttl_ms === null ? 'no expiry' : `expires in ${formatTtl(ttl_ms)}`;
+}
+
+// What gives a field its expiry back; null where that is not known.
+function expiryBack(edit: Extract<KeyEdit, { field: Bytes }>): { ttl_ms?: null; until?: number } | null {
+  if (edit.until_was === undefined) return null;
+  return edit.until_was === null ? { ttl_ms: null } : { until: edit.until_was };
+}
+
+function fieldBack(edit: Extract<KeyEdit, { field: Bytes }>): KeyEdit | null {
+  const { field } = edit;
+  const expiry = expiryBack(edit);
+  if (edit.op === 'hpexpire' || edit.op === 'hpersist') return expiry === null ? null : expiry.until === undefined ? { op: 'hpersist', field } : { op: 'hpexpire', field, until: expiry.until };
+  if (edit.was === undefined || (edit.op === 'hdel' && edit.was === null)) return null;
+  // It comes back with what was left of its time.
+  if (edit.op === 'hdel') return { op: 'hset', field, value: edit.was as Bytes, was: null, ...(expiry?.until === undefined ? {} : { until: expiry.until }) };
+  if (edit.was === null) return { op: 'hdel', field, was: edit.value };
+  const back: KeyEdit = { op: 'hset', field, value: edit.was, was: edit.value };
+  if (edit.ttl_ms === undefined && edit.until === undefined) return back;
+  return expiry === null ? null : { ...back, ...expiry };
+}
+
 /** The edits that turn these back, where that can be said; they fail where something changed since. */
 export function inverseOf(edits: readonly KeyEdit[]): KeyEdit[] | null {
   const back = edits.map((edit): KeyEdit | null => {
@@ -144,10 +194,10 @@ export function inverseOf(edits: readonly KeyEdit[]): KeyEdit[] | null {
       case 'set':
         return edit.was === undefined ? null : { op: 'set', value: edit.was, was: edit.value };
       case 'hset':
-        if (edit.was === undefined) return null;
-        return edit.was === null ? { op: 'hdel', field: edit.field, was: edit.value } : { op: 'hset', field: edit.field, value: edit.was, was: edit.value };
       case 'hdel':
-        return edit.was === undefined || edit.was === null ? null : { op: 'hset', field: edit.field, value: edit.was, was: null };
+      case 'hpexpire':
+      case 'hpersist':
+        return fieldBack(edit);
       // Places are the same only where nothing was put in or taken out.
       case 'lset':
         return edits.every((other) => other.op === 'lset') ? { op: 'lset', index: edit.index, value: edit.was, was: edit.value } : null;
@@ -175,6 +225,10 @@ export function insisting(edit: KeyEdit, now: EditConflict['now']): KeyEdit | nu
     case 'lset':
     case 'lrem':
       return now === null || isCut || typeof now === 'number' || typeof now === 'boolean' ? null : { ...edit, was: now as Bytes };
+    case 'hpexpire':
+    case 'hpersist':
+      // It is a conflict only where the field has gone.
+      return null;
     case 'hdel':
     case 'zrem':
       return now === null ? null : ({ ...edit, was: isCut ? undefined : now } as KeyEdit);

@@ -11,3 +11,9 @@ export function globOf(text: string): string {
   if (wanted === '') return '';
   return /[*?[]/.test(wanted) ? wanted : `*${wanted.replace(/[\\\]^]/g, '\\$&')}*`;
 }
+
+/** The pattern of the text alone, where it has no wildcard; null where it has one, or is empty. */
+export function globExactly(text: string): string | null {
+  const wanted = text.trim();
+  return wanted === '' || /[*?[]/.test(wanted) ? null : wanted.replace(/\\/g, '\\\\');
+}

@@ -1,10 +1,11 @@
 // The elements of a key of any type as rows of one table.
 import { cutLength, whole } from './bytes';
 import type { Bytes, ItemsPage, KeyEdit, PageBytes, Score } from './contract';
+import { sameBytes } from './escapes';
 
 /** An element as edits name it; `value` is null where only its beginning is known. */
 export type Target =
-  | { type: 'hash'; field: Bytes; value: Bytes | null }
+  | { type: 'hash'; field: Bytes; value: Bytes | null; /** When it expires; null for never. */ until: number | null }
   | { type: 'list'; index: number; value: Bytes | null }
   | { type: 'set'; member: Bytes }
   | { type: 'zset'; member: Bytes; score: Score }
@@ -25,7 +26,7 @@ function uncut(value: PageBytes): Bytes | null {
 export function removalOf(target: Target): KeyEdit | null {
   switch (target.type) {
     case 'hash':
-      return { op: 'hdel', field: target.field, was: target.value ?? undefined };
+      return { op: 'hdel', field: target.field, was: target.value ?? undefined, until_was: target.until };
     case 'list':
       return target.value === null ? null : { op: 'lrem', index: target.index, was: target.value };
     case 'set':
@@ -37,9 +38,17 @@ export function removalOf(target: Target): KeyEdit | null {
   }
 }
 
-/** The edit that gives an element another value, where it has one that can be seen whole. */
-export function changeOf(target: Target, value: Bytes): KeyEdit | null {
-  if (target.type === 'hash' && target.value !== null) return { op: 'hset', field: target.field, value, was: target.value };
+/** What becomes of the expiry of a field: absent for none of it, null to take it away. */
+export type NewExpiry = number | null | undefined;
+
+/** The edit that gives an element another value, where it has one that can be seen whole; of a field also another expiry. */
+export function changeOf(target: Target, value: Bytes, ttl_ms?: NewExpiry): KeyEdit | null {
+  if (target.type === 'hash' && target.value !== null) {
+    const { field, until: until_was } = target;
+    if (ttl_ms === undefined) return { op: 'hset', field, value, was: target.value };
+    if (!sameBytes(value, target.value)) return { op: 'hset', field, value, was: target.value, ttl_ms, until_was };
+    return ttl_ms === null ? { op: 'hpersist', field, until_was } : { op: 'hpexpire', field, ttl_ms, until_was };
+  }
   if (target.type === 'list' && target.value !== null) return { op: 'lset', index: target.index, value, was: target.value };
   return null;
 }
@@ -61,8 +70,8 @@ export function headings(type: string): string[] {
   }
 }
 
-/** `offset` keeps the row ids of later pages apart from those of earlier ones. */
-export function rowsOf(page: ItemsPage, offset: number): ItemRow[] {
+/** `offset` keeps the row ids of later pages apart from those of earlier ones; `seen_ms` is when the page came. */
+export function rowsOf(page: ItemsPage, offset: number, seen_ms: number): ItemRow[] {
   const row = (at: number, target: Target | null, ...cells: ItemRow['cells']): ItemRow => ({ id: String(offset + at), cells, target });
   switch (page.type) {
     case 'list':
@@ -70,7 +79,8 @@ export function rowsOf(page: ItemsPage, offset: number): ItemRow[] {
     case 'hash':
       return page.items.map((item, at) => {
         const field = uncut(item.field);
-        return row(at, field === null ? null : { type: 'hash', field, value: uncut(item.value) }, { value: item.field }, { value: item.value });
+        const until = item.ttl_ms === null || item.ttl_ms === undefined ? null : seen_ms + item.ttl_ms;
+        return row(at, field === null ? null : { type: 'hash', field, value: uncut(item.value), until }, { value: item.field }, { value: item.value });
       });
     case 'zset':
       return page.items.map((item, at) => {
@@ -87,4 +97,16 @@ export function rowsOf(page: ItemsPage, offset: number): ItemRow[] {
     default:
       return [];
   }
+}
+
+/** Rows each once: those found by name come first and again with the walk, and a walk may come to an element twice. */
+export function distinctRows(rows: readonly ItemRow[]): ItemRow[] {
+  const seen = new Set<string>();
+  return rows.filter(({ cells, target }) => {
+    if (target === null || target.type === 'list' || target.type === 'stream') return true;
+    const name = JSON.stringify(target.type === 'zset' ? cells[1]?.value : cells[0]?.value);
+    if (seen.has(name)) return false;
+    seen.add(name);
+    return true;
+  });
 }

@@ -2,12 +2,13 @@
 // in place. Edits are staged: they show at once, and are sent together.
 'use client';
 import { Pencil, Plus, Trash2, Undo2 } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { Failure } from '@/components/state/failures';
 import { GatedButton } from '@/components/state/gated-button';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { useDebounced } from '@/hooks/use-debounced';
+import { useNow } from '@/hooks/use-now';
 import { usePages } from '@/hooks/use-pages';
 import { type Gate, useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
@@ -15,20 +16,24 @@ import { beginningOf, cutLength, display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { Bytes, ItemsPage, KeyEdit, PageBytes } from '@/lib/contract';
 import { differenceOf, EDITS_MAX, idOf, type Staged } from '@/lib/edits';
-import { formatBytes } from '@/lib/format';
-import { globOf } from '@/lib/glob';
+import { formatBytes, formatIso, formatTtl, MISSING } from '@/lib/format';
+import { globExactly, globOf } from '@/lib/glob';
 import { errorText } from '@/lib/errors';
-import { headings, type ItemRow, removalOf, rowsOf, type Target } from '@/lib/item-rows';
+import { distinctRows, headings, type ItemRow, removalOf, rowsOf, type Target } from '@/lib/item-rows';
 import { EDITED_MAX, wholeValue } from '@/lib/whole-value';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useToastStore } from '@/stores/toast';
+import { FileButton } from './file-button';
 import { AddForm, ChangeForm, ScoreForm } from './row-editor';
+import { SearchProgress } from './search-progress';
 import { StringValue } from './string-value';
 
 interface ItemsProps {
   name: Bytes;
   db: number;
   first: ItemsPage;
+  /** Elements of the key; null where that is not known. */
+  length: number | null;
   /** Where edits of this key are kept. */
   place: string;
 }
@@ -39,28 +44,55 @@ export function Items(props: ItemsProps) {
   return <Elements {...props} />;
 }
 
-const SEARCHABLE = ['hash', 'set', 'zset'];
+const SEARCHABLE = ['hash', 'set', 'zset', 'list', 'stream'];
+/** Whose elements have names, by which one is found at once. */
+const NAMED = ['hash', 'set', 'zset'];
 const ELEMENT: Record<string, string> = { hash: 'field', list: 'element', set: 'member', zset: 'member', stream: 'entry' };
 
-function Elements({ name, db, first, place }: ItemsProps) {
+/** A page of a search (or of none), and when it came: the times in it are left from then on. */
+interface Seen {
+  page: ItemsPage;
+  match: string;
+  at: number;
+}
+
+async function pageOf(name: Bytes, p: { db: number; cursor: string | null; match: string; exactly: string | null }, signal: AbortSignal): Promise<Seen> {
+  const { db, cursor, match, exactly } = p;
+  const [page, named] = await Promise.all([api.items(name, { db, cursor, match }, signal), exactly === null || cursor !== null ? null : api.items(name, { db, cursor, match: exactly }, signal)]);
+  // The one of this very name first, wherever the walk would come to it.
+  if (named !== null && 'items' in named && 'items' in page && named.type === page.type) return { page: { ...page, items: [...named.items, ...page.items] } as ItemsPage, match, at: Date.now() };
+  return { page, match, at: Date.now() };
+}
+
+function Elements({ name, db, first, length, place }: ItemsProps) {
   const [text, setText] = useState('');
   const [adding, setAdding] = useState(false);
-  const match = useDebounced(globOf(text), 200);
+  const searched = useDebounced(text, 200);
+  const match = globOf(searched);
+  const exactly = NAMED.includes(first.type) ? globExactly(searched) : null;
+  // For all rows together: the times that fields have left.
+  const now = useNow(10_000);
+  const [began] = useState(() => Date.now());
   const gate = useWriteGate();
   const staged = useStaged(place);
   const unstage = useEditStore((store) => store.unstage);
   const stageIn = useEditStore((store) => store.stage);
   const say = useToastStore((store) => store.say);
-  const pages = usePages<ItemsPage>(
+  const pages = usePages<Seen>(
     async (cursor, signal) => {
-      const page = await api.items(name, { db, cursor, match }, signal);
-      return { items: [page], cursor: page.cursor };
+      const seen = await pageOf(name, { db, cursor, match, exactly }, signal);
+      return { items: [seen], cursor: seen.page.cursor };
     },
     [name, db, match],
-    { items: [first], cursor: first.cursor },
+    { items: [{ page: first, match: '', at: began }], cursor: first.cursor },
   );
-  const rows = pages.items.flatMap((page, at) => rowsOf(page, at * 100_000));
-  const heads = headings(first.type);
+  const rows = useMemo(() => distinctRows(pages.items.flatMap(({ page, at: seen_ms }, at) => rowsOf(page, at * 100_000, seen_ms))), [pages.items]);
+  const scanned = pages.items.reduce((sum, { page }) => sum + (page.scanned ?? 0), 0);
+  // Pages of the search before stay until the first of this one is here.
+  const isCurrent = pages.items[pages.items.length - 1]?.match === match;
+  // A column of nothing would take the room of the values.
+  const expires = first.type === 'hash' && (rows.some(({ target }) => target?.type === 'hash' && target.until !== null) || staged.some(({ edit }) => 'ttl_ms' in edit));
+  const heads = expires ? [...headings(first.type), 'expires'] : headings(first.type);
   const element = ELEMENT[first.type];
   const added = staged.filter(({ edit }) => 'was' in edit ? edit.was === null || (edit.op === 'sadd' && edit.was === false) : ['lpush', 'rpush', 'xadd'].includes(edit.op));
   const byId = new Map(staged.map((one) => [one.id, one]));
@@ -75,11 +107,14 @@ function Elements({ name, db, first, place }: ItemsProps) {
         ) : (
           <span />
         )}
-        {element !== undefined && (
-          <GatedButton size="sm" onClick={() => setAdding(true)}>
-            <Plus /> Add {element}
-          </GatedButton>
-        )}
+        <span className="flex flex-wrap justify-end gap-2">
+          <FileButton name={name} db={db} what="All elements as a file, one line of JSON each" />
+          {element !== undefined && (
+            <GatedButton size="sm" onClick={() => setAdding(true)}>
+              <Plus /> Add {element}
+            </GatedButton>
+          )}
+        </span>
       </div>
       {adding && (
         <div className="border-b border-line bg-panel px-4 py-3">
@@ -100,7 +135,7 @@ function Elements({ name, db, first, place }: ItemsProps) {
       )}
       {first.error !== undefined && (
         <p className="px-4 py-6 text-center text-dim" role="status">
-          {first.error.message} ({first.error.code})
+          {display(first.error.message)} ({first.error.code})
         </p>
       )}
       <div className="overflow-x-auto" role="region" aria-label="Contents" tabIndex={0}>
@@ -122,13 +157,25 @@ function Elements({ name, db, first, place }: ItemsProps) {
               <AddedRow key={one.id} staged={one} columns={heads.length} onDrop={() => unstage(place, one.id)} />
             ))}
             {rows.map((row) => (
-              <Row key={row.id} name={name} db={db} row={row} type={first.type} gate={gate} staged={stagedOf(row, byId)} onStage={stage} onDrop={(id) => unstage(place, id)} />
+              <Row key={row.id} name={name} db={db} row={row} type={first.type} expires={expires} now={now} gate={gate} staged={stagedOf(row, byId)} onStage={stage} onDrop={(id) => unstage(place, id)} />
             ))}
           </tbody>
         </table>
       </div>
-      {rows.length === 0 && !pages.loading && first.error === undefined && <p className="px-4 py-6 text-center text-dim">{pages.cursor === null ? 'Nothing matches.' : 'Nothing found so far.'}</p>}
-      {pages.cursor !== null && (
+      {rows.length === 0 && !pages.loading && first.error === undefined && (match === '' || pages.cursor === null) && <p className="px-4 py-6 text-center text-dim">{pages.cursor === null ? 'Nothing matches.' : 'Nothing found so far.'}</p>}
+      {match !== '' && isCurrent && (
+        <SearchProgress
+          key={match}
+          scanned={scanned}
+          length={length}
+          found={rows.length}
+          loading={pages.loading}
+          goesOn={pages.cursor !== null}
+          failed={pages.error !== null}
+          onMore={pages.more}
+        />
+      )}
+      {match === '' && isCurrent && pages.cursor !== null && (
         <div className="p-3 text-center">
           <Button size="sm" disabled={pages.loading} onClick={pages.more}>
             {pages.loading ? 'Loading…' : 'Load more'}
@@ -149,6 +196,18 @@ function stagedOf(row: ItemRow, byId: ReadonlyMap<string, Staged>): Staged | und
   return removal === null ? undefined : byId.get(idOf(removal));
 }
 
+// When a field expires, as it was seen or as it is staged.
+function ExpiryCell({ target, edit, now }: { target: Target | null; edit: KeyEdit | undefined; now: number | null }) {
+  const until = target?.type === 'hash' ? target.until : null;
+  const staged = edit?.op === 'hpersist' ? null : edit?.op === 'hset' || edit?.op === 'hpexpire' ? edit.ttl_ms : undefined;
+  const left_ms = staged !== undefined ? staged : until === null ? null : until - (now ?? until);
+  return (
+    <td className="num px-4 py-1.5 font-sans whitespace-nowrap" title={staged === undefined && until !== null ? formatIso(until) : undefined}>
+      {left_ms === null ? <span className="text-muted">{staged === null ? 'no expiry' : MISSING}</span> : now === null && staged === undefined ? '' : left_ms <= 0 ? 'expired' : formatTtl(left_ms)}
+    </td>
+  );
+}
+
 function AddedRow({ staged, columns, onDrop }: { staged: Staged; columns: number; onDrop(): void }) {
   const { what, after } = differenceOf(staged.edit);
   return (
@@ -158,6 +217,7 @@ function AddedRow({ staged, columns, onDrop }: { staged: Staged; columns: number
         {what}
       </td>
       {columns > 1 && <td className="max-w-[48ch] px-4 py-1.5 wrap-anywhere">{after}</td>}
+      {columns > 2 && <ExpiryCell target={null} edit={staged.edit} now={null} />}
       <td className="px-2 py-0.5 text-right">
         <Button variant="ghost" size="icon-sm" aria-label={`Do not add ${what}`} title="Do not add it" onClick={onDrop}>
           <Undo2 />
@@ -172,13 +232,16 @@ interface RowProps {
   db: number;
   row: ItemRow;
   type: string;
+  /** Whether there is a column of expiries. */
+  expires: boolean;
+  now: number | null;
   gate: Gate;
   staged: Staged | undefined;
   onStage(edit: KeyEdit): void;
   onDrop(id: string): void;
 }
 
-function Row({ name, db, row, type, gate, staged, onStage, onDrop }: RowProps) {
+function Row({ name, db, row, type, expires, now, gate, staged, onStage, onDrop }: RowProps) {
   const [editing, setEditing] = useState(false);
   const say = useToastStore((store) => store.say);
   // The value of one whose beginning only was shown, once somebody wants to edit it.
@@ -234,6 +297,7 @@ function Row({ name, db, row, type, gate, staged, onStage, onDrop }: RowProps) {
       ) : (
         last !== undefined && <Cell value={fresh === null ? last.value : beginningOf(fresh)} />
       )}
+      {expires && <ExpiryCell target={shown} edit={staged?.edit} now={now} />}
       <td className="px-2 py-0.5 text-right whitespace-nowrap">
         {!editing && <Actions row={row} gate={gate} staged={staged} onEdit={edit} onStage={onStage} onDrop={onDrop} />}
       </td>
@@ -241,7 +305,7 @@ function Row({ name, db, row, type, gate, staged, onStage, onDrop }: RowProps) {
   );
 }
 
-function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 'type' | 'name' | 'db'> & { onEdit(): void }) {
+function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 'type' | 'name' | 'db' | 'expires' | 'now'> & { onEdit(): void }) {
   const { target } = row;
   const title = display(row.cells[row.target?.type === 'zset' ? 1 : 0]?.value ?? '').slice(0, 80);
   if (staged !== undefined) {

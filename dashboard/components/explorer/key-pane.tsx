@@ -120,7 +120,7 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
           <div className="p-4">{view.error === null ? <SkeletonRows rows={8} /> : <Failure error={view.error} onRetry={view.reload} />}</div>
         ) : (
           // A reload starts the pages anew.
-          <Items key={view.loadedAt ?? 0} name={name} db={db} first={view.data.page} place={place} />
+          <Items key={view.loadedAt ?? 0} name={name} db={db} first={view.data.page} length={view.data.length} place={place} />
         )}
       </div>
       <StagedBar name={name} db={db} place={place} />

@@ -4,11 +4,12 @@ import { Plus, X } from 'lucide-react';
 import { useState, type KeyboardEvent, type ReactNode } from 'react';
 import { BytesField } from '@/components/ui/bytes-field';
 import { Button } from '@/components/ui/button';
-import { Input } from '@/components/ui/input';
+import { Input, Select } from '@/components/ui/input';
 import { Segmented } from '@/components/ui/segmented';
 import type { Bytes, KeyEdit } from '@/lib/contract';
 import { parseScore } from '@/lib/edits';
-import { changeOf, type Target } from '@/lib/item-rows';
+import { changeOf, type NewExpiry, type Target } from '@/lib/item-rows';
+import { DurationField } from './duration-field';
 
 interface FormProps {
   edit: KeyEdit | null;
@@ -53,11 +54,53 @@ interface ChangeFormProps {
 
 export function ChangeForm({ target, present, onStage, onCancel }: ChangeFormProps) {
   const [value, setValue] = useState<Bytes | null>(present);
-  const edit = value === null ? null : changeOf(target, value);
+  // Undefined is what cannot be staged: a length of time that is none.
+  const [expiry, setExpiry] = useState<{ ttl_ms: NewExpiry } | undefined>({ ttl_ms: undefined });
+  const edit = value === null || expiry === undefined ? null : changeOf(target, value, expiry.ttl_ms);
   return (
     <Form edit={edit} verb="Stage" onStage={onStage} onCancel={onCancel}>
       <BytesField label="New value" hideLabel lines autoFocus initial={present} onChange={setValue} />
+      {target.type === 'hash' && <FieldExpiry until={target.until} onChange={setExpiry} />}
     </Form>
+  );
+}
+
+type Choice = 'keep' | 'set' | 'none';
+
+/** What becomes of the expiry of a field; undefined while that is no length of time. */
+function FieldExpiry({ until, onChange }: { until: number | null; onChange(expiry: { ttl_ms: NewExpiry } | undefined): void }) {
+  const [choice, setChoice] = useState<Choice>('keep');
+  const [ttl_ms, setTtl] = useState<number | null>(null);
+  const tell = (choice: Choice, ttl_ms: number | null) => onChange(choice === 'keep' ? { ttl_ms: undefined } : choice === 'none' ? { ttl_ms: null } : ttl_ms === null ? undefined : { ttl_ms });
+  return (
+    <div className="flex flex-wrap items-end gap-2">
+      <label className="flex flex-col gap-1 text-xs text-dim">
+        Expiry of the field
+        <Select
+          value={choice}
+          onChange={(event) => {
+            const next = event.target.value as Choice;
+            setChoice(next);
+            tell(next, ttl_ms);
+          }}
+        >
+          <option value="keep">{until === null ? 'none, as it is' : 'as it is'}</option>
+          <option value="set">{until === null ? 'expires' : 'expires anew'}</option>
+          {until !== null && <option value="none">none</option>}
+        </Select>
+      </label>
+      {choice === 'set' && (
+        <DurationField
+          label="Expires in"
+          initial_ms={null}
+          placeholder="e.g. 15"
+          onChange={(next) => {
+            setTtl(next);
+            tell(choice, next);
+          }}
+        />
+      )}
+    </div>
   );
 }
 
@@ -75,6 +118,7 @@ export function AddForm({ type, onStage, onCancel }: { type: string; onStage(edi
   const [first, setFirst] = useState<Bytes | null>('');
   const [second, setSecond] = useState<Bytes | null>('');
   const [side, setSide] = useState<'lpush' | 'rpush'>('rpush');
+  const [ttl, setTtl] = useState<number | null>(null);
   const [score, setScore] = useState('0');
   const [id, setId] = useState('*');
   const [fields, setFields] = useState<Pair[]>(() => [newPair()]);
@@ -82,7 +126,7 @@ export function AddForm({ type, onStage, onCancel }: { type: string; onStage(edi
     const number = parseScore(score);
     switch (type) {
       case 'hash':
-        return first === null || second === null ? null : { op: 'hset', field: first, value: second, was: null };
+        return first === null || second === null ? null : { op: 'hset', field: first, value: second, was: null, ...(ttl === null ? {} : { ttl_ms: ttl }) };
       case 'list':
         return first === null ? null : { op: side, value: first };
       case 'set':
@@ -103,6 +147,7 @@ export function AddForm({ type, onStage, onCancel }: { type: string; onStage(edi
         <div className="grid gap-2 sm:grid-cols-[minmax(0,1fr)_minmax(0,2fr)]">
           <BytesField label="Field" autoFocus initial="" onChange={setFirst} />
           <BytesField label="Value" lines initial="" onChange={setSecond} />
+          <DurationField label="Expires in" initial_ms={null} placeholder="never" onChange={setTtl} />
         </div>
       )}
       {type === 'list' && (

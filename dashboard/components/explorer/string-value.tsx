@@ -1,7 +1,7 @@
 // A string as text, as indented JSON where it is some, or as hex; long ones come in parts. One that is loaded whole can be
-// edited, up to 1 MiB: what is typed is staged as it is typed. Longer ones can be had as a file.
+// edited, up to 1 MiB: what is typed is staged as it is typed. All of it can be had as a file.
 'use client';
-import { Braces, Download, Pencil } from 'lucide-react';
+import { Braces, Pencil } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { GatedButton } from '@/components/state/gated-button';
 import { BytesField } from '@/components/ui/bytes-field';
@@ -11,16 +11,18 @@ import { Segmented } from '@/components/ui/segmented';
 import { usePages } from '@/hooks/use-pages';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
-import { display, displayBlock, toBytes, whole } from '@/lib/bytes';
+import { displayBlock, displayJson, toBytes, whole } from '@/lib/bytes';
 import type { Bytes, ItemsPage } from '@/lib/contract';
 import { sameBytes } from '@/lib/escapes';
 import { errorText } from '@/lib/errors';
 import { formatBytes } from '@/lib/format';
-import { saveFile } from '@/lib/save-file';
+import { placesOf } from '@/lib/search-text';
 import { hexDump, joinBytes, prettyJson } from '@/lib/value-views';
-import { EDITED_MAX, fileNameOf, stringFile, wholeValue } from '@/lib/whole-value';
+import { EDITED_MAX, wholeValue } from '@/lib/whole-value';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useToastStore } from '@/stores/toast';
+import { FileButton } from './file-button';
+import { FindField, FoundText } from './found-text';
 
 type StringPage = Extract<ItemsPage, { type: 'string' }>;
 type Kind = 'text' | 'json' | 'hex';
@@ -47,7 +49,10 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
   const [wanted, setEditing] = useState(false);
   const editing = wanted || staged !== undefined;
   const kind = chosen ?? (json !== null ? 'json' : typeof value === 'string' ? 'text' : 'hex');
-  const text = useMemo(() => (kind === 'json' ? (json ?? 'This is not JSON, or not all of it is loaded.') : kind === 'hex' ? hexDump(toBytes(value)) : displayBlock(value)), [kind, json, value]);
+  const text = useMemo(() => (kind === 'json' ? (json === null ? 'This is not JSON, or not all of it is loaded.' : displayJson(json)) : kind === 'hex' ? hexDump(toBytes(value)) : displayBlock(value)), [kind, json, value]);
+  const [wantedText, setWantedText] = useState('');
+  const [at, setAt] = useState(0);
+  const places = useMemo(() => placesOf(text, wantedText), [text, wantedText]);
   const loaded = useMemo(() => toBytes(value).length, [value]);
   const isWhole = isComplete && loaded <= EDITED_MAX;
   const loadAll = () => {
@@ -78,6 +83,19 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
             { value: 'hex', label: 'Hex' },
           ]}
         />
+        {!editing && (
+          <FindField
+            wanted={wantedText}
+            count={places.length}
+            at={Math.min(at, Math.max(0, places.length - 1))}
+            isPart={!isComplete}
+            onWanted={(next) => {
+              setWantedText(next);
+              setAt(0);
+            }}
+            onAt={setAt}
+          />
+        )}
         <span className="flex items-center gap-2 text-xs text-muted">
           {!isComplete && `${formatBytes(loaded)} of ${formatBytes(first.length)}`}
           {isWhole && !editing && (
@@ -91,14 +109,14 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
             </GatedButton>
           )}
           {first.length > EDITED_MAX && 'above 1 MiB: not edited here'}
-          {first.length > EDITED_MAX && <FileButton name={name} db={db} />}
+          <FileButton name={name} db={db} what="The value as a file. Should it change while it is read, the download breaks off." />
           <CopyButton text={text} label="Copy the value" />
         </span>
       </div>
       {editing ? (
         <Editor place={place} was={value} hasStaged={staged !== undefined} staged={staged?.edit.op === 'set' ? staged.edit.value : value} onClose={() => setEditing(false)} />
       ) : (
-        <pre className="px-4 py-3 font-mono text-xs break-words whitespace-pre-wrap">{text}</pre>
+        <FoundText text={text} places={places} length={wantedText.length} at={Math.min(at, Math.max(0, places.length - 1))} />
       )}
       {!isComplete && (
         <div className="p-3 text-center">
@@ -108,25 +126,6 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
         </div>
       )}
     </div>
-  );
-}
-
-function FileButton({ name, db }: { name: Bytes; db: number }) {
-  const [share, setShare] = useState<number | null>(null);
-  const say = useToastStore((store) => store.say);
-  const fetchAll = () => {
-    setShare(0);
-    stringFile(name, db, setShare)
-      .then(
-        (blob) => saveFile(blob, fileNameOf(display(name))),
-        (error: unknown) => say(errorText(error), 'error'),
-      )
-      .finally(() => setShare(null));
-  };
-  return (
-    <Button size="sm" disabled={share !== null} onClick={fetchAll}>
-      <Download /> {share === null ? 'Download' : `${Math.floor(share * 100)} %`}
-    </Button>
   );
 }
 

@@ -1,10 +1,10 @@
 // Edits that wait: one for each element, turned back, insisted upon; and bytes as they are typed.
 import { describe, expect, it } from 'vitest';
 import { beginningOf, fromBytes, toBytes } from '@/lib/bytes';
-import type { KeyEdit } from '@/lib/contract';
+import type { ItemsPage, KeyEdit } from '@/lib/contract';
 import { compactEdit, differenceOf, insisting, inverseOf, parseScore, withEdit } from '@/lib/edits';
 import { escaped, isPlain, parseEscaped } from '@/lib/escapes';
-import { fileNameOf } from '@/lib/whole-value';
+import { changeOf, distinctRows, rowsOf } from '@/lib/item-rows';
 
 describe('staged edits', () => {
   it('are one for each element, with what was seen first', () => {
@@ -53,6 +53,77 @@ describe('turning back', () => {
     expect(inverseOf([{ op: 'rpush', value: 'a' }])).toBeNull();
     expect(inverseOf([{ op: 'lset', index: 0, value: 'b', was: 'a' }, { op: 'lrem', index: 1, was: 'b' }])).toBeNull();
     expect(inverseOf([{ op: 'xdel', id: '1-0' }])).toBeNull();
+  });
+});
+
+describe('expiries of fields', () => {
+  const seen = { op: 'hset', field: 'a', value: '2', was: '1' } as const;
+  it('are no part of an edit of a value, which the server leaves its expiry', () => {
+    expect(compactEdit(seen)).not.toHaveProperty('ttl_ms');
+    expect(inverseOf([seen])).toEqual([{ op: 'hset', field: 'a', value: '1', was: '2' }]);
+  });
+  it('and a value of the same field are one edit', () => {
+    const staged = withEdit(withEdit([], { op: 'hpexpire', field: 'a', ttl_ms: 500, until_was: 9 }), seen);
+    expect(staged.map((one) => one.edit)).toEqual([{ ...seen, ttl_ms: 500, until_was: 9 }]);
+    const other = withEdit(withEdit([], seen), { op: 'hpersist', field: 'a', until_was: 9 });
+    expect(other.map((one) => one.edit)).toEqual([{ ...seen, ttl_ms: null, until_was: 9 }]);
+    const gone = withEdit(staged, { op: 'hdel', field: 'a', was: '2', until_was: 9 });
+    expect(gone.map((one) => one.edit)).toEqual([{ op: 'hdel', field: 'a', was: '1', until_was: 9 }]);
+  });
+  it('are given back as the time that is left by then', () => {
+    const until = Date.now() + 100_000;
+    const edits: KeyEdit[] = [
+      { op: 'hset', field: 'a', value: '2', was: '1', ttl_ms: null, until_was: until },
+      { op: 'hset', field: 'b', value: '2', was: '1', ttl_ms: 5, until_was: null },
+      { op: 'hdel', field: 'c', was: '1', until_was: until },
+      { op: 'hdel', field: 'd', was: '1', until_was: null },
+      { op: 'hpexpire', field: 'e', ttl_ms: 5, until_was: until },
+      { op: 'hpexpire', field: 'f', ttl_ms: 5, until_was: null },
+      { op: 'hpersist', field: 'g', until_was: until },
+    ];
+    const back = inverseOf(edits);
+    expect(back).toEqual([
+      { op: 'hset', field: 'a', value: '1', was: '2', until },
+      { op: 'hset', field: 'b', value: '1', was: '2', ttl_ms: null },
+      { op: 'hset', field: 'c', value: '1', was: null, until },
+      { op: 'hset', field: 'd', value: '1', was: null },
+      { op: 'hpexpire', field: 'e', until },
+      { op: 'hpersist', field: 'f' },
+      { op: 'hpexpire', field: 'g', until },
+    ]);
+    const sent = (back ?? []).map(compactEdit);
+    for (const edit of sent) {
+      expect(edit).not.toHaveProperty('until');
+      expect(edit).not.toHaveProperty('until_was');
+    }
+    expect((sent[0] as { ttl_ms: number }).ttl_ms).toBeGreaterThan(90_000);
+    expect((sent[0] as { ttl_ms: number }).ttl_ms).toBeLessThanOrEqual(100_000);
+    // What would have expired by now goes at once.
+    expect(compactEdit({ op: 'hpexpire', field: 'e', until: 5 })).toEqual({ op: 'hpexpire', field: 'e', ttl_ms: 1 });
+    expect(inverseOf([{ op: 'hpersist', field: 'a' }])).toBeNull();
+  });
+  it('are said in words', () => {
+    expect(differenceOf({ op: 'hpersist', field: 'a', until_was: 5 })).toEqual({ what: 'expiry of field a', before: 'an expiry', after: 'no expiry' });
+    expect(differenceOf({ ...seen, ttl_ms: null }).after).toBe('2 (no expiry)');
+  });
+});
+
+describe('rows of a hash', () => {
+  const page: ItemsPage = { type: 'hash', items: [{ field: 'a', value: '1', ttl_ms: 500 }, { field: 'b', value: '2', ttl_ms: null }, { field: 'a', value: '1', ttl_ms: 490 }], cursor: null };
+  const rows = distinctRows(rowsOf(page, 0, 10_000));
+  it('know when they expire, and are there once', () => {
+    expect(rows.map(({ target }) => target)).toEqual([
+      { type: 'hash', field: 'a', value: '1', until: 10_500 },
+      { type: 'hash', field: 'b', value: '2', until: null },
+    ]);
+  });
+  it('are changed in value, expiry or both', () => {
+    const target = rows[0]?.target;
+    if (!target) throw new Error('a row');
+    expect(changeOf(target, '2')).toEqual({ op: 'hset', field: 'a', value: '2', was: '1' });
+    expect(changeOf(target, '1', 60_000)).toEqual({ op: 'hpexpire', field: 'a', ttl_ms: 60_000, until_was: 10_500 });
+    expect(changeOf(target, '1', null)).toEqual({ op: 'hpersist', field: 'a', until_was: 10_500 });
+    expect(changeOf(target, '2', null)).toEqual({ op: 'hset', field: 'a', value: '2', was: '1', ttl_ms: null, until_was: 10_500 });
   });
 });
 
@@ -115,10 +186,5 @@ describe('long values', () => {
     expect(beginningOf(`${'x'.repeat(4095)}😀${'y'.repeat(30_000)}`)).toEqual({ text: 'x'.repeat(4095), bytes: 34_099, cut: true });
     const bytes = Uint8Array.from({ length: 20_000 }, () => 0xff);
     expect(beginningOf(fromBytes(bytes))).toMatchObject({ bytes: 20_000, cut: true });
-  });
-  it('get a name that file systems take', () => {
-    expect(fileNameOf('a:b/c é')).toBe('a_b_c_.bin');
-    expect(fileNameOf('../..')).toBe('value.bin');
-    expect(fileNameOf('')).toBe('value.bin');
   });
 });
