@@ -1,5 +1,6 @@
 // Failures in words: what failed and what to do about it, from the code that the server gives.
 import { ApiError } from './api';
+import { display } from './bytes';
 
 const ADVICE: Record<string, string> = {
   UNREACHABLE: 'Check that the server runs and that this address reaches it.',
@@ -18,7 +19,8 @@ const TEXT: Record<string, string> = { READ_ONLY: 'This session is read-only.' }
 export function errorText(error: unknown): string {
   const own = error instanceof ApiError ? TEXT[error.code] : undefined;
   if (own !== undefined) return own;
-  return error instanceof Error ? sentence(error.message) : 'Something unexpected happened.';
+  // The engine's messages repeat what was asked for.
+  return error instanceof Error ? sentence(display(error.message)) : 'Something unexpected happened.';
 }
 
 // The server's messages are phrases; on a page they stand as sentences.

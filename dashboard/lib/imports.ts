@@ -61,7 +61,7 @@ export function isBulk(job: KeyJob): job is BulkJob {
 }
 
 export function importTitle({ request }: Pick<ImportJob, 'request'>): string {
-  const what = request.name === '' ? (FORMATS.find(({ value }) => value === request.format)?.label ?? request.format) : request.name;
+  const what = request.name === '' ? (FORMATS.find(({ value }) => value === request.format)?.label ?? request.format) : display(request.name);
   return `${request.dry_run ? 'Dry run of' : 'Import of'} ${what}${request.db === null || request.db === 0 ? '' : ` into db${request.db}`}`;
 }
 

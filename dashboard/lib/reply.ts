@@ -1,5 +1,5 @@
 // A reply of the server in the four ways the console shows it. Values stay text; nothing is ever rendered as HTML.
-import { display } from './bytes';
+import { display, displayJson } from './bytes';
 import type { Reply } from './contract';
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -51,14 +51,14 @@ export function scalar(reply: Reply): string {
       return '(nil)';
     case 'boolean':
       return reply.value ? '(true)' : '(false)';
-    case 'status':
     case 'big_number':
       return reply.value;
     case 'integer':
     case 'double':
       return String(reply.value);
     case 'error':
-      return reply.message;
+      return display(reply.message);
+    case 'status':
     case 'string':
     case 'verbatim':
       return display(reply.value);
@@ -81,7 +81,7 @@ export function toRaw(reply: Reply, indent = ''): string {
   }
   if (reply.type === 'integer') return `(integer) ${reply.value}`;
   if (reply.type === 'double') return `(double) ${reply.value}`;
-  if (reply.type === 'error') return `(error) ${reply.message}`;
+  if (reply.type === 'error') return `(error) ${display(reply.message)}`;
   if (reply.type === 'string') return `"${display(reply.value).replace(/"/g, '\\"')}"`;
   return scalar(reply);
 }
@@ -120,7 +120,7 @@ export function toGrid(reply: Reply): Grid {
 
 function inline(reply: Reply | undefined): string {
   if (reply === undefined) return '';
-  return 'items' in reply || reply.type === 'map' ? JSON.stringify(toJson(reply)) : scalar(reply);
+  return 'items' in reply || reply.type === 'map' ? displayJson(JSON.stringify(toJson(reply))) : scalar(reply);
 }
 
 /** How many values came, in words: `14 rows`; nothing for a single value. */

@@ -1,5 +1,6 @@
 // Short messages at the edge of the page: what was just done, or why it was not.
 import { create } from 'zustand';
+import { display } from '@/lib/bytes';
 
 export interface Toast {
   id: number;
@@ -21,7 +22,9 @@ let next = 1;
 export const useToastStore = create<ToastStore>()((set) => ({
   toasts: [],
   bars: [],
-  say(text, kind = 'note') {
+  say(said, kind = 'note') {
+    // Names and messages of others are in it.
+    const text = display(said);
     const toast = { id: next++, text, kind };
     // The same text again replaces its older self instead of piling up.
     set((state) => ({ toasts: [...state.toasts.filter((other) => other.text !== text).slice(-2), toast] }));

@@ -6,6 +6,7 @@ import { Button } from '@/components/ui/button';
 import { CopyButton } from '@/components/ui/copy-button';
 import { useWriteLock } from '@/hooks/use-write-lock';
 import type { ApiError } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import { errorAdvice, errorText } from '@/lib/errors';
 import { formatClock, formatIso, formatMicros } from '@/lib/format';
 import { extent, toJson, toRaw } from '@/lib/reply';
@@ -21,22 +22,23 @@ interface EntryViewProps {
 
 export const EntryView = memo(function EntryView({ entry, view, onRun }: EntryViewProps) {
   const { reply } = entry;
+  const shown = display(entry.shown);
   const copied = reply === undefined ? '' : view === 'json' ? JSON.stringify(toJson(reply), null, 2) : toRaw(reply);
   return (
-    <article className="group border-b border-line px-4 py-2 last:border-0" aria-label={entry.shown}>
+    <article className="group border-b border-line px-4 py-2 last:border-0" aria-label={shown}>
       <header className="flex min-h-7 items-center gap-3">
         <time dateTime={formatIso(entry.at)} className="num hidden w-16 shrink-0 font-mono text-xs text-muted sm:block">
           {formatClock(entry.at)}
         </time>
-        <code className="min-w-0 flex-1 truncate font-mono" title={entry.shown}>
-          <Highlight line={entry.shown} />
+        <code className="min-w-0 flex-1 truncate font-mono" title={shown}>
+          <Highlight line={shown} />
         </code>
         <span className="num shrink-0 text-xs text-muted">
           {entry.state === 'running' ? 'running…' : [entry.db === 0 ? null : `db${entry.db}`, entry.duration_us === undefined ? null : formatMicros(entry.duration_us), reply === undefined ? null : extent(reply)].filter(Boolean).join(' · ')}
         </span>
         <span className="flex shrink-0">
           {reply !== undefined && <CopyButton text={copied} label="Copy the reply" />}
-          <Button variant="ghost" size="icon-sm" aria-label={`Run again: ${entry.shown}`} title="Run again" onClick={() => onRun(entry.shown)}>
+          <Button variant="ghost" size="icon-sm" aria-label={`Run again: ${shown}`} title="Run again" onClick={() => onRun(entry.shown)}>
             <RotateCw />
           </Button>
         </span>

@@ -4,6 +4,7 @@
 import { CornerDownLeft, History } from 'lucide-react';
 import { useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { Button } from '@/components/ui/button';
+import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import { commandOf } from '@/lib/command-line';
 import { findLines } from '@/lib/console-history';
@@ -162,7 +163,7 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
               onClick={() => take(choice)}
               className={cn('flex min-h-7 cursor-pointer items-center gap-3 rounded-md px-2 hover:bg-raised coarse:min-h-11', at === picked && 'bg-raised')}
             >
-              <span className={cn('font-mono', choice.about === null ? 'min-w-0 flex-1 truncate' : 'shrink-0 font-medium')}>{choice.shown}</span>
+              <span className={cn('font-mono', choice.about === null ? 'min-w-0 flex-1 truncate' : 'shrink-0 font-medium')}>{display(choice.shown)}</span>
               {choice.about !== null && <span className="min-w-0 flex-1 truncate text-xs text-dim">{choice.about}</span>}
               {choice.warning !== null && <span className="shrink-0 text-xs text-warning">{choice.warning}</span>}
             </li>

@@ -2,6 +2,7 @@
 'use client';
 import { useMemo, useState } from 'react';
 import { Button } from '@/components/ui/button';
+import { display, displayBlock, displayJson } from '@/lib/bytes';
 import type { Reply } from '@/lib/contract';
 import { type Json, toGrid, toJson, toRaw } from '@/lib/reply';
 import type { View } from '@/stores/console';
@@ -10,10 +11,10 @@ const LINES = 400;
 
 export function ReplyView({ reply, view }: { reply: Reply; view: View }) {
   // An error reads the same in every view.
-  if (reply.type === 'error') return <p className="font-mono text-xs break-words whitespace-pre-wrap text-error-text">{reply.message}</p>;
+  if (reply.type === 'error') return <p className="font-mono text-xs break-words whitespace-pre-wrap text-error-text">{displayBlock(reply.message)}</p>;
   if (view === 'table') return <GridView reply={reply} />;
   if (view === 'tree') return <TreeView reply={reply} />;
-  return <TextView text={view === 'json' ? JSON.stringify(toJson(reply), null, 2) : toRaw(reply)} />;
+  return <TextView text={view === 'json' ? displayJson(JSON.stringify(toJson(reply), null, 2)) : toRaw(reply)} />;
 }
 
 function TextView({ text }: { text: string }) {
@@ -95,12 +96,12 @@ const DEPTH = 40;
 
 function Node({ name, value, depth }: { name: string | null; value: Json; depth: number }) {
   const [open, setOpen] = useState(depth < 1);
-  const head = name === null ? null : <span className="text-dim">{name}: </span>;
+  const head = name === null ? null : <span className="text-dim">{display(name)}: </span>;
   if (typeof value !== 'object' || value === null || depth > DEPTH) {
     return (
       <p className="py-0.5 pl-4 break-words">
         {head}
-        <span className={typeof value === 'number' ? 'text-warning' : typeof value === 'string' ? '' : 'text-muted'}>{typeof value === 'object' && value !== null ? '…' : JSON.stringify(value)}</span>
+        <span className={typeof value === 'number' ? 'text-warning' : typeof value === 'string' ? '' : 'text-muted'}>{typeof value === 'object' && value !== null ? '…' : displayJson(JSON.stringify(value))}</span>
       </p>
     );
   }

@@ -7,6 +7,7 @@ import { Panel } from '@/components/ui/panel';
 import { useResource } from '@/hooks/use-resource';
 import { accessHeat } from '@/lib/access-heat';
 import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { HotKeys } from '@/lib/contract';
 import { formatClock, formatCount, formatRate } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
@@ -35,7 +36,7 @@ export function AccessHeatPanel() {
 function Map({ hot, separator }: { hot: HotKeys; separator: string }) {
   const { minutes_ms, rows, more } = accessHeat(hot, separator, ROWS);
   if (rows.length === 0) return <p className="py-2 text-dim">No key was used in the last minutes.</p>;
-  const names = rows.map((row) => `${row.prefix === '' ? '(no prefix)' : row.prefix}${row.db === 0 ? '' : ` db${row.db}`}`);
+  const names = rows.map((row) => `${row.prefix === '' ? '(no prefix)' : display(row.prefix)}${row.db === 0 ? '' : ` db${row.db}`}`);
   return (
     <>
       <Heatmap

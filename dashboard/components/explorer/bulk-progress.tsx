@@ -7,6 +7,7 @@ import type { Resource } from '@/hooks/use-resource';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
 import { hasEnded, WORDS } from '@/lib/bulk';
+import { display } from '@/lib/bytes';
 import { errorTitle, importText, isImport } from '@/lib/imports';
 import type { BulkJob, KeyJob } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
@@ -75,7 +76,7 @@ export function BulkProgress({ job, resource, refused, onClose }: BulkProgressPr
       </p>
       {job.error !== null && (
         <p role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
-          {job.error}
+          {display(job.error)}
         </p>
       )}
       {'snapshot' in job.result && typeof job.result.snapshot === 'string' && <p className="text-xs text-dim">The snapshot before it is {job.result.snapshot}.</p>}
@@ -86,7 +87,7 @@ export function BulkProgress({ job, resource, refused, onClose }: BulkProgressPr
           {errors.map((error, at) => (
             <li key={at} className="border-b border-line px-3 py-1.5 last:border-0">
               <span className="font-mono wrap-anywhere">{errorTitle(error)}</span>
-              <span className="block text-error-text">{error.message}</span>
+              <span className="block text-error-text">{display(error.message)}</span>
             </li>
           ))}
           {(job.result.errors_left_out ?? 0) > 0 && <li className="px-3 py-1.5 text-muted">and {formatCount(job.result.errors_left_out)} more</li>}

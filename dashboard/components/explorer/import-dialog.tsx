@@ -8,6 +8,7 @@ import { Dialog } from '@/components/ui/dialog';
 import { Select } from '@/components/ui/input';
 import { Progress } from '@/components/ui/progress';
 import { useWriteGate } from '@/hooks/use-write-gate';
+import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { ImportFormat } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
@@ -147,7 +148,7 @@ function FileField({ chosen, disabled, onChoose }: { chosen: Chosen | null; disa
         <span>Choose a file, or drop it here</span>
       ) : (
         <span className="min-w-0 wrap-anywhere font-medium">
-          {chosen.file.name} <span className="num font-normal text-dim">{formatBytes(chosen.file.size)}</span>
+          {display(chosen.file.name)} <span className="num font-normal text-dim">{formatBytes(chosen.file.size)}</span>
         </span>
       )}
       <span className="text-xs text-muted">RDB, append-only file, JSON lines, CSV or commands</span>

@@ -2,11 +2,12 @@
 'use client';
 import { UserRound } from 'lucide-react';
 import type { ComponentProps } from 'react';
+import { display } from '@/lib/bytes';
 import { useServerStore } from '@/stores/server';
 
 export function AccountButton({ compact, ...rest }: ComponentProps<'button'> & { compact: boolean }) {
   const session = useServerStore((store) => store.session);
-  const user = session?.user ?? '';
+  const user = display(session?.user ?? '');
   const mode = session?.mode === 'unlocked' ? 'editing' : 'read-only';
   return (
     <button

@@ -4,6 +4,7 @@ import { Lock, LockOpen, LogOut, MonitorCog } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '@/components/ui/menu';
 import { useWriteLock } from '@/hooks/use-write-lock';
+import { display } from '@/lib/bytes';
 import { useServerStore } from '@/stores/server';
 import { AccountButton } from './account-button';
 
@@ -12,7 +13,7 @@ export function AccountMenu({ compact }: { compact: boolean }) {
   const leave = useServerStore((store) => store.leave);
   const router = useRouter();
   const { unlocked, canWrite, toggle } = useWriteLock();
-  const user = session?.user ?? '';
+  const user = display(session?.user ?? '');
   const mode = unlocked ? 'editing' : 'read-only';
   const signOut = () =>
     leave()

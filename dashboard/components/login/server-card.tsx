@@ -2,6 +2,7 @@
 'use client';
 import { Lock, LockOpen } from 'lucide-react';
 import { Badge } from '@/components/ui/badge';
+import { display } from '@/lib/bytes';
 import { useServerStore } from '@/stores/server';
 
 export function ServerCard() {
@@ -11,8 +12,8 @@ export function ServerCard() {
     <div className="flex min-h-12 w-full flex-col items-center text-dim">
       {server !== null && (
         <>
-          <p title={server.name} className="max-w-full truncate font-mono text-sm leading-6 text-ink">
-            {server.name}
+          <p title={display(server.name)} className="max-w-full truncate font-mono text-sm leading-6 text-ink">
+            {display(server.name)}
           </p>
           <p className="flex h-6 items-center gap-2 whitespace-nowrap">
             <span className="text-xs text-muted">version {server.version}</span>

@@ -24,7 +24,7 @@ const ENTRY_COLUMNS: readonly Column<SlowEntry>[] = [
   { id: 'time', label: 'When', value: (row) => row.time_ms, cell: (row) => <Age at={row.time_ms} /> },
   { id: 'duration', label: 'Took', align: 'right', value: (row) => row.duration_us, cell: (row) => <span className="font-mono">{formatMicros(row.duration_us)}</span> },
   { id: 'args', label: 'Command', className: 'w-full sm:max-w-0', cell: (row) => <Arguments entry={row} /> },
-  { id: 'addr', label: 'Client', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs text-dim">{display(row.name) || row.addr}</span> },
+  { id: 'addr', label: 'Client', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs text-dim">{display(row.name) || display(row.addr)}</span> },
 ];
 
 const SHAPE_COLUMNS: readonly Column<Shape>[] = [

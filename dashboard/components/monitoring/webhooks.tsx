@@ -13,6 +13,7 @@ import { Panel } from '@/components/ui/panel';
 import { useTopic } from '@/hooks/use-topic';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { Webhook } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { MISSING } from '@/lib/format';
@@ -39,7 +40,7 @@ function State({ hook }: { hook: Webhook }) {
 }
 
 function columnsOf(hooks: readonly Webhook[], busy: string | null, onTest: (hook: Webhook) => void, onRemove: (hook: Webhook) => void): readonly Column<Webhook>[] {
-  const name = (row: Webhook) => nameOf(row, hooks);
+  const name = (row: Webhook) => display(nameOf(row, hooks));
   return [
     { id: 'url', label: 'Address', value: (row) => row.url, cell: (row) => <span className="block max-w-72 truncate font-mono max-sm:max-w-56 text-xs" title={name(row)}>{name(row)}</span> },
     { id: 'state', label: 'State', value: (row) => row.state, cell: (row) => <State hook={row} /> },

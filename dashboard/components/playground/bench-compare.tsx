@@ -1,6 +1,7 @@
 // Runs side by side: throughput over time, how latencies are spread, and the percentiles, with the difference to the first.
 'use client';
 import { Panel } from '@/components/ui/panel';
+import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { BenchJob, BenchResult } from '@/lib/contract';
 import { formatCount, formatMicros, formatRate, formatRatio, formatSeconds } from '@/lib/format';
@@ -32,7 +33,7 @@ export function BenchCompare({ runs }: { runs: readonly BenchJob[] }) {
       {shown.flatMap(({ run, result }) =>
         result.errors.map((error) => (
           <p key={`${run.id} ${error.text}`} role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
-            {formatCount(error.count)} replies were errors: {error.text}
+            {formatCount(error.count)} replies were errors: {display(error.text)}
           </p>
         )),
       )}

@@ -6,6 +6,7 @@ import { Age } from '@/components/state/age';
 import { Button } from '@/components/ui/button';
 import { type Column, DataTable } from '@/components/ui/data-table';
 import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { BenchJob } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatSeconds, MISSING } from '@/lib/format';
@@ -35,7 +36,7 @@ export function BenchRuns({ runs, shown, onToggle, onForgotten }: BenchRunsProps
         cell: (run) => <input type="checkbox" aria-label={`Compare ${runTitle(run)}`} disabled={run.result.series === undefined} checked={shown.includes(run.id)} onChange={() => onToggle(run.id)} className="size-4 align-middle accent-[var(--accent-hover)]" />,
       },
       { id: 'when', label: 'When', value: (run) => run.began_ms, cell: (run) => <Age at={run.began_ms} /> },
-      { id: 'run', label: 'Run', value: runTitle, cell: (run) => <span title={run.error ?? undefined}>{runTitle(run)}</span> },
+      { id: 'run', label: 'Run', value: runTitle, cell: (run) => <span title={run.error === null ? undefined : display(run.error)}>{runTitle(run)}</span> },
       { id: 'rps', label: 'Throughput', align: 'right', value: (run) => run.result.rps ?? null, cell: (run) => <span className="font-medium">{formatRate(run.result.rps)}</span> },
       { id: 'p50', label: 'p50', align: 'right', value: (run) => run.result.all?.p50_us ?? null, cell: (run) => formatMicros(run.result.all?.p50_us) },
       { id: 'p99', label: 'p99', align: 'right', value: (run) => run.result.all?.p99_us ?? null, cell: (run) => formatMicros(run.result.all?.p99_us) },
@@ -61,7 +62,7 @@ export function BenchRuns({ runs, shown, onToggle, onForgotten }: BenchRunsProps
     <>
       {failed !== undefined && (
         <p role="alert" className="mb-3 rounded-md bg-tint-error px-3 py-2 text-error-text">
-          The last run failed: {failed.error}
+          The last run failed: {display(failed.error ?? '')}
         </p>
       )}
       <DataTable label="Benchmark runs" columns={columns} rows={runs} rowKey={(run) => run.id} empty={null} />

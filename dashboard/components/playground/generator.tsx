@@ -86,7 +86,7 @@ function Made({ jobs, onForgotten }: { jobs: readonly GenerateJob[]; onForgotten
       align: 'right',
       cell: (job) =>
         job.state !== 'running' && (
-          <Button variant="ghost" size="icon-sm" aria-label={`Take ${job.request.prefix} off this list`} title="Take off this list; the keys stay" onClick={() => void api.endJob(job.id).catch(() => undefined).then(onForgotten)}>
+          <Button variant="ghost" size="icon-sm" aria-label={`Take ${display(job.request.prefix)} off this list`} title="Take off this list; the keys stay" onClick={() => void api.endJob(job.id).catch(() => undefined).then(onForgotten)}>
             <Trash2 />
           </Button>
         ),
@@ -96,7 +96,7 @@ function Made({ jobs, onForgotten }: { jobs: readonly GenerateJob[]; onForgotten
     <>
       {failed !== undefined && (
         <p role="alert" className="mb-3 rounded-md bg-tint-error px-3 py-2 text-error-text">
-          The last one failed: {failed.error}
+          The last one failed: {display(failed.error ?? '')}
         </p>
       )}
       <DataTable

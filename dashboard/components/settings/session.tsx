@@ -3,6 +3,7 @@
 import { Check, Minus } from 'lucide-react';
 import { Panel } from '@/components/ui/panel';
 import { useNow } from '@/hooks/use-now';
+import { display } from '@/lib/bytes';
 import { formatDay, formatSeconds, MISSING } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 import { Sessions } from './sessions';
@@ -12,11 +13,11 @@ export function SessionTab() {
   const now = useNow(1000);
   if (session === null) return null;
   const facts: [string, string][] = [
-    ['User', session.user],
+    ['User', display(session.user)],
     ['Mode', session.mode === 'unlocked' ? 'editing unlocked' : 'read-only'],
     ['Signed in', formatDay(session.created_ms)],
     ['Ends', now === null ? MISSING : `in ${formatSeconds(Math.max(0, (session.expires_ms - now) / 1000))}, or after ${formatSeconds(session.idle_ms / 1000)} of rest`],
-    ['Server', `${session.server.name}, version ${session.server.version}`],
+    ['Server', `${display(session.server.name)}, version ${session.server.version}`],
     ['Speaks like', `Redis ${session.server.redis_version}`],
   ];
   return (

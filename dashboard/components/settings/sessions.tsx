@@ -13,6 +13,7 @@ import { Confirm } from '@/components/ui/lazy-confirm';
 import { Panel } from '@/components/ui/panel';
 import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { SessionLine } from '@/lib/contract';
 import { formatDay } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
@@ -25,13 +26,13 @@ function columns(user: string | undefined, onEnd: (line: SessionLine) => void): 
       value: (row) => row.user,
       cell: (row) => (
         <span className="inline-flex items-center gap-2">
-          {row.user}
+          {display(row.user)}
           {row.current && <Badge variant="accent">this one</Badge>}
           {row.unlocked_until_ms !== null && <Badge variant="warning">editing</Badge>}
         </span>
       ),
     },
-    { id: 'addr', label: 'From', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs">{row.addr}</span> },
+    { id: 'addr', label: 'From', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs">{display(row.addr)}</span> },
     { id: 'created', label: 'Signed in', value: (row) => row.created_ms, cell: (row) => <span className="num">{formatDay(row.created_ms)}</span> },
     { id: 'last', label: 'Last seen', value: (row) => row.last_ms, cell: (row) => <Age at={row.last_ms} /> },
     {
@@ -39,7 +40,7 @@ function columns(user: string | undefined, onEnd: (line: SessionLine) => void): 
       label: 'Actions',
       align: 'right',
       cell: (row) => {
-        const label = `End the session of ${row.user} from ${row.addr}`;
+        const label = `End the session of ${display(row.user)} from ${display(row.addr)}`;
         if (row.current) return null;
         // An own one ends without unlocking: it may be a stranger's.
         if (row.user === user) {
@@ -71,7 +72,7 @@ export function Sessions({ className }: { className?: string }) {
         open={doomed !== null}
         onOpenChange={(open) => !open && setDoomed(null)}
         action="end-session"
-        words={`end session of ${doomed?.user ?? ''}`}
+        words={`end session of ${display(doomed?.user ?? '')}`}
         title={`End the session of ${doomed?.user ?? ''}`}
         effect={`Whoever works in it from ${doomed?.addr ?? ''} has to sign in again. What was begun on the server goes on.`}
         verb="End session"

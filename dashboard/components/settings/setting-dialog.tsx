@@ -7,6 +7,7 @@ import { Input } from '@/components/ui/input';
 import { PhraseField } from '@/components/ui/phrase-field';
 import { useLadder } from '@/hooks/use-ladder';
 import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { Setting } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { settingAction } from '@/lib/ladder';
@@ -66,7 +67,7 @@ export function SettingDialog({ setting, onClose, onChanged }: SettingDialogProp
           />
           {!setting.sensitive && (
             <p className="text-xs text-muted">
-              Now <code className="font-mono">{setting.value === '' ? '(empty)' : setting.value}</code>, by default{' '}
+              Now <code className="font-mono">{setting.value === '' ? '(empty)' : display(setting.value ?? '')}</code>, by default{' '}
               <code className="font-mono">{setting.default === '' ? '(empty)' : setting.default}</code>. In force at once, until the next restart.
             </p>
           )}

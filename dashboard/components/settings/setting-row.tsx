@@ -2,6 +2,7 @@
 import { Pencil } from 'lucide-react';
 import { GatedButton } from '@/components/state/gated-button';
 import { Badge } from '@/components/ui/badge';
+import { display } from '@/lib/bytes';
 import type { Setting } from '@/lib/contract';
 
 const SOURCES: Record<Setting['source'], string> = {
@@ -18,7 +19,7 @@ function Summary({ text }: { text: string }) {
 }
 
 export function SettingRow({ setting, onEdit }: { setting: Setting; onEdit(setting: Setting): void }) {
-  const value = setting.sensitive ? '••••••' : setting.value === '' ? '(empty)' : setting.value;
+  const value = setting.sensitive ? '••••••' : setting.value === '' ? '(empty)' : display(setting.value ?? '');
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1 py-2 md:grid-cols-[minmax(0,5fr)_minmax(0,3fr)_auto]">
       <div className="min-w-0">

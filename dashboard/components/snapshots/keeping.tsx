@@ -9,6 +9,7 @@ import { Facts } from '@/components/ui/facts';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
 import { useNow } from '@/hooks/use-now';
+import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { Persistence, Restore, Snapshots } from '@/lib/contract';
 import { formatAgo, formatBytes, formatCount, formatRatio, formatSeconds, MISSING } from '@/lib/format';
@@ -105,25 +106,25 @@ function Notice({ children }: { children: ReactNode }) {
 }
 
 function LastRestore({ restore, now }: { restore: Restore; now: number }) {
-  const id = <code className="font-mono">{restore.id}</code>;
+  const id = <code className="font-mono">{display(restore.id)}</code>;
   if (restore.state === 'running') {
     return (
       <Notice>
-        {restore.user} is restoring {id}, begun {formatAgo(restore.began_ms, now)}. Clients are answered LOADING while the data is replaced.
+        {display(restore.user)} is restoring {id}, begun {formatAgo(restore.began_ms, now)}. Clients are answered LOADING while the data is replaced.
       </Notice>
     );
   }
   if (restore.state === 'failed') {
     return (
       <p role="alert" className="rounded-md bg-tint-error px-4 py-3 text-error-text">
-        Restoring {id} failed {formatAgo(restore.ended_ms ?? now, now)}: {restore.error}
+        Restoring {id} failed {formatAgo(restore.ended_ms ?? now, now)}: {display(restore.error ?? '')}
       </p>
     );
   }
   const took_ms = (restore.ended_ms ?? restore.began_ms) - restore.began_ms;
   return (
     <Notice>
-      {restore.user} restored {id} {formatAgo(restore.ended_ms ?? now, now)}, in {formatSeconds(took_ms / 1000)}.
+      {display(restore.user)} restored {id} {formatAgo(restore.ended_ms ?? now, now)}, in {formatSeconds(took_ms / 1000)}.
     </Notice>
   );
 }

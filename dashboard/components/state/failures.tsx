@@ -5,6 +5,7 @@ import { KeyRound, RotateCw, TriangleAlert } from 'lucide-react';
 import { Button } from '@/components/ui/button';
 import { CopyButton } from '@/components/ui/copy-button';
 import { ApiError } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import { errorAdvice, errorText } from '@/lib/errors';
 import { useServerStore } from '@/stores/server';
 
@@ -49,11 +50,11 @@ export function NoPermission({ needs }: { needs: string }) {
     <div className="flex flex-col items-start gap-2 rounded-md border border-line bg-page p-4">
       <p className="flex items-center gap-2 font-medium">
         <KeyRound aria-hidden className="size-4 shrink-0 text-warning" />
-        This needs <code className="font-mono">{needs}</code>
+        This needs <code className="font-mono">{display(needs)}</code>
       </p>
-      <p className="text-dim">An administrator can grant it to {user} with this line:</p>
+      <p className="text-dim">An administrator can grant it to {display(user)} with this line:</p>
       <div className="flex max-w-full items-center gap-1 rounded-md bg-raised pl-3">
-        <code className="overflow-x-auto py-1.5 font-mono text-xs">{line}</code>
+        <code className="overflow-x-auto py-1.5 font-mono text-xs">{display(line)}</code>
         <CopyButton text={line} label="Copy the line" />
       </div>
     </div>

@@ -4,6 +4,7 @@
 import { X } from 'lucide-react';
 import * as Base from 'radix-ui/dialog';
 import type { ReactNode } from 'react';
+import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import { Button } from './button';
 
@@ -40,8 +41,8 @@ export function Dialog({ open, onOpenChange, title, description, bare = false, c
         >
           <div className={bare ? 'sr-only' : 'flex items-start gap-4 px-5 pt-4 pb-2'}>
             <div className="min-w-0 flex-1">
-              <Base.Title className="text-lg font-semibold">{title}</Base.Title>
-              {description !== undefined && <Base.Description className="mt-1 text-dim">{description}</Base.Description>}
+              <Base.Title className="text-lg font-semibold">{display(title)}</Base.Title>
+              {description !== undefined && <Base.Description className="mt-1 text-dim">{display(description)}</Base.Description>}
             </div>
             {!bare && (
               <Base.Close asChild>

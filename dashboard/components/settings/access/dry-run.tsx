@@ -5,6 +5,7 @@ import { useId, useState, type FormEvent } from 'react';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { api } from '@/lib/api';
+import { display } from '@/lib/bytes';
 import type { Bytes } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { useServerStore } from '@/stores/server';
@@ -20,7 +21,7 @@ export function DryRun({ user, unsaved }: { user: Bytes; unsaved: boolean }) {
     event.preventDefault();
     try {
       const { allowed, reason } = await api.dryRun(user, line);
-      setAnswer({ line, allowed, text: allowed ? 'allowed' : (reason ?? 'refused') });
+      setAnswer({ line, allowed, text: allowed ? 'allowed' : display(reason ?? 'refused') });
     } catch (error) {
       setAnswer({ line, allowed: false, text: errorText(error) });
     }
@@ -42,7 +43,7 @@ export function DryRun({ user, unsaved }: { user: Bytes; unsaved: boolean }) {
           <>
             {answer.allowed ? <CircleCheck aria-hidden className="text-success" /> : <Ban aria-hidden className="text-error" />}
             <span className="min-w-0 break-words">
-              <code className="font-mono text-xs">{answer.line}</code>: {answer.text}
+              <code className="font-mono text-xs">{display(answer.line)}</code>: {answer.text}
             </span>
           </>
         )}

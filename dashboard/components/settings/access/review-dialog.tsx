@@ -67,7 +67,7 @@ export function ReviewDialog({ name, user, change, rules, onClose, onStored }: R
                   {part.change === 'added' ? '+' : part.change === 'removed' ? '−' : ''}
                 </span>
                 <span className="sr-only">{part.change === 'same' ? '' : `${part.change}: `}</span>
-                {part.rule}
+                {display(part.rule)}
               </li>
             ))}
           </ul>
