@@ -1,4 +1,5 @@
 // What is wrong with an address before the server is asked, how a delivery went, and how an address does, in words.
+import { display } from './bytes';
 import type { Delivery, Webhook } from './contract';
 
 export const WEBHOOKS_MAX = 4;
@@ -13,7 +14,7 @@ export function webhookFault(url: string): string | null {
 export function deliveryText({ alert, delivered, status, error, took_ms, attempt }: Delivery): string {
   const what = alert === 'test' ? 'Test' : `Alert ${alert}`;
   const which = attempt > 1 ? `, attempt ${attempt}` : '';
-  return delivered ? `${what} taken (${status ?? ''}) in ${took_ms} ms${which}` : `${what} not taken: ${error ?? 'no reason is known'}${which}`;
+  return delivered ? `${what} taken (${status ?? ''}) in ${took_ms} ms${which}` : `${what} not taken: ${display(error ?? 'no reason is known')}${which}`;
 }
 
 /** What can be read by others on the way, the tokens of its path included. */

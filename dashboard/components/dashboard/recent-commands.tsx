@@ -68,13 +68,13 @@ function CommandRow({ command }: { command: CommandMessage }) {
   const rest = `${command.args.map(display).join(' ')}${command.more > 0 ? ` … ${formatCount(command.more)} more` : ''}`;
   const clock = formatClock(command.t, true);
   return (
-    <li className="row-h flex items-center gap-3 rounded-md px-2 text-xs hover:bg-raised coarse:min-h-11" title={`Client ${command.cid}, ${command.addr}, database ${command.db}`}>
+    <li className="row-h flex items-center gap-3 rounded-md px-2 text-xs hover:bg-raised coarse:min-h-11" title={`Client ${command.cid}, ${display(command.addr)}, database ${command.db}`}>
       <time dateTime={new Date(command.t).toISOString()} className="num shrink-0 font-mono text-muted">
         {clock.slice(0, 8)}
         <span className="max-sm:hidden">{clock.slice(8)}</span>
       </time>
-      <span className="w-16 shrink-0 truncate font-mono font-medium sm:w-24" title={command.cmd}>
-        {command.cmd}
+      <span className="w-16 shrink-0 truncate font-mono font-medium sm:w-24" title={display(command.cmd)}>
+        {display(command.cmd)}
       </span>
       <span className="flex min-w-0 flex-1 items-center gap-2">
         {command.key !== null && <KeyLink name={command.key} db={command.db} className="block min-w-0 py-1 coarse:py-3.5" />}

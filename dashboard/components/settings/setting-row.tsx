@@ -37,7 +37,7 @@ export function SettingRow({ setting, onEdit }: { setting: Setting; onEdit(setti
           {value}
         </p>
         {setting.source !== 'default' && setting.default !== null && !setting.sensitive && (
-          <p className="truncate text-xs text-muted">default {setting.default === '' ? '(empty)' : setting.default}</p>
+          <p className="truncate text-xs text-muted">default {setting.default === '' ? '(empty)' : display(setting.default)}</p>
         )}
       </div>
       <div className="w-8 text-right">

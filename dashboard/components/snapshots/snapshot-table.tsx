@@ -20,7 +20,7 @@ interface SnapshotTableProps {
 }
 
 export function titleOf(row: SnapshotRow): string {
-  return row.label === '' ? row.id : `“${display(row.label)}”`;
+  return row.label === '' ? display(row.id) : `“${display(row.label)}”`;
 }
 
 /** An incremental one holds what changed, not how much has to be loaded. */
@@ -56,7 +56,7 @@ export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTable
         cell: (row) => (
           <span className="flex min-w-0 items-baseline gap-2">
             {row.label !== '' && <span className="truncate font-medium">{display(row.label)}</span>}
-            <code className="font-mono text-xs text-dim">{row.id}</code>
+            <code className="font-mono text-xs text-dim">{display(row.id)}</code>
           </span>
         ),
       },

@@ -60,7 +60,7 @@ describe('what hides or reorders text', () => {
 
 // Fields that carry what somebody else has written, drawn as they are: `{row.user}`, `title={row.url}`, `${error.message}`.
 const CARRIERS = 'key|user|addr|message|url|lib_name|cmd|reason|rule|prefix|shown|error';
-const OWNERS = 'row|entry|error|reply|job|run|failed|restore|client|answer|part|hook|alert|session|doomed|choice|item';
+const OWNERS = 'row|entry|error|reply|job|run|failed|restore|client|answer|part|hook|alert|session|doomed|choice|item|command';
 const RAW = new RegExp(`(?:>|^|[\\s}])\\{(?:${OWNERS})\\.(?:\\w+\\.)?(?:${CARRIERS})\\}|\\b(?:title|aria-label)=\\{(?:${OWNERS})\\.(?:${CARRIERS})\\}|\\$\\{(?:${OWNERS})\\.(?:${CARRIERS})\\}`);
 
 function sources(folder: string): string[] {
