@@ -6,6 +6,7 @@ import { BytesField } from '@/components/ui/bytes-field';
 import { Button } from '@/components/ui/button';
 import { Input, Select } from '@/components/ui/input';
 import { Segmented } from '@/components/ui/segmented';
+import { useWayBack } from '@/hooks/use-way-back';
 import type { Bytes, KeyEdit } from '@/lib/contract';
 import { parseScore } from '@/lib/edits';
 import { changeOf, type NewExpiry, type Target } from '@/lib/item-rows';
@@ -20,6 +21,7 @@ interface FormProps {
 }
 
 function Form({ edit, verb, onStage, onCancel, children }: FormProps) {
+  const { note } = useWayBack();
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') {
       event.stopPropagation();
@@ -30,7 +32,7 @@ function Form({ edit, verb, onStage, onCancel, children }: FormProps) {
     }
   };
   return (
-    <div className="flex flex-col gap-2 font-sans" onKeyDown={onKeyDown}>
+    <div ref={note} className="flex flex-col gap-2 font-sans" onKeyDown={onKeyDown}>
       {children}
       <div className="flex gap-2">
         <Button size="sm" variant="solid" disabled={edit === null} onClick={() => edit !== null && onStage(edit)}>

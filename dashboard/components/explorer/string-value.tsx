@@ -9,6 +9,7 @@ import { Button } from '@/components/ui/button';
 import { CopyButton } from '@/components/ui/copy-button';
 import { Segmented } from '@/components/ui/segmented';
 import { usePages } from '@/hooks/use-pages';
+import { useWayBack } from '@/hooks/use-way-back';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api } from '@/lib/api';
 import { displayBlock, displayJson, toBytes, whole } from '@/lib/bytes';
@@ -149,8 +150,9 @@ function Editor({ place, was, staged, hasStaged, onClose }: EditorProps) {
   }
   const indented = prettyJson(staged);
   const [wrong, setWrong] = useState(false);
+  const { note } = useWayBack();
   return (
-    <div className="flex flex-col gap-2 px-4 py-3">
+    <div ref={note} className="flex flex-col gap-2 px-4 py-3">
       <BytesField
         key={round}
         label="Value"

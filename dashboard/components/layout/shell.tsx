@@ -8,6 +8,7 @@ import { Failure } from '@/components/state/failures';
 import { Skeleton } from '@/components/state/skeleton';
 import { useShortcuts } from '@/hooks/use-shortcuts';
 import { useTopic } from '@/hooks/use-topic';
+import { keepFocus } from '@/lib/focus';
 import { pageOf } from '@/lib/navigation';
 import { whenIdle } from '@/lib/tasks';
 import { useAlertStore } from '@/stores/alerts';
@@ -66,6 +67,7 @@ export function Shell({ children }: { children: ReactNode }) {
       }),
     [],
   );
+  useEffect(keepFocus, []);
   useEffect(() => {
     if (access === 'out') router.replace(`/login/?next=${encodeURIComponent(path + window.location.search)}`);
     // The address to come back to is that of the moment the session ended.

@@ -20,8 +20,6 @@ export function UnlockDialog({ onClose }: { onClose(): void }) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const [waitUntil, setWaitUntil] = useState<number | null>(null);
-  // Before the field takes the focus.
-  const [returnTo] = useState(() => document.activeElement);
   const field = useRef<HTMLInputElement>(null);
   const now = useNow(500);
   const id = useId();
@@ -48,7 +46,6 @@ export function UnlockDialog({ onClose }: { onClose(): void }) {
       title="Unlock editing"
       description={`This server is marked as production. The password of ${user} unlocks editing for 15 minutes.`}
       className="w-[min(440px,calc(100vw-24px))]"
-      returnTo={returnTo}
     >
       <form method="post" onSubmit={(event) => void submit(event)} className="mt-1 flex flex-col gap-3">
         {/* Tells password managers whose password it is. */}

@@ -1,11 +1,14 @@
 // Dialogs on Radix's focus trap. The backdrop is our own: Radix's Overlay injects a style element for its scroll lock,
-// which the content security policy forbids; app/globals.css locks scrolling with :has([data-backdrop]).
+// which the content security policy forbids; app/globals.css locks scrolling with :has([data-backdrop]). Mounted when it
+// opens: it gives the focus back to what had it then.
 'use client';
 import { X } from 'lucide-react';
 import * as Base from 'radix-ui/dialog';
 import type { ReactNode } from 'react';
 import { display } from '@/lib/bytes';
+import { useWayBack } from '@/hooks/use-way-back';
 import { cn } from '@/lib/cn';
+import { goBack } from '@/lib/focus';
 import { Button } from './button';
 
 interface DialogProps {
@@ -17,25 +20,25 @@ interface DialogProps {
   /** Without head and padding: the palette draws its own. */
   bare?: boolean;
   className?: string;
-  /** What has the focus once it is closed. */
-  returnTo?: Element | null;
   children: ReactNode;
 }
 
-export function Dialog({ open, onOpenChange, title, description, bare = false, className, returnTo, children }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, bare = false, className, children }: DialogProps) {
+  const { way, note } = useWayBack();
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
         {open && <div data-backdrop aria-hidden className="fixed inset-0 z-40 animate-fade bg-[var(--backdrop)]" />}
         <Base.Content
+          ref={note}
           className={cn(
             'floating fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(560px,calc(100vw-24px))] -translate-x-1/2 animate-fade flex-col overflow-hidden rounded-xl',
             className,
           )}
           onCloseAutoFocus={(event) => {
-            if (!(returnTo instanceof HTMLElement)) return;
+            // Radix would look for a trigger of its own.
             event.preventDefault();
-            returnTo.focus();
+            goBack(way, event.target instanceof Element ? event.target : null);
           }}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >

@@ -1,8 +1,10 @@
-// Menus on Radix, not modal: the modal kind injects a style element for its scroll lock.
+// Menus on Radix, not modal: the modal kind injects a style element for its scroll lock. They give the focus back to their
+// button, or to the list around it where the tabulator does not reach the button.
 'use client';
 import * as Base from 'radix-ui/dropdown-menu';
-import type { ReactNode } from 'react';
+import { useRef, type ReactNode } from 'react';
 import { cn } from '@/lib/cn';
+import { goBack, wayFromButton } from '@/lib/focus';
 
 interface MenuProps {
   trigger: ReactNode;
@@ -14,11 +16,27 @@ interface MenuProps {
 }
 
 export function Menu({ trigger, align = 'end', side = 'bottom', startsOpen = false, children }: MenuProps) {
+  // A press elsewhere says where the focus goes.
+  const left = useRef(false);
   return (
     <Base.Root modal={false} defaultOpen={startsOpen}>
       <Base.Trigger asChild>{trigger}</Base.Trigger>
       <Base.Portal>
-        <Base.Content align={align} side={side} sideOffset={6} collisionPadding={8} className="floating z-50 min-w-52 animate-appear rounded-lg p-1">
+        <Base.Content
+          align={align}
+          side={side}
+          sideOffset={6}
+          collisionPadding={8}
+          onInteractOutside={() => (left.current = true)}
+          onCloseAutoFocus={(event) => {
+            if (!left.current && event.target instanceof Element) {
+              event.preventDefault();
+              goBack(wayFromButton(event.target), event.target);
+            }
+            left.current = false;
+          }}
+          className="floating z-50 min-w-52 animate-appear rounded-lg p-1"
+        >
           {children}
         </Base.Content>
       </Base.Portal>
