@@ -1,7 +1,7 @@
 // What needs somebody's attention, out of the figures that exist. Pure: the same facts give the same list.
 import { alertText, alertValue } from './alert-text';
 import type { Alert, AlertKind, Health, Sample, SlowLog, SnapshotRow } from './contract';
-import { formatAgo, formatCount, formatRatio } from './format';
+import { counted, formatAgo, formatRatio } from './format';
 
 export interface Finding {
   id: string;
@@ -41,7 +41,7 @@ function ofMemory({ sample, evictedLately }: Facts): Finding[] {
     found.push({ id: 'memory', level, text: `Memory at ${formatRatio(part)} of its limit`, href: '/monitoring/' });
   }
   if (evictedLately !== null && evictedLately > 0) {
-    found.push({ id: 'evicted', level: 'warning', text: `${formatCount(evictedLately)} keys evicted for lack of memory within the hour`, href: '/monitoring/' });
+    found.push({ id: 'evicted', level: 'warning', text: `${counted(evictedLately, 'key')} evicted for lack of memory within the hour`, href: '/monitoring/' });
   }
   return found;
 }
@@ -66,7 +66,7 @@ function ofSlowLog({ slowlog, now }: Facts): Finding[] {
   if (slowlog === null) return [];
   const recent = slowlog.entries.filter((entry) => now - entry.time_ms < LATELY_MS).length;
   if (recent === 0) return [{ id: 'slow', level: 'ok', text: 'No slow command in the last ten minutes', href: '/monitoring/?tab=slowlog' }];
-  return [{ id: 'slow', level: 'warning', text: `${formatCount(recent)} slow ${recent === 1 ? 'command' : 'commands'} in the last ten minutes`, href: '/monitoring/?tab=slowlog' }];
+  return [{ id: 'slow', level: 'warning', text: `${counted(recent, 'slow command')} in the last ten minutes`, href: '/monitoring/?tab=slowlog' }];
 }
 
 function ofSnapshots({ snapshots, now }: Facts): Finding[] {

@@ -1,6 +1,7 @@
 // One change of many keys: what it is called, what has to be typed before it, and what is left of a selection after it.
 import { display, fromBytes, keyWord, quoteArgument, toBytes, whole } from './bytes';
 import type { BulkJob, BulkVerb, BulkWish, Bytes, KeyJob, PageBytes } from './contract';
+import { plural } from './format';
 import { importTitle } from './imports';
 
 /** Which keys. */
@@ -41,7 +42,7 @@ export const WORDS: Record<BulkVerb, Words> = {
 };
 
 export function keysOf(count: number): string {
-  return `${count} ${count === 1 ? 'key' : 'keys'}`;
+  return `${count} ${plural(count, 'key')}`;
 }
 
 /** The sentence to type, as the server wants to hear it. */

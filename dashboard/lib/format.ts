@@ -16,6 +16,19 @@ export function formatCount(value: Maybe): string {
   return absent(value) ? MISSING : Math.round(value).toFixed(0).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
+/** The word for so many: `key` for one, `keys` for all else and where it is not known; `words` where no rule makes it. */
+export function plural(value: Maybe, word: string, words?: string): string {
+  if (value === 1) return word;
+  if (words !== undefined) return words;
+  if (/[^aeiou]y$/.test(word)) return `${word.slice(0, -1)}ies`;
+  return /(?:s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
+}
+
+/** 1 → `1 key`, 9812 → `9,812 keys`: every count that stands before its word. */
+export function counted(value: Maybe, word: string, words?: string): string {
+  return `${formatCount(value)} ${plural(value, word, words)}`;
+}
+
 // Three significant digits, keeping the digits of the whole part: 9.81, 98.1, 981.
 function threeDigits(value: number): string {
   const size = Math.abs(value);

@@ -1,7 +1,7 @@
 // Files of keys that are to be imported (UI-57): what a file seems to be, what a job of it is called, what its report says.
 import { display } from './bytes';
 import type { BulkJob, ConflictChoice, ImportFormat, ImportJob, KeyJob, PageBytes } from './contract';
-import { formatCount } from './format';
+import { counted, formatCount } from './format';
 
 export const FORMATS: readonly { value: ImportFormat; label: string }[] = [
   { value: 'rdb', label: 'RDB file' },
@@ -67,9 +67,8 @@ export function importTitle({ request }: Pick<ImportJob, 'request'>): string {
 
 /** What is there to be imported, in words. */
 export function amountOf({ keys = 0, commands = 0 }: { keys?: number; commands?: number }): string {
-  const count = (number: number, thing: string) => `${formatCount(number)} ${number === 1 ? thing : `${thing}s`}`;
-  if (commands === 0) return count(keys, 'key');
-  return keys === 0 ? count(commands, 'command') : `${count(keys, 'key')} and ${count(commands, 'command')}`;
+  if (commands === 0) return counted(keys, 'key');
+  return keys === 0 ? counted(commands, 'command') : `${counted(keys, 'key')} and ${counted(commands, 'command')}`;
 }
 
 /** Where an import stands, in a sentence. */

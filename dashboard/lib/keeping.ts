@@ -1,7 +1,7 @@
 // How safe the data is, in one sentence, out of what the server says about its log, its save points and its snapshots.
 // Pure: the same facts give the same verdict.
 import type { Persistence, SnapshotRow } from './contract';
-import { formatAgo, formatCount, formatSeconds } from './format';
+import { counted, formatAgo, formatCount, formatSeconds } from './format';
 
 export interface Verdict {
   level: 'ok' | 'warning' | 'error';
@@ -52,8 +52,8 @@ function withLog(persistence: Persistence): Verdict {
 }
 
 function lost({ persistence, newest, keys, now }: KeepingFacts): string {
-  if (newest === null) return keys === null ? 'A restart loses everything: there is no snapshot.' : `A restart loses all ${formatCount(keys)} keys: there is no snapshot.`;
-  const writes = `${formatCount(persistence.changes)} ${persistence.changes === 1 ? 'change' : 'changes'}`;
+  if (newest === null) return keys === null ? 'A restart loses everything: there is no snapshot.' : `A restart loses ${keys === 1 ? 'the one key' : `all ${formatCount(keys)} keys`}: there is no snapshot.`;
+  const writes = counted(persistence.changes, 'change');
   return persistence.changes === 0 ? `Nothing has changed since the newest snapshot, ${formatAgo(newest.created_ms, now)}.` : `A crash now loses ${writes} since the newest snapshot, ${formatAgo(newest.created_ms, now)}.`;
 }
 

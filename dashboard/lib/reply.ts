@@ -1,6 +1,7 @@
 // A reply of the server in the four ways the console shows it. Values stay text; nothing is ever rendered as HTML.
 import { display, displayJson } from './bytes';
 import type { Reply } from './contract';
+import { counted } from './format';
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -126,5 +127,5 @@ function inline(reply: Reply | undefined): string {
 /** How many values came, in words: `14 rows`; nothing for a single value. */
 export function extent(reply: Reply): string | null {
   const count = reply.type === 'map' ? reply.entries.length : 'items' in reply ? reply.items.length : null;
-  return count === null ? null : `${count.toLocaleString('en-US')} ${count === 1 ? 'row' : 'rows'}`;
+  return count === null ? null : counted(count, 'row');
 }

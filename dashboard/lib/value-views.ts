@@ -1,6 +1,7 @@
 // A value in other clothes: indented JSON, hex lines.
 import { fromBytes } from './bytes';
 import type { Bytes } from './contract';
+import { counted } from './format';
 
 /** Parts put together again; a character may have been cut between two of them. */
 export function joinBytes(parts: readonly Uint8Array[]): Bytes {
@@ -38,6 +39,6 @@ export function hexDump(bytes: Uint8Array): string {
     const text = part.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
     lines.push(`${at.toString(16).padStart(8, '0')}  ${hex.padEnd(PER_LINE * 3 - 1)}  ${text}`);
   }
-  if (bytes.length > HEX_LIMIT) lines.push(`… ${bytes.length - HEX_LIMIT} more bytes`);
+  if (bytes.length > HEX_LIMIT) lines.push(`… ${counted(bytes.length - HEX_LIMIT, 'more byte')}`);
   return lines.join('\n');
 }

@@ -10,6 +10,7 @@ import { Confirm } from '@/components/ui/lazy-confirm';
 import { Segmented } from '@/components/ui/segmented';
 import { useViewActions } from '@/hooks/use-view-actions';
 import { commandOf } from '@/lib/command-line';
+import { counted } from '@/lib/format';
 import { useCommandStore } from '@/stores/commands';
 import { useConsoleStore, type View } from '@/stores/console';
 import { CommandCard } from './command-card';
@@ -72,7 +73,7 @@ export function ConsolePage() {
         action="clear-history"
         words="clear history"
         title="Clear your history of the console"
-        effect={`${history.length.toLocaleString('en-US')} ${history.length === 1 ? 'line is' : 'lines are'} forgotten, here and on the server. What was run stays done.`}
+        effect={`${counted(history.length, 'line is', 'lines are')} forgotten, here and on the server. What was run stays done.`}
         verb="Clear history"
         act={clearHistory}
       />

@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { display, displayBlock, displayJson } from '@/lib/bytes';
 import type { Reply } from '@/lib/contract';
+import { counted, formatCount } from '@/lib/format';
 import { type Json, toGrid, toJson, toRaw } from '@/lib/reply';
 import type { View } from '@/stores/console';
 
@@ -59,7 +60,7 @@ function GridView({ reply }: { reply: Reply }) {
           </tbody>
         </table>
       </div>
-      {grid.rows.length > rows.length && <More hidden={grid.rows.length - rows.length} what="rows" onPress={() => setAll(true)} />}
+      {grid.rows.length > rows.length && <More hidden={grid.rows.length - rows.length} what="row" onPress={() => setAll(true)} />}
     </>
   );
 }
@@ -67,7 +68,7 @@ function GridView({ reply }: { reply: Reply }) {
 function More({ hidden, what, onPress }: { hidden: number; what: string; onPress(): void }) {
   return (
     <Button size="sm" className="mt-2" onClick={onPress}>
-      Show {hidden.toLocaleString('en-US')} more {what}
+      Show {counted(hidden, `more ${what}`)}
     </Button>
   );
 }
@@ -117,7 +118,7 @@ function Node({ name, value, depth }: { name: string | null; value: Json; depth:
           {children.slice(0, CHILDREN).map(([key, child]) => (
             <Node key={key} name={key} value={unfold(child)} depth={depth + 1} />
           ))}
-          {children.length > CHILDREN && <p className="py-0.5 pl-4 text-muted">{(children.length - CHILDREN).toLocaleString('en-US')} more; see the JSON view</p>}
+          {children.length > CHILDREN && <p className="py-0.5 pl-4 text-muted">{formatCount(children.length - CHILDREN)} more; see the JSON view</p>}
         </div>
       )}
     </details>

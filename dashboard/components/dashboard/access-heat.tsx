@@ -9,7 +9,7 @@ import { accessHeat } from '@/lib/access-heat';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { HotKeys } from '@/lib/contract';
-import { formatClock, formatCount, formatRate } from '@/lib/format';
+import { counted, formatClock, formatCount, formatRate } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 
 /** As many as the server tells of. */
@@ -41,7 +41,7 @@ function Map({ hot, separator }: { hot: HotKeys; separator: string }) {
     <>
       <Heatmap
         narrow
-        label={`Commands per second on the ${formatCount(hot.keys.length)} hottest keys by prefix, ${minutes_ms.length} minutes`}
+        label={`Commands per second on the ${counted(hot.keys.length, 'hottest key')} by prefix, ${counted(minutes_ms.length, 'minute')}`}
         rows={rows.map((row, at) => ({ id: row.id, label: <span className={row.prefix === '' ? 'text-dim' : 'font-mono'}>{names[at]}</span>, name: names[at] ?? '', values: row.values }))}
         format={formatRate}
         when={(column) => formatClock(minutes_ms[column] ?? 0).slice(0, 5)}

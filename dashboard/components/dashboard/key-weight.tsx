@@ -8,7 +8,7 @@ import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
 import { display, keyWord } from '@/lib/bytes';
 import type { TreeView } from '@/lib/contract';
-import { formatBytes, formatCount } from '@/lib/format';
+import { counted, formatBytes, formatCount } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 
 const ROWS = 8;
@@ -46,7 +46,7 @@ function Bars({ tree }: { tree: TreeView }) {
                 <rect width="100" height="6" className="fill-raised" />
                 <rect width={Math.max(1, (100 * (row.bytes ?? 0)) / most)} height="6" className="fill-series-1" />
               </svg>
-              <span className="num min-w-18 text-right" title={`${tree.exact ? '' : '≈ '}${formatCount(row.keys)} keys`}>
+              <span className="num min-w-18 text-right" title={`${tree.exact ? '' : '≈ '}${counted(row.keys, 'key')}`}>
                 ≈ {formatBytes(row.bytes)}
               </span>
             </Link>

@@ -1,7 +1,7 @@
 // The figures one looks at first.
 'use client';
 import { Sparkline } from '@/components/charts/sparkline';
-import { formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatRatio } from '@/lib/format';
+import { counted, formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatRatio, plural } from '@/lib/format';
 import { useShownSample } from '@/hooks/use-shown-sample';
 import { Kpi } from './kpi';
 import { MemoryBar } from './memory-bar';
@@ -12,7 +12,7 @@ export function KpiRow() {
   const used = sample?.mem ?? null;
   return (
     <dl className="kpi-grid grid gap-3">
-      <Kpi label="Operations" value={sample?.ops ?? null} format={formatRate} exact={sample?.ops == null ? undefined : `${formatCount(sample.ops)} commands in the last second`} missing="waiting for figures" note={sample === null ? '' : `${formatCompact(sample.ops_total)} in all`}>
+      <Kpi label="Operations" value={sample?.ops ?? null} format={formatRate} exact={sample?.ops == null ? undefined : `${counted(sample.ops, 'command')} in the last second`} missing="waiting for figures" note={sample === null ? '' : `${formatCompact(sample.ops_total)} in all`}>
         <Sparkline field="ops" className="hidden sm:block" />
       </Kpi>
       <Kpi label="Latency p99" value={sample?.p99_us ?? null} format={formatMicros} exact="Time in commands of the last second, at most 6 % too high" missing={sample === null ? 'waiting for figures' : 'nothing ran'} note={sample === null ? '' : `p50 ${formatMicros(sample.p50_us)}`}>
@@ -25,7 +25,7 @@ export function KpiRow() {
         label="Memory"
         value={used}
         format={formatBytes}
-        exact={used === null ? undefined : `${formatCount(used)} bytes in use; peak ${formatCount(sample?.mem_peak)}`}
+        exact={used === null ? undefined : `${counted(used, 'byte')} in use; peak ${formatCount(sample?.mem_peak)}`}
         missing="waiting for figures"
         note={limit > 0 && used !== null ? `${formatRatio(used / limit)} of ${formatBytes(limit)}` : `resident ${formatBytes(sample?.rss)}`}
       >
@@ -35,9 +35,9 @@ export function KpiRow() {
         label="Hit ratio"
         value={sample?.hit_ratio ?? null}
         format={formatRatio}
-        exact={sample === null ? undefined : `${formatCount(sample.hits_total)} hits, ${formatCount(sample.misses_total)} misses since start`}
+        exact={sample === null ? undefined : `${counted(sample.hits_total, 'hit')}, ${counted(sample.misses_total, 'miss')} since start`}
         missing={sample === null ? 'waiting for figures' : 'no lookups yet'}
-        note={sample === null ? '' : `${formatCompact(sample.misses_total)} misses`}
+        note={sample === null ? '' : `${formatCompact(sample.misses_total)} ${plural(sample.misses_total, 'miss')}`}
       >
         <Sparkline field="hit_ratio" className="hidden sm:block" />
       </Kpi>

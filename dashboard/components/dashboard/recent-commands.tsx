@@ -9,7 +9,7 @@ import { Panel } from '@/components/ui/panel';
 import { useTopic } from '@/hooks/use-topic';
 import { display } from '@/lib/bytes';
 import type { CommandMessage } from '@/lib/contract';
-import { formatClock, formatCount, formatMicros } from '@/lib/format';
+import { counted, formatClock, formatCount, formatMicros } from '@/lib/format';
 import { NOTHING, RecentCommands as Rows, type RecentRow, sampledText } from '@/lib/recent';
 import { useServerStore } from '@/stores/server';
 import { RECENT_HEIGHT } from './recent-frame';
@@ -56,7 +56,7 @@ function Feed({ rows }: { rows: Rows }) {
 }
 
 function Holding({ waiting }: { waiting: number }) {
-  return <span className="num text-xs text-dim">{waiting === 0 ? 'holding still' : `${formatCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}`}</span>;
+  return <span className="num text-xs text-dim">{waiting === 0 ? 'holding still' : counted(waiting, 'waits', 'wait')}</span>;
 }
 
 function Row({ row }: { row: RecentRow }) {

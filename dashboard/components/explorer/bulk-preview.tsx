@@ -2,7 +2,7 @@
 import { Facts } from '@/components/ui/facts';
 import { display } from '@/lib/bytes';
 import type { BulkPreview } from '@/lib/contract';
-import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { TypeBadge } from './type-badge';
 
 const TEXT_LENGTH = 200;
@@ -17,8 +17,8 @@ export function BulkPreviewFacts({ preview }: { preview: BulkPreview }) {
         facts={[
           { name: 'Keys', value: `${preview.exact ? '' : '≈ '}${formatCount(preview.keys)}`, title: preview.exact ? undefined : 'An estimate: not all keys were looked at' },
           { name: 'Memory', value: preview.bytes === null ? 'needs +memory|usage' : `≈ ${formatBytes(preview.bytes)}` },
-          ...(taken > 0 ? [{ name: 'New name is taken', value: `${formatCount(taken)} of ${formatCount(preview.samples.length)} samples`, title: 'Those keys are left as they are' }] : []),
-          ...(left > 0 ? [{ name: 'Left as they are', value: `${formatCount(left)} of ${formatCount(preview.samples.length)} samples`, title: 'They have the new prefix already, or cannot be renamed' }] : []),
+          ...(taken > 0 ? [{ name: 'New name is taken', value: `${formatCount(taken)} of ${counted(preview.samples.length, 'sample')}`, title: 'Those keys are left as they are' }] : []),
+          ...(left > 0 ? [{ name: 'Left as they are', value: `${formatCount(left)} of ${counted(preview.samples.length, 'sample')}`, title: 'They have the new prefix already, or cannot be renamed' }] : []),
         ]}
       />
       {preview.branches.length > 0 && (

@@ -8,6 +8,7 @@ import { Segmented } from '@/components/ui/segmented';
 import { cn } from '@/lib/cn';
 import type { EditConflict } from '@/lib/contract';
 import { differenceOf, insisting, type Staged, wordsOf } from '@/lib/edits';
+import { counted } from '@/lib/format';
 
 type Choice = 'theirs' | 'mine';
 
@@ -78,7 +79,7 @@ export function ConflictDialog({ staged, conflicts, onSettle, onClose }: Conflic
             Cancel
           </Button>
           <Button variant="solid" onClick={settle}>
-            {writes === 0 ? 'Take theirs' : `Write ${writes} ${writes === 1 ? 'edit' : 'edits'}`}
+            {writes === 0 ? 'Take theirs' : `Write ${counted(writes, 'edit')}`}
           </Button>
         </div>
       </div>

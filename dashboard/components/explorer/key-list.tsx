@@ -15,7 +15,7 @@ import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { KeyRow } from '@/lib/contract';
-import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
 import { LazyBulkMenu } from './bulk-menu-button';
 import { CheckMark } from './check-mark';
@@ -83,7 +83,7 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
     <div className="flex h-full flex-col">
       <div className="flex h-10 shrink-0 items-center justify-between border-b border-line px-4 text-xs text-muted">
         <span className="num" role="status">
-          {first ? 'Looking…' : `${formatCount(rows.length)}${keys.cursor === null ? '' : ' or more'} ${rows.length === 1 ? 'key' : 'keys'}`}
+          {first ? 'Looking…' : keys.cursor === null ? counted(rows.length, 'key') : `${formatCount(rows.length)} or more keys`}
         </span>
         <span className="flex items-center">
           <Refresh resource={keys} />

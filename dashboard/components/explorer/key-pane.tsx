@@ -18,7 +18,7 @@ import { api, ApiError } from '@/lib/api';
 import { display, keyWord, quoteArgument } from '@/lib/bytes';
 import type { Bytes, KeyView } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
-import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { counted, formatBytes, formatTtl } from '@/lib/format';
 import { readCommand } from '@/lib/read-command';
 import { useEditStore } from '@/stores/edits';
 import { useExplorerStore } from '@/stores/explorer';
@@ -157,7 +157,7 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
 }
 
 function Facts({ view, resource, onExpiry }: { view: KeyView; resource: { loadedAt: number | null; loading: boolean; reload(): void }; onExpiry(): void }) {
-  const counted = view.type === 'string' ? 'bytes' : view.type === 'stream' ? 'entries' : view.type === 'hash' ? 'fields' : 'elements';
+  const thing = view.type === 'string' ? 'byte' : view.type === 'stream' ? 'entry' : view.type === 'hash' ? 'field' : 'element';
   return (
     <div className="flex min-h-7 flex-wrap items-center gap-x-4 gap-y-1 text-xs text-dim">
       <TypeBadge type={view.type} />
@@ -166,9 +166,9 @@ function Facts({ view, resource, onExpiry }: { view: KeyView; resource: { loaded
         <span className="sr-only">, change the expiry</span> <Clock className="size-3.5" />
       </GatedButton>
       <span className="num">
-        {formatCount(view.length)} {counted}
+        {counted(view.length, thing)}
       </span>
-      <span className="num" title={view.bytes === null ? 'needs +memory|usage' : `${formatCount(view.bytes)} bytes`}>
+      <span className="num" title={view.bytes === null ? 'needs +memory|usage' : counted(view.bytes, 'byte')}>
         {formatBytes(view.bytes)} in memory
       </span>
       {view.encoding !== null && <span className="font-mono">{view.encoding}</span>}

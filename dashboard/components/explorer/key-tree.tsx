@@ -11,7 +11,7 @@ import { useKeyTree } from '@/hooks/use-key-tree';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { Bytes, TreeBranch, TreeSort } from '@/lib/contract';
-import { formatBytes, formatCount, formatTtl } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatTtl, plural } from '@/lib/format';
 import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
 import { goalOf, isInPart } from '@/lib/tree-seek';
 import { useSelection } from '@/hooks/use-selection';
@@ -164,7 +164,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
             ? 'Looking…'
             : tree.top.keys === null
               ? 'What you may read'
-              : `${about}${formatCount(tree.top.keys)} keys · ≈ ${formatBytes(tree.top.bytes)}${tree.top.exact ? '' : ` · counting, ${Math.round(tree.top.progress * 100)} %`}`}
+              : `${about}${counted(tree.top.keys, 'key')} · ≈ ${formatBytes(tree.top.bytes)}${tree.top.exact ? '' : ` · counting, ${Math.round(tree.top.progress * 100)} %`}`}
         </span>
         <span className="flex items-center">
           <Refresh resource={tree} />
@@ -232,7 +232,7 @@ function newsOf({ sought, failed }: Jump, goal: number | null, lines: readonly L
   const line = goal === null ? undefined : lines[goal];
   if (line === undefined) return { news: loading ? '' : 'nothing from there on', isShown: true };
   if (isInPart(sought, lines, goal)) return { news: 'among the keys that are loaded', isShown: true };
-  return { news: line.kind === 'branch' ? `${display(line.branch.prefix)}, ${formatCount(line.branch.keys)} keys` : line.kind === 'key' ? display(line.row.key) : '', isShown: false };
+  return { news: line.kind === 'branch' ? `${display(line.branch.prefix)}, ${counted(line.branch.keys, 'key')}` : line.kind === 'key' ? display(line.row.key) : '', isShown: false };
 }
 
 interface RowProps {
@@ -311,7 +311,7 @@ function Content({ line, sort }: { line: Line; sort: TreeSort }) {
             <span className="num shrink-0 text-xs" title={line.exact ? 'keys' : 'keys, estimated from a sample'}>
               {line.exact ? '' : '≈ '}
               {formatCount(keys)}
-              <span className="sr-only"> keys</span>
+              <span className="sr-only"> {plural(keys, 'key')}</span>
             </span>
             <span className="num w-18 shrink-0 text-right text-xs text-dim" title="bytes, about">
               ≈ {formatBytes(bytes)}

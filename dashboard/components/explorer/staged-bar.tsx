@@ -11,7 +11,7 @@ import { display } from '@/lib/bytes';
 import type { Bytes, EditConflict } from '@/lib/contract';
 import { differenceOf, inverseOf, type Staged } from '@/lib/edits';
 import { errorText } from '@/lib/errors';
-import { formatCount } from '@/lib/format';
+import { counted } from '@/lib/format';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useExplorerStore } from '@/stores/explorer';
 import { clearOfToasts, useToastStore } from '@/stores/toast';
@@ -22,10 +22,6 @@ interface StagedBarProps {
   name: Bytes;
   db: number;
   place: string;
-}
-
-function counted(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? 'edit' : 'edits'}`;
 }
 
 export function StagedBar({ name, db, place }: StagedBarProps) {
@@ -46,8 +42,8 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
     try {
       await api.editKey(name, db, edits);
       const back = inverseOf(edits);
-      if (back !== null && isKeepable(back)) useUndoStore.getState().put({ db, key: name, text: `Saved ${counted(edits.length)} of ${display(name).slice(0, 60)}`, act: { kind: 'edit', edits: back } });
-      useToastStore.getState().say(`${counted(edits.length)} saved${back !== null && !isKeepable(back) ? '; too large to be undone' : ''}`);
+      if (back !== null && isKeepable(back)) useUndoStore.getState().put({ db, key: name, text: `Saved ${counted(edits.length, 'edit')} of ${display(name).slice(0, 60)}`, act: { kind: 'edit', edits: back } });
+      useToastStore.getState().say(`${counted(edits.length, 'edit')} saved${back !== null && !isKeepable(back) ? '; too large to be undone' : ''}`);
       replace(place, []);
       setShowing(false);
       useExplorerStore.getState().touch();
@@ -91,7 +87,7 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
       {showing && <Differences staged={staged} />}
       <div className="flex flex-wrap items-center gap-2 px-4 py-2">
         <span role="status" className="mr-auto text-sm">
-          Staged: <span className="num font-medium">{counted(staged.length)}</span>
+          Staged: <span className="num font-medium">{counted(staged.length, 'edit')}</span>
         </span>
         <Button size="sm" variant="ghost" disabled={busy} onClick={() => replace(place, [])}>
           Discard

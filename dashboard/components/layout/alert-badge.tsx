@@ -1,6 +1,7 @@
 // How many alerts fire, beside the way to them. Says nothing while there are none.
 'use client';
 import { cn } from '@/lib/cn';
+import { plural } from '@/lib/format';
 import { useFiring } from '@/stores/alerts';
 
 export function AlertBadge({ className }: { className?: string }) {
@@ -9,7 +10,7 @@ export function AlertBadge({ className }: { className?: string }) {
   return (
     <span className={cn('num inline-flex h-4 min-w-4 items-center justify-center rounded-full bg-danger px-1 text-[11px] leading-none font-medium text-on-danger', className)}>
       {firing}
-      <span className="sr-only"> {firing === 1 ? 'alert fires' : 'alerts fire'}</span>
+      <span className="sr-only"> {plural(firing, 'alert fires', 'alerts fire')}</span>
     </span>
   );
 }

@@ -12,7 +12,7 @@ import { useLiveResource } from '@/hooks/use-live-resource';
 import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import type { HotKey, HotKeyAdvice, HotKeys } from '@/lib/contract';
-import { formatClock, formatRate, formatRatio, MISSING } from '@/lib/format';
+import { counted, formatClock, formatRate, formatRatio, MISSING } from '@/lib/format';
 
 const MAP_ROWS = 12;
 
@@ -92,13 +92,13 @@ function Heat({ hot }: { hot: HotKeys }) {
   const last = Math.floor(hot.t / part_ms) * part_ms;
   const minutes = Math.round((parts * hot.part_s) / 60);
   return (
-    <Panel title="Heat" unit={`commands per second by key, ${minutes} minutes in steps of ${hot.part_s} s`}>
+    <Panel title="Heat" unit={`commands per second by key, ${counted(minutes, 'minute')} in steps of ${hot.part_s} s`}>
       <Heatmap
-        label={`Commands per second on the ${rows.length} hottest keys over ${minutes} minutes`}
+        label={`Commands per second on the ${counted(rows.length, 'hottest key')} over ${counted(minutes, 'minute')}`}
         rows={rows}
         format={formatRate}
         when={(column) => formatClock(last - (parts - 1 - column) * part_ms)}
-        ends={[`${minutes} minutes ago`, 'now']}
+        ends={[`${counted(minutes, 'minute')} ago`, 'now']}
       />
     </Panel>
   );

@@ -9,7 +9,7 @@ import { Panel } from '@/components/ui/panel';
 import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
 import { cn } from '@/lib/cn';
-import { formatBytes, formatCount, formatRatio } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatRatio } from '@/lib/format';
 import { groupsOf, type MemoryGroup, type NamedPart, namedParts } from '@/lib/memory-parts';
 import { SWATCH } from '@/components/charts/palette';
 
@@ -47,7 +47,7 @@ export function MemoryTab({ span_ms }: { span_ms: number }) {
               <Bar groups={groupsOf(answer)} rss={answer.rss} />
               <DataTable label="Bytes of each part" columns={columns(answer.rss)} rows={namedParts(answer)} rowKey={(row) => row.name} initialSort={{ id: 'bytes', down: true }} empty={null} />
               <p className="text-xs text-muted">
-                The parts add up to {formatCount(answer.rss)} bytes. In use by the server’s own count: {formatBytes(answer.used)}; the most there was: {formatBytes(answer.peak)}.
+                The parts add up to {counted(answer.rss, 'byte')}. In use by the server’s own count: {formatBytes(answer.used)}; the most there was: {formatBytes(answer.peak)}.
                 {answer.absent > 0 && ` ${formatBytes(answer.absent)} are counted but not resident: swapped out, or never touched.`}
               </p>
             </div>

@@ -17,7 +17,7 @@ import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { SlowEntry, SlowLog } from '@/lib/contract';
-import { formatCount, formatMicros } from '@/lib/format';
+import { counted, formatCount, formatMicros } from '@/lib/format';
 import { groupByShape, type Shape } from '@/lib/slow-shape';
 
 const ENTRY_COLUMNS: readonly Column<SlowEntry>[] = [
@@ -99,7 +99,7 @@ export function SlowLogTab() {
         action="clear-slow-log"
         words="clear slow log"
         title="Clear the slow log"
-        effect={`Removes ${formatCount(log.data?.entries.length)} entries on the server, for everybody. This cannot be undone.`}
+        effect={`Removes ${counted(log.data?.entries.length, 'entry')} on the server, for everybody. This cannot be undone.`}
         verb="Clear slow log"
         act={async () => {
           await api.resetSlowlog();

@@ -4,7 +4,7 @@ import { Panel } from '@/components/ui/panel';
 import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { BenchJob, BenchResult } from '@/lib/contract';
-import { formatCount, formatMicros, formatRate, formatRatio, formatSeconds } from '@/lib/format';
+import { counted, formatCount, formatMicros, formatRate, formatRatio, formatSeconds } from '@/lib/format';
 import { runTitle } from './bench-runs';
 import { FILLS, type Line, LineChart } from './line-chart';
 
@@ -33,7 +33,7 @@ export function BenchCompare({ runs }: { runs: readonly BenchJob[] }) {
       {shown.flatMap(({ run, result }) =>
         result.errors.map((error) => (
           <p key={`${run.id} ${error.text}`} role="alert" className="rounded-md bg-tint-error px-3 py-2 text-error-text">
-            {formatCount(error.count)} replies were errors: {display(error.text)}
+            {counted(error.count, 'reply was an error', 'replies were errors')}: {display(error.text)}
           </p>
         )),
       )}

@@ -9,7 +9,7 @@ import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { BenchJob } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
-import { formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatSeconds, MISSING } from '@/lib/format';
+import { counted, formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatSeconds, plural, MISSING } from '@/lib/format';
 import { mixTitle } from '@/lib/playground';
 import { useToastStore } from '@/stores/toast';
 import { JobState } from './job-state';
@@ -23,7 +23,7 @@ interface BenchRunsProps {
 
 export function runTitle(run: BenchJob): string {
   const { request } = run;
-  return `${mixTitle(request.mix)} · ${formatCompact(request.keys)} keys · ${formatBytes(request.value_bytes)} · ${request.clients} clients × ${request.pipeline}${request.rate === null ? '' : ` · ${formatRate(request.rate)}`}`;
+  return `${mixTitle(request.mix)} · ${formatCompact(request.keys)} ${plural(request.keys, 'key')} · ${formatBytes(request.value_bytes)} · ${counted(request.clients, 'client')} × ${request.pipeline}${request.rate === null ? '' : ` · ${formatRate(request.rate)}`}`;
 }
 
 export function BenchRuns({ runs, shown, onToggle, onForgotten }: BenchRunsProps) {

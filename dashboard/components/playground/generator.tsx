@@ -20,7 +20,7 @@ import { cn } from '@/lib/cn';
 import type { GenerateJob, GenerateRequest, GenerateType } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { whyNoPlay } from '@/lib/ladder';
-import { formatBytes, formatCount, formatRate, formatSeconds } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatRate, formatSeconds } from '@/lib/format';
 import { generateBytes, wholeNumber } from '@/lib/playground';
 import { useServerStore } from '@/stores/server';
 import { JobState } from './job-state';
@@ -41,7 +41,7 @@ export function Generator() {
             <RunningJob message={live.message}>
               {point !== undefined && (
                 <p className="num flex flex-wrap gap-x-5 text-dim">
-                  <span className="text-ink">{formatCount(point.written)} keys</span>
+                  <span className="text-ink">{counted(point.written, 'key')}</span>
                   <span>{formatRate(point.per_second)}</span>
                   {point.skipped > 0 && <span>{formatCount(point.skipped)} were there already</span>}
                 </p>
@@ -212,7 +212,7 @@ function GeneratorForm({ busy, onStarted }: { busy: boolean; onStarted(): void }
       )}
       <div>
         <GatedButton right="set" barred={barred} type="submit" variant="solid" disabled={gate.allowed && (busy || starting || request === null)}>
-          <Play /> Make {request === null ? 'keys' : `${formatCount(request.keys)} keys`}
+          <Play /> Make {request === null ? 'keys' : counted(request.keys, 'key')}
         </GatedButton>
       </div>
     </form>

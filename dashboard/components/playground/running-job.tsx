@@ -7,7 +7,7 @@ import { Progress } from '@/components/ui/progress';
 import { api } from '@/lib/api';
 import type { JobMessage } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
-import { formatCount, formatRatio } from '@/lib/format';
+import { counted, formatRatio } from '@/lib/format';
 import { useToastStore } from '@/stores/toast';
 
 interface RunningJobProps {
@@ -24,7 +24,7 @@ export function RunningJob({ message, children }: RunningJobProps) {
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
         <span className="font-medium first-letter:uppercase">{message.phase}</span>
         <span className="num text-dim">{formatRatio(part)}</span>
-        {(message.errors ?? 0) > 0 && <span className="num text-error-text">{formatCount(message.errors)} errors</span>}
+        {(message.errors ?? 0) > 0 && <span className="num text-error-text">{counted(message.errors, 'error')}</span>}
         <Button size="sm" className="ml-auto" onClick={abort}>
           <Square /> Abort
         </Button>

@@ -12,7 +12,7 @@ import { useNow } from '@/hooks/use-now';
 import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { Persistence, Restore, Snapshots } from '@/lib/contract';
-import { formatAgo, formatBytes, formatCount, formatRatio, formatSeconds, MISSING } from '@/lib/format';
+import { counted, formatAgo, formatBytes, formatRatio, formatSeconds, MISSING } from '@/lib/format';
 import { loadEstimate_ms, verdict, type Verdict } from '@/lib/keeping';
 import { useServerStore } from '@/stores/server';
 
@@ -83,18 +83,18 @@ function Figures({ persistence, data }: { persistence: Persistence; data: Snapsh
     <Facts
       facts={[
         { name: 'Log', value: persistence.log ? `on${policy}` : 'off' },
-        { name: 'On disk up to', value: persistence.log ? (behind > 0 ? `${formatCount(behind)} writes behind` : `LSN ${persistence.durable_lsn}`) : MISSING, title: `LSN ${persistence.durable_lsn}: the number of the last write that is on disk` },
+        { name: 'On disk up to', value: persistence.log ? (behind > 0 ? `${counted(behind, 'write')} behind` : `LSN ${persistence.durable_lsn}`) : MISSING, title: `LSN ${persistence.durable_lsn}: the number of the last write that is on disk` },
         { name: 'Newest snapshot', value: newest === null ? 'none' : <span className="[&_time]:text-ink"><Age at={newest.created_ms} /></span> },
-        { name: 'Changed since', value: `${formatCount(persistence.changes)} ${persistence.changes === 1 ? 'write' : 'writes'}` },
+        { name: 'Changed since', value: counted(persistence.changes, 'write') },
         {
           name: 'Disk',
           value: formatBytes(snapshotBytes + (persistence.log_bytes ?? 0)),
-          title: `Snapshots ${formatBytes(snapshotBytes)}, log ${formatBytes(persistence.log_bytes)} in ${formatCount(persistence.log_segments)} segments`,
+          title: `Snapshots ${formatBytes(snapshotBytes)}, log ${formatBytes(persistence.log_bytes)} in ${counted(persistence.log_segments, 'segment')}`,
         },
         {
           name: 'Restore takes',
           value: estimate_ms === null ? MISSING : `about ${formatSeconds(Math.max(0.1, estimate_ms / 1000))}`,
-          title: load === null || estimate_ms === null ? 'Not known: no load was large enough to measure since the start, or the newest is incremental' : `By the last load: ${formatCount(load.keys)} keys in ${formatSeconds(load.ms / 1000)}`,
+          title: load === null || estimate_ms === null ? 'Not known: no load was large enough to measure since the start, or the newest is incremental' : `By the last load: ${counted(load.keys, 'key')} in ${formatSeconds(load.ms / 1000)}`,
         },
       ]}
     />

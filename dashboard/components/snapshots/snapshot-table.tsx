@@ -9,7 +9,7 @@ import { Badge } from '@/components/ui/badge';
 import { type Column, DataTable } from '@/components/ui/data-table';
 import { display } from '@/lib/bytes';
 import type { Persistence, SnapshotRow } from '@/lib/contract';
-import { formatBytes, formatCount, formatDay, formatSeconds, MISSING } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatDay, formatSeconds, MISSING } from '@/lib/format';
 import { loadEstimate_ms } from '@/lib/keeping';
 
 interface SnapshotTableProps {
@@ -72,7 +72,7 @@ export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTable
       },
       { id: 'kind', label: 'Kind', value: (row) => row.kind, cell: (row) => <Kind row={row} /> },
       { id: 'keys', label: 'Keys', align: 'right', value: (row) => row.keys, cell: (row) => <span title={row.base === null ? undefined : 'Keys that changed'}>{formatCount(row.keys)}</span> },
-      { id: 'bytes', label: 'Size', align: 'right', value: (row) => row.bytes, cell: (row) => <span title={`${formatCount(row.bytes)} bytes`}>{formatBytes(row.bytes)}</span> },
+      { id: 'bytes', label: 'Size', align: 'right', value: (row) => row.bytes, cell: (row) => <span title={counted(row.bytes, 'byte')}>{formatBytes(row.bytes)}</span> },
       {
         id: 'takes',
         label: 'Restore takes',

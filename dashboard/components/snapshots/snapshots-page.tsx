@@ -14,7 +14,7 @@ import { useChanged } from '@/hooks/use-changed';
 import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
 import type { SnapshotRow } from '@/lib/contract';
-import { formatBytes, formatCount, formatDay } from '@/lib/format';
+import { counted, formatBytes, formatCount, formatDay } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 import { Keeping } from './keeping';
 import { SnapshotTable, titleOf } from './snapshot-table';
@@ -63,7 +63,7 @@ export function SnapshotsPage() {
         action="delete-snapshot"
         words={`delete snapshot ${doomed?.id ?? ''}`}
         title={`Delete snapshot ${doomed === null ? '' : titleOf(doomed)}`}
-        effect={doomed === null ? '' : `Removes its file of ${formatBytes(doomed.bytes)} with ${formatCount(doomed.keys)} keys as of ${formatDay(doomed.created_ms)}. There is no way back to that moment afterwards.`}
+        effect={doomed === null ? '' : `Removes its file of ${formatBytes(doomed.bytes)} with ${counted(doomed.keys, 'key')} as of ${formatDay(doomed.created_ms)}. There is no way back to that moment afterwards.`}
         verb="Delete snapshot"
         act={async () => {
           if (doomed !== null) await api.deleteSnapshot(nameOf(doomed));

@@ -1,6 +1,6 @@
 // The rules of writing numbers, sizes, durations and times.
 import { describe, expect, it } from 'vitest';
-import { formatAgo, formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatRatio, formatSeconds, formatTtl, MISSING } from '@/lib/format';
+import { counted, formatAgo, formatBytes, formatCompact, formatCount, formatMicros, formatRate, formatRatio, formatSeconds, formatTtl, MISSING, plural } from '@/lib/format';
 
 const plain = (text: string) => text.replace(/\u00a0/g, ' ');
 
@@ -26,6 +26,24 @@ describe('counts and rates', () => {
   ])('%d as %s', (value, text) => expect(plain(formatCompact(value))).toBe(text));
   it('groups the digits of exact counts', () => expect(formatCount(9_812_044)).toBe('9,812,044'));
   it('says per second', () => expect(plain(formatRate(184_200))).toBe('184 k/s'));
+});
+
+describe('counts with their words', () => {
+  it.each([
+    [0, 'key', undefined, '0 keys'],
+    [1, 'key', undefined, '1 key'],
+    [2, 'key', undefined, '2 keys'],
+    [-1, 'byte', undefined, '-1 bytes'],
+    [12_345, 'entry', undefined, '12,345 entries'],
+    [1, 'entry', undefined, '1 entry'],
+    [3, 'day', undefined, '3 days'],
+    [2, 'miss', undefined, '2 misses'],
+    [2, 'branch', undefined, '2 branches'],
+    [1, 'line is', 'lines are', '1 line is'],
+    [4, 'line is', 'lines are', '4 lines are'],
+    [null, 'client', undefined, `${MISSING} clients`],
+  ])('%d %s', (value, word, words, text) => expect(counted(value, word, words)).toBe(text));
+  it('has the word alone where the number is written otherwise', () => expect(`${formatCompact(1)} ${plural(1, 'miss')}`).toBe('1 miss'));
 });
 
 describe('bytes', () => {

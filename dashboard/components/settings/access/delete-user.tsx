@@ -4,13 +4,13 @@ import { Confirm } from '@/components/ui/confirm';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { AclUser } from '@/lib/contract';
-import { formatCount } from '@/lib/format';
+import { counted } from '@/lib/format';
 import { useToastStore } from '@/stores/toast';
 
 export function DeleteUser({ user, onClose, onDeleted }: { user: AclUser; onClose(): void; onDeleted(): void }) {
   const say = useToastStore((store) => store.say);
   const name = display(user.name);
-  const count = (number: number | null, what: string) => (number === null ? `its ${what}s, how many you may not see` : `${formatCount(number)} ${what}${number === 1 ? '' : 's'}`);
+  const count = (number: number | null, what: string) => (number === null ? `its ${what}s, how many you may not see` : counted(number, what));
   return (
     <Confirm
       action="delete-user"

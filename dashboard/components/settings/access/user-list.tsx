@@ -4,7 +4,7 @@ import { CircleOff, KeyRound, LockOpen } from 'lucide-react';
 import { cn } from '@/lib/cn';
 import { display, keyWord } from '@/lib/bytes';
 import type { AclUser } from '@/lib/contract';
-import { formatCount } from '@/lib/format';
+import { counted } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 
 interface UserListProps {
@@ -51,8 +51,8 @@ function State({ user }: { user: AclUser }) {
 }
 
 function about(user: AclUser): string {
-  const parts = [user.enabled ? 'on' : 'off', user.nopass ? 'any password' : user.passwords === 0 ? 'no password, cannot log in' : `${formatCount(user.passwords)} ${user.passwords === 1 ? 'password' : 'passwords'}`];
-  if (user.clients !== null && user.clients > 0) parts.push(`${formatCount(user.clients)} ${user.clients === 1 ? 'client' : 'clients'}`);
-  if (user.sessions !== null && user.sessions > 0) parts.push(`${formatCount(user.sessions)} ${user.sessions === 1 ? 'session' : 'sessions'}`);
+  const parts = [user.enabled ? 'on' : 'off', user.nopass ? 'any password' : user.passwords === 0 ? 'no password, cannot log in' : counted(user.passwords, 'password')];
+  if (user.clients !== null && user.clients > 0) parts.push(counted(user.clients, 'client'));
+  if (user.sessions !== null && user.sessions > 0) parts.push(counted(user.sessions, 'session'));
   return parts.join(' · ');
 }
