@@ -60,11 +60,12 @@ export function ConsolePage() {
     <>
       <PageHead title="Console">
         <Segmented label="Show replies as" value={view} onChange={setView} options={VIEWS} />
-        <Button variant="ghost" size="sm" onClick={clear} disabled={entries.length === 0}>
-          <Eraser /> Clear
+        {/* On a phone the words make way, so that all of it is one line. */}
+        <Button variant="ghost" size="sm" data-grow title="Clear" className="max-sm:ml-auto" onClick={clear} disabled={entries.length === 0}>
+          <Eraser /> <span className="max-sm:sr-only">Clear</span>
         </Button>
-        <Button variant="ghost" size="sm" onClick={() => setClearing(true)} disabled={history.length === 0}>
-          <History /> Clear history…
+        <Button variant="ghost" size="sm" title="Clear history…" onClick={() => setClearing(true)} disabled={history.length === 0}>
+          <History /> <span className="max-sm:sr-only">Clear history…</span>
         </Button>
       </PageHead>
       <Confirm

@@ -205,7 +205,7 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
           <CornerDownLeft /> <span className="hidden sm:inline">Run</span>
         </Button>
       </div>
-      <p id={`${id}-grammar`} className="h-7 truncate border-t border-line px-4 pt-1 font-mono text-xs text-muted">
+      <p id={`${id}-grammar`} className="min-h-7 truncate border-t border-line px-4 py-1 font-mono text-xs text-muted max-sm:whitespace-normal">
         {searching ? (list.length === 0 ? 'Nothing that was run has this in it' : 'Enter takes the line, Ctrl+R goes to an older one, Escape leaves') : known === null ? HINTS[kept] : known.syntax}
       </p>
     </div>

@@ -18,7 +18,7 @@ export function Heading({ actions, children }: { actions?: ReactNode; children: 
   return (
     <div className="flex min-h-8 flex-wrap items-center justify-between gap-x-4 gap-y-2">
       <h1 className="text-xl font-semibold max-sm:text-2xl">{children}</h1>
-      {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
+      {actions !== undefined && <div className="flex flex-wrap items-center gap-2 max-sm:has-data-grow:grow">{actions}</div>}
     </div>
   );
 }

@@ -20,8 +20,8 @@ import { AlertRuleDialog } from './alert-rule-dialog';
 import { Webhooks } from './webhooks';
 
 const COLUMNS: readonly Column<Alert>[] = [
-  { id: 'state', label: 'State', value: (row) => row.state, cell: (row) => <State alert={row} /> },
-  { id: 'what', label: 'Alert', value: alertText, className: 'sm:w-full sm:max-w-0', cell: (row) => <What alert={row} /> },
+  { id: 'state', label: 'State', part: 'aside', value: (row) => row.state, cell: (row) => <State alert={row} /> },
+  { id: 'what', label: 'Alert', value: alertText, part: 'title', className: 'w-full max-w-0', cell: (row) => <What alert={row} /> },
   { id: 'since', label: 'Since', value: (row) => row.since, cell: (row) => <Age at={row.since} /> },
   { id: 'lasted', label: 'Lasted', align: 'right', value: (row) => (row.until === null ? null : row.until - row.since), cell: (row) => (row.until === null ? MISSING : formatSeconds((row.until - row.since) / 1000)) },
   { id: 'worst', label: 'Worst', align: 'right', cell: (row) => (row.type === 'persistence' ? MISSING : alertValue(row.type, row.worst)) },
@@ -49,7 +49,7 @@ const PLACE: Partial<Record<Alert['type'], string>> = {
 
 function What({ alert }: { alert: Alert }) {
   return (
-    <Link href={PLACE[alert.type] ?? '/monitoring/'} className="block truncate hover:underline max-sm:w-56 sm:min-w-32" title={alertText(alert)}>
+    <Link href={PLACE[alert.type] ?? '/monitoring/'} className="block min-w-32 truncate hover:underline" title={alertText(alert)}>
       {alertText(alert)}
     </Link>
   );
@@ -58,7 +58,7 @@ function What({ alert }: { alert: Alert }) {
 function ruleColumns(onEdit: (rule: AlertRule) => void): readonly Column<AlertRule>[] {
   return [
     { id: 'rule', label: 'Rule', value: (row) => ALERT_TITLE[row.type], cell: (row) => <span className="font-medium">{ALERT_TITLE[row.type]}</span> },
-    { id: 'summary', label: 'Fires when', className: 'w-full text-dim', cell: (row) => row.summary },
+    { id: 'summary', label: 'Fires when', part: 'text', className: 'w-full min-w-56 whitespace-normal text-dim', cell: (row) => <span className="text-dim">{row.summary}</span> },
     { id: 'threshold', label: 'From', align: 'right', cell: (row) => (row.threshold === 0 ? <Badge>off</Badge> : alertValue(row.type, row.threshold)) },
     { id: 'holds', label: 'For', align: 'right', cell: (row) => formatSeconds(row.holds_s) },
     {

@@ -23,21 +23,20 @@ const ADVICE: Record<HotKeyAdvice, { short: string; long: string }> = {
 };
 
 const COLUMNS: readonly Column<HotKey>[] = [
-  { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'sm:w-full sm:max-w-0', cell: (row) => <KeyLink name={row.key} db={row.db} className="block max-sm:w-44 sm:min-w-24" /> },
+  { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'w-full max-w-0', cell: (row) => <KeyLink name={row.key} db={row.db} className="block min-w-24" /> },
   { id: 'db', label: 'Db', align: 'right', value: (row) => row.db, cell: (row) => row.db },
-  { id: 'rate', label: 'Commands', align: 'right', value: (row) => row.rate, cell: (row) => formatRate(row.rate) },
+  { id: 'rate', label: 'Commands', part: 'aside', align: 'right', value: (row) => row.rate, cell: (row) => formatRate(row.rate) },
   { id: 'share', label: 'Share', align: 'right', value: (row) => row.share, cell: (row) => formatRatio(row.share) },
   { id: 'reads', label: 'Reads', align: 'right', value: (row) => row.reads, cell: (row) => formatRate(row.reads) },
   { id: 'writes', label: 'Writes', align: 'right', value: (row) => row.writes, cell: (row) => formatRate(row.writes) },
-  { id: 'advice', label: 'Suggestion', value: (row) => row.advice, cell: (row) => <Suggestion advice={row.advice} /> },
+  { id: 'advice', label: 'Suggestion', value: (row) => row.advice, cell: (row) => (row.advice === null ? MISSING : <Suggestion advice={row.advice} />) },
 ];
 
 function rowId(row: HotKey): string {
   return `${row.db} ${cutLength(row.key) ?? ''} ${keyWord(whole(row.key))}`;
 }
 
-function Suggestion({ advice }: { advice: HotKeyAdvice | null }) {
-  if (advice === null) return <span className="text-muted">{MISSING}</span>;
+function Suggestion({ advice }: { advice: HotKeyAdvice }) {
   return <span title={ADVICE[advice].long}>{ADVICE[advice].short}</span>;
 }
 

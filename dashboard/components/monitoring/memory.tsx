@@ -29,9 +29,9 @@ function columns(rss: number): readonly Column<NamedPart>[] {
       ),
     },
     { id: 'bytes', label: 'Bytes', align: 'right', value: (row) => row.bytes, cell: (row) => formatCount(row.bytes) },
-    { id: 'size', label: 'Size', align: 'right', cell: (row) => formatBytes(row.bytes) },
+    { id: 'size', label: 'Size', part: 'aside', align: 'right', cell: (row) => formatBytes(row.bytes) },
     { id: 'share', label: 'Share', align: 'right', cell: (row) => formatRatio(rss === 0 ? 0 : row.bytes / rss) },
-    { id: 'what', label: 'What it is', className: 'w-full min-w-72 whitespace-normal', cell: (row) => <span className="text-dim">{row.what}</span> },
+    { id: 'what', label: 'What it is', part: 'text', className: 'w-full min-w-72 whitespace-normal', cell: (row) => <span className="text-dim">{row.what}</span> },
   ];
 }
 

@@ -21,9 +21,9 @@ import { counted, formatCount, formatMicros } from '@/lib/format';
 import { groupByShape, type Shape } from '@/lib/slow-shape';
 
 const ENTRY_COLUMNS: readonly Column<SlowEntry>[] = [
-  { id: 'time', label: 'When', value: (row) => row.time_ms, cell: (row) => <Age at={row.time_ms} /> },
-  { id: 'duration', label: 'Took', align: 'right', value: (row) => row.duration_us, cell: (row) => <span className="font-mono">{formatMicros(row.duration_us)}</span> },
-  { id: 'args', label: 'Command', className: 'w-full sm:max-w-0', cell: (row) => <Arguments entry={row} /> },
+  { id: 'time', label: 'When', part: 'fact', value: (row) => row.time_ms, cell: (row) => <Age at={row.time_ms} /> },
+  { id: 'duration', label: 'Took', part: 'aside', align: 'right', value: (row) => row.duration_us, cell: (row) => <span className="font-mono">{formatMicros(row.duration_us)}</span> },
+  { id: 'args', label: 'Command', part: 'title', className: 'w-full max-w-0', cell: (row) => <Arguments entry={row} /> },
   { id: 'addr', label: 'Client', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs text-dim">{display(row.name) || display(row.addr)}</span> },
 ];
 
@@ -31,7 +31,7 @@ const SHAPE_COLUMNS: readonly Column<Shape>[] = [
   { id: 'shape', label: 'Shape', value: (row) => row.shape, className: 'w-full', cell: (row) => <code className="font-mono text-xs">{row.shape}</code> },
   { id: 'count', label: 'Times', align: 'right', value: (row) => row.count, cell: (row) => formatCount(row.count) },
   { id: 'worst', label: 'Worst', align: 'right', value: (row) => row.worst_us, cell: (row) => formatMicros(row.worst_us) },
-  { id: 'total', label: 'Total', align: 'right', value: (row) => row.total_us, cell: (row) => formatMicros(row.total_us) },
+  { id: 'total', label: 'Total', part: 'aside', align: 'right', value: (row) => row.total_us, cell: (row) => formatMicros(row.total_us) },
   { id: 'keys', label: 'Keys', align: 'right', value: (row) => row.keys, cell: (row) => formatCount(row.keys) },
   { id: 'last', label: 'Last', align: 'right', value: (row) => row.last_ms, cell: (row) => <Age at={row.last_ms} /> },
 ];
@@ -39,7 +39,7 @@ const SHAPE_COLUMNS: readonly Column<Shape>[] = [
 function Arguments({ entry }: { entry: SlowEntry }) {
   const text = entry.args.map(display).join(' ');
   return (
-    <code className="block truncate font-mono text-xs max-sm:max-w-60" title={text}>
+    <code className="block min-w-40 truncate font-mono text-xs" title={text}>
       {text}
     </code>
   );

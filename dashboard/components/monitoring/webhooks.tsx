@@ -42,9 +42,9 @@ function State({ hook }: { hook: Webhook }) {
 function columnsOf(hooks: readonly Webhook[], busy: string | null, onTest: (hook: Webhook) => void, onRemove: (hook: Webhook) => void): readonly Column<Webhook>[] {
   const name = (row: Webhook) => display(nameOf(row, hooks));
   return [
-    { id: 'url', label: 'Address', value: (row) => row.url, cell: (row) => <span className="block max-w-72 truncate font-mono max-sm:max-w-56 text-xs" title={name(row)}>{name(row)}</span> },
-    { id: 'state', label: 'State', value: (row) => row.state, cell: (row) => <State hook={row} /> },
-    { id: 'last', label: 'Last attempt', value: (row) => row.last?.t ?? null, className: 'w-full min-w-72 whitespace-normal text-dim', cell: (row) => (row.last === null ? MISSING : <span>{deliveryText(row.last)} · <Age at={row.last.t} /></span>) },
+    { id: 'url', label: 'Address', value: (row) => row.url, className: 'w-1/3 max-w-0', cell: (row) => <span className="block min-w-32 truncate font-mono text-xs" title={name(row)}>{name(row)}</span> },
+    { id: 'state', label: 'State', part: 'aside', value: (row) => row.state, cell: (row) => <State hook={row} /> },
+    { id: 'last', label: 'Last attempt', part: 'text', value: (row) => row.last?.t ?? null, className: 'w-full min-w-72 whitespace-normal text-dim', cell: (row) => (row.last === null ? MISSING : <span>{deliveryText(row.last)} · <Age at={row.last.t} /></span>) },
     { id: 'taken', label: 'Last taken', value: (row) => row.delivered_ms, cell: (row) => <Age at={row.delivered_ms} /> },
     { id: 'waiting', label: 'Waiting', align: 'right', value: (row) => row.waiting, cell: (row) => row.waiting },
     { id: 'dropped', label: 'Given up', align: 'right', value: (row) => row.dropped_total, cell: (row) => row.dropped_total },

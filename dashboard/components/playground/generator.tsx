@@ -58,9 +58,10 @@ export function Generator() {
 }
 
 const COLUMNS: readonly Column<GenerateJob>[] = [
-  { id: 'when', label: 'When', value: (job) => job.began_ms, cell: (job) => <Age at={job.began_ms} /> },
+  { id: 'when', label: 'When', part: 'fact', value: (job) => job.began_ms, cell: (job) => <Age at={job.began_ms} /> },
   {
     id: 'prefix',
+    part: 'title',
     label: 'Prefix',
     value: (job) => job.request.prefix,
     cell: (job) => (
@@ -69,11 +70,11 @@ const COLUMNS: readonly Column<GenerateJob>[] = [
       </Link>
     ),
   },
-  { id: 'types', label: 'Types', cell: (job) => <span className="text-dim">{job.request.types.join(', ')}</span> },
+  { id: 'types', label: 'Types', part: 'text', cell: (job) => <span className="text-dim">{job.request.types.join(', ')}</span> },
   { id: 'written', label: 'Written', align: 'right', value: (job) => job.result.written ?? null, cell: (job) => formatCount(job.result.written) },
   { id: 'skipped', label: 'There already', align: 'right', value: (job) => job.result.skipped ?? null, cell: (job) => formatCount(job.result.skipped) },
   { id: 'seconds', label: 'Took', align: 'right', value: (job) => job.result.seconds ?? null, cell: (job) => formatSeconds(job.result.seconds) },
-  { id: 'state', label: 'State', value: (job) => job.state, cell: (job) => <JobState state={job.state} error={job.error} /> },
+  { id: 'state', label: 'State', part: 'aside', value: (job) => job.state, cell: (job) => <JobState state={job.state} error={job.error} /> },
 ];
 
 function Made({ jobs, onForgotten }: { jobs: readonly GenerateJob[]; onForgotten(): void }) {

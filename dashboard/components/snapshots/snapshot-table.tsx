@@ -70,7 +70,7 @@ export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTable
           </span>
         ),
       },
-      { id: 'kind', label: 'Kind', value: (row) => row.kind, cell: (row) => <Kind row={row} /> },
+      { id: 'kind', label: 'Kind', part: 'aside', value: (row) => row.kind, cell: (row) => <Kind row={row} /> },
       { id: 'keys', label: 'Keys', align: 'right', value: (row) => row.keys, cell: (row) => <span title={row.base === null ? undefined : 'Keys that changed'}>{formatCount(row.keys)}</span> },
       { id: 'bytes', label: 'Size', align: 'right', value: (row) => row.bytes, cell: (row) => <span title={counted(row.bytes, 'byte')}>{formatBytes(row.bytes)}</span> },
       {

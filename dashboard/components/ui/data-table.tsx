@@ -1,12 +1,27 @@
-// A table that sorts by raw values and shows its rows in portions, so that ten thousand of them stay quick.
+// A table that sorts by raw values and shows its rows in portions, so that ten thousand of them stay quick. Where it is too
+// wide for its place each row becomes a few short lines.
 'use client';
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useMemo, useState, type ReactNode } from 'react';
+import { useStacked } from '@/hooks/use-stacked';
 import { cn } from '@/lib/cn';
-import { formatCount } from '@/lib/format';
+import { formatCount, MISSING } from '@/lib/format';
 import { Button } from './button';
 
 const PORTION = 100;
+
+/** Where a cell stands in a row of several lines: before the title, as the title, at its right, below it in full, among the
+ * facts with its label, or at the end of the first line. */
+type Part = 'lead' | 'title' | 'aside' | 'text' | 'fact' | 'actions';
+
+const PARTS: Record<Part, string> = {
+  lead: 'order-1',
+  title: 'order-1 min-w-0 flex-1 basis-2/5 wrap-anywhere [&_.truncate]:line-clamp-3 [&_.truncate]:whitespace-normal',
+  aside: 'order-1',
+  text: 'order-3 w-full',
+  fact: 'order-4 text-xs text-dim before:mr-1 before:text-muted before:content-[attr(data-label)]',
+  actions: 'order-1 -mr-2 ml-auto self-center',
+};
 
 export interface Column<Row> {
   id: string;
@@ -15,7 +30,10 @@ export interface Column<Row> {
   value?(row: Row): number | string | null;
   cell(row: Row): ReactNode;
   align?: 'right';
+  /** Of the cells of a table. */
   className?: string;
+  /** The first column is the title, those labelled Actions are at the end, all others are facts. */
+  part?: Part;
 }
 
 interface DataTableProps<Row> {
@@ -36,41 +54,62 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
     const value = column.value;
     return [...rows].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1));
   }, [rows, columns, sort]);
+  const { box, stacked } = useStacked(sorted);
   if (rows.length === 0) return empty;
   const press = (id: string) => setSort((before) => ({ id, down: before?.id === id ? !before.down : true }));
+  const cellOf = (column: Column<Row>, at: number, row: Row) => {
+    const content = column.cell(row);
+    if (!stacked) {
+      return (
+        <td key={column.id} className={cn('px-2 py-0.5 whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'num text-right', column.className)}>
+          {content}
+        </td>
+      );
+    }
+    const part = column.part ?? (column.label === 'Actions' ? 'actions' : at === 0 ? 'title' : 'fact');
+    // A fact that is not known says nothing in a list.
+    const isBlank = part === 'fact' && content === MISSING;
+    return (
+      <td key={column.id} role="cell" data-label={column.label} className={cn(PARTS[part], column.align === 'right' && 'num', isBlank && 'hidden')}>
+        {content}
+      </td>
+    );
+  };
   return (
     <>
-      <div className="-mx-4 overflow-x-auto" role="region" aria-label={label} tabIndex={0}>
-        <table className="w-full text-left">
-          <thead>
-            <tr className="border-b border-line text-xs text-muted">
+      <div ref={box} className="-mx-4 overflow-x-auto" role="region" aria-label={label} tabIndex={0}>
+        {/* What is not laid out as a table is none to screen readers, unless it says so. */}
+        <table role={stacked ? 'table' : undefined} className={stacked ? 'block' : 'w-full text-left'}>
+          <thead role={stacked ? 'rowgroup' : undefined} className={stacked ? 'block' : undefined}>
+            <tr role={stacked ? 'row' : undefined} className={cn('border-b border-line text-xs text-muted', stacked && 'flex flex-wrap items-center gap-x-3 px-4 pb-1')}>
               {columns.map((column) => (
                 <th
                   key={column.id}
                   scope="col"
+                  role={stacked ? 'columnheader' : undefined}
                   aria-sort={sort?.id === column.id ? (sort.down ? 'descending' : 'ascending') : undefined}
-                  className={cn('h-8 px-2 font-medium whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'text-right')}
+                  className={cn('font-medium', stacked ? column.value === undefined && 'sr-only' : 'h-8 px-2 whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'text-right')}
                 >
                   {column.value === undefined ? (
                     column.label
                   ) : (
-                    <button type="button" onClick={() => press(column.id)} className={cn('inline-flex h-6 items-center gap-1 rounded-sm hover:text-ink', column.align === 'right' && 'flex-row-reverse')}>
+                    <button type="button" onClick={() => press(column.id)} className={cn('inline-flex h-6 items-center gap-1 rounded-sm hover:text-ink coarse:h-9', column.align === 'right' && !stacked && 'flex-row-reverse', sort?.id === column.id && 'text-dim')}>
                       {column.label}
-                      <span className="size-3">{sort?.id === column.id && (sort.down ? <ArrowDown aria-hidden className="size-3" /> : <ArrowUp aria-hidden className="size-3" />)}</span>
+                      <span className={cn('size-3', stacked && sort?.id !== column.id && 'hidden')}>{sort?.id === column.id && (sort.down ? <ArrowDown aria-hidden className="size-3" /> : <ArrowUp aria-hidden className="size-3" />)}</span>
                     </button>
                   )}
                 </th>
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody role={stacked ? 'rowgroup' : undefined} className={stacked ? 'block' : undefined}>
             {sorted.slice(0, shown).map((row) => (
-              <tr key={rowKey(row)} className="row-h border-b border-line last:border-0 hover:bg-raised">
-                {columns.map((column) => (
-                  <td key={column.id} className={cn('px-2 py-0.5 whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'num text-right', column.className)}>
-                    {column.cell(row)}
-                  </td>
-                ))}
+              <tr
+                key={rowKey(row)}
+                role={stacked ? 'row' : undefined}
+                className={cn('border-b border-line last:border-0 hover:bg-raised', stacked ? 'flex flex-wrap items-baseline gap-x-3 px-4 py-2 before:order-2 before:w-full' : 'row-h')}
+              >
+                {columns.map((column, at) => cellOf(column, at, row))}
               </tr>
             ))}
           </tbody>

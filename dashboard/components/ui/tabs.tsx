@@ -30,7 +30,7 @@ export function Tabs({ label, current, tabs }: TabsProps) {
     return () => cancelAnimationFrame(frame);
   }, [current]);
   return (
-    <nav ref={row} aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line">
+    <nav ref={row} aria-label={label} className="-mb-px flex gap-1 overflow-x-auto max-sm:gap-0 border-b border-line">
       {tabs.map((tab) => {
         const active = tab.id === current;
         return (
@@ -40,7 +40,7 @@ export function Tabs({ label, current, tabs }: TabsProps) {
             onClick={(event) => press(event, tab.href)}
             aria-current={active ? 'page' : undefined}
             className={cn(
-              'relative inline-flex h-9 shrink-0 items-center gap-1.5 px-3 text-dim -outline-offset-2 transition-colors duration-[120ms] hover:text-ink coarse:h-11',
+              'relative inline-flex h-9 shrink-0 items-center gap-1.5 px-3 text-dim max-sm:grow max-sm:justify-center max-sm:px-1 max-sm:text-xs -outline-offset-2 transition-colors duration-[120ms] hover:text-ink coarse:h-11',
               active && 'font-medium text-ink after:absolute after:inset-x-2 after:bottom-0 after:h-0.5 after:bg-accent',
             )}
           >

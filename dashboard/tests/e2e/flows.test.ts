@@ -102,7 +102,7 @@ describe.runIf(process.env.FLASHDB_BIN)('the charts and the heatmap', () => {
     await page.keyboard.press('Tab');
     expect(await flag.evaluate((element) => element === document.activeElement)).toBe(true);
     await flag.getByText('Snapshot', { exact: true }).waitFor();
-    const heat = page.getByRole('group', { name: /hottest keys by prefix/ });
+    const heat = page.getByRole('group', { name: /hottest keys? by prefix/ });
     await heat.waitFor();
     await heat.press('ArrowLeft');
     await page.getByText(/^session: · \d\d:\d\d · /).waitFor();
