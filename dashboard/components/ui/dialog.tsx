@@ -35,6 +35,10 @@ export function Dialog({ open, onOpenChange, title, description, bare = false, c
             'floating fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(560px,calc(100vw-24px))] -translate-x-1/2 animate-fade flex-col overflow-hidden rounded-xl',
             className,
           )}
+          onKeyDown={(event) => {
+            // A message at the edge that came later is the topmost layer to Radix, and would take the key for itself alone.
+            if (event.key === 'Escape' && !event.defaultPrevented) onOpenChange(false);
+          }}
           onCloseAutoFocus={(event) => {
             // Radix would look for a trigger of its own.
             event.preventDefault();

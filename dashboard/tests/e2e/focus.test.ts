@@ -84,6 +84,19 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the focus goes back', ()
     await page.keyboard.press('Escape');
     await hasFocus(page.getByRole('main'));
   });
+  it('with one Esc, though a message at the edge came after the dialog', async () => {
+    await open('/');
+    // The messages are loaded when nothing else is to do: what is said right after the page is loaded shows later.
+    await page.reload();
+    await button(/^Editing/).click();
+    await button('Read-only').click();
+    await press(button(/^Search or run/));
+    await dialog().waitFor();
+    await page.getByText(/^Editing is unlocked/).first().waitFor();
+    await page.keyboard.press('Escape');
+    await dialog().waitFor({ state: 'detached' });
+    await hasFocus(button(/^Search or run/));
+  });
   it('from the palette through another dialog', async () => {
     await open('/console/');
     await page.getByRole('combobox', { name: 'Command' }).fill('PING');
