@@ -56,17 +56,17 @@ export function changeOf(target: Target, value: Bytes, ttl_ms?: NewExpiry): KeyE
 export function headings(type: string): string[] {
   switch (type) {
     case 'list':
-      return ['index', 'value'];
+      return ['Index', 'Value'];
     case 'hash':
-      return ['field', 'value'];
+      return ['Field', 'Value'];
     case 'zset':
-      return ['score', 'member'];
+      return ['Score', 'Member'];
     case 'set':
-      return ['member'];
+      return ['Member'];
     case 'stream':
-      return ['id', 'fields'];
+      return ['ID', 'Fields'];
     default:
-      return ['value'];
+      return ['Value'];
   }
 }
 

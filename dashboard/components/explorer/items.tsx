@@ -143,7 +143,7 @@ function Elements({ name, db, first, length, place }: ItemsProps) {
           <thead>
             <tr className="border-b border-line text-xs text-muted">
               {heads.map((head) => (
-                <th key={head} scope="col" className="h-8 px-4 font-medium">
+                <th key={head} scope="col" className="h-8 px-4 font-medium max-sm:px-2 max-sm:first:pl-4">
                   {head}
                 </th>
               ))}
@@ -279,7 +279,7 @@ function Row({ name, db, row, type, expires, now, gate, staged, onStage, onDrop 
             <ScoreForm target={target} present={score ?? String(target.score)} {...form} />
           </td>
         ) : (
-          <Cell value={type === 'zset' && score !== null ? score : head.value} isHead />
+          <Cell value={type === 'zset' && score !== null ? score : head.value} isHead={rest.length > 0} />
         ))}
       {type === 'stream' ? (
         <td className="px-4 py-1.5 break-words whitespace-pre-wrap">
@@ -343,12 +343,26 @@ function Act({ label, reason, onClick, children }: { label: string; reason: stri
   );
 }
 
+/** Longer values show their beginning first, or one of them would fill the window. */
+const SHOWN_LENGTH = 600;
+
+// A name takes what it needs up to a limit, a value all that is left.
 function Cell({ value, isHead = false }: { value: PageBytes; isHead?: boolean }) {
+  const [all, setAll] = useState(false);
   const cut = cutLength(value);
+  const text = display(value);
+  const isLong = text.length > SHOWN_LENGTH;
   return (
-    <td className={cn('max-w-[48ch] px-4 py-1.5', isHead ? 'break-words' : 'wrap-anywhere')}>
-      {display(value)}
-      {cut !== null && <span className="ml-2 font-sans text-muted">cut, {formatBytes(cut)} in all</span>}
+    <td className={cn('px-4 py-1.5 wrap-anywhere max-sm:px-2 max-sm:first:pl-4', !isHead && 'w-full min-w-[12ch]')}>
+      <div className={cn(isHead && 'w-max max-w-[32ch] max-sm:max-w-[16ch]', isLong && !all && 'line-clamp-6')}>
+        {text}
+        {cut !== null && <span className="ml-2 font-sans text-muted">cut, {formatBytes(cut)} in all</span>}
+      </div>
+      {isLong && (
+        <button type="button" aria-expanded={all} onClick={() => setAll(!all)} className="mt-1 rounded-sm font-sans text-accent-text underline-offset-2 hover:underline coarse:min-h-11">
+          {all ? 'Show less' : cut === null ? 'Show all of it' : 'Show what was loaded'}
+        </button>
+      )}
     </td>
   );
 }

@@ -83,7 +83,7 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
     <div className="flex h-full flex-col">
       <div className="flex h-10 shrink-0 items-center justify-between border-b border-line px-4 text-xs text-muted">
         <span className="num" role="status">
-          {first ? 'Looking…' : keys.cursor === null ? counted(rows.length, 'key') : `${formatCount(rows.length)} or more keys`}
+          {first ? 'Looking…' : keys.cursor === null ? counted(rows.length, 'key') : rows.length === 0 ? 'None so far' : `${formatCount(rows.length)} or more keys`}
         </span>
         <span className="flex items-center">
           <Refresh resource={keys} />
@@ -99,7 +99,7 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
         {first && keys.error === null && <SkeletonRows rows={10} className="px-4" />}
         {!first && rows.length === 0 && keys.error === null && (
           <Empty icon={<SearchX aria-hidden />} title={keys.cursor === null ? (match === '' && type === '' ? 'This database is empty' : 'No key matches') : 'Nothing found so far'}>
-            {keys.cursor !== null && 'Only a part of the keys was looked through.'}
+            {keys.cursor !== null ? 'Only a part of the keys was looked through.' : match === '' && type === '' ? 'Another database may have keys; a new one begins with New key or Import.' : undefined}
           </Empty>
         )}
         {rows.length > 0 && (

@@ -113,7 +113,7 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
       </header>
       <div className="min-h-0 flex-1 basis-0 overflow-auto">
         {gone ? (
-          <Empty icon={<Trash2 aria-hidden />} title="This key is not there (any more)">
+          <Empty icon={<Trash2 aria-hidden />} title="There is no such key">
             It may have expired or been deleted.
           </Empty>
         ) : view.data === null ? (

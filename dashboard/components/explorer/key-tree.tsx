@@ -181,8 +181,8 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
         )}
         {tree.top === null && tree.error === null && <SkeletonRows rows={10} className="px-4" />}
         {isEmpty && (
-          <Empty icon={<FolderTree aria-hidden />} title={display(root) === '' ? 'There is nothing to show' : 'No key begins with this'}>
-            {display(root) !== '' && 'The tree begins at a prefix that ends with the separator.'}
+          <Empty icon={<FolderTree aria-hidden />} title={display(root) === '' ? 'This database is empty' : 'No key begins with this'}>
+            {display(root) === '' ? 'Another database may have keys; a new one begins with New key or Import.' : 'The tree begins at a prefix that ends with the separator.'}
           </Empty>
         )}
         {lines.length > 0 && tree.top !== null && (

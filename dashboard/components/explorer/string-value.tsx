@@ -116,6 +116,8 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
       </div>
       {editing ? (
         <Editor place={place} was={value} hasStaged={staged !== undefined} staged={staged?.edit.op === 'set' ? staged.edit.value : value} onClose={() => setEditing(false)} />
+      ) : first.length === 0 ? (
+        <p className="px-4 py-3 text-xs text-muted">An empty string</p>
       ) : (
         <FoundText text={text} places={places} length={wantedText.length} at={Math.min(at, Math.max(0, places.length - 1))} />
       )}

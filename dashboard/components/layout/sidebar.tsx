@@ -48,10 +48,10 @@ export function Sidebar() {
             >
               <page.icon aria-hidden className="size-4 shrink-0" />
               <span className="sr-only flex-1 md:not-sr-only collapsed:sr-only">{page.label}</span>
-              {page.id === 'monitoring' && <AlertBadge className="max-md:absolute max-md:top-0.5 max-md:right-0.5 collapsed:absolute collapsed:top-0.5 collapsed:right-0.5" />}
               <span aria-hidden className="hidden text-xs text-muted opacity-0 group-hover:opacity-100 group-focus-visible:opacity-100 md:inline collapsed:hidden">
                 G {page.key}
               </span>
+              {page.id === 'monitoring' && <AlertBadge className="max-md:absolute max-md:top-0.5 max-md:right-0.5 collapsed:absolute collapsed:top-0.5 collapsed:right-0.5" />}
             </Link>
           );
         })}

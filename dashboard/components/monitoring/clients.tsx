@@ -20,12 +20,12 @@ import { formatBytes, formatCount, formatSeconds, MISSING } from '@/lib/format';
 
 function columns(onKill: (client: ClientRow) => void): readonly Column<ClientRow>[] {
   return [
-    { id: 'id', label: 'Id', part: 'fact', value: (row) => row.id, cell: (row) => <span className="font-mono text-xs">{row.id}</span> },
+    { id: 'id', label: 'ID', part: 'fact', value: (row) => row.id, cell: (row) => <span className="font-mono text-xs">{row.id}</span> },
     { id: 'addr', label: 'Address', part: 'title', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs">{display(row.addr)}</span> },
     { id: 'name', label: 'Name', value: (row) => display(row.name), cell: (row) => display(row.name) || MISSING },
     { id: 'user', label: 'User', value: (row) => row.user, cell: (row) => display(row.user) },
     { id: 'cmd', label: 'Last command', part: 'aside', value: (row) => row.cmd, cell: (row) => <Badge className="font-mono">{display(row.cmd)}</Badge> },
-    { id: 'db', label: 'Db', align: 'right', value: (row) => row.db, cell: (row) => row.db },
+    { id: 'db', label: 'DB', align: 'right', value: (row) => row.db, cell: (row) => row.db },
     { id: 'age', label: 'Connected', align: 'right', value: (row) => row.age_s, cell: (row) => formatSeconds(row.age_s) },
     { id: 'idle', label: 'Idle', align: 'right', value: (row) => row.idle_s, cell: (row) => formatSeconds(row.idle_s) },
     { id: 'memory', label: 'Memory', align: 'right', value: (row) => row.tot_mem, cell: (row) => formatBytes(row.tot_mem) },

@@ -12,7 +12,7 @@ import { useLiveResource } from '@/hooks/use-live-resource';
 import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import type { HotKey, HotKeyAdvice, HotKeys } from '@/lib/contract';
-import { counted, formatClock, formatRate, formatRatio, MISSING } from '@/lib/format';
+import { counted, formatClock, formatRate, formatRatio, formatSeconds, MISSING } from '@/lib/format';
 
 const MAP_ROWS = 12;
 
@@ -24,7 +24,7 @@ const ADVICE: Record<HotKeyAdvice, { short: string; long: string }> = {
 
 const COLUMNS: readonly Column<HotKey>[] = [
   { id: 'key', label: 'Key', value: (row) => display(row.key), className: 'w-full max-w-0', cell: (row) => <KeyLink name={row.key} db={row.db} className="block min-w-24" /> },
-  { id: 'db', label: 'Db', align: 'right', value: (row) => row.db, cell: (row) => row.db },
+  { id: 'db', label: 'DB', align: 'right', value: (row) => row.db, cell: (row) => row.db },
   { id: 'rate', label: 'Commands', part: 'aside', align: 'right', value: (row) => row.rate, cell: (row) => formatRate(row.rate) },
   { id: 'share', label: 'Share', align: 'right', value: (row) => row.share, cell: (row) => formatRatio(row.share) },
   { id: 'reads', label: 'Reads', align: 'right', value: (row) => row.reads, cell: (row) => formatRate(row.reads) },
@@ -91,7 +91,7 @@ function Heat({ hot }: { hot: HotKeys }) {
   const last = Math.floor(hot.t / part_ms) * part_ms;
   const minutes = Math.round((parts * hot.part_s) / 60);
   return (
-    <Panel title="Heat" unit={`commands per second by key, ${counted(minutes, 'minute')} in steps of ${hot.part_s} s`}>
+    <Panel title="Heat" unit={`commands per second by key, ${counted(minutes, 'minute')} in steps of ${formatSeconds(hot.part_s)}`}>
       <Heatmap
         label={`Commands per second on the ${counted(rows.length, 'hottest key')} over ${counted(minutes, 'minute')}`}
         rows={rows}

@@ -75,7 +75,7 @@ export function BenchForm({ busy, onStarted }: { busy: boolean; onStarted(): voi
     <form onSubmit={start} className="flex flex-col gap-4">
       <div className="flex flex-col gap-1.5">
         <label htmlFor={id}>
-          Mix <span className="text-xs text-muted">command:share, parted by commas</span>
+          Mix <span className="text-xs text-muted">command:share, separated by commas</span>
         </label>
         <Input id={id} variant="mono" autoComplete="off" spellCheck={false} value={mix} onChange={(event) => setMix(event.target.value)} aria-invalid={mixFault !== null || undefined} />
         <div className="flex flex-wrap gap-1.5">

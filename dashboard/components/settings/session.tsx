@@ -16,7 +16,7 @@ export function SessionTab() {
     ['User', display(session.user)],
     ['Mode', session.mode === 'unlocked' ? 'editing unlocked' : 'read-only'],
     ['Signed in', formatDay(session.created_ms)],
-    ['Ends', now === null ? MISSING : `in ${formatSeconds(Math.max(0, (session.expires_ms - now) / 1000))}, or after ${formatSeconds(session.idle_ms / 1000)} of rest`],
+    ['Ends', now === null ? MISSING : `in ${formatSeconds(Math.max(0, (session.expires_ms - now) / 1000))}, or after ${formatSeconds(session.idle_ms / 1000)} idle`],
     ['Server', `${display(session.server.name)}, version ${session.server.version}`],
     ['Speaks like', `Redis ${session.server.redis_version}`],
   ];

@@ -87,6 +87,7 @@ export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTable
       {
         id: 'actions',
         label: 'Actions',
+        part: 'foot',
         align: 'right',
         cell: (row) => (
           <span className="inline-flex gap-1">

@@ -47,7 +47,7 @@ export function SnapshotsPage() {
             <Keeping data={data} />
             <Panel
               title="Snapshots"
-              unit={data.snapshots.length === 0 ? undefined : `${formatCount(data.snapshots.length)}, ${formatBytes(data.snapshots.reduce((sum, row) => sum + row.bytes, 0))} on disk`}
+              unit={data.snapshots.length === 0 ? undefined : `${formatCount(data.snapshots.length)} · ${formatBytes(data.snapshots.reduce((sum, row) => sum + row.bytes, 0))} on disk`}
               actions={<Refresh resource={resource} />}
             >
               <SnapshotTable rows={data.snapshots} load={data.persistence?.load ?? null} onRestore={setRestoring} onDelete={setDoomed} />

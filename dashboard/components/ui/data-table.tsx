@@ -11,8 +11,8 @@ import { Button } from './button';
 const PORTION = 100;
 
 /** Where a cell stands in a row of several lines: before the title, as the title, at its right, below it in full, among the
- * facts with its label, or at the end of the first line. */
-type Part = 'lead' | 'title' | 'aside' | 'text' | 'fact' | 'actions';
+ * facts with its label, at the end of the first line or of the last. */
+type Part = 'lead' | 'title' | 'aside' | 'text' | 'fact' | 'actions' | 'foot';
 
 const PARTS: Record<Part, string> = {
   lead: 'order-1',
@@ -21,6 +21,7 @@ const PARTS: Record<Part, string> = {
   text: 'order-3 w-full',
   fact: 'order-4 text-xs text-dim before:mr-1 before:text-muted before:content-[attr(data-label)]',
   actions: 'order-1 -mr-2 ml-auto self-center',
+  foot: 'order-5 -mr-2 ml-auto self-center',
 };
 
 export interface Column<Row> {
@@ -116,8 +117,8 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
         </table>
       </div>
       {rows.length > shown && (
-        <Button size="sm" className="mt-3" onClick={() => setShown(shown + PORTION)}>
-          Show more of {formatCount(rows.length)}
+        <Button size="sm" className="mt-3 self-start" onClick={() => setShown(shown + PORTION)}>
+          Show {formatCount(Math.min(PORTION, rows.length - shown))} more of {formatCount(rows.length)}
         </Button>
       )}
     </>

@@ -173,7 +173,7 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the explorer', () => {
     await page.getByLabel('Element', { exact: true }).fill('last');
     await page.getByRole('button', { name: 'Stage' }).click();
     await save();
-    await expect.poll(() => row(/./).allInnerTexts()).toEqual([expect.stringMatching(/index/), expect.stringMatching(/^0\s+b/), expect.stringMatching(/^1\s+C/), expect.stringMatching(/^2\s+last/)]);
+    await expect.poll(() => row(/./).allInnerTexts()).toEqual([expect.stringMatching(/Index/), expect.stringMatching(/^0\s+b/), expect.stringMatching(/^1\s+C/), expect.stringMatching(/^2\s+last/)]);
   });
 
   it('makes and edits a set, a sorted set and a stream', async () => {
@@ -278,7 +278,7 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the explorer', () => {
     await save();
     await page.getByText('81 5c').waitFor();
     await page.getByRole('button', { name: 'Delete the key' }).click();
-    await page.getByText('This key is not there (any more)').waitFor();
+    await page.getByText('There is no such key').waitFor();
     await page.getByRole('region', { name: 'Undo' }).getByRole('button', { name: 'Undo', exact: true }).click();
     await page.getByText('81 5c').waitFor();
   });
@@ -287,7 +287,7 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the explorer', () => {
     await tell('ZADD e2e:kept 1.5 a 2 b', 'PEXPIRE e2e:kept 600000');
     await openKey('e2e:kept');
     await page.getByRole('button', { name: 'Delete the key' }).click();
-    await page.getByText('This key is not there (any more)').waitFor();
+    await page.getByText('There is no such key').waitFor();
     await page.reload();
     const bar = page.getByRole('region', { name: 'Undo' });
     await bar.getByText(/Deleted e2e:kept/).waitFor();
@@ -306,7 +306,7 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('the explorer', () => {
     await page.getByRole('button', { name: 'Delete the key' }).click();
     await page.getByRole('dialog').getByText(/too large to be kept for an undo.*cannot be undone/).waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Delete key' }).click();
-    await page.getByText('This key is not there (any more)').waitFor();
+    await page.getByText('There is no such key').waitFor();
   });
 });
 
