@@ -3,6 +3,7 @@
 import { useMemo, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { display, displayBlock, displayJson } from '@/lib/bytes';
+import { cn } from '@/lib/cn';
 import type { Reply } from '@/lib/contract';
 import { counted, formatCount } from '@/lib/format';
 import { type Json, toGrid, toJson, toRaw } from '@/lib/reply';
@@ -51,7 +52,7 @@ function GridView({ reply }: { reply: Reply }) {
             {rows.map((row, at) => (
               <tr key={at} className="border-t border-line align-top">
                 {row.map((cell, column) => (
-                  <td key={column} className="max-w-[60ch] py-1 pr-6 break-words">
+                  <td key={column} className={cn('max-w-[60ch] py-1 pr-6 last:pr-0', column > 0 && column === row.length - 1 ? 'min-w-[16ch] wrap-anywhere' : 'break-words')}>
                     {cell}
                   </td>
                 ))}

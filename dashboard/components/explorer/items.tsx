@@ -212,11 +212,13 @@ function AddedRow({ staged, columns, onDrop }: { staged: Staged; columns: number
   const { what, after } = differenceOf(staged.edit);
   return (
     <tr className="border-b border-line bg-tint-success align-top font-mono text-xs">
-      <td className="max-w-[48ch] px-4 py-1.5 break-words" colSpan={columns === 1 ? 1 : undefined}>
-        <span className="mr-2 font-sans text-success">new</span>
-        {what}
+      <td className="px-4 py-1.5 wrap-anywhere max-sm:px-2 max-sm:first:pl-4">
+        <div className={cn(columns > 1 && 'w-max max-w-[32ch] max-sm:max-w-[16ch]')}>
+          <span className="mr-2 font-sans text-success">new</span>
+          {what}
+        </div>
       </td>
-      {columns > 1 && <td className="max-w-[48ch] px-4 py-1.5 wrap-anywhere">{after}</td>}
+      {columns > 1 && <td className="w-full min-w-[12ch] px-4 py-1.5 wrap-anywhere max-sm:px-2">{after}</td>}
       {columns > 2 && <ExpiryCell target={null} edit={staged.edit} now={null} />}
       <td className="px-2 py-0.5 text-right">
         <Button variant="ghost" size="icon-sm" aria-label={`Do not add ${what}`} title="Do not add it" onClick={onDrop}>
