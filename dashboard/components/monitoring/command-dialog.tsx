@@ -12,13 +12,13 @@ import type { OneCommand } from '@/lib/contract';
 import { formatCount, formatMicros, formatRate, formatRatio } from '@/lib/format';
 import { useCommandStore } from '@/stores/commands';
 
-/** `name` as the server has it, `config|get`; `returnTo` has the focus afterwards. */
-export function CommandDialog({ name, returnTo, onClose }: { name: string; returnTo: Element | null; onClose(): void }) {
+/** `name` as the server has it, `config|get`. */
+export function CommandDialog({ name, onClose }: { name: string; onClose(): void }) {
   const load = useCommandStore((store) => store.load);
   const row = useCommandStore((store) => store.commands.find((one) => one.name === name));
   useEffect(load, [load]);
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} returnTo={returnTo} title={name.replace('|', ' ').toUpperCase()} description={row?.summary ?? 'What it has done and how long it took.'} className="w-[min(720px,calc(100vw-24px))]">
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={name.replace('|', ' ').toUpperCase()} description={row?.summary ?? 'What it has done and how long it took.'} className="w-[min(720px,calc(100vw-24px))]">
       <div className="flex flex-col gap-4">
         <Figures name={name} />
         {row !== undefined && (

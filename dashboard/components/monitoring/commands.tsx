@@ -2,7 +2,7 @@
 // Asked for once; every two seconds the server tells the newest. A press on a command shows how its durations are spread.
 'use client';
 import { ChartColumnStacked, SquareTerminal } from 'lucide-react';
-import { useCallback, useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';
@@ -21,7 +21,7 @@ import { formatCompact, formatCount, formatMicros, formatRate, formatRatio } fro
 import { CommandDialog } from './command-dialog';
 import { FamilyChart } from './family-chart';
 
-type Open = (name: string, opener: Element) => void;
+type Open = (name: string) => void;
 
 function columns(rows: readonly CommandCounts[], onOpen: Open): readonly Column<CommandCounts>[] {
   const most = (value: (row: CommandCounts) => number | null) => Math.max(0, ...rows.map((row) => value(row) ?? 0));
@@ -32,7 +32,7 @@ function columns(rows: readonly CommandCounts[], onOpen: Open): readonly Column<
       label: 'Command',
       value: (row) => row.name,
       cell: (row) => (
-        <button type="button" onClick={(event) => onOpen(row.name, event.currentTarget)} title="How long it takes" className="inline-flex h-6 items-center rounded-sm font-mono text-xs text-accent-text hover:underline coarse:h-11">
+        <button type="button" onClick={() => onOpen(row.name)} title="How long it takes" className="inline-flex h-6 items-center rounded-sm font-mono text-xs text-accent-text hover:underline coarse:h-11">
           {row.name.replace('|', ' ').toUpperCase()}
         </button>
       ),
@@ -66,14 +66,6 @@ function Wrong({ count }: { count: number }) {
 export function CommandsTab() {
   const stats = useLiveResource('commandstats', (signal) => api.commandStats(signal), mergeTold);
   const [opened, setOpened] = useQueryState('command', '');
-  const [opener, setOpener] = useState<Element | null>(null);
-  const open = useCallback(
-    (name: string, element: Element) => {
-      setOpener(element);
-      setOpened(name);
-    },
-    [setOpened],
-  );
   return (
     <div className="flex flex-col gap-4">
       <Panel title="Throughput by family" unit="calls per second, ten minutes in steps of ten seconds">
@@ -90,9 +82,9 @@ export function CommandsTab() {
         </ResourceView>
       </Panel>
       <Panel title="Commands" unit={stats.data === null ? undefined : said(stats.data)} actions={<Refresh resource={stats} />}>
-        <ResourceView resource={stats}>{(answer) => <Table stats={answer} onOpen={open} />}</ResourceView>
+        <ResourceView resource={stats}>{(answer) => <Table stats={answer} onOpen={setOpened} />}</ResourceView>
       </Panel>
-      {opened !== '' && <CommandDialog name={opened} returnTo={opener} onClose={() => setOpened('')} />}
+      {opened !== '' && <CommandDialog name={opened} onClose={() => setOpened('')} />}
     </div>
   );
 }

@@ -143,10 +143,7 @@ pub(crate) async fn find(
     };
     let from = query.get("cursor").map(read_cursor).transpose()?;
     let may = |name: &&str| app.engine.allows(&caller.identity, name);
-    if !["scan", "exists", "type", "prefix.tree"]
-        .iter()
-        .any(|name| may(&name))
-    {
+    if !["scan", "exists", "type", "prefix.tree"].iter().any(may) {
         return Err(ApiError::no_right("scan"));
     }
     let mut conversation = Conversation::begin(&app, caller.peer, Some(&caller.identity)).await?;

@@ -158,7 +158,6 @@ pub(super) async fn scan(
 }
 
 /// What can be told of keys: those that have gone since they were seen are left out.
-
 pub(super) async fn describe(
     conversation: &mut Conversation,
     keys: Vec<Name>,

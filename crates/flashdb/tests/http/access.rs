@@ -1,5 +1,6 @@
 //! Users and sessions over HTTP: what is shown of them, who may change them, and what never comes out.
 
+use super::support::http::{Answer, Http};
 use super::{basic, execute, start, start_closed, start_closed_with, unlocked};
 use serde_json::{Value, json};
 
@@ -335,15 +336,19 @@ fn pages_of_listed_origins_may_use_the_api_and_bring_no_session() {
     }
 }
 
+fn run(http: &Http, line: &str) -> Answer {
+    http.send("POST", "/api/v1/execute", &json!({"line": line}).to_string())
+}
+
 #[test]
 fn the_dashboard_of_a_node_can_be_locked() {
     let (server, http, page) = start_closed();
     let open = unlocked(&page);
-    assert_eq!(execute(&open, "SET a 1").status, 200);
+    assert_eq!(run(&open, "SET a 1").status, 200);
     let mut client = server.connect();
     client.ask("AUTH secret");
     client.ask("CONFIG SET dashboard-readonly yes");
-    let refused = execute(&open, "SET a 2");
+    let refused = run(&open, "SET a 2");
     assert_eq!((refused.status, refused.code().as_str()), (403, "READ_ONLY"));
     assert!(
         refused.text().contains("dashboard-readonly"),
@@ -357,9 +362,9 @@ fn the_dashboard_of_a_node_can_be_locked() {
         (&shown["mode"], &shown["can_write"], &shown["unlocked_until_ms"]),
         (&json!("read-only"), &json!(false), &Value::Null)
     );
-    assert_eq!(execute(&open, "GET a").status, 200);
+    assert_eq!(run(&open, "GET a").status, 200);
     // Scripts are no dashboard.
-    assert_eq!(execute(&basic(&http, "default:secret"), "SET a 3").status, 200);
+    assert_eq!(run(&basic(&http, "default:secret"), "SET a 3").status, 200);
     client.ask("CONFIG SET dashboard-readonly no");
-    assert_eq!(execute(&open, "SET a 4").status, 200);
+    assert_eq!(run(&open, "SET a 4").status, 200);
 }

@@ -133,7 +133,7 @@ fn with_few_keys(tree: &Tree, level: &[u8]) -> Vec<Vec<u8>> {
 fn rows_of(db: u64, tree: Tree, is_level: bool) -> Vec<FoundPrefix> {
     let exact = tree.exact;
     let is_there = tree.keys.is_some_and(|keys| keys > 0) || !tree.branches.is_empty();
-    let own = (is_level && is_there).then(|| (tree.prefix, tree.keys, tree.bytes));
+    let own = (is_level && is_there).then_some((tree.prefix, tree.keys, tree.bytes));
     let parts = |row: BranchRow| (row.prefix, row.keys, row.bytes);
     own.into_iter()
         .chain(tree.branches.into_iter().map(parts))

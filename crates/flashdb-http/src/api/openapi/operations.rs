@@ -5,9 +5,10 @@ use super::super::{
     health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT, FORMAT, FROM, HOT_KEYS,
-    ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS,
-    PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TEXT, TYPE, USER, WAIT,
+    ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT,
+    FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT,
+    ONLY_DB, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB,
+    TEXT, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
