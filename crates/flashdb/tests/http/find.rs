@@ -88,7 +88,8 @@ fn names_are_found_in_every_database() {
     let none = find(&http, "nothing");
     assert_eq!((keys(&none), &none["looked_at"]), (vec![], &json!(10)));
     assert_eq!(prefixes(&http, "cart"), [prefix(0, "cart:", 2)]);
-    client.ask("SET \"\\xff\" 1");
+    client.request(&[&b"SET"[..], b"\xff", b"1"]);
+    client.read();
     let bytes = find(&http, "%ff");
     assert_eq!(
         (&bytes["keys"][0]["db"], &bytes["keys"][0]["key"]["b64"]),
