@@ -420,7 +420,7 @@ settings! {
     loading_process_events_interval_bytes: u32 = "loading-process-events-interval-bytes", Number::plain(1024, INT_MAX, 2 << 20), [HIDDEN, INERT];
     /// Leaves out syncs while the log is rewritten.
     no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite", YesNo(false), [INERT];
-    /// Size of the log, in percent of what the newest snapshot holds, at which the next one is taken; 0 for never.
+    /// Size of the log, in percent of what the newest snapshot holds, at which the next one is taken; 0 for never. Up to 200 it is taken sooner where data hardly compress, so that log and snapshots are three times the data at most.
     auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage", Number::plain(0, INT_MAX, 200);
     /// Size of the log below which no snapshot is taken on its account.
     auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size", Number::memory(0, LONG_MAX, 64 << 20);

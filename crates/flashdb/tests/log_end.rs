@@ -208,3 +208,23 @@ fn every_point_can_be_reached_after_going_back() {
     assert!(sound, "{said}");
     assert_eq!(value(&folder, &archive), bulk("8"));
 }
+
+#[test]
+fn a_shorter_window_frees_the_archive_at_once() {
+    let folder = Folder::new("window");
+    let mut server = serve(&folder, &["--wal-archive-window", "86400"]);
+    let mut client = server.connect();
+    for number in 0..3 {
+        assert_eq!(client.ask(&format!("SET a {number}")).text(), "OK");
+        assert_eq!(client.ask("SAVE").text(), "OK");
+    }
+    let archived = || fs::read_dir(folder.0.join("wal/archive")).map_or(0, Iterator::count);
+    assert!(archived() > 0);
+    assert_eq!(client.ask("CONFIG SET wal-archive-window 0").text(), "OK");
+    let began = Instant::now();
+    while archived() > 0 {
+        assert!(began.elapsed() < WAIT, "{} files are there still", archived());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    end(&mut server);
+}

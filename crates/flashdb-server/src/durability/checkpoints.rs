@@ -5,6 +5,7 @@
 //! After each, older snapshots go by `snapshot-retention`, and segments that it covers are removed or archived.
 
 use super::Durability;
+use super::space::Sizes;
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::server::Server;
@@ -33,6 +34,8 @@ const WAITING: Duration = Duration::from_micros(200);
 /// Time after which a scheduled snapshot, or the healing of the log, is tried again after it failed.
 const RETRY_MS: i64 = 5000;
 const HEAL_RETRY_MS: i64 = 1000;
+/// Longest time between two attempts to heal it: each writes a snapshot, on a disk that may have no room for more than that.
+const HEAL_RETRY_MAX_MS: i64 = 10_000;
 /// Level of zstd: within reach of the speed of the disk.
 const ZSTD_LEVEL: i8 = 1;
 
@@ -172,6 +175,10 @@ struct State {
     base: Option<(Base, u64, u32)>,
     tried_ms: i64,
     healed_ms: i64,
+    /// Time after which healing is tried again.
+    heal_wait_ms: i64,
+    /// The settings by which superfluous files were removed last; they go at once when the settings change.
+    tidied_for: Option<(u64, usize)>,
     /// Taken because the server was to end.
     saved_for_end: Option<SnapshotId>,
 }
@@ -183,6 +190,8 @@ pub struct Checkpoints {
     changed: Condvar,
     /// Bytes appended to the log when the newest snapshot was cut.
     logged_at_cut: AtomicU64,
+    /// Bytes appended to the log while the newest snapshot was written.
+    logged_meanwhile: AtomicU64,
     /// Bytes of log that the start replayed and no snapshot covers.
     logged_before: AtomicU64,
 }
@@ -311,7 +320,10 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
                 None
             }
             Next::Take(wish) => Some(wish),
-            Next::LookAround => due(server, durability),
+            Next::LookAround => {
+                tidy_up_if_changed(server, durability);
+                due(server, durability)
+            }
         };
         let Some(wish) = wish else { continue };
         let settings = server.settings();
@@ -339,7 +351,7 @@ fn due(server: &Server, durability: &Durability) -> Option<Wish> {
         return None;
     }
     if log.is_enabled() && log.has_failed() {
-        if now_ms - state.healed_ms < HEAL_RETRY_MS {
+        if now_ms - state.healed_ms < state.heal_wait_ms.max(HEAL_RETRY_MS) {
             return None;
         }
         state.healed_ms = now_ms;
@@ -353,13 +365,10 @@ fn due(server: &Server, durability: &Durability) -> Option<Wish> {
     if failed && now_ms - state.tried_ms < RETRY_MS {
         return None;
     }
-    let newest = state
-        .figures
-        .newest
-        .as_ref()
-        .map_or(0, |info| info.totals.raw_bytes);
+    let meanwhile = durability.checkpoints.logged_meanwhile.load(Ordering::Relaxed);
+    let sizes = Sizes::of(state.figures.newest.as_ref(), meanwhile);
     drop(state);
-    let why = reason_to_save(server, durability, now_ms, newest)?;
+    let why = reason_to_save(server, durability, now_ms, sizes)?;
     tracing::info!(why, "a snapshot is due");
     durability.checkpoints.state.lock().tried_ms = now_ms;
     Some(Wish::new(Reason::Save, None))
@@ -369,7 +378,7 @@ fn reason_to_save(
     server: &Server,
     durability: &Durability,
     now_ms: i64,
-    newest_bytes: u64,
+    sizes: Sizes,
 ) -> Option<&'static str> {
     let settings = server.settings();
     let changes = server.dirty.load(Ordering::Relaxed);
@@ -385,12 +394,9 @@ fn reason_to_save(
     if interval_s > 0 && since_s >= interval_s {
         return Some("snapshot-interval has passed");
     }
-    let percentage = u64::from(settings.auto_aof_rewrite_percentage);
+    let is_bounded = server.space.log().is_enabled() && settings.auto_aof_rewrite_percentage > 0;
     let logged = durability.checkpoints.logged_since(server);
-    let bound = settings
-        .auto_aof_rewrite_min_size
-        .max(newest_bytes / 100 * percentage);
-    let by_size = server.space.log().is_enabled() && percentage > 0 && logged > bound;
+    let by_size = is_bounded && logged > sizes.log_bound(&settings);
     by_size.then_some("the log has grown")
 }
 
@@ -427,6 +433,9 @@ fn take(
     }
     if wish.reason == Reason::Enabling {
         durability.await_end_of_log();
+    }
+    if wish.reason == Reason::Save {
+        make_room(server, durability, settings);
     }
     let began_ms = clock::unix_ms() as i64;
     let options = options(durability, settings, wish);
@@ -496,13 +505,20 @@ fn take(
         .logged_at_cut
         .store(logged, Ordering::Relaxed);
     durability.checkpoints.logged_before.store(0, Ordering::Relaxed);
+    let meanwhile = server.space.log().appended_bytes().saturating_sub(logged);
+    durability
+        .checkpoints
+        .logged_meanwhile
+        .store(meanwhile, Ordering::Relaxed);
     // Changes since the cut stay counted.
     server.dirty.fetch_sub(dirty, Ordering::Relaxed);
     if let Some(reader) = &wish.reader {
         durability.pins.note_made(reader, &info);
     }
-    begin_log_behind(server, durability, settings, healed)?;
+    let begun = begin_log_behind(server, durability, settings, healed);
+    // Also where there is no room for a segment: the snapshot covers what is removed, and what is removed makes room.
     tidy_up(server, durability, settings, &info);
+    begun?;
     Ok(info)
 }
 
@@ -565,13 +581,60 @@ fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, newest
     if let Err(error) = consolidated {
         tracing::warn!(%error, "incremental snapshots could not be consolidated");
     }
+    let chains = settings.snapshot_retention as usize;
+    durability.checkpoints.state.lock().tidied_for = Some(tidied_for(settings));
+    retain(durability, settings, chains, newest);
+}
+
+/// What decides which files are superfluous.
+fn tidied_for(settings: &Settings) -> (u64, usize) {
+    (settings.wal_archive_window, settings.snapshot_retention as usize)
+}
+
+/// Tidies up if the settings that decide about it have changed: who makes room by them does not want to wait for the next
+/// snapshot, for which there may be no room.
+fn tidy_up_if_changed(server: &Server, durability: &Durability) {
+    let settings = server.settings();
+    let wanted = tidied_for(&settings);
+    let newest = {
+        let mut state = durability.checkpoints.state.lock();
+        // Nothing goes at the start alone.
+        let was = *state.tidied_for.get_or_insert(wanted);
+        state.figures.newest.clone().filter(|_| was != wanted)
+    };
+    if let Some(newest) = newest {
+        tidy_up(server, durability, &settings, &newest);
+    }
+}
+
+/// Removes the oldest snapshot of those that are kept, if the next one would bring log and snapshots above what they may take. One
+/// stays in any case, and with the log it is all of the data.
+fn make_room(server: &Server, durability: &Durability, settings: &Settings) {
+    let checkpoints = &durability.checkpoints;
+    let Some(newest) = checkpoints.figures().newest.filter(|info| info.meta.is_full()) else {
+        return;
+    };
+    let Ok(catalog) = durability.folder().catalog() else {
+        // Whoever needs it says so.
+        return;
+    };
+    let kept = catalog.snapshots().iter().map(|info| info.file_bytes).sum();
+    let logged = checkpoints.logged_since(server);
+    let chains = settings.snapshot_retention as usize;
+    if chains > 1 && Sizes::of(Some(&newest), 0).is_tight(kept, logged) {
+        retain(durability, settings, chains - 1, &newest);
+    }
+}
+
+/// Removes the snapshots that are older than so many, apart from those that somebody needs.
+fn retain(durability: &Durability, settings: &Settings, chains: usize, newest: &SnapshotInfo) {
     let retention = Retention {
-        chains: settings.snapshot_retention as usize,
+        chains,
         reach_back_to: (settings.wal_archive_window > 0)
             .then(|| first_archived(durability))
             .flatten(),
     };
-    let retained = folder.catalog().and_then(|mut catalog| {
+    let retained = durability.folder().catalog().and_then(|mut catalog| {
         let id = newest.meta.id;
         let retain = |catalog: &mut Catalog, held: &Held| catalog.retain_with(retention, held);
         Ok(durability.pins.while_held(&mut catalog, id, retain)?)
@@ -651,6 +714,13 @@ fn note(
         figures.rewrites += u64::from(!failed);
     }
     figures.taken += u64::from(!failed);
+    if wish.reason == Reason::Healing {
+        state.heal_wait_ms = match failed {
+            true => (2 * state.heal_wait_ms).clamp(HEAL_RETRY_MS, HEAL_RETRY_MAX_MS),
+            false => 0,
+        };
+    }
+    let figures = &mut state.figures;
     server.save_failed.store(failed, Ordering::Relaxed);
     if let Ok(info) = outcome {
         server.last_save.store(now_ms / 1000, Ordering::Relaxed);

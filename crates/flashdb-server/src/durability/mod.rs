@@ -3,13 +3,14 @@
 //!
 //! Reading order: this file (what there is, the log's life), `listener` (what the writer tells the loops), `startup`
 //! (recovery), `load_figures` (how far it is), `checkpoints` (when a snapshot is taken, and what follows from it), `pins`
-//! (which stay for their readers).
+//! (which stay for their readers), `space` (how long the log may get).
 
 pub mod checkpoints;
 mod listener;
 mod load_figures;
 pub mod pins;
 pub mod restore;
+mod space;
 mod startup;
 
 pub use checkpoints::{Checkpoints, Wish};
