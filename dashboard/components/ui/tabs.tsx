@@ -19,7 +19,7 @@ function press(event: MouseEvent<HTMLAnchorElement>, href: string): void {
 
 export function Tabs({ label, current, tabs }: TabsProps) {
   const row = useRef<HTMLElement>(null);
-  // On a phone the tabs scroll; the one that is shown has to be among those in sight.
+  // On a phone the tabs wrap. Where they scroll, the one that is shown has to be among those in sight.
   useEffect(() => {
     const frame = requestAnimationFrame(() => {
       const active = row.current?.querySelector('[aria-current]')?.getBoundingClientRect();
@@ -30,7 +30,7 @@ export function Tabs({ label, current, tabs }: TabsProps) {
     return () => cancelAnimationFrame(frame);
   }, [current]);
   return (
-    <nav ref={row} aria-label={label} className="-mb-px flex gap-1 overflow-x-auto max-sm:gap-0 border-b border-line">
+    <nav ref={row} aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line max-sm:flex-wrap max-sm:gap-0">
       {tabs.map((tab) => {
         const active = tab.id === current;
         return (

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn, type Watched } from './browser';
 import { PASSWORD, resp, type Server, startServer } from './server';
 
-const FIELDS = 300_000;
+const FIELDS = 1_500_000;
 
 let browser: Browser;
 let server: Server;
@@ -104,7 +104,7 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('within a key', () => {
     await openKey('el:big');
     await page.getByLabel('Find in key').fill(`f${FIELDS - 1}`);
     await row(`f${FIELDS - 1}`).waitFor({ timeout: 5000 });
-    await page.getByText(/Looked at all 300,000, found 1$/).waitFor({ timeout: 60_000 });
+    await page.getByText(/Looked at all 1,500,000, found 1$/).waitFor({ timeout: 60_000 });
     expect(await row(`f${FIELDS - 1}`).count()).toBe(1);
     // The walk is held up behind its first page, as one of a larger key would last.
     let release = () => undefined as void;
@@ -114,14 +114,14 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('within a key', () => {
       await route.continue();
     });
     await page.getByLabel('Find in key').fill('no such field');
-    await page.getByText(/Looked at [\d,]+ of 300,000, found 0/).waitFor();
+    await page.getByText(/Looked at [\d,]+ of 1,500,000, found 0/).waitFor();
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     release();
     await page.getByRole('button', { name: 'Find more' }).and(page.locator(':enabled')).waitFor();
-    await page.getByText(/Looked at [\d,]+ of 300,000, found 0/).waitFor();
+    await page.getByText(/Looked at [\d,]+ of 1,500,000, found 0/).waitFor();
     await page.unrouteAll({ behavior: 'wait' });
     await page.getByRole('button', { name: 'Find more' }).click();
-    await page.getByText('Looked at all 300,000, found 0').waitFor({ timeout: 60_000 });
+    await page.getByText('Looked at all 1,500,000, found 0').waitFor({ timeout: 60_000 });
   });
 
   it('lists and streams are searched', async () => {
