@@ -8,6 +8,8 @@ export default defineConfig({
     environment: 'node',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A second, what is usual, is short for a browser that shares two cores with a server.
+    expect: { poll: { timeout: 15_000 } },
     // One browser and one server at a time: the machine is small and the ports are fixed.
     fileParallelism: false,
   },

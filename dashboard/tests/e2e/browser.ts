@@ -47,3 +47,21 @@ export async function signIn({ page }: Watched, url: string, path = '/'): Promis
   await page.waitForURL((address) => !address.pathname.startsWith('/login'));
   await page.getByRole('button', { name: /^Live/ }).waitFor();
 }
+
+/** Nothing is asked for so long once a page has what it opens with. */
+const SETTLED_MS = 3_000;
+const SETTLING_MAX_MS = 30_000;
+
+/**
+ * Waits until a page has what it opens with: nothing of it says that it is loading, and no request went out for a while. A machine that opens many
+ * pages at once leaves gaps longer than the half second of `networkidle`. A page that never comes to rest is let go, and seen by who counts.
+ */
+export async function settled({ page, requests }: Watched): Promise<void> {
+  const end_at = Date.now() + SETTLING_MAX_MS;
+  for (let quiet_since = Date.now(), seen = requests.length; Date.now() - quiet_since < SETTLED_MS && Date.now() < end_at; ) {
+    await page.waitForTimeout(100);
+    if (requests.length === seen && (await page.getByRole('main').getByRole('status', { name: 'Loading' }).count()) === 0) continue;
+    seen = requests.length;
+    quiet_since = Date.now();
+  }
+}

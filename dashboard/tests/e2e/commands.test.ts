@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser, openPage, signIn, type Watched } from './browser';
+import { openBrowser, openPage, settled, signIn, type Watched } from './browser';
 import { PASSWORD, resp, type Server, startServer } from './server';
 
 const WATCHED_MS = 60_000;
@@ -96,7 +96,7 @@ describe('the tab Commands', () => {
       const { page } = watched;
       await page.goto(`${server.url}/monitoring/?tab=commands`);
       await page.getByRole('button', { name: 'HSET', exact: true }).waitFor();
-      await page.waitForLoadState('networkidle');
+      await settled(watched);
       const before = watched.requests.length;
       const row = rows(page).filter({ has: page.getByRole('button', { name: 'HSET', exact: true }) });
       const calls = row.locator('td:nth-child(9) span');
@@ -109,6 +109,6 @@ describe('the tab Commands', () => {
       expect(asked.filter((url, at) => !url.includes('/_next/static/') || asked.indexOf(url) < at)).toEqual([]);
       expect(watched.faults).toEqual([]);
     },
-    WATCHED_MS + 60_000,
+    WATCHED_MS + 90_000,
   );
 });

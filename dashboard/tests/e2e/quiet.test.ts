@@ -1,7 +1,7 @@
 // What must not happen on any page: a request that repeats by itself, an error in the console, something the policy refuses.
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser, openPage, signIn, type Watched } from './browser';
+import { openBrowser, openPage, settled, signIn, type Watched } from './browser';
 import { type Server, startServer } from './server';
 import { VIEWS } from './views';
 
@@ -52,7 +52,7 @@ describe('every view', () => {
       }),
     );
     // What a page loads late is loaded once: a slow machine may still be at it when its figures are live.
-    await Promise.all(pages.map(({ watched }) => watched.page.waitForLoadState('networkidle')));
+    await Promise.all(pages.map(({ watched }) => settled(watched)));
     const before = pages.map(({ watched }) => watched.requests.length);
     await first.page.waitForTimeout(WATCHED_MS);
     const asked = pages.map(({ view, watched }, at) => ({ view: view.name, requests: again(watched, before[at]), faults: watched.faults }));
@@ -60,5 +60,5 @@ describe('every view', () => {
     // The figures have come meanwhile, over the one connection.
     for (const { watched } of pages) expect(await watched.page.getByRole('button', { name: /^Live/ }).count()).toBe(1);
     await Promise.all(pages.map(({ watched }) => watched.context.close()));
-  }, 150_000);
+  }, 240_000);
 });
