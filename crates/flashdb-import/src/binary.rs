@@ -1,6 +1,6 @@
 //! RDB and append-only files, by the readers of `flashdb-rdb`, with their values bounded.
 
-use crate::item::{Access, Ending, Expiry, Fault, Item, LeftOut, Limits, Place, Row, Wanted};
+use crate::item::{Access, Ending, Expiry, Fault, Item, LeftOut, Limits, Place, Row, Wanted, bounded};
 use crate::steps::Step;
 use flashdb_rdb::aof::{AofFault, AofFileReader, AofItem};
 use flashdb_rdb::{Entry, FileError, FileItem, FileReader, RdbError};
@@ -43,7 +43,7 @@ fn rdb_item(item: FileItem, offset: u64, db: &mut u64) -> Option<Item> {
         }
         FileItem::Entry(entry) => Some(Item::Key(row(entry, offset, *db))),
         FileItem::Skipped(skipped) => {
-            let why = format!("{}: {}", skipped.what, skipped.why);
+            let why = bounded(format!("{}: {}", skipped.what, skipped.why));
             left_out(Some(skipped.db), skipped.key, why)
         }
         FileItem::Function(_) => left_out(
@@ -73,14 +73,16 @@ fn row(entry: Entry, offset: u64, db: u64) -> Row {
 /// The rows of an RDB file.
 pub(crate) struct RdbRows<R> {
     reader: FileReader<R>,
+    /// Of the whole file.
+    bytes: u64,
     db: u64,
 }
 
 impl<R: Read> RdbRows<R> {
-    pub fn new(reader: R, limits: Limits) -> Result<Self, Fault> {
+    pub fn new(reader: R, bytes: u64, limits: Limits) -> Result<Self, Fault> {
         let mut reader = FileReader::new(reader).map_err(fault)?;
         reader.limit_values(limits.value_bytes);
-        Ok(RdbRows { reader, db: 0 })
+        Ok(RdbRows { reader, bytes, db: 0 })
     }
 }
 
@@ -88,11 +90,15 @@ impl<R: Read> Step for RdbRows<R> {
     fn step(&mut self) -> Result<Item, Fault> {
         while let Some(item) = self.reader.next() {
             let item = rdb_item(item.map_err(fault)?, self.reader.offset(), &mut self.db);
-            if let Some(item) = item {
-                return Ok(item);
+            match item {
+                None => {}
+                Some(Item::End(_)) => break,
+                Some(item) => return Ok(item),
             }
         }
-        Ok(Item::End(Ending::default()))
+        let left = self.bytes.saturating_sub(self.reader.offset());
+        let note = (left > 0).then(|| format!("{left} bytes follow its end; they were not read"));
+        Ok(Item::End(Ending { note }))
     }
 }
 
@@ -195,6 +201,25 @@ mod tests {
             )
         );
         assert_eq!(items[1..], [Ok(Item::End(Ending::default()))]);
+    }
+
+    #[test]
+    fn what_is_behind_the_end_and_what_is_no_such_file_is_said() {
+        let file = b"REDIS0003\xfe\x00\x00\x01k\x01v\xffmore";
+        let Some(Ok(Item::End(Ending { note: Some(note) }))) = items(Format::Rdb, file).pop() else {
+            panic!("an end with a note")
+        };
+        assert!(note.starts_with("4 bytes follow"), "{note}");
+        for (format, file, why) in [
+            (Format::Rdb, &b"\x1f\x8b\x08\x00"[..], "gzip"),
+            (Format::Jsonl, b"PK\x03\x04", "zip"),
+            (Format::Commands, b"\x28\xb5\x2f\xfdabc", "zstd"),
+            (Format::Csv, b"\xff\xfek\0e\0y\0", "UTF-16"),
+            (Format::Commands, b"\xfe\xff\0S", "UTF-16"),
+        ] {
+            let last = items(format, file).pop().expect("an end");
+            assert!(last.expect_err("a fault").why.contains(why), "{why}");
+        }
     }
 
     #[test]

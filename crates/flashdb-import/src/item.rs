@@ -139,12 +139,17 @@ pub(crate) fn key_row(place: Place, key: Vec<u8>, made: Result<(RdbValue, Expiry
     }
 }
 
-pub(crate) fn left_out(place: Place, key: Option<Vec<u8>>, why: impl Into<String>) -> Item {
-    let mut why = why.into();
+/// A reason of bounded length.
+pub(crate) fn bounded(mut why: String) -> String {
     if let Some((end, _)) = why.char_indices().nth(WHY_CHARS_MAX) {
         why.truncate(end);
         why.push('…');
     }
+    why
+}
+
+pub(crate) fn left_out(place: Place, key: Option<Vec<u8>>, why: impl Into<String>) -> Item {
+    let why = bounded(why.into());
     Item::LeftOut(LeftOut {
         place,
         db: None,

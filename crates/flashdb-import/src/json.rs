@@ -83,8 +83,15 @@ impl<R: Read> Step for JsonRows<R> {
                 }
                 Some(Line::Text(place, line)) => (place, line),
             };
-            if line.trim_ascii().is_empty() {
-                continue;
+            let begin = match line.trim_ascii_start() {
+                [] => continue,
+                [begin, ..] => *begin,
+            };
+            // An array would be taken for one, its items for what an object names.
+            if begin != b'{' {
+                self.rows += 1;
+                let why = "it is not a line of keys: an object is expected";
+                return Ok(left_out(place, None, why));
             }
             let whole = Spot::Line { place, before: 0 };
             let given: Given<'_> = match serde_json::from_slice(&line) {
@@ -98,7 +105,7 @@ impl<R: Read> Step for JsonRows<R> {
                     ));
                 }
             };
-            if given.end == Some(true) {
+            if given.end == Some(true) && given.key.is_none() {
                 self.ended = Some(
                     given
                         .keys
@@ -117,6 +124,9 @@ fn row(place: Place, line: &[u8], given: Given<'_>) -> Item {
     let Some(Text(key)) = given.key else {
         return left_out(place, None, "there is no key");
     };
+    if given.end.is_some() {
+        return left_out(place, Some(key), "a line with a key is not the last one");
+    }
     if let Some(error) = given.error {
         return left_out(place, Some(key), format!("it was left out of the file: {error}"));
     }
@@ -185,7 +195,11 @@ mod tests {
             "\n",
             r#"{"key":"a","value":"b","last_id":"5-1"}"#,
             "\n",
-            r#"{"end":true,"keys":2,"left_out":6}"#,
+            r#"{"key":"a","value":"b","end":true}"#,
+            "\n",
+            r#"["a","string",null,"b",null,null,null,null,null,null,null,null,null,null,null,null]"#,
+            "\n",
+            r#"{"end":true,"keys":2,"left_out":8}"#,
         );
         let items = items(text.as_bytes());
         let Item::Key(first) = &items[0] else {
@@ -196,15 +210,15 @@ mod tests {
             (&vec![255], &RdbValue::List(vec![b"x".to_vec()]), Expiry::In(90))
         );
         assert!(matches!(&items[1], Item::Key(row) if row.place.line == Some(3)));
-        let lines: Vec<_> = items[2..8]
+        let lines: Vec<_> = items[2..10]
             .iter()
             .map(|item| match item {
                 Item::LeftOut(left) => left.place.line,
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(lines, [4, 5, 6, 7, 8, 9].map(Some));
-        assert_eq!(items[8..], [Item::End(Ending::default())]);
+        assert_eq!(lines, [4, 5, 6, 7, 8, 9, 10, 11].map(Some));
+        assert_eq!(items[10..], [Item::End(Ending::default())]);
     }
 
     #[test]

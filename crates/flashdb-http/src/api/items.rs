@@ -37,6 +37,8 @@ const GROWTH: u64 = 4;
 const SEARCH_TIME: Duration = Duration::from_millis(50);
 /// Elements of one step of a search, where they are small.
 const SEARCH_STEP: u64 = 1000;
+/// The same where they are compared here: so many are kept to their first 16 KiB, however long they are.
+const COMPARED_STEP: u64 = 128;
 /// Longest pattern that elements are compared with here: comparing takes up to the product of both lengths.
 const PATTERN_BYTES_MAX: usize = 256;
 
@@ -243,7 +245,11 @@ impl Wanted<'_> {
             return self.limit - asked;
         }
         let average = self.average_bytes().unwrap_or(PAGE_BYTES / self.limit);
-        let affordable = (PAGE_BYTES / average).clamp(1, SEARCH_STEP);
+        let largest = match self.kind {
+            "list" | "stream" => COMPARED_STEP,
+            _ => SEARCH_STEP,
+        };
+        let affordable = (PAGE_BYTES / average).clamp(1, largest);
         match found {
             0 => affordable,
             // As dense as so far the rest would be found in so many.

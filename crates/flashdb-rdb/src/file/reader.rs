@@ -12,6 +12,9 @@ use crate::length::read_length;
 use crate::string::read_string;
 use crate::types::{ValueType, is_known_version, is_valkey};
 
+/// Of the name of something that is skipped.
+const NAME_BYTES_SHOWN: usize = 128;
+
 /// An iterator over the items of a file; it ends after [`FileItem::End`] or an error.
 pub struct FileReader<R> {
     input: ReadInput<R>,
@@ -139,6 +142,8 @@ impl<R: Read> FileReader<R> {
             opcode::FUNCTION_2 => Ok(FileItem::Function(read_string(input)?)),
             opcode::FUNCTION_PRE_GA => {
                 let name = skip::early_function(input)?;
+                // A name may be as long as a value.
+                let name = &name[..name.len().min(NAME_BYTES_SHOWN)];
                 let what = format!("function \"{}\"", name.escape_ascii());
                 Ok(self.skipped(what, "it is in the form of a release candidate of Redis 7.0"))
             }

@@ -305,6 +305,11 @@ fn files_of_redis_come_in_with_their_databases_and_expiries() {
                 .is_some_and(|rows| !rows.is_empty())
     );
     let id = dry["id"].as_str().expect("an id");
+    // What was looked at is what is imported, and as what it was looked at.
+    for (query, body) in [("format=csv", &b""[..]), ("format=rdb", b"x")] {
+        let answer = send(&http, &format!("from={id}&{query}"), body);
+        assert_eq!(answer.code(), "CONFLICT", "{query}");
+    }
     let job = ended(
         &http,
         &format!(

@@ -17,6 +17,7 @@ use crate::gate::RequestId;
 use crate::jobs::JobKind;
 use crate::json::Query;
 use axum::Extension;
+use axum::body::HttpBody;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -198,6 +199,14 @@ pub(crate) async fn start(
             return Err(ApiError::bad_request(message));
         }
     };
+    if let Some(kept) = &kept {
+        // What was looked at is what is imported.
+        if kept.format != format || request.body().size_hint().lower() > 0 {
+            let message =
+                "the file of a dry run is imported as it was read; from takes no body and no other format";
+            return Err(ApiError::conflict(message));
+        }
+    }
     let mut plan = Plan::of(&app, &query, format)?;
     check_rights(&app, &caller, &plan)?;
     let user = caller.identity.name();

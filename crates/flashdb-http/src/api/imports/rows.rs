@@ -368,24 +368,25 @@ mod tests {
             if let Some(begun) = self.begun.take() {
                 let _ = begun.send(());
             }
-            if !self.head.is_empty() {
-                let head = std::mem::take(&mut self.head);
-                target[..head.len()].copy_from_slice(&head);
-                return Ok(head.len());
-            }
-            let rest = &self.row[self.at..];
+            let rest = match self.head.get(self.at..) {
+                Some(rest) if !rest.is_empty() => rest,
+                _ => &self.row[(self.at - self.head.len()) % self.row.len()..],
+            };
             let count = rest.len().min(target.len());
             target[..count].copy_from_slice(&rest[..count]);
-            self.at = (self.at + count) % self.row.len();
-            let read = self.read_bytes.fetch_add(count, Ordering::SeqCst) + count;
-            let held = read.saturating_sub(self.done_bytes.load(Ordering::SeqCst));
+            self.at += count;
+            self.read_bytes.store(self.at, Ordering::SeqCst);
+            let held = self.at.saturating_sub(self.done_bytes.load(Ordering::SeqCst));
             self.most_bytes.fetch_max(held, Ordering::SeqCst);
             Ok(count)
         }
     }
 
     impl Seek for Source {
-        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            if to == SeekFrom::Start(0) {
+                self.at = 0;
+            }
             Ok(0)
         }
     }
