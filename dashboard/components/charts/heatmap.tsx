@@ -60,7 +60,7 @@ export function Heatmap({ label, rows, format, when, ends, narrow = false }: Hea
         {rows.map((one, rowAt) => (
           <div key={one.id} className="flex h-5 items-stretch gap-3">
             <div title={one.name} className={cn(front, 'truncate text-xs leading-5')}>{one.label}</div>
-            <div aria-hidden className="flex min-w-0 flex-1 gap-px">
+            <div aria-hidden className="flex min-w-0 flex-1 sm:gap-px">
               {one.values.map((cell, column) => (
                 <span
                   key={column}

@@ -32,7 +32,7 @@ export function DashboardPage() {
       {refused !== null && <NoPermission needs={refused} />}
       <KpiRow />
       {empty && <FirstSteps />}
-      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_360px]">
+      <div className="grid grid-cols-1 gap-4 lg:grid-cols-[minmax(0,1fr)_360px]">
         <StreamChart title="Operations" unit="per second" series={OPERATIONS} span_ms={span_ms} format={formatRate} least={10} />
         <Attention />
         <div className="flex min-w-0 flex-col gap-4">
@@ -41,7 +41,7 @@ export function DashboardPage() {
             <RecentCommands />
           </Near>
         </div>
-        <div className="flex flex-col gap-4">
+        <div className="flex min-w-0 flex-col gap-4">
           <KeyWeight />
           <Databases />
           {mayHeat && (
