@@ -7,7 +7,7 @@ use crate::item::{Ending, Fault, Item, Limits, Place, Refusal, key_row, left_out
 use crate::lines::{Line, Lines, TOO_LONG};
 use crate::steps::Step;
 use crate::stream::{Besides, stream};
-use crate::value::{Spot, Text, expiry_of, part_of, value_of};
+use crate::value::{Spot, Text, expiring, expiry_of, part_of, value_of};
 use flashdb_rdb::RdbValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,6 +28,8 @@ struct Given<'a> {
     members: Option<&'a RawValue>,
     #[serde(borrow)]
     fields: Option<&'a RawValue>,
+    #[serde(borrow)]
+    field_ttl_ms: Option<&'a RawValue>,
     #[serde(borrow)]
     entries: Option<&'a RawValue>,
     last_id: Option<String>,
@@ -148,6 +150,7 @@ fn row(place: Place, line: &[u8], given: Given<'_>) -> Item {
         max_deleted_id: given.max_deleted_id,
         groups: given.groups.map(|raw| (raw, spot(raw))),
     };
+    let field_ttl_ms = given.field_ttl_ms.map(|raw| (raw, spot(raw)));
     let made = (|| -> Result<_, Refusal> {
         let wanted = part_of(&kind).ok_or_else(|| format!("there is no type {kind:?}"))?;
         let mut there = parts.iter().filter_map(|(name, raw)| Some((*name, (*raw)?)));
@@ -161,6 +164,11 @@ fn row(place: Place, line: &[u8], given: Given<'_>) -> Item {
             Some(name) if kind != "stream" => return Err(format!("a {kind} has no {name:?}")),
             Some(_) => RdbValue::Stream(stream(raw, spot(raw), &besides)?),
             None => value_of(&kind, raw, spot(raw))?,
+        };
+        let value = match (value, field_ttl_ms) {
+            (value, None) => value,
+            (RdbValue::Hash(fields), Some((raw, spot))) => RdbValue::Hash(expiring(fields, raw, spot)?),
+            _ => return Err(format!("a {kind} has no \"field_ttl_ms\"")),
         };
         Ok((value, expiry_of(given.ttl_ms.map(i128::from))?))
     })();
@@ -176,6 +184,39 @@ mod tests {
     fn items(text: &[u8]) -> Vec<Item> {
         let rows = Steps::of(JsonRows::new(text, Limits::default()));
         rows.map(|item| item.expect("an item")).collect()
+    }
+
+    #[test]
+    fn fields_of_a_hash_may_expire_and_nothing_else_has_fields() {
+        let text = concat!(
+            r#"{"key":"h","type":"hash","fields":[["a","1"],["b","2"]],"field_ttl_ms":[["b",90000]]}"#,
+            "\n",
+            r#"{"key":"h","type":"hash","fields":[["a","1"]],"field_ttl_ms":[["b",90]]}"#,
+            "\n",
+            r#"{"key":"h","type":"hash","fields":[["a","1"]],"field_ttl_ms":[["a",0]]}"#,
+            "\n",
+            r#"{"key":"h","type":"hash","fields":[["a","1"]],"field_ttl_ms":[["a",9007199254740991]]}"#,
+            "\n",
+            r#"{"key":"l","type":"list","items":["a"],"field_ttl_ms":[["a",90]]}"#,
+            "\n",
+        );
+        let items = items(text.as_bytes());
+        let Item::Key(row) = &items[0] else {
+            panic!("a key")
+        };
+        let RdbValue::Hash(fields) = &row.value else {
+            panic!("a hash")
+        };
+        assert_eq!(fields[0].expire_at_ms, None);
+        assert!(
+            fields[1]
+                .expire_at_ms
+                .is_some_and(|at_ms| at_ms > 1_700_000_000_000)
+        );
+        assert!(
+            items[1..5].iter().all(|item| matches!(item, Item::LeftOut(_))),
+            "{items:?}"
+        );
     }
 
     #[test]

@@ -8,10 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use flashdb_rdb::{HashField, RdbValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Ms that a browser keeps exactly, and the longest time to live.
 const TTL_MS_MAX: u64 = (1 << 53) - 1;
+/// When a field expires at the latest, as in Redis 7.4.
+const FIELD_AT_MS_MAX: u64 = (1 << 46) - 1;
 /// Names and values in a collection: short ones take many times in memory what they take in a line, and Redis takes no more words
 /// in a request.
 const TEXTS_MAX: usize = 1 << 20;
@@ -238,6 +242,39 @@ fn fields(given: Vec<(Text, Text)>) -> Vec<HashField> {
         expire_at_ms: None,
     });
     fields.collect()
+}
+
+/// The fields of a hash with the expiries that are given of some: ms from now, as of keys.
+pub(crate) fn expiring(
+    mut fields: Vec<HashField>,
+    raw: &RawValue,
+    spot: Spot,
+) -> Result<Vec<HashField>, Refusal> {
+    let given: Vec<(Text, u64)> = read(raw, spot)?;
+    let at: HashMap<&[u8], usize> = fields
+        .iter()
+        .enumerate()
+        .map(|(at, each)| (each.field.as_slice(), at))
+        .collect();
+    let mut expiries = Vec::with_capacity(given.len());
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64);
+    for (Text(field), ttl_ms) in &given {
+        let Some(&at) = at.get(field.as_slice()) else {
+            return Err("\"field_ttl_ms\" names a field that is not there".to_owned());
+        };
+        expiry_of(Some(i128::from(*ttl_ms)))?;
+        let expire_at_ms = now_ms.saturating_add(*ttl_ms);
+        if expire_at_ms > FIELD_AT_MS_MAX {
+            return Err("a field expires before the year 4200, or never".to_owned());
+        }
+        expiries.push((at, expire_at_ms));
+    }
+    for (at, expire_at_ms) in expiries {
+        fields[at].expire_at_ms = Some(expire_at_ms);
+    }
+    Ok(fields)
 }
 
 fn scored(given: Vec<(Text, Score)>) -> Vec<(Vec<u8>, f64)> {

@@ -1,5 +1,6 @@
 //! Writing a whole value, as one transaction: what was there before is replaced, or nothing changes.
 
+use super::bulk_jobs::by_ttl;
 use super::key::key_of;
 use super::keys::database;
 use crate::App;
@@ -14,6 +15,7 @@ use flashdb_resp::reply::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Map;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The longest time to live, ms: beyond that browsers round, and the engine's clock ends not much later.
@@ -72,6 +74,9 @@ enum GivenValue {
     Hash {
         #[schemars(length(min = 1))]
         fields: Vec<(GivenBytes, GivenBytes)>,
+        /// Those of them that expire, with the ms that they have.
+        #[serde(default)]
+        field_ttl_ms: Vec<(GivenBytes, i64)>,
     },
     Zset {
         #[schemars(length(min = 1))]
@@ -240,7 +245,7 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
         GivenValue::String { value } => all("SET", key, vec![value])?,
         GivenValue::List { items } => all("RPUSH", key, items)?,
         GivenValue::Set { members } => all("SADD", key, members)?,
-        GivenValue::Hash { fields } => pairs("HSET", key, fields)?,
+        GivenValue::Hash { fields, field_ttl_ms } => return hash(key, fields, field_ttl_ms),
         GivenValue::Zset { members } => {
             let mut request = about("ZADD", key, []);
             for (member, score) in members {
@@ -262,6 +267,40 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
         return Err(empty());
     }
     Ok(vec![request])
+}
+
+fn hash(
+    key: &[u8],
+    fields: Vec<(GivenBytes, GivenBytes)>,
+    field_ttl_ms: Vec<(GivenBytes, i64)>,
+) -> Result<Vec<Vec<Vec<u8>>>, ApiError> {
+    if fields.is_empty() {
+        return Err(empty());
+    }
+    let mut requests = vec![pairs("HSET", key, fields)?];
+    let mut expiring = Vec::new();
+    for (field, ttl_ms) in field_ttl_ms {
+        check_ttl(ttl_ms)?;
+        expiring.push((field.into_vec()?, ttl_ms));
+    }
+    let names: HashSet<&[u8]> = requests[0][2..].iter().step_by(2).map(Vec::as_slice).collect();
+    if expiring
+        .iter()
+        .any(|(field, _)| !names.contains(field.as_slice()))
+    {
+        let message = "field_ttl_ms names a field that is not among the fields";
+        return Err(ApiError::bad_request(message));
+    }
+    for (ttl_ms, fields) in by_ttl(expiring) {
+        let mut request = about(
+            "HPEXPIRE",
+            key,
+            [&ttl_ms.to_string(), "FIELDS", &fields.len().to_string()],
+        );
+        request.extend(fields);
+        requests.push(request);
+    }
+    Ok(requests)
 }
 
 /// Refuses what is no time to live.

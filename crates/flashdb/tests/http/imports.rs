@@ -49,6 +49,7 @@ fn fill(client: &mut Client) {
         &[b"SADD", b"r:set", b"1", b"2", b"x\x00y"],
         &[b"SADD", b"r:ints", b"1", b"2"],
         &[b"HSET", b"r:hash", b"f", b"v", b"\xff", b"", b"n", b"7"],
+        &[b"HPEXPIRE", b"r:hash", b"5000000", b"FIELDS", b"2", b"f", b"\xff"],
         &[
             b"ZADD", b"r:zset", b"0.1", b"a", b"-inf", b"b", b"1e300", b"c", b"3", b"\xfe",
         ],
@@ -68,6 +69,15 @@ fn contents(http: &Http) -> Vec<String> {
             continue;
         }
         line["ttl_ms"] = json!(!line["ttl_ms"].is_null());
+        if let Some(ttls) = line["field_ttl_ms"].as_array_mut() {
+            for ttl in ttls.iter_mut() {
+                assert!(matches!(ttl[1].as_i64(), Some(4_000_000..=5_000_000)), "{ttl}");
+                ttl[1] = Value::Null;
+            }
+            ttls.sort_by_key(Value::to_string);
+        } else {
+            line["field_ttl_ms"].take();
+        }
         for name in ["members", "fields"] {
             if let Some(items) = line[name].as_array_mut() {
                 items.sort_by_key(Value::to_string);

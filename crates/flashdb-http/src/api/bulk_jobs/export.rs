@@ -408,12 +408,13 @@ impl Export {
             let message = match fate(&one.kind, &value, more) {
                 Fate::Gone => continue,
                 Fate::LeftOut(message) => message,
-                Fate::Written => {
+                Fate::Written(field_ttl_ms) => {
                     let entry = Entry {
                         key: &one.key,
                         kind: &one.kind,
                         ttl_ms: one.ttl_ms,
                         value,
+                        field_ttl_ms,
                     };
                     match entry.write(self.format, out) {
                         Ok(()) => {
@@ -460,18 +461,19 @@ impl Export {
 /// What becomes of a key.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
-    Written,
+    /// With the fields that expire and the ms that they have left.
+    Written(Vec<(Vec<u8>, i64)>),
     /// It has gone since it was seen.
     Gone,
     LeftOut(String),
 }
 
-/// What is asked about a key besides its value, since no line says it: expiries of fields.
+/// What is asked about a key besides its value: how long its fields live.
 fn unsaid(one: &Wanted, value: &Reply) -> Option<Vec<Vec<u8>>> {
     match (one.kind.as_str(), value) {
         ("hash", Reply::Map(fields)) if !fields.is_empty() => {
             let names: Vec<_> = fields.iter().filter_map(|(name, _)| text(name.clone())).collect();
-            let mut request = about("HPEXPIRETIME", &one.key, ["FIELDS", &names.len().to_string()]);
+            let mut request = about("HPTTL", &one.key, ["FIELDS", &names.len().to_string()]);
             request.extend(names);
             Some(request)
         }
@@ -501,21 +503,21 @@ fn fate(kind: &str, value: &Reply, more: Option<Reply>) -> Fate {
         (_, Reply::Null, _) => Fate::Gone,
         (_, _, Some(Reply::Error(text))) => refused(&text),
         (_, value, _) if is_empty(value) => Fate::Gone,
-        ("hash", _, Some(times)) => hash_fate(times),
-        _ => Fate::Written,
+        ("hash", Reply::Map(fields), Some(ttls)) => hash_fate(fields, ttls),
+        _ => Fate::Written(Vec::new()),
     }
 }
 
-/// By the times when its fields expire: -1 for never, -2 for a field that is no longer there, be it that it has expired.
-fn hash_fate(times: Reply) -> Fate {
-    let times: Vec<_> = items(times).iter().filter_map(integer).collect();
-    if times.iter().any(|&time| time >= 0) {
-        return Fate::LeftOut("it has fields that expire".to_owned());
-    }
-    if times.contains(&-2) {
+/// By the ms that its fields have left: -1 for those that do not expire, -2 for one that is no longer there, be it that it has expired.
+fn hash_fate(fields: &[(Reply, Reply)], ttls: Reply) -> Fate {
+    let ttls: Vec<_> = items(ttls).iter().filter_map(integer).collect();
+    if ttls.contains(&-2) {
         return Fate::LeftOut("it was changed while it was read".to_owned());
     }
-    Fate::Written
+    let expiring = fields.iter().zip(ttls).filter(|(_, ttl_ms)| *ttl_ms >= 0);
+    // None at all would be refused where the file is read; it expires at once either way.
+    let expiring = expiring.filter_map(|((name, _), ttl_ms)| Some((text(name.clone())?, ttl_ms.max(1))));
+    Fate::Written(expiring.collect())
 }
 
 /// How many of them are read together; at least one.
@@ -550,24 +552,23 @@ mod tests {
         }
         let gone = Reply::Error(b"ERR no such key".to_vec());
         assert_eq!(fate("stream", &gone, None), Fate::Gone);
-        assert_eq!(fate("string", &bulk(""), None), Fate::Written);
-        assert_eq!(fate("list", &Reply::Array(vec![bulk("")]), None), Fate::Written);
+        let written = Fate::Written(Vec::new());
+        assert_eq!(fate("string", &bulk(""), None), written);
+        assert_eq!(fate("list", &Reply::Array(vec![bulk("")]), None), written);
     }
 
     #[test]
-    fn what_no_line_says_leaves_a_key_out() {
-        let hash = Reply::Map(vec![(bulk("f"), bulk("v"))]);
-        let of_times = |times: &[i64]| {
-            let times = times.iter().map(|&time| Reply::Integer(time)).collect();
-            fate("hash", &hash, Some(Reply::Array(times)))
+    fn what_a_hash_says_of_its_fields_is_of_all_of_them() {
+        let hash = Reply::Map(vec![(bulk("f"), bulk("v")), (bulk("g"), bulk("w"))]);
+        let of_ttls = |ttls: &[i64]| {
+            let ttls = ttls.iter().map(|&ttl_ms| Reply::Integer(ttl_ms)).collect();
+            fate("hash", &hash, Some(Reply::Array(ttls)))
         };
         let left_out = |message: &str| Fate::LeftOut(message.to_owned());
-        assert_eq!(of_times(&[-1]), Fate::Written);
-        assert_eq!(
-            of_times(&[-1, 1_900_000_000_000]),
-            left_out("it has fields that expire")
-        );
-        assert_eq!(of_times(&[-1, -2]), left_out("it was changed while it was read"));
+        assert_eq!(of_ttls(&[-1, -1]), Fate::Written(Vec::new()));
+        assert_eq!(of_ttls(&[-1, 90]), Fate::Written(vec![(b"g".to_vec(), 90)]));
+        assert_eq!(of_ttls(&[0, -1]), Fate::Written(vec![(b"f".to_vec(), 1)]));
+        assert_eq!(of_ttls(&[90, -2]), left_out("it was changed while it was read"));
         let refusal = Reply::Error(b"NOPERM no".to_vec());
         assert_eq!(fate("hash", &hash, Some(refusal)), left_out("NOPERM no"));
     }

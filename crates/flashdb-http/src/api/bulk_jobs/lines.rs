@@ -5,6 +5,7 @@ use crate::ask::{double, items, text, words};
 use crate::json::{Bytes, Score};
 use flashdb_resp::reply::Value as Reply;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// What the lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(super) struct Entry<'a> {
     pub kind: &'a str,
     pub ttl_ms: Option<i64>,
     pub value: Reply,
+    /// Fields of a hash that expire, with the ms that are left.
+    pub field_ttl_ms: Vec<(Vec<u8>, i64)>,
 }
 
 /// What is asked for all that is in a key; `None` for a type that has no words for it.
@@ -92,6 +95,11 @@ impl Entry<'_> {
         line.insert("key".into(), json!(Bytes::from(self.key)));
         line.insert("type".into(), json!(self.kind));
         line.insert("ttl_ms".into(), json!(self.ttl_ms));
+        if !self.field_ttl_ms.is_empty() {
+            let ttls = self.field_ttl_ms.into_iter();
+            let ttls: Vec<_> = ttls.map(|(field, ttl_ms)| (Bytes::from(field), ttl_ms)).collect();
+            line.insert("field_ttl_ms".into(), json!(ttls));
+        }
         let (name, value) = match self.kind {
             "string" => ("value", json!(Bytes::from(text(self.value).unwrap_or_default()))),
             "list" => ("items", json!(bytes(strings(self.value)))),
@@ -128,6 +136,11 @@ impl Entry<'_> {
             }
             _ => Stream::of(self.value).write_commands(&key, out)?,
         }
+        for (ttl_ms, fields) in by_ttl(self.field_ttl_ms) {
+            let count = fields.len().to_string();
+            let words = bytes_of(self.key, [&ttl_ms.to_string(), "FIELDS", &count]);
+            command("HPEXPIRE", words.into_iter().chain(fields), out);
+        }
         if let Some(ttl_ms) = self.ttl_ms {
             command(
                 "PEXPIRE",
@@ -137,6 +150,15 @@ impl Entry<'_> {
         }
         Ok(())
     }
+}
+
+/// Fields by the ms that they have left.
+pub(in crate::api) fn by_ttl(fields: Vec<(Vec<u8>, i64)>) -> BTreeMap<i64, Vec<Vec<u8>>> {
+    let mut by_ttl: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
+    for (field, ttl_ms) in fields {
+        by_ttl.entry(ttl_ms).or_default().push(field);
+    }
+    by_ttl
 }
 
 /// A key and plain words.
@@ -191,6 +213,7 @@ mod tests {
                 kind,
                 ttl_ms,
                 value: value.clone(),
+                field_ttl_ms: Vec::new(),
             };
             entry.write(format, &mut out).expect("words for it");
             String::from_utf8(out).expect("text")
@@ -251,5 +274,36 @@ mod tests {
         let [line, command] = lines("string", &bulk("1"), Some(90));
         assert!(line.contains(r#""ttl_ms":90"#) && line.ends_with("}\n"));
         assert_eq!(command, "SET \"a b\" 1\nPEXPIRE \"a b\" 90\n");
+    }
+
+    #[test]
+    fn fields_keep_the_time_that_they_have() {
+        let entry = || Entry {
+            key: b"h",
+            kind: "hash",
+            ttl_ms: None,
+            value: Reply::Map(vec![
+                (bulk("a"), bulk("1")),
+                (bulk("b"), bulk("2")),
+                (bulk("c"), bulk("3")),
+            ]),
+            field_ttl_ms: [("c", 90), ("a", 90), ("b", 7)]
+                .map(|(field, ttl_ms)| (field.into(), ttl_ms))
+                .into(),
+        };
+        let (mut json, mut commands) = (Vec::new(), Vec::new());
+        entry().write(Format::Json, &mut json).expect("words for it");
+        entry()
+            .write(Format::Commands, &mut commands)
+            .expect("words for it");
+        let json = String::from_utf8(json).expect("text");
+        assert!(
+            json.contains(r#""field_ttl_ms":[["c",90],["a",90],["b",7]]"#),
+            "{json}"
+        );
+        assert_eq!(
+            String::from_utf8(commands).expect("text"),
+            "HSET h a 1 b 2 c 3\nHPEXPIRE h 7 FIELDS 1 b\nHPEXPIRE h 90 FIELDS 2 c a\n"
+        );
     }
 }

@@ -26,6 +26,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 pub(crate) use export::{EXPORTS_MAX, ExportWish, Piece, by_match, by_name, streamed};
+pub(super) use lines::by_ttl;
 pub(crate) use preview::BulkPreview;
 use schemars::JsonSchema;
 use serde::Deserialize;
