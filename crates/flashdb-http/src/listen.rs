@@ -2,7 +2,7 @@
 //! and ends the threads of the interface.
 
 use crate::jobs::JobKind;
-use crate::traces::Traces;
+use crate::traces::{Connection, Traces};
 use crate::{App, api, branches, live, tap};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -359,15 +359,18 @@ impl Drop for Place {
 async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: axum::Router) {
     // Answers are written whole.
     let _ = stream.set_nodelay(true);
+    let traced = Arc::new(Connection::new(peer));
+    let stream = Impatient::new(stream, traced.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(traced.clone());
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(Impatient::new(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%peer, %error, "an HTTP connection ended");
@@ -378,13 +381,16 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: axum::Rou
 struct Impatient {
     stream: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Ends with the stream, which a WebSocket takes along.
+    _traced: Arc<Connection>,
 }
 
 impl Impatient {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, traced: Arc<Connection>) -> Self {
         Impatient {
             stream,
             stalled: None,
+            _traced: traced,
         }
     }
 

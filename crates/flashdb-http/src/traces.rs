@@ -1,7 +1,7 @@
 //! Traces of requests in OpenTelemetry's words, sent over OTLP to the collector that `otlp-endpoint` names; none without it.
 //!
 //! A request of the API is a span, below the caller's own where it sent a `traceparent`; what it asks the engine is a span
-//! below that. Spans carry the request's id, the route and the names of commands: never keys, values or passwords. They
+//! below that; the connection that it came over is a span that it links to. Spans carry the request's id, the route and the names of commands: never keys, values or passwords. They
 //! are sent in batches by a thread of the SDK, which drops them where the collector does not keep up, and tells the log.
 
 use crate::request_log::{method_of, route_of};
@@ -15,7 +15,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
@@ -23,7 +25,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use std::io;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 
 /// Where collectors take traces, behind the endpoint.
@@ -101,7 +106,12 @@ impl Traces {
         let builder = SpanBuilder::from_name(name)
             .with_kind(SpanKind::Server)
             .with_attributes(attributes);
-        let span = self.tracer.build_with_context(builder, &caller);
+        let mut span = self.tracer.build_with_context(builder, &caller);
+        if let Some(connection) = request.extensions().get::<Arc<Connection>>()
+            && span.span_context().is_sampled()
+        {
+            span.add_link(connection.carried(&self.tracer), Vec::new());
+        }
         caller.with_span(span)
     }
 
@@ -129,6 +139,54 @@ impl Traces {
     pub fn end(&self) {
         if let Err(error) = self.provider.shutdown_with_timeout(SEND_TIME) {
             tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+/// A connection: a span from the first request of it that is traced, which counts from when it was accepted and ends with it.
+/// One that only asks whether the server is well is none.
+pub(crate) struct Connection {
+    peer: SocketAddr,
+    accepted: SystemTime,
+    requests: AtomicU64,
+    span: OnceLock<Context>,
+}
+
+impl Connection {
+    pub fn new(peer: SocketAddr) -> Self {
+        Connection {
+            peer,
+            accepted: SystemTime::now(),
+            requests: AtomicU64::new(0),
+            span: OnceLock::new(),
+        }
+    }
+
+    /// Its span, which has carried one more request.
+    fn carried(&self, tracer: &SdkTracer) -> SpanContext {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let context = self.span.get_or_init(|| {
+            let builder = SpanBuilder::from_name("HTTP connection")
+                .with_kind(SpanKind::Server)
+                .with_start_time(self.accepted)
+                .with_attributes([
+                    KeyValue::new("client.address", self.peer.ip().to_string()),
+                    KeyValue::new("client.port", i64::from(self.peer.port())),
+                    KeyValue::new("network.transport", "tcp"),
+                ]);
+            Context::new().with_span(tracer.build_with_context(builder, &Context::new()))
+        });
+        context.span().span_context().clone()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(context) = self.span.get() {
+            let requests = self.requests.load(Ordering::Relaxed);
+            let span = context.span();
+            span.set_attribute(KeyValue::new("flashdb.requests", requests as i64));
+            span.end();
         }
     }
 }

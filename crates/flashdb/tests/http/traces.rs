@@ -108,6 +108,15 @@ fn requests_and_what_they_ask_are_told_without_keys() {
         .collect();
     assert!(!below.is_empty(), "{text}");
     assert!(below.iter().all(|span| span["traceId"] == request["traceId"]));
+    // Each request came over a connection, which has a span of its own and ended before the server.
+    let links = request["links"].as_array().expect("a link");
+    let connection = spans
+        .iter()
+        .find(|span| span["spanId"] == links[0]["spanId"])
+        .unwrap_or_else(|| panic!("no span of the connection in {text}"));
+    assert_eq!(connection["name"], "HTTP connection");
+    let carried = &attribute(connection, "flashdb.requests")["intValue"];
+    assert!(*carried == "1" || *carried == 1, "{connection}");
     let of_404 = spans.iter().find(|span| {
         let code = &attribute(span, "http.response.status_code")["intValue"];
         *code == "404" || *code == 404
@@ -136,7 +145,7 @@ fn a_share_is_kept_which_no_caller_widens_and_who_is_not_let_in_is_in_none() {
     http.send("LONGWORD", "/api/v1/keys", "");
     end(&mut server);
     let names: Vec<_> = spans(&batches).iter().map(|span| span["name"].clone()).collect();
-    assert_eq!(names, ["_OTHER /api/v1/keys"]);
+    assert_eq!(names, ["_OTHER /api/v1/keys", "HTTP connection"]);
 }
 
 #[test]
