@@ -387,6 +387,8 @@ impl CoreLoop {
         self.by_id.insert(client.info.id, slot);
         server.clients.lock().insert(client.info.id, client.info.clone());
         let connection = self.connections[slot].insert(Box::new(Connection::new(accepted.stream, client)));
+        // It takes memory from now on, not from the end of its first turn on.
+        connection.publish_buffers();
         Some(connection)
     }
 

@@ -11,7 +11,7 @@ use crate::eviction::{self, Evicted};
 use crate::hot;
 use crate::script::{self, ScriptState};
 use crate::server::Server;
-use crate::slowlog;
+use crate::slowlog::{self, SlowEntry};
 use crate::tracking;
 use flashdb_base::clock;
 use flashdb_command::error::{self, ErrorReply};
@@ -535,16 +535,11 @@ fn enter(
     let (flags, now_seconds) = (command.spec.flags, clock::unix_ms() as i64 / 1000);
     let threshold_us = settings.slowlog_log_slower_than;
     if threshold_us >= 0 && elapsed_us as i64 >= threshold_us && !flags.has(Flags::SKIP_SLOWLOG) {
-        let name = client.names.lock().name.clone();
-        server.slowlog.lock().add(
-            command.spec,
-            args,
-            elapsed_us,
-            now_seconds,
-            &client.addr,
-            &name,
-            settings.slowlog_max_len as usize,
-        );
+        let entry = SlowEntry::of(command.spec, args, elapsed_us, clock::unix_ms() as i64, client);
+        server
+            .slowlog
+            .lock()
+            .add(entry, settings.slowlog_max_len as usize);
         slowlog::warn(server, client, command.spec, args.len(), elapsed_us);
     }
     let threshold_ms = settings.latency_monitor_threshold;

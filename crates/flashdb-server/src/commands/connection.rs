@@ -85,7 +85,10 @@ fn select(context: &mut Context<'_, '_>) -> CommandResult {
     if !(0..databases).contains(&index) {
         return Err(error::DB_OUT_OF_RANGE);
     }
-    client(context).db = index as u16;
+    let client = client(context);
+    client.db = index as u16;
+    // The slow log reads it, perhaps before the end of this turn.
+    client.info.db.store(index as u32, Ordering::Relaxed);
     context.data.db = index as u16;
     context.reply.ok();
     Ok(())

@@ -99,7 +99,7 @@ fn get(context: &mut Context<'_, '_>) -> CommandResult {
     for entry in log.iter().take(wanted) {
         reply.array(6);
         reply.integer(entry.id as i64);
-        reply.integer(entry.time);
+        reply.integer(entry.time_ms / 1000);
         reply.integer(entry.duration_us as i64);
         reply.array(entry.words.len());
         entry.words.iter().for_each(|word| reply.bulk(word));

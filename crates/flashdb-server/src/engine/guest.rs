@@ -55,6 +55,11 @@ pub struct Guest {
 }
 
 impl Engine {
+    /// Says which address guests have connected to, as CLIENT LIST shows it. Once; what is said later is not heard.
+    pub fn set_guests_address(&self, address: String) {
+        let _first_stays = self.guests_address.set(address);
+    }
+
     /// A connection to some core loop, called `name`, of somebody at the address `from`. It speaks RESP3 from its first byte,
     /// and is non-blocking. It runs as `identity` at once, or is closed at once if that user is gone; without one it begins
     /// as every client.
@@ -75,7 +80,7 @@ impl Engine {
             accepted: Accepted {
                 stream: Stream::Unix(mio::net::UnixStream::from_std(far)),
                 peer: from.to_owned(),
-                local: String::new(),
+                local: self.guests_address.get().cloned().unwrap_or_default(),
                 is_local: true,
                 // Its socket is one, but whoever asks through it may be anywhere: what only unix sockets and this machine
                 // may do is decided by the address.

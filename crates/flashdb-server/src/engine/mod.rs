@@ -6,6 +6,7 @@
 //! [`Identity`]. What is looked at without a command (figures, the command table, the state) changes nothing and takes no
 //! lock that commands wait for.
 
+mod clients;
 mod figures;
 mod guest;
 
@@ -15,6 +16,8 @@ pub use crate::hot::{
     BUCKET_S as HOT_KEY_PART_S, CutWord, DRAIN_TIME as TAP_DRAIN_TIME, HotKey, TappedCommand,
 };
 pub use crate::key_tree::{BranchChange, Look};
+pub use crate::slowlog::{SlowEntry, SlowNews};
+pub use clients::{ClientLine, Clients};
 pub use figures::{
     CommandFigures, CommandTotals, DatabaseFigures, Durations, Figures, PART_NAMES, Resident,
     SnapshotFigures, Work,
@@ -29,8 +32,8 @@ use flashdb_command::{CommandSpec, Flags};
 use flashdb_config::ConfigStore;
 use flashdb_resp::OwnedArgs;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Where the server stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct Engine {
     server: Arc<Server>,
     commands: Arc<HashMap<String, Command>>,
     next_loop: Arc<AtomicUsize>,
+    /// The address that guests have connected to, once it is known.
+    guests_address: Arc<OnceLock<String>>,
 }
 
 impl Engine {
@@ -57,6 +62,7 @@ impl Engine {
         Engine {
             commands: Arc::new(server.registry.all().iter().map(named).collect()),
             next_loop: Arc::default(),
+            guests_address: Arc::default(),
             server,
         }
     }
@@ -146,6 +152,12 @@ impl Engine {
     /// Those that were written down since the last time, oldest first; to be asked for every [`TAP_DRAIN_TIME`].
     pub fn tapped_commands(&self) -> Vec<TappedCommand> {
         self.server.taps.drain(&self.server)
+    }
+
+    /// What has come into the slow log since there were `added` entries in all, the newest `max` of them. Commands that are slow
+    /// wait meanwhile, for as long as it takes to copy them.
+    pub fn slow_commands(&self, added: u64, max: usize) -> SlowNews {
+        self.server.slowlog.lock().since(added, max)
     }
 
     /// Whether keys are counted by prefix when somebody asks.
