@@ -278,7 +278,7 @@ impl Teller {
             for inbox in app.hub.watchers(topic) {
                 let share = inbox.viewer().and_then(|viewer| telling.share(app, &viewer));
                 let Some((share, anew)) = share else { continue };
-                inbox.put_share(topic, &share);
+                app.hub.put_share(&inbox, topic, &share);
                 if anew {
                     // Others want the thread, too.
                     yield_now().await;

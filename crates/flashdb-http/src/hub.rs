@@ -4,9 +4,11 @@
 //! inbox of each viewer who has the topic. It never waits. What an inbox holds is bounded by the topic's class (`topic.rs`): the newest
 //! of a state, some events, up to 256 messages that have to arrive, of which those with the same `id` replace each other. A viewer
 //! who lets the latter fill up is closed, and asks REST for what it missed. What costs something to produce asks
-//! [`Hub::is_watched`] first. Viewers subscribe in `live.rs`, where their rights are looked at.
+//! [`Hub::is_watched`] first. Viewers subscribe in `live.rs`, where their rights are looked at. Events are numbered in the order in which
+//! the hub takes them, and some are kept for a while (`replay.rs`), for viewers whose connection broke.
 
-use crate::topic::{Class, TOPICS, Topic, Topics};
+use crate::replay::{Log, Replayed};
+use crate::topic::{Class, Replay, TOPICS, Topic, Topics};
 use axum::extract::ws::Utf8Bytes;
 use flashdb_server::engine::Identity;
 use parking_lot::Mutex;
@@ -22,6 +24,8 @@ use tokio::sync::Notify;
 const WAITING_MAX: usize = 256;
 /// Size of a message; a larger one is not sent. With `WAITING_MAX` this bounds what a viewer may hold.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of the events that wait for a viewer.
+const EVENTS_BYTES_MAX: usize = 1 << 20;
 /// Batches of events in a second.
 const BATCHES_PER_SECOND: usize = 4;
 /// Time between two.
@@ -32,12 +36,19 @@ const FRESH_TIME: Duration = Duration::from_secs(5);
 /// See the module's head.
 #[derive(Default)]
 pub(crate) struct Hub {
-    inboxes: Mutex<Vec<Arc<Inbox>>>,
+    core: Mutex<Core>,
     /// The last message of each state.
     newest: Mutex<[Option<(Instant, Utf8Bytes)>; TOPICS]>,
     watching: [AtomicUsize; TOPICS],
     /// Told when a topic gets its first viewer.
     wanted: [Notify; TOPICS],
+}
+
+/// Locked while an event is numbered and put into the inboxes, so that all have the same order.
+#[derive(Default)]
+struct Core {
+    inboxes: Vec<Arc<Inbox>>,
+    log: Log,
 }
 
 /// What waits for a viewer.
@@ -54,14 +65,21 @@ pub(crate) struct Inbox {
 struct Held {
     topics: Topics,
     states: [Option<Utf8Bytes>; TOPICS],
+    /// At most so often the state is wanted.
+    every: [Option<Duration>; TOPICS],
+    shown: [Option<Instant>; TOPICS],
     events: VecDeque<Event>,
+    events_bytes: usize,
     lost: [u64; TOPICS],
     waiting: VecDeque<Waiting>,
     overflowed: bool,
+    /// Number of the newest event that was put here, or that the viewer need not be told of.
+    last: u64,
 }
 
 /// An event that waits for a viewer.
 struct Event {
+    number: u64,
     topic: Topic,
     message: Utf8Bytes,
     /// As of which state of the users it may be seen; none where the topic's right is all it takes.
@@ -78,9 +96,18 @@ pub(crate) struct Share {
 }
 
 struct Waiting {
+    number: u64,
     topic: Topic,
     id: Option<String>,
     message: Utf8Bytes,
+}
+
+/// A message for a viewer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub message: Utf8Bytes,
+    /// Of what has to arrive: with it the viewer has all events up to this number.
+    pub seq: Option<u64>,
 }
 
 /// A viewer has taken none of what has to arrive for too long.
@@ -91,14 +118,15 @@ impl Hub {
     /// Sends a message to who watches the topic. `id` names what it is about: of messages that have to arrive, only the newest of
     /// an id waits. Cost: writing the JSON once if anybody watches, and O(viewers).
     pub fn publish(&self, topic: Topic, id: Option<&str>, data: &impl Serialize) {
-        let keeps = topic.row().class == Class::State;
-        if !keeps && !self.is_watched(topic) {
+        let row = topic.row();
+        let keeps = row.class == Class::State;
+        if !keeps && row.replay != Replay::Always && !self.is_watched(topic) {
             return;
         }
-        let text = json!({"type": topic.row().kind, "data": data}).to_string();
+        let text = json!({"type": row.kind, "data": data}).to_string();
         if text.len() > MESSAGE_BYTES_MAX {
             tracing::warn!(
-                topic = topic.row().kind,
+                topic = row.kind,
                 bytes = text.len(),
                 "a message for viewers is too large"
             );
@@ -108,15 +136,76 @@ impl Hub {
         if keeps {
             self.newest.lock()[topic as usize] = Some((Instant::now(), message.clone()));
         }
-        for inbox in self.inboxes.lock().iter() {
-            inbox.put(topic, id, &message);
+        let mut core = self.core.lock();
+        let number = match keeps {
+            true => core.log.position(),
+            false => core.log.note(topic, &message, Instant::now()),
+        };
+        for inbox in &core.inboxes {
+            inbox.put(topic, id, &message, number);
+        }
+    }
+
+    /// Tells a viewer what only some may see.
+    pub fn put_share(&self, inbox: &Inbox, topic: Topic, share: &Share) {
+        let mut core = self.core.lock();
+        let number = core.log.advance();
+        inbox.put_share(topic, share, number);
+    }
+
+    /// So many events of the topic were not published.
+    pub fn publish_lost(&self, topic: Topic, lost: u64) {
+        let mut core = self.core.lock();
+        core.log.break_off(topic);
+        for inbox in &core.inboxes {
+            let mut held = inbox.held.lock();
+            if held.topics.has(topic) {
+                held.lost[topic as usize] += lost;
+            }
+        }
+    }
+
+    /// The number of the newest event.
+    pub fn position(&self) -> u64 {
+        self.core.lock().log.position()
+    }
+
+    /// Drops what is kept for longer than a viewer may be gone.
+    pub fn forget_old(&self) {
+        self.core.lock().log.forget_old(Instant::now());
+    }
+
+    /// Memory of what is kept, about, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.core.lock().log.bytes()
+    }
+
+    /// Has these topics written down as if somebody watched, until the answer is dropped.
+    pub fn hold(self: &Arc<Self>, topics: Topics) -> Hold {
+        topics.iter().for_each(|topic| self.begin_watching(topic));
+        Hold {
+            hub: self.clone(),
+            topics,
+        }
+    }
+
+    fn begin_watching(&self, topic: Topic) {
+        if self.watching[topic as usize].fetch_add(1, Ordering::Relaxed) == 0 {
+            self.wanted[topic as usize].notify_one();
+        }
+    }
+
+    fn end_watching(&self, topic: Topic, core: &mut Core) {
+        let before = self.watching[topic as usize].fetch_sub(1, Ordering::Relaxed);
+        if before == 1 && topic.row().replay == Replay::WhileWatched {
+            core.log.break_off(topic);
         }
     }
 
     /// Who watches the topic, for what is not the same for all. Finding out what somebody may see takes a moment; others publish
     /// meanwhile.
     pub fn watchers(&self, topic: Topic) -> Vec<Arc<Inbox>> {
-        let inboxes = self.inboxes.lock().clone();
+        let inboxes = self.core.lock().inboxes.clone();
         let watches = |inbox: &Arc<Inbox>| inbox.held.lock().topics.has(topic);
         inboxes.into_iter().filter(watches).collect()
     }
@@ -150,10 +239,25 @@ impl Hub {
     /// A viewer's inbox, without topics yet, until the answer is dropped.
     pub fn join(self: &Arc<Self>) -> Membership {
         let inbox = Arc::<Inbox>::default();
-        self.inboxes.lock().push(inbox.clone());
+        self.core.lock().inboxes.push(inbox.clone());
         Membership {
             hub: self.clone(),
             inbox,
+        }
+    }
+}
+
+/// Keeps topics watched.
+pub(crate) struct Hold {
+    hub: Arc<Hub>,
+    topics: Topics,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut core = self.hub.core.lock();
+        for topic in self.topics.iter() {
+            self.hub.end_watching(topic, &mut core);
         }
     }
 }
@@ -168,19 +272,38 @@ impl Membership {
     /// From now on the viewer has these topics, and the newest of each state that was not among them. What waits of the others is
     /// dropped.
     pub fn set_topics(&self, topics: Topics) {
+        self.set_topics_in(topics, &mut self.hub.core.lock());
+    }
+
+    /// As [`Membership::set_topics`]; answers what came of each behind the number `seen`, and the number up to which the viewer has
+    /// all with that. What comes later is put into the inbox.
+    pub fn go_on(&self, topics: Topics, seen: u64) -> (Vec<(Topic, Replayed)>, u64) {
+        let mut core = self.hub.core.lock();
+        // Before anything changes about who watches: that would be a hole.
+        let of = |topic: Topic| (topic, core.log.after(topic, seen));
+        let replayed = topics.iter().map(of).collect();
+        self.set_topics_in(topics, &mut core);
+        let position = core.log.position();
+        self.inbox.held.lock().last = position;
+        (replayed, position)
+    }
+
+    fn set_topics_in(&self, topics: Topics, core: &mut Core) {
         let before = std::mem::replace(&mut self.inbox.held.lock().topics, topics);
         for topic in Topic::all().filter(|&topic| before.has(topic) != topics.has(topic)) {
-            let watching = &self.hub.watching[topic as usize];
             if before.has(topic) {
-                watching.fetch_sub(1, Ordering::Relaxed);
+                self.hub.end_watching(topic, core);
                 self.inbox.forget(topic);
             } else {
-                if watching.fetch_add(1, Ordering::Relaxed) == 0 {
-                    self.hub.wanted[topic as usize].notify_one();
-                }
+                self.hub.begin_watching(topic);
                 self.show_newest(topic);
             }
         }
+    }
+
+    /// Shows the state at most so often; as often as there is one without a time.
+    pub fn set_pace(&self, topic: Topic, every: Option<Duration>) {
+        self.inbox.held.lock().every[topic as usize] = every;
     }
 
     fn show_newest(&self, topic: Topic) {
@@ -188,7 +311,8 @@ impl Membership {
         if let Some((at, message)) = newest
             && at.elapsed() < FRESH_TIME
         {
-            self.inbox.put(topic, None, &message);
+            // The number of a state is of no use to anybody.
+            self.inbox.put(topic, None, &message, 0);
         }
     }
 
@@ -202,18 +326,25 @@ impl Membership {
         self.inbox.ready.notified().await;
     }
 
-    /// What has to arrive and the newest states, in this order.
+    /// What has to arrive and the newest states that are due, in this order.
     ///
     /// # Errors
     /// When too much waited.
-    pub fn take(&self) -> Result<Vec<Utf8Bytes>, Overflowed> {
+    pub fn take(&self) -> Result<Vec<Taken>, Overflowed> {
         let mut held = self.inbox.held.lock();
         if held.overflowed {
             return Err(Overflowed);
         }
-        let mut messages: Vec<Utf8Bytes> = held.waiting.drain(..).map(|waiting| waiting.message).collect();
-        messages.extend(held.states.iter_mut().filter_map(Option::take));
-        Ok(messages)
+        let mut taken = Vec::new();
+        while let Some(waiting) = held.waiting.pop_front() {
+            taken.push(Taken {
+                message: waiting.message,
+                seq: Some(held.complete()),
+            });
+        }
+        let states = Topic::all().filter_map(|topic| held.take_state(topic));
+        taken.extend(states.map(|message| Taken { message, seq: None }));
+        Ok(taken)
     }
 
     /// The events of a batch alone.
@@ -227,49 +358,59 @@ impl Membership {
 
     /// The events of a batch with the gaps before them; at most as many as fit the rate of their topic, and the newest of them. What was
     /// to be seen by rights that have changed meanwhile is among the gaps.
-    pub fn take_events(&self, rights: u64) -> Vec<Utf8Bytes> {
+    ///
+    /// With it the viewer has all events up to the number.
+    pub fn take_events(&self, rights: u64) -> (Vec<Utf8Bytes>, u64) {
         let mut held = self.inbox.held.lock();
         held.drop_outdated(rights);
         if held.events.is_empty() && held.lost.iter().all(|lost| *lost == 0) {
-            return Vec::new();
+            return (Vec::new(), held.complete());
         }
         let taken = held.take_paced();
-        let gap = |topic: Topic, lost: u64| {
-            let data = json!({"topic": topic.row().kind, "lost": lost});
-            Utf8Bytes::from(json!({"type": "gap", "data": data}).to_string())
-        };
         let mut messages = Vec::with_capacity(taken.len());
         for topic in Topic::all() {
             let lost = std::mem::take(&mut held.lost[topic as usize]);
             if lost > 0 {
-                messages.push(gap(topic, lost));
+                messages.push(gap(topic, Some(lost)));
             }
         }
         messages.extend(taken.into_iter().map(|event| event.message));
-        messages
+        (messages, held.complete())
     }
+}
+
+/// Tells that events of a topic are missing, and how many if that is known.
+pub(crate) fn gap(topic: Topic, lost: Option<u64>) -> Utf8Bytes {
+    let data = json!({"topic": topic.row().kind, "lost": lost});
+    json!({"type": "gap", "data": data}).to_string().into()
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.set_topics(Topics::default());
-        self.hub
-            .inboxes
-            .lock()
-            .retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
+        let mut core = self.hub.core.lock();
+        self.set_topics_in(Topics::default(), &mut core);
+        core.inboxes.retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
     }
 }
 
 impl Inbox {
-    fn put(&self, topic: Topic, id: Option<&str>, message: &Utf8Bytes) {
+    fn put(&self, topic: Topic, id: Option<&str>, message: &Utf8Bytes, number: u64) {
         let mut held = self.held.lock();
         if !held.topics.has(topic) {
             return;
         }
         match topic.row().class {
             Class::State => held.states[topic as usize] = Some(message.clone()),
-            Class::Events { per_second } => return held.put_event(topic, per_second, message, None),
-            Class::MustArrive => held.put_waiting(topic, id, message),
+            Class::Events { per_second } => {
+                let event = Event {
+                    number,
+                    topic,
+                    message: message.clone(),
+                    rights: None,
+                };
+                return held.put_event(per_second, event);
+            }
+            Class::MustArrive => held.put_waiting(topic, id, message, number),
         }
         drop(held);
         self.ready.notify_one();
@@ -281,7 +422,7 @@ impl Inbox {
     }
 
     /// Puts events of a topic that is of the class.
-    pub fn put_share(&self, topic: Topic, share: &Share) {
+    fn put_share(&self, topic: Topic, share: &Share, number: u64) {
         let mut held = self.held.lock();
         let Class::Events { per_second } = topic.row().class else {
             return;
@@ -290,8 +431,15 @@ impl Inbox {
             return;
         }
         for message in &share.messages {
-            held.put_event(topic, per_second, message, Some(share.rights));
+            let event = Event {
+                number,
+                topic,
+                message: message.clone(),
+                rights: Some(share.rights),
+            };
+            held.put_event(per_second, event);
         }
+        held.last = number;
         held.lost[topic as usize] += share.lost;
     }
 
@@ -300,11 +448,33 @@ impl Inbox {
         held.states[topic as usize] = None;
         held.lost[topic as usize] = 0;
         held.events.retain(|event| event.topic != topic);
+        held.events_bytes = held.events.iter().map(|event| event.message.len()).sum();
         held.waiting.retain(|waiting| waiting.topic != topic);
     }
 }
 
 impl Held {
+    /// The number up to which the viewer has all, once it has what was taken.
+    fn complete(&self) -> u64 {
+        let event = self.events.front().map(|event| event.number);
+        let waiting = self.waiting.front().map(|waiting| waiting.number);
+        let pending = event.into_iter().chain(waiting).min();
+        pending.map_or(self.last, |first| first.saturating_sub(1))
+    }
+
+    /// The state, if there is a new one and it is time for it.
+    fn take_state(&mut self, topic: Topic) -> Option<Utf8Bytes> {
+        let at = topic as usize;
+        if let (Some(every), Some(shown)) = (self.every[at], self.shown[at])
+            && shown.elapsed() + BATCH_TIME / 2 < every
+        {
+            return None;
+        }
+        let state = self.states[at].take()?;
+        self.shown[at] = Some(Instant::now());
+        Some(state)
+    }
+
     /// Drops events that may not be seen any more, perhaps: the users have changed.
     fn drop_outdated(&mut self, rights: u64) {
         let lost = &mut self.lost;
@@ -313,11 +483,13 @@ impl Held {
             lost[event.topic as usize] += u64::from(!holds);
             holds
         });
+        self.events_bytes = self.events.iter().map(|event| event.message.len()).sum();
     }
 
     /// The newest events, as many as fit the rate of their topic; the others are lost.
     fn take_paced(&mut self) -> Vec<Event> {
         let mut taken: Vec<Event> = self.events.drain(..).collect();
+        self.events_bytes = 0;
         for topic in Topic::all() {
             let Class::Events { per_second } = topic.row().class else {
                 continue;
@@ -334,22 +506,30 @@ impl Held {
         taken
     }
 
-    fn put_event(&mut self, topic: Topic, per_second: usize, message: &Utf8Bytes, rights: Option<u64>) {
-        let of_topic = |event: &Event| event.topic == topic;
-        if self.events.iter().filter(|event| of_topic(event)).count() >= per_second
+    fn put_event(&mut self, per_second: usize, event: Event) {
+        self.last = event.number;
+        let of_topic = |other: &Event| other.topic == event.topic;
+        if self.events.iter().filter(|other| of_topic(other)).count() >= per_second
             && let Some(oldest) = self.events.iter().position(of_topic)
         {
-            self.events.remove(oldest);
-            self.lost[topic as usize] += 1;
+            self.drop_event(oldest);
         }
-        self.events.push_back(Event {
-            topic,
-            message: message.clone(),
-            rights,
-        });
+        self.events_bytes += event.message.len();
+        self.events.push_back(event);
+        while self.events_bytes > EVENTS_BYTES_MAX {
+            self.drop_event(0);
+        }
     }
 
-    fn put_waiting(&mut self, topic: Topic, id: Option<&str>, message: &Utf8Bytes) {
+    fn drop_event(&mut self, at: usize) {
+        if let Some(event) = self.events.remove(at) {
+            self.events_bytes -= event.message.len();
+            self.lost[event.topic as usize] += 1;
+        }
+    }
+
+    fn put_waiting(&mut self, topic: Topic, id: Option<&str>, message: &Utf8Bytes, number: u64) {
+        self.last = number;
         if id.is_some() {
             self.waiting
                 .retain(|waiting| waiting.topic != topic || waiting.id.as_deref() != id);
@@ -360,6 +540,7 @@ impl Held {
             return;
         }
         self.waiting.push_back(Waiting {
+            number,
             topic,
             id: id.map(str::to_owned),
             message: message.clone(),
@@ -381,6 +562,11 @@ mod tests {
         messages.iter().map(Utf8Bytes::as_str).collect()
     }
 
+    fn taken(viewer: &Membership) -> Vec<String> {
+        let taken = viewer.take().expect("room");
+        taken.iter().map(|one| one.message.to_string()).collect()
+    }
+
     #[test]
     fn the_newest_of_a_state_replaces_the_one_before() {
         let hub = Arc::<Hub>::default();
@@ -389,17 +575,11 @@ mod tests {
         hub.publish(Topic::Stats, None, &1);
         assert_eq!(viewer.take(), Ok(vec![]), "it has no topics");
         viewer.set_topics(topics(&[Topic::Stats]));
-        assert_eq!(
-            texts(&viewer.take().expect("room")),
-            [r#"{"data":1,"type":"stats"}"#]
-        );
+        assert_eq!(taken(&viewer), [r#"{"data":1,"type":"stats"}"#]);
         hub.publish(Topic::Stats, None, &2);
         hub.publish(Topic::Stats, None, &3);
         hub.publish(Topic::PlainStats, None, &4);
-        assert_eq!(
-            texts(&viewer.take().expect("room")),
-            [r#"{"data":3,"type":"stats"}"#]
-        );
+        assert_eq!(taken(&viewer), [r#"{"data":3,"type":"stats"}"#]);
         hub.publish(Topic::Stats, None, &5);
         viewer.set_topics(Topics::default());
         assert_eq!(viewer.take(), Ok(vec![]), "what waited went with the topic");
@@ -418,7 +598,7 @@ mod tests {
         drop(second);
         assert!(!hub.is_watched(Topic::Command) && hub.is_watched(Topic::Job));
         drop(first);
-        assert!(!hub.is_watched(Topic::Job) && hub.inboxes.lock().is_empty());
+        assert!(!hub.is_watched(Topic::Job) && hub.core.lock().inboxes.is_empty());
     }
 
     #[test]
@@ -429,13 +609,14 @@ mod tests {
         for n in 0..1000 {
             hub.publish(Topic::Command, None, &n);
         }
-        let batch = viewer.take_events(0);
+        let (batch, seq) = viewer.take_events(0);
+        assert_eq!(seq, hub.position());
         let mut expected = vec![r#"{"data":{"lost":975,"topic":"command"},"type":"gap"}"#.to_owned()];
         expected.extend((975..1000).map(|n| format!(r#"{{"data":{n},"type":"command"}}"#)));
         assert_eq!(texts(&batch), expected);
-        assert!(viewer.take_events(0).is_empty());
+        assert!(viewer.take_events(0).0.is_empty());
         hub.publish(Topic::Command, None, &1);
-        assert_eq!(viewer.take_events(0).len(), 1, "a gap is told once");
+        assert_eq!(viewer.take_events(0).0.len(), 1, "a gap is told once");
         assert_eq!(viewer.take(), Ok(vec![]));
     }
 
@@ -453,14 +634,14 @@ mod tests {
             let watchers = hub.watchers(Topic::Keyspace);
             watchers
                 .iter()
-                .for_each(|inbox| inbox.put_share(Topic::Keyspace, &share(rights)));
+                .for_each(|inbox| hub.put_share(inbox, Topic::Keyspace, &share(rights)));
         };
         hub.publish(Topic::Command, None, &1);
         put(3);
         put(4);
         let gap = r#"{"data":{"lost":1,"topic":"keyspace"},"type":"gap"}"#;
         assert_eq!(
-            texts(&viewer.take_events(4)),
+            texts(&viewer.take_events(4).0),
             [gap, r#"{"data":1,"type":"command"}"#, "name"]
         );
         put(4);
@@ -477,9 +658,8 @@ mod tests {
         for n in 0..1000 {
             hub.publish(Topic::Job, Some(["a", "b"][n % 2]), &n);
         }
-        let messages = viewer.take().expect("room");
         assert_eq!(
-            texts(&messages),
+            taken(&viewer),
             [r#"{"data":998,"type":"job"}"#, r#"{"data":999,"type":"job"}"#]
         );
         for n in 0..WAITING_MAX {
@@ -501,6 +681,95 @@ mod tests {
         viewer.set_topics(topics(&[Topic::Job]));
         hub.publish(Topic::Job, None, &"x".repeat(MESSAGE_BYTES_MAX));
         assert_eq!(viewer.take(), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_viewer_knows_up_to_where_it_has_all() {
+        let hub = Arc::<Hub>::default();
+        let viewer = hub.join();
+        viewer.set_topics(topics(&[Topic::Command, Topic::Alert]));
+        hub.publish(Topic::Command, None, &1);
+        hub.publish(Topic::Alert, Some("a"), &2);
+        hub.publish(Topic::Alert, Some("b"), &3);
+        let seqs = |taken: Vec<Taken>| taken.into_iter().filter_map(|one| one.seq).collect::<Vec<_>>();
+        assert_eq!(seqs(viewer.take().expect("room")), [0, 0], "the event waits");
+        assert_eq!(viewer.take_events(0).1, 3);
+        hub.publish(Topic::Alert, Some("a"), &4);
+        hub.publish(Topic::Alert, Some("b"), &5);
+        assert_eq!(seqs(viewer.take().expect("room")), [4, 5]);
+    }
+
+    #[test]
+    fn a_viewer_that_comes_back_has_what_it_missed() {
+        let hub = Arc::<Hub>::default();
+        let all = topics(&[Topic::Command, Topic::Alert, Topic::Keyspace, Topic::Stats]);
+        let viewer = hub.join();
+        viewer.set_topics(all);
+        hub.publish(Topic::Command, None, &1);
+        let seen = viewer.take_events(0).1;
+        // Its connection breaks; what it watched goes on, and alerts do anyhow.
+        let hold = hub.hold(topics(&[Topic::Command]));
+        drop(viewer);
+        hub.publish(Topic::Command, None, &2);
+        hub.publish(Topic::Alert, Some("a"), &3);
+        hub.publish(Topic::Stats, None, &4);
+        let next = hub.join();
+        let (replayed, position) = next.go_on(all, seen);
+        drop(hold);
+        let of = |topic: Topic| &replayed.iter().find(|(of, _)| *of == topic).expect("it").1;
+        let command = Utf8Bytes::from_static(r#"{"data":2,"type":"command"}"#);
+        assert_eq!(
+            (&of(Topic::Command).messages, of(Topic::Command).whole),
+            (&vec![command], true)
+        );
+        assert_eq!(
+            (of(Topic::Alert).messages.len(), of(Topic::Alert).whole),
+            (1, true)
+        );
+        assert!(!of(Topic::Keyspace).whole, "what only some may see is not kept");
+        assert_eq!(position, hub.position());
+        assert_eq!(taken(&next), [r#"{"data":4,"type":"stats"}"#]);
+        // Without a hold nothing is written down once the last has gone.
+        drop(next);
+        let (replayed, _) = hub.join().go_on(topics(&[Topic::Command]), position);
+        assert!(!replayed[0].1.whole);
+    }
+
+    #[test]
+    fn a_state_comes_no_more_often_than_it_is_wanted() {
+        let hub = Arc::<Hub>::default();
+        let viewer = hub.join();
+        viewer.set_topics(topics(&[Topic::Stats]));
+        viewer.set_pace(Topic::Stats, Some(Duration::from_secs(3600)));
+        hub.publish(Topic::Stats, None, &1);
+        assert_eq!(taken(&viewer).len(), 1);
+        hub.publish(Topic::Stats, None, &2);
+        assert!(taken(&viewer).is_empty());
+        viewer.set_pace(Topic::Stats, None);
+        assert_eq!(taken(&viewer), [r#"{"data":2,"type":"stats"}"#]);
+    }
+
+    #[test]
+    fn events_that_wait_are_bounded_in_bytes() {
+        let hub = Arc::<Hub>::default();
+        let viewer = hub.join();
+        viewer.set_topics(topics(&[Topic::SlowLog]));
+        for _ in 0..40 {
+            hub.publish(Topic::SlowLog, None, &"x".repeat(60 << 10));
+        }
+        hub.publish_lost(Topic::SlowLog, 5);
+        let bytes: usize = viewer
+            .inbox
+            .held
+            .lock()
+            .events
+            .iter()
+            .map(|event| event.message.len())
+            .sum();
+        assert!(bytes <= EVENTS_BYTES_MAX, "{bytes}");
+        let batch = viewer.take_events(0).0;
+        assert_eq!(batch.len(), 18);
+        assert!(batch[0].contains(r#""lost":28"#), "{}", batch[0]);
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@
 //! `docs/design/0010-control-plane.md` says why, who may come in, and what is said over it. Reading order: `listen.rs`
 //! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
 //! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
-//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `command_rates.rs` the same by command, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `alerts/` what is
-//! held against thresholds, `console.rs` what was run in the console, `pages.rs` the files.
+//! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `command_rates.rs` the same by command, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `replay.rs` and
+//! `streams.rs` what is kept for viewers whose connection broke, `alerts/` what is held against thresholds, `console.rs` what was run in the console, `pages.rs` the files.
 
 mod alerts;
 mod api;
@@ -26,10 +26,12 @@ mod json;
 mod listen;
 mod live;
 mod pages;
+mod replay;
 mod request_log;
 mod room;
 mod sampler;
 mod sessions;
+mod streams;
 mod tap;
 mod thin;
 mod topic;
@@ -55,6 +57,8 @@ pub(crate) struct App {
     pub sampler: sampler::Sampler,
     pub command_rates: command_rates::CommandRates,
     pub viewers: live::Viewers,
+    /// Viewers whose connection may come back.
+    pub streams: streams::Streams,
     pub alerts: alerts::Alerts,
     /// Where alerts are sent to.
     pub webhooks: alerts::Webhooks,
@@ -95,6 +99,7 @@ impl App {
             attempts: attempts::Attempts::default(),
             sampler: sampler::Sampler::default(),
             viewers: live::Viewers::default(),
+            streams: streams::Streams::default(),
             alerts: alerts::Alerts::default(),
             webhooks: alerts::Webhooks::default(),
             traces,

@@ -189,6 +189,9 @@ impl Listeners {
             .enable_all()
             .build()?;
         let port = self.addresses.first().map_or(0, SocketAddr::port);
+        if let Some(address) = self.addresses.first() {
+            engine.set_guests_address(address.to_string());
+        }
         let settings = engine.config().settings();
         let traces = Traces::begin(&settings, engine.run_id(), runtime.handle())?;
         drop(settings);
@@ -206,6 +209,8 @@ impl Listeners {
         runtime.spawn(sample(app.clone()));
         runtime.spawn(tap::run(app.clone()));
         runtime.spawn(branches::run(app.clone()));
+        runtime.spawn(api::clients::run(app.clone()));
+        runtime.spawn(api::slow_log::run(app.clone()));
         for socket in self.sockets {
             let listener = tokio::net::TcpListener::from_std(socket)?;
             runtime.spawn(accept(listener, router.clone(), places.clone()));
@@ -251,11 +256,17 @@ async fn sample(app: Arc<App>) {
         second.tick().await;
         // There are none for a moment after the start.
         app.engine.note_http_bytes(
-            app.sampler.memory_bytes() + app.command_rates.memory_bytes() + app.console.memory_bytes(),
+            app.sampler.memory_bytes()
+                + app.command_rates.memory_bytes()
+                + app.console.memory_bytes()
+                + app.hub.memory_bytes(),
         );
+        app.hub.forget_old();
+        app.streams.forget_old(std::time::Instant::now());
         if let Some(figures) = app.engine.figures() {
             let rejected_total = figures.rejected_total;
             app.command_rates.take(figures.at_ms, &figures.by_command);
+            api::memory::publish(&app, &figures);
             let moment = app.sampler.take(figures, app.engine.started_ms());
             live::publish_sample(&app.hub, &moment.sample);
             api::hot_keys::publish(&app);

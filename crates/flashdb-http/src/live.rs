@@ -1,15 +1,17 @@
 //! The WebSocket: what happens, to whoever watches. A viewer subscribes to topics, each with the right of the command that it
 //! stands for; the hub keeps what a viewer is not ready for, within bounds, so that a slow one costs no memory. Rights are
-//! looked at again whenever users change, and a session that ends takes its sockets with it.
+//! looked at again whenever users change, and a session that ends takes its sockets with it. A viewer whose connection broke may
+//! go on where it was (`streams.rs`, `replay.rs`).
 
 use crate::App;
 use crate::api::ServerView;
 use crate::caller::{self, Caller, now_ms};
 use crate::error::ApiError;
-use crate::hub::{BATCH_TIME, Hub, Membership};
+use crate::hub::{BATCH_TIME, Hub, Membership, gap};
+use crate::replay::Replayed;
 use crate::sampler::Sample;
-use crate::sessions::random_hex;
-use crate::topic::{Class, Topic, Topics};
+use crate::streams::{Owner, Watching};
+use crate::topic::{Class, Replay, Topic, Topics};
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
@@ -18,7 +20,7 @@ use flashdb_server::engine::Identity;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// The version of what is said.
 const PROTOCOL: &str = "flashdb.v1";
+const PROTO: u64 = 1;
 const VIEWERS_MAX: usize = 64;
 const VIEWERS_PER_USER_MAX: usize = 8;
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -37,6 +40,14 @@ const READ_BYTES: usize = 4 << 10;
 const MESSAGES_PER_SECOND_MAX: u32 = 50;
 /// Bytes of events that a viewer has not acknowledged, above which it gets no more of them.
 const UNACKNOWLEDGED_BYTES_MAX: u64 = 512 << 10;
+/// Bytes of a batch of what was missed, about.
+const BATCH_BYTES_MAX: usize = 64 << 10;
+/// Figures that are shown again: a minute, and the time after which a silent connection is given up.
+const SAMPLES_MAX: usize = 100;
+/// The clocks of a second are not read at once.
+const SAMPLES_OVERLAP_MS: i64 = 2000;
+/// Time between two of a state, at most.
+const PACE_MAX_S: f64 = 3600.0;
 const PING_TIME: Duration = Duration::from_secs(15);
 const SILENCE_MAX: Duration = Duration::from_secs(35);
 /// Time for a message to leave; who takes nothing for so long is gone.
@@ -55,6 +66,8 @@ const PLAIN: [Topic; 5] = [
     Topic::PlainKeyspace,
 ];
 
+/// Another connection has taken its place.
+const RESUMED: u16 = 1000;
 const ENDED: u16 = 4401;
 const NOT_THIS_PROTOCOL: u16 = 4409;
 /// There is no place: trying again at once is of no use.
@@ -156,6 +169,7 @@ async fn serve(app: Arc<App>, caller: Caller, socket: WebSocket, is_ours: bool) 
     view.plain = !is_ours;
     view.follow_rights(&app, Some(&caller.identity));
     view.run(&app, &caller).await;
+    view.leave(&app);
 }
 
 /// What a viewer says.
@@ -178,13 +192,31 @@ struct View {
     paused: bool,
     /// It was told that the prefix index is switched off.
     told_off: bool,
+    /// What its connection may come back by.
+    stream: Option<String>,
+    /// Topics that went on where the connection before broke, until they are asked for.
+    resumed: Topics,
+    heard_ms: i64,
+    /// The connection ended as it should: nobody comes back.
+    ended: bool,
     /// Bytes of events that were sent, and those of them that it has acknowledged.
     events_bytes: u64,
     acknowledged_bytes: u64,
+    /// Batches that it has not acknowledged: the number of each, and the bytes of all up to it.
+    batches: VecDeque<(u64, u64)>,
 }
 
 /// The connection is over.
 struct Over;
+
+/// What came while a connection was broken.
+struct Missed {
+    replayed: Vec<(Topic, Replayed)>,
+    /// The number up to which the viewer has all, with that.
+    position: u64,
+    /// Since when it may have missed figures, Unix ms.
+    since_ms: i64,
+}
 
 impl View {
     fn new(app: &App, socket: WebSocket) -> Self {
@@ -196,8 +228,13 @@ impl View {
             allowed: Topics::default(),
             paused: false,
             told_off: false,
+            stream: None,
+            resumed: Topics::default(),
+            heard_ms: now_ms(),
+            ended: false,
             events_bytes: 0,
             acknowledged_bytes: 0,
+            batches: VecDeque::new(),
         }
     }
 
@@ -218,6 +255,8 @@ impl View {
             code,
             reason: Utf8Bytes::from_static(reason),
         };
+        // Whom the server has too much for may come back and go on.
+        self.ended |= code != BUSY;
         if self.send(Message::Close(Some(frame))).await.is_err() {
             return;
         }
@@ -238,6 +277,7 @@ impl View {
             let outcome = tokio::select! {
                 received = self.socket.recv() => {
                     heard = Instant::now();
+                    self.heard_ms = now_ms();
                     if second.elapsed() >= Duration::from_secs(1) {
                         (second, messages) = (heard, 0);
                     }
@@ -249,21 +289,26 @@ impl View {
                         Some(Ok(_)) if messages > MESSAGES_PER_SECOND_MAX => {
                             return self.close(NOT_THIS_PROTOCOL, "too many messages").await;
                         }
-                        Some(Ok(Message::Text(text))) => self.hear(app, text.as_str()).await,
+                        Some(Ok(Message::Text(text))) => self.hear(app, caller, text.as_str()).await,
                         Some(Ok(Message::Binary(_))) => {
                             return self.close(NOT_THIS_PROTOCOL, "messages are text").await;
                         }
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                        Some(Ok(Message::Close(frame))) => {
+                            // A page that is left says so; one that gives up a silent connection has a code of its own.
+                            self.ended |= frame.is_none_or(|frame| matches!(frame.code, 1000 | 1001 | 1005));
+                            return;
+                        }
+                        Some(Err(_)) | None => return,
                     }
                 }
                 () = self.inbox.ready() => match self.follow_users(app, caller, &mut generation).await {
                     Ok(()) => self.show().await,
                     over => over,
                 },
-                _ = batch.tick(), if self.shows_events() => {
+                _ = batch.tick() => {
                     match self.follow_users(app, caller, &mut generation).await {
-                        Ok(()) => self.show_events(generation).await,
+                        Ok(()) => self.show_batch(generation).await,
                         over => over,
                     }
                 }
@@ -286,6 +331,9 @@ impl View {
                     };
                     if !lasts {
                         return self.close(ENDED, "the session has ended").await;
+                    }
+                    if !self.note_stream(app, generation) {
+                        return self.close(RESUMED, "another connection goes on with this one").await;
                     }
                     self.look(app, caller, &mut generation, &mut unlocked).await
                 }
@@ -350,12 +398,16 @@ impl View {
 
     /// Has the hub put into the inbox what the viewer wants, may see, and is awake for. What has to arrive does while it sleeps.
     fn follow_topics(&self) {
+        self.inbox.set_topics(self.shown_topics());
+    }
+
+    fn shown_topics(&self) -> Topics {
         let mut topics = Topics::default();
         for topic in self.wanted.iter() {
             let awake = !self.paused || topic.row().class == Class::MustArrive;
             topics.set(topic, awake && self.allowed.has(topic));
         }
-        self.inbox.set_topics(topics);
+        topics
     }
 
     async fn show(&mut self) -> Result<(), Over> {
@@ -364,8 +416,21 @@ impl View {
                 .await;
             return Err(Over);
         };
-        for message in messages {
+        for taken in messages {
+            let message = match taken.seq.filter(|_| !self.plain) {
+                Some(seq) => numbered(taken.message.as_str(), seq).into(),
+                None => taken.message,
+            };
             self.send(Message::Text(message)).await?;
+        }
+        Ok(())
+    }
+
+    /// What has to arrive first: a batch says up to where the viewer has all.
+    async fn show_batch(&mut self, rights: u64) -> Result<(), Over> {
+        self.show().await?;
+        if self.shows_events() {
+            self.show_events(rights).await?;
         }
         Ok(())
     }
@@ -382,20 +447,24 @@ impl View {
         Ok(())
     }
 
-    /// Sends what happened since the last time as one message. Its number is that of all their bytes, which the viewer says again
-    /// once it has handled them. `rights` is the state of the users that was followed.
+    /// Sends what happened since the last time as one message. Its number says up to where the viewer has all; it says it again once
+    /// it has handled them, and when it comes back. `rights` is the state of the users that was followed.
     async fn show_events(&mut self, rights: u64) -> Result<(), Over> {
         if self.plain {
             return self.show_plain_events(rights).await;
         }
-        let events = self.inbox.take_events(rights);
+        let (events, seq) = self.inbox.take_events(rights);
+        self.send_batch(&events, seq).await
+    }
+
+    async fn send_batch(&mut self, events: &[Utf8Bytes], seq: u64) -> Result<(), Over> {
         if events.is_empty() {
             return Ok(());
         }
         let events: Vec<&str> = events.iter().map(Utf8Bytes::as_str).collect();
         let events = events.join(",");
         self.events_bytes += events.len() as u64;
-        let seq = self.events_bytes;
+        self.batches.push_back((seq, self.events_bytes));
         let text = format!(r#"{{"type":"batch","data":[{events}],"seq":"{seq}"}}"#);
         self.send(Message::Text(text.into())).await
     }
@@ -424,7 +493,12 @@ impl View {
         self.tell("error", refusal).await
     }
 
-    async fn hear(&mut self, app: &App, text: &str) -> Result<(), Over> {
+    async fn refuse_wish(&mut self, id: Value, code: &str, message: &str) -> Result<(), Over> {
+        let refusal = json!({"id": id, "code": code, "message": message});
+        self.tell("error", refusal).await
+    }
+
+    async fn hear(&mut self, app: &App, caller: &Caller, text: &str) -> Result<(), Over> {
         let Ok(said) = serde_json::from_str::<Said>(text) else {
             self.close(NOT_THIS_PROTOCOL, "messages are JSON with type and data")
                 .await;
@@ -432,27 +506,16 @@ impl View {
         };
         let id = said.data.get("id").cloned().unwrap_or(Value::Null);
         match said.r#type.as_str() {
-            "hello" => self.welcome(app).await,
-            kind @ ("sub" | "unsub") => {
+            "hello" => self.greet(app, caller, &said.data).await,
+            "sub" => self.subscribe(app, id, &said.data).await,
+            "unsub" => {
                 self.no_longer_plain();
-                let name = said.data.get("topic").and_then(Value::as_str);
-                match name.and_then(Topic::named) {
-                    Some(topic) if kind == "sub" && !self.allowed.has(topic) => self.refuse(topic, id).await,
+                match named(&said.data) {
                     Some(topic) => {
-                        for topic in [Some(topic), topic.companion()].into_iter().flatten() {
-                            self.wanted.set(topic, kind == "sub");
-                        }
-                        self.follow_topics();
-                        match kind == "sub" && topic == Topic::Keyspace && !app.engine.counts_prefixes() {
-                            true => self.tell_off(id).await,
-                            false => self.tell("ok", json!({"id": id})).await,
-                        }
+                        self.want(topic, false);
+                        self.tell("ok", json!({"id": id})).await
                     }
-                    None => {
-                        let refusal =
-                            json!({"id": id, "code": "NO_TOPIC", "message": "there is no such topic"});
-                        self.tell("error", refusal).await
-                    }
+                    None => self.refuse_wish(id, "NO_TOPIC", "there is no such topic").await,
                 }
             }
             kind @ ("pause" | "resume") => {
@@ -466,27 +529,180 @@ impl View {
             }
             "ack" => {
                 let seq = said.data.get("seq").and_then(Value::as_str);
-                let seq = seq.and_then(|seq| seq.parse().ok()).unwrap_or(0);
-                self.acknowledged_bytes = self.acknowledged_bytes.max(seq).min(self.events_bytes);
+                self.acknowledge(seq.and_then(|seq| seq.parse().ok()).unwrap_or(0));
                 Ok(())
             }
-            _ => {
-                let refusal = json!({"id": id, "code": "NO_TYPE", "message": "there is no such message"});
-                self.tell("error", refusal).await
-            }
+            _ => self.refuse_wish(id, "NO_TYPE", "there is no such message").await,
         }
     }
 
-    async fn welcome(&mut self, app: &App) -> Result<(), Over> {
+    fn acknowledge(&mut self, seq: u64) {
+        while let Some((_, bytes)) = self.batches.pop_front_if(|(batch, _)| *batch <= seq) {
+            self.acknowledged_bytes = bytes;
+        }
+    }
+
+    fn want(&mut self, topic: Topic, on: bool) {
+        for topic in [Some(topic), topic.companion()].into_iter().flatten() {
+            self.wanted.set(topic, on);
+            self.resumed.set(topic, false);
+        }
+        self.inbox.set_pace(topic, None);
+        self.follow_topics();
+    }
+
+    async fn subscribe(&mut self, app: &App, id: Value, wish: &Value) -> Result<(), Over> {
         self.no_longer_plain();
-        let server = serde_json::to_value(ServerView::of(app)).unwrap_or_default();
+        let Some(topic) = named(wish) else {
+            return self.refuse_wish(id, "NO_TOPIC", "there is no such topic").await;
+        };
+        if !self.allowed.has(topic) {
+            return self.refuse(topic, id).await;
+        }
+        let pace = match pace_of(topic, wish) {
+            Ok(pace) => pace,
+            Err(why) => return self.refuse_wish(id, "BAD_SUB", why).await,
+        };
+        let mut answer = json!({"id": id});
+        if self.resumed.has(topic) {
+            answer["resumed"] = true.into();
+        }
+        self.want(topic, true);
+        if let Some((every, hz)) = pace {
+            self.inbox.set_pace(topic, Some(every));
+            answer["hz"] = hz.into();
+        }
+        match topic == Topic::Keyspace && !app.engine.counts_prefixes() {
+            true => self.tell_off(id).await,
+            false => self.tell("ok", answer).await,
+        }
+    }
+
+    async fn greet(&mut self, app: &App, caller: &Caller, hello: &Value) -> Result<(), Over> {
+        if hello
+            .get("proto")
+            .is_some_and(|proto| proto.as_u64() != Some(PROTO))
+        {
+            self.close(NOT_THIS_PROTOCOL, "this server speaks proto 1").await;
+            return Err(Over);
+        }
+        self.no_longer_plain();
+        let owner = Owner::of(caller);
+        let came_back = match self.stream {
+            None => self.come_back(app, &owner, hello),
+            Some(_) => None,
+        };
+        if self.stream.is_none() {
+            self.stream = app.streams.begin(owner);
+        }
+        self.note_stream(app, app.engine.users_generation());
+        let (seq, missed) = match came_back {
+            Some((seq, missed)) => (seq, Some(missed)),
+            None => (app.hub.position(), None),
+        };
+        let listed = self.wanted.iter().filter(|topic| topic.row().listed);
         let welcome = json!({
-            "sid": random_hex(8).unwrap_or_default(),
-            "resumed": false,
-            "server": server,
+            "sid": self.stream,
+            "resumed": missed.is_some(),
+            "seq": seq.to_string(),
+            "topics": listed.map(|topic| topic.row().kind).collect::<Vec<_>>(),
+            "server": serde_json::to_value(ServerView::of(app)).unwrap_or_default(),
             "limits": {"hz": 1, "message_bytes": MESSAGE_BYTES_MAX},
         });
-        self.tell("welcome", welcome).await
+        self.tell("welcome", welcome).await?;
+        match missed {
+            Some(missed) => self.show_missed(app, seq, missed).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on where the stream that is named broke, if it was this login's and the users are as they were: with the number up to
+    /// which the viewer has all, and what it missed.
+    fn come_back(&mut self, app: &App, owner: &Owner, hello: &Value) -> Option<(u64, Missed)> {
+        let wish = hello.get("resume")?;
+        let id = wish.get("sid")?.as_str()?;
+        let seen: u64 = wish.get("seq")?.as_str()?.parse().ok()?;
+        let now = std::time::Instant::now();
+        let (before, hold) = app.streams.go_on(id, owner, now)?;
+        if seen > app.hub.position() || before.rights != app.engine.users_generation() {
+            return None;
+        }
+        self.wanted = before.topics;
+        let (replayed, position) = self.inbox.go_on(self.shown_topics(), seen);
+        // What was held has a viewer again.
+        drop(hold);
+        let missed = Missed {
+            replayed,
+            position,
+            since_ms: before.heard_ms - SAMPLES_OVERLAP_MS,
+        };
+        Some((seen, missed))
+    }
+
+    /// Shows what was missed: the figures one by one, and the events in batches, of which the last says that this is all.
+    async fn show_missed(&mut self, app: &App, seen: u64, missed: Missed) -> Result<(), Over> {
+        let mut events = Vec::new();
+        for (topic, replayed) in missed.replayed {
+            let row = topic.row();
+            let is_state = row.class == Class::State;
+            self.resumed.set(topic, replayed.whole || is_state);
+            if !replayed.whole && !is_state {
+                events.push(gap(topic, None));
+            }
+            events.extend(replayed.messages);
+            if topic == Topic::Stats {
+                for moment in app.sampler.history(missed.since_ms, SAMPLES_MAX) {
+                    let sample = serde_json::to_value(&moment.sample).unwrap_or_default();
+                    self.tell(row.kind, sample).await?;
+                }
+            }
+        }
+        // Both parts of the alerts, or none.
+        if !self.resumed.has(Topic::HotKeyAlert)
+            && self.wanted.has(Topic::HotKeyAlert)
+            && self.allowed.has(Topic::HotKeyAlert)
+        {
+            self.resumed.set(Topic::Alert, false);
+        }
+        let mut from = 0;
+        while from < events.len() {
+            let mut bytes = 0;
+            let fits = |event: &&Utf8Bytes| {
+                bytes += event.len();
+                bytes <= BATCH_BYTES_MAX
+            };
+            let count = events[from..].iter().take_while(fits).count().max(1);
+            let is_last = from + count == events.len();
+            let seq = if is_last { missed.position } else { seen };
+            self.send_batch(&events[from..from + count], seq).await?;
+            from += count;
+        }
+        Ok(())
+    }
+
+    /// Notes what a connection that broke comes back to; false if another one did already.
+    fn note_stream(&self, app: &App, rights: u64) -> bool {
+        let watching = Watching {
+            topics: self.wanted,
+            heard_ms: self.heard_ms,
+            rights,
+        };
+        let stream = self.stream.as_ref();
+        stream.is_none_or(|stream| app.streams.note(stream, watching))
+    }
+
+    /// The connection is over. What it watched goes on for a while where it broke, so that nothing is missing when it is back.
+    fn leave(self, app: &App) {
+        let Some(stream) = &self.stream else { return };
+        if self.ended || !self.note_stream(app, app.engine.users_generation()) {
+            return app.streams.end(stream);
+        }
+        let mut held = Topics::default();
+        for topic in self.shown_topics().iter() {
+            held.set(topic, topic.row().replay == Replay::WhileWatched);
+        }
+        app.streams
+            .left(stream, app.hub.hold(held), std::time::Instant::now());
     }
 
     fn no_longer_plain(&mut self) {
@@ -501,6 +717,37 @@ impl View {
 
 fn is_unlocked(caller: &Caller) -> bool {
     caller.session.is_some() && !caller.is_read_only()
+}
+
+/// The topic that is meant.
+fn named(wish: &Value) -> Option<Topic> {
+    wish.get("topic").and_then(Value::as_str).and_then(Topic::named)
+}
+
+/// How often a state is wanted, as a time and as a rate: no more often than it comes, which nobody can change.
+fn pace_of(topic: Topic, wish: &Value) -> Result<Option<(Duration, f64)>, &'static str> {
+    if wish.get("filter").is_some_and(|filter| !filter.is_null()) {
+        return Err("topics have no filters");
+    }
+    let Some(hz) = wish.get("hz").filter(|hz| !hz.is_null()) else {
+        return Ok(None);
+    };
+    if topic.row().class != Class::State {
+        return Err("this topic tells what happens: hz is for states");
+    }
+    match hz.as_f64() {
+        Some(hz) if hz > 0.0 => {
+            let seconds = (1.0 / hz).clamp(1.0, PACE_MAX_S);
+            Ok(Some((Duration::from_secs_f64(seconds), 1.0 / seconds)))
+        }
+        _ => Err("hz is a number above zero"),
+    }
+}
+
+/// A message with its number.
+fn numbered(message: &str, seq: u64) -> String {
+    let open = message.strip_suffix('}').unwrap_or(message);
+    format!(r#"{open},"seq":"{seq}"}}"#)
 }
 
 /// Whether somebody looks: a page pings while it is seen and pauses when it is hidden. What browsers answer by themselves says

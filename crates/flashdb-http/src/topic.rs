@@ -28,6 +28,23 @@ pub(crate) enum Topic {
     Webhooks,
     /// What each command has done and how long it took.
     CommandStats,
+    /// Commands that took long, as they come into the slow log.
+    SlowLog,
+    /// Clients that came, went, or did something.
+    Clients,
+    /// Where resident memory is.
+    Memory,
+}
+
+/// What a viewer is shown of the time in which its connection was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// Nothing: it is told of the gap, or is shown the newest of a state.
+    Never,
+    /// What came for others, or since it left; where nobody watches, nothing comes.
+    WhileWatched,
+    /// All.
+    Always,
 }
 
 /// What becomes of messages that a viewer has not taken yet.
@@ -54,6 +71,7 @@ pub(crate) struct TopicRow {
     /// Full name of the command whose right it takes.
     pub right: &'static str,
     pub class: Class,
+    pub replay: Replay,
 }
 
 /// Number of topics.
@@ -66,6 +84,7 @@ const TABLE: &[TopicRow] = &[
         listed: true,
         right: "info",
         class: Class::State,
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::PlainStats,
@@ -73,6 +92,7 @@ const TABLE: &[TopicRow] = &[
         listed: false,
         right: "info",
         class: Class::State,
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::Job,
@@ -80,6 +100,7 @@ const TABLE: &[TopicRow] = &[
         listed: true,
         right: "info",
         class: Class::MustArrive,
+        replay: Replay::Always,
     },
     TopicRow {
         topic: Topic::Command,
@@ -88,6 +109,7 @@ const TABLE: &[TopicRow] = &[
         right: "monitor",
         // Twice what the engine gives: rows of two drains may come into one batch.
         class: Class::Events { per_second: 100 },
+        replay: Replay::WhileWatched,
     },
     TopicRow {
         topic: Topic::HotKeys,
@@ -95,6 +117,7 @@ const TABLE: &[TopicRow] = &[
         listed: true,
         right: "hotkeys.list",
         class: Class::State,
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::Alert,
@@ -102,6 +125,7 @@ const TABLE: &[TopicRow] = &[
         listed: true,
         right: "info",
         class: Class::MustArrive,
+        replay: Replay::Always,
     },
     TopicRow {
         topic: Topic::HotKeyAlert,
@@ -109,6 +133,7 @@ const TABLE: &[TopicRow] = &[
         listed: false,
         right: "hotkeys.list",
         class: Class::MustArrive,
+        replay: Replay::Always,
     },
     TopicRow {
         topic: Topic::Keyspace,
@@ -117,6 +142,7 @@ const TABLE: &[TopicRow] = &[
         right: "prefix.tree",
         // Of what a look finds ten are told, which come into one batch; looks are a second apart.
         class: Class::Events { per_second: 40 },
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::PlainCommand,
@@ -124,6 +150,7 @@ const TABLE: &[TopicRow] = &[
         listed: false,
         right: "monitor",
         class: Class::Events { per_second: 20 },
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::PlainKeyspace,
@@ -131,6 +158,7 @@ const TABLE: &[TopicRow] = &[
         listed: false,
         right: "prefix.tree",
         class: Class::Events { per_second: 40 },
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::Webhooks,
@@ -138,6 +166,7 @@ const TABLE: &[TopicRow] = &[
         listed: true,
         right: "config|get",
         class: Class::State,
+        replay: Replay::Never,
     },
     TopicRow {
         topic: Topic::CommandStats,
@@ -145,6 +174,32 @@ const TABLE: &[TopicRow] = &[
         listed: true,
         right: "info",
         class: Class::State,
+        replay: Replay::Never,
+    },
+    TopicRow {
+        topic: Topic::SlowLog,
+        kind: "slowlog",
+        listed: true,
+        right: "slowlog|get",
+        // What a look finds comes into one batch.
+        class: Class::Events { per_second: 400 },
+        replay: Replay::WhileWatched,
+    },
+    TopicRow {
+        topic: Topic::Clients,
+        kind: "clients",
+        listed: true,
+        right: "client|list",
+        class: Class::Events { per_second: 80 },
+        replay: Replay::Never,
+    },
+    TopicRow {
+        topic: Topic::Memory,
+        kind: "memory",
+        listed: true,
+        right: "memory|stats",
+        class: Class::State,
+        replay: Replay::Never,
     },
 ];
 

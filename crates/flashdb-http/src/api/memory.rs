@@ -1,13 +1,15 @@
-//! Resident memory in parts that add up to it, by MEMORY STATS.
+//! Resident memory in parts that add up to it: by MEMORY STATS when asked, and each second to who watches, out of the figures of
+//! that second.
 
 use crate::App;
 use crate::ask::{Conversation, integer, items, text, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::topic::Topic;
 use axum::Json;
 use axum::extract::State;
 use flashdb_resp::reply::Value;
-use flashdb_server::engine::PART_NAMES;
+use flashdb_server::engine::{Figures, PART_NAMES};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -47,6 +49,29 @@ fn numbers(reply: Value) -> BTreeMap<String, u64> {
         }
     }
     numbers
+}
+
+/// Tells who watches, out of what was counted for all anyhow.
+pub(crate) fn publish(app: &App, figures: &Figures) {
+    if !app.hub.is_watched(Topic::Memory) {
+        return;
+    }
+    let resident = &figures.resident;
+    let parts = PART_NAMES.into_iter().zip(resident.parts);
+    let memory = Memory {
+        rss: resident.total_bytes as u64,
+        parts: parts
+            .map(|(name, bytes)| Part {
+                name,
+                bytes: bytes as u64,
+            })
+            .collect(),
+        absent: resident.absent_bytes as u64,
+        used: figures.used_bytes,
+        peak: figures.used_peak_bytes,
+        keys: figures.databases.iter().map(|database| database.keys).sum(),
+    };
+    app.hub.publish(Topic::Memory, None, &memory);
 }
 
 /// `GET /memory`.

@@ -17,6 +17,7 @@ pub(crate) mod alerts;
 mod bench;
 mod bulk;
 mod bulk_jobs;
+pub(crate) mod clients;
 pub(crate) mod command_stats;
 mod commands;
 mod console;
@@ -31,7 +32,7 @@ mod items;
 mod jobs;
 mod key;
 mod keys;
-mod memory;
+pub(crate) mod memory;
 pub(crate) mod openapi;
 mod patch;
 mod put;
@@ -39,6 +40,7 @@ mod raw;
 mod server;
 mod session;
 mod sessions;
+pub(crate) mod slow_log;
 mod snapshots;
 mod tree;
 
@@ -116,9 +118,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/imports", post(imports::start))
         .route("/execute", post(execute::run))
         .route("/console/history", get(console::show).delete(console::clear))
-        .route("/clients", get(server::clients))
-        .route("/clients/{id}", axum::routing::delete(server::kill_client))
-        .route("/slowlog", get(server::slowlog).delete(server::reset_slowlog))
+        .route("/clients", get(clients::list))
+        .route("/clients/{id}", axum::routing::delete(clients::kill))
+        .route("/slowlog", get(slow_log::show).delete(slow_log::reset))
         .route("/config", get(server::config).put(server::set_config))
         .route("/config/changes", get(server::config_changes))
         .route("/snapshots", get(snapshots::list))

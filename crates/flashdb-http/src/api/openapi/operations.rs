@@ -1,8 +1,9 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, bench, bulk, bulk_jobs, command_stats, commands, console, execute, figures, find, generate,
-    health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions, snapshots, tree,
+    acl, alerts, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures, find,
+    generate, health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions, slow_log,
+    snapshots, tree,
 };
 use super::parameters::{
     ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT,
@@ -486,13 +487,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation {
         path: "/api/v1/clients",
         summary: "Connected clients (API-11).",
-        answers: &[(200, Some(schema::<server::Clients>))],
+        answers: &[(200, Some(schema::<clients::Clients>))],
         ..GET
     },
     Operation {
         path: "/api/v1/clients/{id}",
         summary: "Drops a client.",
-        answers: &[(200, Some(schema::<server::Killed>))],
+        answers: &[(200, Some(schema::<clients::Killed>))],
         place: CLIENT,
         refusals: &[404],
         ..DELETE
@@ -501,13 +502,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         path: "/api/v1/slowlog",
         summary: "Slow commands (API-12).",
         query: &[SLOW_ENTRIES],
-        answers: &[(200, Some(schema::<server::SlowLog>))],
+        answers: &[(200, Some(schema::<slow_log::SlowLog>))],
         ..GET
     },
     Operation {
         path: "/api/v1/slowlog",
         summary: "Empties the slow log.",
-        answers: &[(200, Some(schema::<server::Reset>))],
+        answers: &[(200, Some(schema::<slow_log::Reset>))],
         ..DELETE
     },
     Operation {
