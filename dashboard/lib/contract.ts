@@ -425,7 +425,7 @@ export interface ClientRow {
   id: string;
   addr: string;
   laddr: string;
-  name: Bytes;
+  name: PageBytes;
   user: string;
   db: number;
   age_s: number;
@@ -438,10 +438,30 @@ export interface ClientRow {
   multi: number;
   qbuf: number;
   omem: number;
+  /** Bytes of replies that wait to be sent: the first 16 KiB, and what is behind them. */
+  obl: number;
   tot_mem: number;
   resp: number;
   lib_name: string;
   lib_ver: string;
+  /** Bytes per second; null where they are not known yet. */
+  in_s: number | null;
+  out_s: number | null;
+}
+
+export interface Clients {
+  t: number;
+  clients: ClientRow[];
+}
+
+/** What has become of the clients since the message before. */
+export interface ClientsChange {
+  t: number;
+  total: number;
+  rows: ClientRow[];
+  gone: string[];
+  /** Changed rows that are not told. */
+  left_out: number;
 }
 
 export interface SlowEntry {
@@ -449,9 +469,16 @@ export interface SlowEntry {
   time_ms: number;
   duration_us: number;
   args: PageBytes[];
+  /** Places of whole keys among them. */
+  keys: number[];
+  db: number;
+  client_id: string;
   addr: string;
   name: Bytes;
 }
+
+/** An entry as it comes, or that the log was emptied. */
+export type SlowMessage = SlowEntry | { cleared: true };
 
 export interface SlowLog {
   threshold_us: number | null;
@@ -718,11 +745,15 @@ export interface TopicData {
   keyspace: BranchChange;
   webhooks: { webhooks: Webhook[] };
   commandstats: CommandStats;
+  slowlog: SlowMessage;
+  clients: ClientsChange;
+  memory: MemoryView;
 }
 
 export type TopicName = keyof TopicData;
 
-export type TopicMessage = { [Name in TopicName]: { type: Name; data: TopicData[Name] } }[TopicName];
+/** `seq`: up to where all has come, with this message. */
+export type TopicMessage = { [Name in TopicName]: { type: Name; data: TopicData[Name]; seq?: string } }[TopicName];
 
 /** What has become of a branch of the key tree, those below it included. */
 export interface BranchChange {
@@ -854,13 +885,13 @@ export type GenerateJob = Job<GenerateRequest, { written: number; skipped: numbe
 /** What the server may say over the WebSocket. */
 export type ServerMessage =
   | TopicMessage
-  | { type: 'welcome'; data: { sid: string; resumed: boolean; server: ServerInfo; limits?: { hz: number } } }
-  | { type: 'ok'; data: { id: number } }
+  | { type: 'welcome'; data: { sid: string; resumed: boolean; seq?: string; topics?: string[]; server: ServerInfo; limits?: { hz: number } } }
+  | { type: 'ok'; data: { id: number; resumed?: boolean } }
   | { type: 'stats'; data: Sample }
   /** What happened since the batch before; `seq` is said again once it was handled. */
   | { type: 'batch'; data: ServerMessage[]; seq: string }
   | { type: 'pong'; data: { n: number; t: number } }
   | { type: 'session'; data: { state: 'locked' | 'unlocked' | 'rights' } }
-  | { type: 'gap'; data: { topic: string; lost: number } }
+  | { type: 'gap'; data: { topic: string; lost: number | null } }
   | { type: 'error'; data: { id?: number | null; topic?: string; code: string; message: string; needs?: string } }
   | { type: 'bye'; data: { reason: string; retry_ms?: number } };

@@ -12,6 +12,8 @@ const RETRY_LIMIT_MS = 15_000;
 const CROWDED_MS = 60_000;
 const CROWDED_CODE = 4429;
 const STATS_ID = 1;
+/** The page gives a silent connection up, and means to come back: the server keeps what it watched for a while. */
+export const SILENT_CODE = 4000;
 
 export type Phase = 'idle' | 'connecting' | 'live' | 'waiting' | 'ended';
 
@@ -36,6 +38,9 @@ export interface LiveState {
   /** What refused ones would need. */
   refusedTopics: Partial<Record<TopicName, string>>;
   lastId: number;
+  /** What this connection is called by, and up to where all has come: with both the next one goes on where it broke. */
+  sid: string | null;
+  seq: string | null;
 }
 
 export type LiveEvent =
@@ -57,14 +62,18 @@ export interface ClientMessage {
 export type Effect =
   | { do: 'connect' }
   | { do: 'disconnect' }
+  /** As the server would if it noticed: the next connection goes on. */
+  | { do: 'abandon' }
   | { do: 'send'; message: ClientMessage }
   | { do: 'retry'; delayMs: number }
   | { do: 'refill' }
   | { do: 'sample'; sample: Sample }
   | { do: 'deliver'; message: TopicMessage }
-  | { do: 'lost'; topic: TopicName; lost: number }
+  | { do: 'lost'; topic: TopicName; lost: number | null }
   /** Ask anew for all that the pages want. */
   | { do: 'wants' }
+  /** The server goes on with these; what no page wants any more it need not. */
+  | { do: 'trim'; topics: readonly string[] }
   | { do: 'fresh'; topic: TopicName }
   | { do: 'session' }
   | { do: 'sessionEnded' };
@@ -83,6 +92,8 @@ export const initialLive: LiveState = {
   asked: {},
   refusedTopics: {},
   lastId: STATS_ID,
+  sid: null,
+  seq: null,
 };
 
 export function reduceLive(state: LiveState, event: LiveEvent): [LiveState, Effect[]] {
@@ -92,7 +103,7 @@ export function reduceLive(state: LiveState, event: LiveEvent): [LiveState, Effe
     case 'opened':
       return [
         { ...state, lastHeardAt: event.now },
-        [{ do: 'send', message: { type: 'hello', data: { proto: 1, client: 'dash/0.1' } } }],
+        [{ do: 'send', message: { type: 'hello', data: { proto: 1, client: 'dash/0.1', ...(state.sid !== null && state.seq !== null ? { resume: { sid: state.sid, seq: state.seq } } : {}) } } }],
       ];
     case 'message':
       return onMessage({ ...state, lastHeardAt: event.now }, event.message, event.now);
@@ -110,16 +121,18 @@ export function reduceLive(state: LiveState, event: LiveEvent): [LiveState, Effe
   }
 }
 
-function onMessage(state: LiveState, message: ServerMessage, now: number): [LiveState, Effect[]] {
+function onMessage(before: LiveState, message: ServerMessage, now: number): [LiveState, Effect[]] {
+  let state = 'seq' in message && message.seq !== undefined ? { ...before, seq: message.seq } : before;
   switch (message.type) {
     case 'welcome': {
       const effects: Effect[] = [{ do: 'send', message: { type: 'sub', data: { id: STATS_ID, topic: 'stats' } } }];
       effects.push({ do: 'wants' });
       // A connection that went on where it was has missed nothing; any other asks for what is missing.
-      if (!message.data.resumed) effects.push({ do: 'refill' });
+      if (message.data.resumed) effects.push({ do: 'trim', topics: message.data.topics ?? [] });
+      else effects.push({ do: 'refill' });
       // Rights, mode and even the server may have changed while nobody listened.
       if (state.lostAt !== null) effects.push({ do: 'session' });
-      return [{ ...state, phase: 'live', attempt: 0, retryAt: null, crowded: false, lostAt: null, refused: null, asked: {}, refusedTopics: {} }, effects];
+      return [{ ...state, phase: 'live', attempt: 0, retryAt: null, crowded: false, lostAt: null, refused: null, asked: {}, refusedTopics: {}, sid: message.data.sid, seq: message.data.seq ?? null }, effects];
     }
     case 'stats':
       return [state, [{ do: 'sample', sample: message.data }]];
@@ -133,7 +146,7 @@ function onMessage(state: LiveState, message: ServerMessage, now: number): [Live
       return onError(state, message.data);
     case 'ok': {
       const topic = topicOf(state, message.data.id);
-      return [state, topic === null ? [] : [{ do: 'fresh', topic }]];
+      return [state, topic === null || message.data.resumed === true ? [] : [{ do: 'fresh', topic }]];
     }
     case 'batch': {
       const effects: Effect[] = [];
@@ -193,7 +206,7 @@ export function retryDelay(attempt: number, random: number): number {
 
 function onBeat(state: LiveState, now: number): [LiveState, Effect[]] {
   if (state.phase !== 'live') return [state, []];
-  if (state.lastHeardAt !== null && now - state.lastHeardAt > SILENCE_MS) return [state, [{ do: 'disconnect' }]];
+  if (state.lastHeardAt !== null && now - state.lastHeardAt > SILENCE_MS) return [state, [{ do: 'abandon' }]];
   const n = state.pingCount + 1;
   return [{ ...state, pingCount: n, pings: { ...state.pings, [n]: now } }, [{ do: 'send', message: { type: 'ping', data: { n } } }]];
 }

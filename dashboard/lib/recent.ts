@@ -5,8 +5,8 @@ import type { CommandMessage } from './contract';
 /** Rows that are kept, and as many that wait. */
 export const KEPT = 100;
 
-/** A command, or a place where `lost` rows came faster than the connection took them. */
-export type RecentRow = { id: number; command: CommandMessage } | { id: number; lost: number };
+/** A command, or a place where `lost` rows came faster than the connection took them; null: nobody knows how many. */
+export type RecentRow = { id: number; command: CommandMessage } | { id: number; lost: number | null };
 
 export interface Recent {
   /** Newest first. */
@@ -48,10 +48,10 @@ export class RecentCommands {
     this.wait({ id: this.nextId(), command });
   }
 
-  lose(lost: number): void {
+  lose(lost: number | null): void {
     const newest = this.waitingRows[0];
     // Gaps that follow each other are one.
-    if (newest !== undefined && 'lost' in newest) newest.lost += lost;
+    if (newest !== undefined && 'lost' in newest) newest.lost = newest.lost === null || lost === null ? null : newest.lost + lost;
     else this.wait({ id: this.nextId(), lost });
   }
 

@@ -1,11 +1,13 @@
 // Carries out what lib/live.ts decides: one WebSocket, its timers, and the page's signals (network back, tab seen).
 import { api } from './api';
 import type { Sample, TopicName } from './contract';
-import { type ClientMessage, type Effect, initialLive, type LiveEvent, type LiveState, parseFrame, PROTOCOL, reduceLive } from './live';
+import { type ClientMessage, type Effect, initialLive, type LiveEvent, type LiveState, parseFrame, PROTOCOL, reduceLive, SILENT_CODE } from './live';
 import { GAP_MS, type SampleSeries } from './series';
 import type { TopicListeners } from './topics';
 
 const BEAT_MS = 15_000;
+/** Topics of which nothing is told while the page sleeps, and nothing afterwards. */
+const ASKED_ANEW: readonly TopicName[] = ['keyspace', 'slowlog', 'clients'];
 const HIDDEN_PAUSE_MS = 30_000;
 
 interface Hooks {
@@ -77,8 +79,8 @@ export class LiveSocket {
     this.send({ type: asleep ? 'pause' : 'resume' });
     if (asleep || this.state.phase !== 'live') return;
     this.refill();
-    // What changed in the tree meanwhile was not told.
-    this.hooks.topics.fresh('keyspace');
+    // What changed meanwhile was not told.
+    for (const topic of ASKED_ANEW) this.hooks.topics.fresh(topic);
   }
 
   private take(event: LiveEvent): void {
@@ -96,6 +98,8 @@ export class LiveSocket {
         return this.connect();
       case 'disconnect':
         return this.socket?.close();
+      case 'abandon':
+        return this.socket?.close(SILENT_CODE, 'silent');
       case 'send':
         return this.send(effect.message);
       case 'retry':
@@ -111,6 +115,8 @@ export class LiveSocket {
         return this.hooks.topics.lost(effect.topic, effect.lost);
       case 'wants':
         return this.hooks.topics.wanted.forEach((topic) => this.want(topic, true));
+      case 'trim':
+        return this.trim(effect.topics);
       case 'fresh':
         return this.hooks.topics.fresh(effect.topic);
       case 'session':
@@ -118,6 +124,11 @@ export class LiveSocket {
       case 'sessionEnded':
         return this.hooks.onSessionEnded();
     }
+  }
+
+  private trim(topics: readonly string[]): void {
+    const wanted: readonly string[] = [...this.hooks.topics.wanted, 'stats'];
+    for (const topic of topics) if (!wanted.includes(topic)) this.send({ type: 'unsub', data: { topic } });
   }
 
   private connect(): void {

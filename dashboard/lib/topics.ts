@@ -2,12 +2,13 @@
 // listen to is subscribed to once. Listeners get messages as they come: keep them out of React's state, or few.
 import type { TopicData, TopicMessage, TopicName } from './contract';
 
-export const TOPICS: readonly TopicName[] = ['job', 'hotkeys', 'alert', 'command', 'keyspace', 'webhooks', 'commandstats'];
+export const TOPICS: readonly TopicName[] = ['job', 'hotkeys', 'alert', 'command', 'keyspace', 'webhooks', 'commandstats', 'slowlog', 'clients', 'memory'];
 
-/** `lost`: events that were dropped since the last time, where the server or the network was faster than this page. */
+/** `lost`: events that were dropped since the last time, where the server or the network was faster than this page; null where
+ * nobody knows how many, after a connection broke. */
 export interface Listener<Name extends TopicName> {
   onMessage(data: TopicData[Name]): void;
-  onLost?(lost: number): void;
+  onLost?(lost: number | null): void;
   /** The connection is new: what came meanwhile is missing and is to be asked for. */
   onFresh?(): void;
 }
@@ -38,7 +39,7 @@ export class TopicListeners {
     this.each(message.type, (listener) => listener.onMessage(message.data as never));
   }
 
-  lost(topic: TopicName, lost: number): void {
+  lost(topic: TopicName, lost: number | null): void {
     this.each(topic, (listener) => listener.onLost?.(lost));
   }
 

@@ -1,13 +1,16 @@
-// The list of what needs attention, worst first. Looked up when the page opens and when asked, with the age shown.
+// The list of what needs attention, worst first. It follows what the live connection tells: slow commands as they come, and
+// what else it is made of is asked for again when snapshots or alerts have changed.
 'use client';
 import { CircleAlert, CircleCheck, ChevronRight, TriangleAlert } from 'lucide-react';
 import { Link } from '@/components/ui/link';
 import { Refresh } from '@/components/state/refresh';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { Panel } from '@/components/ui/panel';
+import { useChanged } from '@/hooks/use-changed';
 import { useNow } from '@/hooks/use-now';
 import { useResource } from '@/hooks/use-resource';
 import { useShownSample } from '@/hooks/use-shown-sample';
+import { useSlowLog } from '@/hooks/use-slow-log';
 import { api } from '@/lib/api';
 import { type Finding, findings } from '@/lib/attention';
 import { useAlertStore } from '@/stores/alerts';
@@ -24,18 +27,22 @@ export function Attention({ className }: { className?: string }) {
   const now = useNow(5000);
   const alerts = useAlertStore((store) => store.alerts);
   const facts = useResource(async (signal) => {
-    const [health, slowlog, snapshots] = await Promise.all([
+    const [health, snapshots] = await Promise.all([
       orNull(true, () => api.health(signal)),
-      orNull(capabilities?.['slowlog|get'] !== false, () => api.slowlog(signal)),
       orNull(capabilities?.['snapshot.list'] !== false, () => api.snapshots(signal).then((answer) => answer.snapshots)),
     ]);
-    return { health, slowlog, snapshots };
+    return { health, snapshots };
   });
+  const slow = useSlowLog(capabilities?.['slowlog|get'] !== false);
+  const raised = alerts === null ? null : alerts.map((alert) => `${alert.id} ${alert.state}`).join();
+  const taken = sample === null ? null : `${sample.snapshots_total} ${sample.snapshot_newest_ms}`;
+  useChanged(raised, facts.reload);
+  useChanged(taken, facts.reload);
   const evicted = series.tail('evicted_total', 3600).filter((value) => value !== null);
   const evictedLately = evicted.length < 2 ? null : (evicted.at(-1) ?? 0) - (evicted[0] ?? 0);
-  const list = facts.data === null || now === null ? null : findings({ now, sample, evictedLately, open, alerts, ...facts.data });
+  const list = facts.data === null || now === null || (slow.data === null && slow.loading) ? null : findings({ now, sample, evictedLately, open, alerts, slowlog: slow.data, ...facts.data });
   return (
-    <Panel title="Needs attention" className={className} actions={<Refresh resource={facts} />}>
+    <Panel title="Needs attention" className={className} actions={<Refresh resource={{ loading: facts.loading || slow.loading, loadedAt: null, reload: () => [facts, slow].forEach((one) => one.reload()) }} />}>
       {list === null ? (
         <SkeletonRows rows={4} />
       ) : (

@@ -60,7 +60,7 @@ function Holding({ waiting }: { waiting: number }) {
 }
 
 function Row({ row }: { row: RecentRow }) {
-  if ('lost' in row) return <li className="row-h flex items-center px-2 text-xs text-muted">{formatCount(row.lost)} more came faster than they could be shown</li>;
+  if ('lost' in row) return <li className="row-h flex items-center px-2 text-xs text-muted">{row.lost === null ? 'Not all that ran while the connection was broken is shown' : `${formatCount(row.lost)} more came faster than they could be shown`}</li>;
   return <CommandRow command={row.command} />;
 }
 

@@ -1,4 +1,4 @@
-// Where resident memory is: the parts over time, and each with its exact bytes; they add up.
+// Where resident memory is: the parts over time, and each with its exact bytes, second by second; they add up.
 'use client';
 import { StreamChart } from '@/components/charts/stream-chart';
 import { MEMORY_PARTS } from '@/components/dashboard/charts';
@@ -6,7 +6,7 @@ import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';
 import { type Column, DataTable } from '@/components/ui/data-table';
 import { Panel } from '@/components/ui/panel';
-import { useResource } from '@/hooks/use-resource';
+import { useLiveResource } from '@/hooks/use-live-resource';
 import { api } from '@/lib/api';
 import { cn } from '@/lib/cn';
 import { counted, formatBytes, formatCount, formatRatio } from '@/lib/format';
@@ -36,7 +36,7 @@ function columns(rss: number): readonly Column<NamedPart>[] {
 }
 
 export function MemoryTab({ span_ms }: { span_ms: number }) {
-  const memory = useResource((signal) => api.memory(signal));
+  const memory = useLiveResource('memory', (signal) => api.memory(signal));
   return (
     <div className="flex flex-col gap-4">
       <StreamChart title="Resident memory" unit="parts that add up" series={MEMORY_PARTS} span_ms={span_ms} format={formatBytes} steps="bytes" least={1024 * 1024} stacked />

@@ -1,4 +1,5 @@
-// The slow log as a list or grouped by shape. An empty one is good news, said together with the threshold.
+// The slow log as a list or grouped by shape, with what is slow as it happens. An empty one is good news, said together with
+// the threshold.
 'use client';
 import { Hourglass, Trash2 } from 'lucide-react';
 import { Link } from '@/components/ui/link';
@@ -6,19 +7,32 @@ import { useMemo, useState } from 'react';
 import { Age } from '@/components/state/age';
 import { Empty } from '@/components/state/empty';
 import { GatedButton } from '@/components/state/gated-button';
+import { lazily } from '@/components/state/lazily';
 import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';
+import { WhilePaused } from '@/components/state/while-paused';
 import { Confirm } from '@/components/ui/lazy-confirm';
 import { type Column, DataTable } from '@/components/ui/data-table';
 import { Panel } from '@/components/ui/panel';
 import { Segmented } from '@/components/ui/segmented';
+import { useHeld } from '@/hooks/use-held';
 import { useQueryState } from '@/hooks/use-query-state';
-import { useResource } from '@/hooks/use-resource';
+import { useSlowLog } from '@/hooks/use-slow-log';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { SlowEntry, SlowLog } from '@/lib/contract';
 import { counted, formatCount, formatMicros } from '@/lib/format';
+import { since } from '@/lib/slow-news';
 import { groupByShape, type Shape } from '@/lib/slow-shape';
+import { useServerStore } from '@/stores/server';
+
+// Comes when the first row is opened.
+const SlowDetail = lazily(() => import('./slow-entry').then((module) => module.SlowDetail));
+
+const DETAIL = {
+  label: (row: SlowEntry) => `All of slow command ${row.id}`,
+  of: (row: SlowEntry) => <SlowDetail entry={row} />,
+};
 
 const ENTRY_COLUMNS: readonly Column<SlowEntry>[] = [
   { id: 'time', label: 'When', part: 'fact', value: (row) => row.time_ms, cell: (row) => <Age at={row.time_ms} /> },
@@ -46,7 +60,10 @@ function Arguments({ entry }: { entry: SlowEntry }) {
 }
 
 export function SlowLogTab() {
-  const log = useResource((signal) => api.slowlog(signal));
+  const paused = useServerStore((store) => store.paused);
+  const newest = useSlowLog();
+  const log = { ...newest, data: useHeld(newest.data, paused) };
+  const waiting = newest.data === null || log.data === null ? 0 : since(newest.data, log.data);
   const [view, setView] = useQueryState('view', 'list');
   const [asking, setAsking] = useState(false);
   const shapes = useMemo(() => groupByShape(log.data?.entries ?? []), [log.data]);
@@ -56,7 +73,8 @@ export function SlowLogTab() {
       unit={log.data === null ? undefined : threshold(log.data)}
       actions={
         <>
-          <Refresh resource={log} />
+          <WhilePaused paused={paused} waiting={waiting} />
+          <Refresh resource={log.live ? { ...log, loadedAt: null } : log} />
           <GatedButton right="slowlog|reset" variant="danger-ghost" size="sm" onClick={() => setAsking(true)}>
             <Trash2 /> Clear
           </GatedButton>
@@ -84,10 +102,11 @@ export function SlowLogTab() {
                   { value: 'shape', label: 'By shape' },
                 ]}
               />
+              {log.lost > 0 && <p className="text-xs text-dim">{formatCount(log.lost)} more came faster than they could be shown.</p>}
               {view === 'shape' ? (
                 <DataTable label="Slow commands by shape" columns={SHAPE_COLUMNS} rows={shapes} rowKey={(row) => row.shape} initialSort={{ id: 'total', down: true }} empty={null} />
               ) : (
-                <DataTable label="Slow commands" columns={ENTRY_COLUMNS} rows={answer.entries} rowKey={(row) => row.id} initialSort={{ id: 'time', down: true }} empty={null} />
+                <DataTable label="Slow commands" columns={ENTRY_COLUMNS} rows={answer.entries} rowKey={(row) => row.id} initialSort={{ id: 'time', down: true }} empty={null} detail={DETAIL} />
               )}
             </div>
           )

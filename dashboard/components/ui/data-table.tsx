@@ -1,8 +1,8 @@
 // A table that sorts by raw values and shows its rows in portions, so that ten thousand of them stay quick. Where it is too
 // wide for its place each row becomes a few short lines.
 'use client';
-import { ArrowDown, ArrowUp } from 'lucide-react';
-import { useMemo, useState, type ReactNode } from 'react';
+import { ArrowDown, ArrowUp, ChevronRight } from 'lucide-react';
+import { Fragment, type MouseEvent, useMemo, useState, type ReactNode } from 'react';
 import { useStacked } from '@/hooks/use-stacked';
 import { cn } from '@/lib/cn';
 import { formatCount, MISSING } from '@/lib/format';
@@ -44,9 +44,12 @@ interface DataTableProps<Row> {
   rowKey(row: Row): string;
   initialSort?: { id: string; down: boolean };
   empty: ReactNode;
+  /** What a row opens to, below it; with what the button that opens it is called. */
+  detail?: { label(row: Row): string; of(row: Row): ReactNode };
 }
 
-export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empty }: DataTableProps<Row>) {
+export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empty, detail }: DataTableProps<Row>) {
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [sort, setSort] = useState(initialSort ?? null);
   const [shown, setShown] = useState(PORTION);
   const sorted = useMemo(() => {
@@ -58,11 +61,17 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
   const { box, stacked } = useStacked(sorted);
   if (rows.length === 0) return empty;
   const press = (id: string) => setSort((before) => ({ id, down: before?.id === id ? !before.down : true }));
+  const toggle = (key: string) =>
+    setOpen((before) => {
+      const after = new Set(before);
+      if (!after.delete(key)) after.add(key);
+      return after;
+    });
   const cellOf = (column: Column<Row>, at: number, row: Row) => {
     const content = column.cell(row);
     if (!stacked) {
       return (
-        <td key={column.id} className={cn('px-2 py-0.5 whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'num text-right', column.className)}>
+        <td key={column.id} className={cn('px-2 py-0.5 whitespace-nowrap last:pr-4', detail === undefined && 'first:pl-4', column.align === 'right' && 'num text-right', column.className)}>
           {content}
         </td>
       );
@@ -83,6 +92,11 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
         <table role={stacked ? 'table' : undefined} className={stacked ? 'block' : 'w-full text-left'}>
           <thead role={stacked ? 'rowgroup' : undefined} className={stacked ? 'block' : undefined}>
             <tr role={stacked ? 'row' : undefined} className={cn('border-b border-line text-xs text-muted', stacked && 'flex flex-wrap items-center gap-x-3 px-4 pb-1')}>
+              {detail !== undefined && (
+                <th scope="col" role={stacked ? 'columnheader' : undefined} className={stacked ? 'sr-only' : 'w-8 pl-3'}>
+                  <span className="sr-only">Details</span>
+                </th>
+              )}
               {columns.map((column) => (
                 <th
                   key={column.id}
@@ -104,15 +118,37 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
             </tr>
           </thead>
           <tbody role={stacked ? 'rowgroup' : undefined} className={stacked ? 'block' : undefined}>
-            {sorted.slice(0, shown).map((row) => (
-              <tr
-                key={rowKey(row)}
-                role={stacked ? 'row' : undefined}
-                className={cn('border-b border-line last:border-0 hover:bg-raised', stacked ? 'flex flex-wrap items-baseline gap-x-3 px-4 py-2 before:order-2 before:w-full' : 'row-h')}
-              >
-                {columns.map((column, at) => cellOf(column, at, row))}
-              </tr>
-            ))}
+            {sorted.slice(0, shown).map((row) => {
+              const key = rowKey(row);
+              const isOpen = open.has(key);
+              return (
+                <Fragment key={key}>
+                  <tr
+                    role={stacked ? 'row' : undefined}
+                    onClick={detail === undefined ? undefined : (event) => isPlain(event) && toggle(key)}
+                    className={cn(
+                      'border-b border-line last:border-0 hover:bg-raised',
+                      stacked ? 'flex flex-wrap items-baseline gap-x-3 px-4 py-2 before:order-2 before:w-full' : 'row-h',
+                      detail !== undefined && 'cursor-pointer',
+                    )}
+                  >
+                    {detail !== undefined && (
+                      <td role={stacked ? 'cell' : undefined} className={stacked ? 'order-1 -ml-2 self-center' : 'w-8 pl-3'}>
+                        <Opener label={detail.label(row)} isOpen={isOpen} onPress={() => toggle(key)} />
+                      </td>
+                    )}
+                    {columns.map((column, at) => cellOf(column, at, row))}
+                  </tr>
+                  {isOpen && detail !== undefined && (
+                    <tr role={stacked ? 'row' : undefined} className={cn('border-b border-line bg-raised/40', stacked && 'block')}>
+                      <td role={stacked ? 'cell' : undefined} colSpan={columns.length + 1} className={cn('px-4 py-3', stacked && 'block')}>
+                        {detail.of(row)}
+                      </td>
+                    </tr>
+                  )}
+                </Fragment>
+              );
+            })}
           </tbody>
         </table>
       </div>
@@ -123,6 +159,20 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
       )}
     </>
   );
+}
+
+function Opener({ label, isOpen, onPress }: { label: string; isOpen: boolean; onPress(): void }) {
+  return (
+    <button type="button" aria-expanded={isOpen} aria-label={label} onClick={onPress} className="grid size-6 place-items-center rounded-sm text-muted hover:text-ink coarse:size-11">
+      <ChevronRight aria-hidden className={cn('size-4', isOpen && 'rotate-90')} />
+    </button>
+  );
+}
+
+// What can be pressed in a row is not the row, nor is a text that somebody marks.
+function isPlain(event: MouseEvent): boolean {
+  if (event.target instanceof Element && event.target.closest('a, button, input') !== null) return false;
+  return window.getSelection()?.type !== 'Range';
 }
 
 // Unknown values stand last whichever way one sorts downwards.

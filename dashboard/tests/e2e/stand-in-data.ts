@@ -103,7 +103,7 @@ const NAMES = ['ada', 'grace', 'edsger', 'barbara', 'donald', 'frances'];
 const CMDS = ['get', 'hgetall', 'set', 'zadd', 'expire', 'publish'];
 export const CLIENTS: ClientRow[] = Array.from({ length: 40 }, (_, at) => ({
   id: String(812 + at), addr: `10.4.${at % 7}.${20 + at}:${50_000 + at * 37}`, laddr: '10.4.0.2:6379', name: at % 3 === 0 ? `worker-${at}` : '', user: NAMES[at % 6] ?? '', db: at % 9 === 0 ? 1 : 0, age_s: 86_400 - at * 1711, idle_s: at % 5,
-  flags: 'N', cmd: CMDS[at % 6] ?? '', sub: 0, psub: 0, ssub: 0, multi: -1, qbuf: 0, omem: 0, tot_mem: 22_400 + at * 731, resp: 3, lib_name: at % 2 === 0 ? 'redis-py' : 'node-redis', lib_ver: at % 2 === 0 ? '5.2.1' : '4.7.0',
+  flags: 'N', cmd: CMDS[at % 6] ?? '', sub: 0, psub: 0, ssub: 0, multi: -1, qbuf: 0, obl: 0, omem: 0, in_s: null, out_s: null, tot_mem: 22_400 + at * 731, resp: 3, lib_name: at % 2 === 0 ? 'redis-py' : 'node-redis', lib_ver: at % 2 === 0 ? '5.2.1' : '4.7.0',
 }));
 
 const HOT: readonly [string, number, number, HotKeys['keys'][number]['advice']][] = [
@@ -184,7 +184,7 @@ export function alerts(): Alerts {
 }
 
 export function slowlog(): SlowLog {
-  const entry = (id: number, ago_s: number, duration_us: number, args: string[]) => ({ id: String(id), time_ms: Date.now() - ago_s * 1000, duration_us, args, addr: '10.4.1.21:50037', name: id % 2 === 0 ? 'worker-3' : '' });
+  const entry = (id: number, ago_s: number, duration_us: number, args: string[]) => ({ id: String(id), time_ms: Date.now() - ago_s * 1000, duration_us, args, keys: args.length > 1 && args[0] !== 'keys' ? [1] : [], db: 0, client_id: '813', addr: '10.4.1.21:50037', name: id % 2 === 0 ? 'worker-3' : '' });
   return { threshold_us: 10_000, max_len: 128, entries: [entry(9, 4, 22_140, ['zrange', 'lb:eu', '0', '-1']), entry(8, 130, 412_800, ['keys', '*']), entry(7, 160, 18_020, ['zrange', 'lb:us', '0', '-1']), entry(6, 900, 31_400, ['hgetall', 'session:user:81f2']), entry(5, 4000, 12_010, ['sinter', 'tags:a', 'tags:b', 'tags:c'])] };
 }
 

@@ -129,7 +129,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
     case 'GET /commands/stats':
       return send(200, data.commandStats());
     case 'GET /clients':
-      return send(200, { clients: data.CLIENTS });
+      return send(200, { t: Date.now(), clients: data.CLIENTS });
     case 'GET /memory':
       return send(200, data.memory(clock.newest));
     case 'GET /slowlog':

@@ -30,6 +30,22 @@ describe('the greeting', () => {
     const [, effects] = play([{ type: 'start', now: 0 }, { type: 'opened', now: 1 }, { type: 'message', now: 2, message: welcome(true) }]);
     expect(kinds(effects)).not.toContain('refill');
   });
+  it('after a loss names what it had, and up to where', () => {
+    const hello = (state: LiveState) => play([{ type: 'opened', now: 1 }], state)[1][0];
+    let [state] = play([{ type: 'start', now: 0 }, { type: 'message', now: 2, message: { type: 'welcome', data: { sid: 'ab', resumed: false, seq: '7', server: {} as never } } }]);
+    [state] = play([{ type: 'want', topic: 'job', wanted: true }, { type: 'message', now: 3, message: { type: 'batch', data: [], seq: '9' } }], state);
+    [state] = play([{ type: 'message', now: 3, message: { type: 'alert', data: {} as never, seq: '12' } }, { type: 'closed', now: 4, code: 1006, random: 0 }], state);
+    expect(hello(state)).toMatchObject({ message: { data: { resume: { sid: 'ab', seq: '12' } } } });
+    const back: ServerMessage = { type: 'welcome', data: { sid: 'cd', resumed: true, seq: '12', topics: ['stats', 'job', 'command'], server: {} as never } };
+    const [now, effects] = play([{ type: 'wake', now: 5 }, { type: 'message', now: 6, message: back }, { type: 'want', topic: 'job', wanted: true }], state);
+    state = now;
+    expect(effects).toContainEqual({ do: 'trim', topics: ['stats', 'job', 'command'] });
+    expect(kinds(effects)).not.toContain('refill');
+    // What went on need not be asked for anew; what did not does.
+    expect(play([{ type: 'message', now: 7, message: { type: 'ok', data: { id: 3, resumed: true } } }], state)[1]).toEqual([]);
+    expect(play([{ type: 'message', now: 7, message: { type: 'ok', data: { id: 3 } } }], state)[1]).toEqual([{ do: 'fresh', topic: 'job' }]);
+    expect(hello(play([{ type: 'stop' }], state)[0])).not.toHaveProperty('message.data.resume');
+  });
 });
 
 describe('loss', () => {
@@ -81,7 +97,7 @@ describe('beats', () => {
   });
   it('give up a connection that is silent', () => {
     const [, effects] = play([{ type: 'beat', now: SILENCE_MS + 100 }], greeted()[0]);
-    expect(kinds(effects)).toEqual(['disconnect']);
+    expect(kinds(effects)).toEqual(['abandon']);
   });
 });
 

@@ -72,6 +72,18 @@ impl Viewer {
         }
     }
 
+    /// The connection breaks, without a word.
+    pub fn break_off(self) {
+        let _ = self.0.get_ref().shutdown(std::net::Shutdown::Both);
+    }
+
+    /// The page is left.
+    pub fn leave(mut self) {
+        let _ = self.0.close(None);
+        let _ = self.0.flush();
+        while self.0.read().is_ok() {}
+    }
+
     pub fn close_code(&mut self) -> u16 {
         loop {
             match self.0.read() {
@@ -206,6 +218,10 @@ fn what_is_not_the_protocol_ends_the_connection() {
         viewer.0.send(message).expect("it is read");
         assert_eq!(viewer.close_code(), 4409);
     }
+    // Nobody knows what another version would mean.
+    let mut viewer = Viewer::open(&http, true);
+    viewer.say(json!({"type": "hello", "data": {"proto": 2}}));
+    assert_eq!(viewer.close_code(), 4409);
     let mut viewer = Viewer::open(&http, true);
     for _ in 0..60 {
         // It may be closed before all are sent.
@@ -281,6 +297,35 @@ fn each_topic_has_its_own_right() {
     assert!(viewer.hear("stats")["keys"].is_number());
     viewer.say(json!({"type": "sub", "data": {"id": 9, "topic": 7}}));
     assert_eq!(viewer.hear("error")["code"], "NO_TOPIC");
+}
+
+#[test]
+fn what_a_subscription_wishes_is_done_or_refused() {
+    let (_server, http) = start(&[]);
+    let mut viewer = Viewer::open(&http, true);
+    let mut sub = |data: Value| {
+        viewer.say(json!({"type": "sub", "data": data}));
+        loop {
+            let message = viewer.hear_any();
+            if message["type"] == "ok" || message["type"] == "error" {
+                break message["data"].clone();
+            }
+        }
+    };
+    for wish in [
+        json!({"id": 1, "topic": "stats", "filter": {"ns": "acme"}}),
+        json!({"id": 1, "topic": "stats", "hz": 0}),
+        json!({"id": 1, "topic": "stats", "hz": "1"}),
+        json!({"id": 1, "topic": "command", "hz": 1}),
+    ] {
+        assert_eq!(sub(wish.clone())["code"], "BAD_SUB", "{wish}");
+    }
+    assert_eq!(sub(json!({"id": 2, "topic": "stats", "hz": 4})), json!({"id": 2, "hz": 1.0}));
+    assert_eq!(sub(json!({"id": 3, "topic": "stats", "hz": 0.4})), json!({"id": 3, "hz": 0.4}));
+    let t = |viewer: &mut Viewer| viewer.hear("stats")["t"].as_i64().expect("a time");
+    t(&mut viewer);
+    let (first, second) = (t(&mut viewer), t(&mut viewer));
+    assert!(second - first >= 2000, "{first} {second}");
 }
 
 #[test]

@@ -19,12 +19,14 @@ mod loading;
 mod memory;
 mod playground;
 mod raw;
+mod resume;
 mod routes;
 mod search;
 mod sessions;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod topics;
 mod traces;
 mod tree;
 mod webhooks;
