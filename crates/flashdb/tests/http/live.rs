@@ -320,8 +320,14 @@ fn what_a_subscription_wishes_is_done_or_refused() {
     ] {
         assert_eq!(sub(wish.clone())["code"], "BAD_SUB", "{wish}");
     }
-    assert_eq!(sub(json!({"id": 2, "topic": "stats", "hz": 4})), json!({"id": 2, "hz": 1.0}));
-    assert_eq!(sub(json!({"id": 3, "topic": "stats", "hz": 0.4})), json!({"id": 3, "hz": 0.4}));
+    assert_eq!(
+        sub(json!({"id": 2, "topic": "stats", "hz": 4})),
+        json!({"id": 2, "hz": 1.0})
+    );
+    assert_eq!(
+        sub(json!({"id": 3, "topic": "stats", "hz": 0.4})),
+        json!({"id": 3, "hz": 0.4})
+    );
     let t = |viewer: &mut Viewer| viewer.hear("stats")["t"].as_i64().expect("a time");
     t(&mut viewer);
     let (first, second) = (t(&mut viewer), t(&mut viewer));

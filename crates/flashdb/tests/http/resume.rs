@@ -81,11 +81,17 @@ fn a_connection_that_breaks_goes_on_where_it_was() {
     assert_eq!(back["topics"], json!(["stats", "command", "alert", "clients"]));
     assert_ne!(back["sid"], welcome["sid"]);
     let (missed, now) = until(&mut viewer, |message| is_get(message, "missed:2"));
-    assert!(missed.iter().filter(|one| one["type"] == "stats").count() >= 2, "{missed:?}");
+    assert!(
+        missed.iter().filter(|one| one["type"] == "stats").count() >= 2,
+        "{missed:?}"
+    );
     assert!(!missed.iter().any(|one| is_get(one, &before)), "it had that");
     // What is not kept is told as a gap, of which nobody knows how much it was.
     let gaps: Vec<&Value> = missed.iter().filter(|one| one["type"] == "gap").collect();
-    assert_eq!(gaps, [&json!({"type": "gap", "data": {"topic": "clients", "lost": null}})]);
+    assert_eq!(
+        gaps,
+        [&json!({"type": "gap", "data": {"topic": "clients", "lost": null}})]
+    );
     let number = |seq: &Value| seq.as_str().and_then(|seq| seq.parse::<u64>().ok());
     assert!(number(&now) > number(&seq), "{now}");
     // Whoever asks for a topic hears whether it went on.

@@ -20,7 +20,9 @@ fn hear(viewer: &mut Viewer, topic: &str, fits: impl Fn(&Value) -> bool) -> Valu
             }
             _ => vec![message],
         };
-        let found = all.into_iter().find(|one| one["type"] == topic && fits(&one["data"]));
+        let found = all
+            .into_iter()
+            .find(|one| one["type"] == topic && fits(&one["data"]));
         if let Some(found) = found {
             return found["data"].clone();
         }
@@ -45,15 +47,24 @@ fn slow_commands_come_as_they_are_logged() {
     client.read();
     client.ask("CONFIG SET slowlog-log-slower-than -1");
     let entry = hear(&mut viewer, "slowlog", |entry| entry["args"][0] == "MSET");
-    assert_eq!((&entry["db"], &entry["args"][1], &entry["keys"]), (&json!(3), &json!("cart:1"), &json!([1])));
+    assert_eq!(
+        (&entry["db"], &entry["args"][1], &entry["keys"]),
+        (&json!(3), &json!("cart:1"), &json!([1]))
+    );
     let crate::support::Value::Int(id) = client.ask("CLIENT ID") else {
         panic!("an id is a number");
     };
     assert_eq!(entry["client_id"], id.to_string());
     let listed = page.get("/api/v1/slowlog").json();
-    assert!(listed["entries"].as_array().expect("entries").contains(&entry), "{listed}");
+    assert!(
+        listed["entries"].as_array().expect("entries").contains(&entry),
+        "{listed}"
+    );
     client.ask("SLOWLOG RESET");
-    assert_eq!(hear(&mut viewer, "slowlog", |data| data["cleared"] == true), json!({"cleared": true}));
+    assert_eq!(
+        hear(&mut viewer, "slowlog", |data| data["cleared"] == true),
+        json!({"cleared": true})
+    );
 }
 
 #[test]
@@ -65,10 +76,19 @@ fn clients_that_come_go_and_work_are_told() {
     let mut client = server.connect();
     client.ask("CLIENT SETNAME ada");
     let is_ada = |row: &&Value| row["name"] == "ada";
-    let ada_in = |data: &Value| data["rows"].as_array().expect("rows").iter().find(is_ada).cloned();
+    let ada_in = |data: &Value| {
+        data["rows"]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .find(is_ada)
+            .cloned()
+    };
     let first = hear(&mut viewer, "clients", |data| ada_in(data).is_some());
     let row = ada_in(&first).expect("it is there");
-    assert!(row["tot_mem"].as_i64() > Some(0) && row["laddr"].as_str().is_some_and(|laddr| laddr.contains(':')));
+    assert!(
+        row["tot_mem"].as_i64() > Some(0) && row["laddr"].as_str().is_some_and(|laddr| laddr.contains(':'))
+    );
     let end = Instant::now() + LIMIT;
     loop {
         assert!(Instant::now() < end, "no rate");
@@ -80,10 +100,14 @@ fn clients_that_come_go_and_work_are_told() {
         }
     }
     // That it rests is told too, and then nothing more.
-    hear(&mut viewer, "clients", |data| ada_in(data).is_some_and(|row| row["in_s"] == 0.0));
+    hear(&mut viewer, "clients", |data| {
+        ada_in(data).is_some_and(|row| row["in_s"] == 0.0)
+    });
     let id = row["id"].clone();
     drop(client);
-    let gone = hear(&mut viewer, "clients", |data| data["gone"].as_array().expect("ids").contains(&id));
+    let gone = hear(&mut viewer, "clients", |data| {
+        data["gone"].as_array().expect("ids").contains(&id)
+    });
     assert!(gone["total"].is_u64(), "{gone}");
 }
 
@@ -93,7 +117,10 @@ fn connections_of_the_interface_have_an_address_and_a_size() {
     let (page, _) = http.log_in("{}");
     let listed = page.get("/api/v1/clients").json();
     let rows = listed["clients"].as_array().expect("rows");
-    let own = rows.iter().find(|row| row["name"] == "flashdb-http").expect("the one that asks");
+    let own = rows
+        .iter()
+        .find(|row| row["name"] == "flashdb-http")
+        .expect("the one that asks");
     assert!(own["tot_mem"].as_i64() > Some(0), "{own}");
     assert_eq!(own["laddr"], format!("127.0.0.1:{}", http.port));
     assert!(listed["t"].as_i64() > Some(1_700_000_000_000));
@@ -112,7 +139,12 @@ fn memory_comes_each_second() {
         parts.iter().map(|part| part["name"].clone()).collect()
     };
     assert_eq!(names(&told), names(&asked));
-    let sum: u64 = told["parts"].as_array().expect("parts").iter().filter_map(|part| part["bytes"].as_u64()).sum();
+    let sum: u64 = told["parts"]
+        .as_array()
+        .expect("parts")
+        .iter()
+        .filter_map(|part| part["bytes"].as_u64())
+        .sum();
     assert_eq!(Some(sum), told["rss"].as_u64());
 }
 
