@@ -9,7 +9,6 @@ use crate::sessions::random_hex;
 use crate::topic::Topics;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 const ID_BYTES: usize = 16;
@@ -127,6 +126,7 @@ mod tests {
     use super::*;
     use crate::hub::Hub;
     use crate::topic::Topic;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn owner(name: &str) -> Owner {
