@@ -197,6 +197,8 @@ struct View {
     /// Topics that went on where the connection before broke, until they are asked for.
     resumed: Topics,
     heard_ms: i64,
+    /// The state of the users that it went by.
+    rights: u64,
     /// The connection ended as it should: nobody comes back.
     ended: bool,
     /// Bytes of events that were sent, and those of them that it has acknowledged.
@@ -231,6 +233,7 @@ impl View {
             stream: None,
             resumed: Topics::default(),
             heard_ms: now_ms(),
+            rights: 0,
             ended: false,
             events_bytes: 0,
             acknowledged_bytes: 0,
@@ -681,7 +684,8 @@ impl View {
     }
 
     /// Notes what a connection that broke comes back to; false if another one did already.
-    fn note_stream(&self, app: &App, rights: u64) -> bool {
+    fn note_stream(&mut self, app: &App, rights: u64) -> bool {
+        self.rights = rights;
         let watching = Watching {
             topics: self.wanted,
             heard_ms: self.heard_ms,
@@ -692,10 +696,12 @@ impl View {
     }
 
     /// The connection is over. What it watched goes on for a while where it broke, so that nothing is missing when it is back.
-    fn leave(self, app: &App) {
-        let Some(stream) = &self.stream else { return };
-        if self.ended || !self.note_stream(app, app.engine.users_generation()) {
-            return app.streams.end(stream);
+    fn leave(mut self, app: &App) {
+        let Some(stream) = self.stream.clone() else { return };
+        // By the rights that it was shown things by, not by those of now.
+        let rights = self.rights;
+        if self.ended || !self.note_stream(app, rights) {
+            return app.streams.end(&stream);
         }
         let mut held = Topics::default();
         for topic in self.shown_topics().iter() {
