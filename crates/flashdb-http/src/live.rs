@@ -708,7 +708,7 @@ impl View {
             held.set(topic, topic.row().replay == Replay::WhileWatched);
         }
         app.streams
-            .left(stream, app.hub.hold(held), std::time::Instant::now());
+            .left(&stream, app.hub.hold(held), std::time::Instant::now());
     }
 
     fn no_longer_plain(&mut self) {

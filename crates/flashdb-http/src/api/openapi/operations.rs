@@ -2,8 +2,8 @@
 
 use super::super::{
     acl, alerts, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures, find,
-    generate, health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions, slow_log,
-    snapshots, tree,
+    generate, health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions,
+    slow_log, snapshots, tree,
 };
 use super::parameters::{
     ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT,
