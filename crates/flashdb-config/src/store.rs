@@ -157,6 +157,7 @@ impl ConfigStore {
     }
 
     /// A number that grows with every change.
+    #[inline]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
@@ -311,6 +312,12 @@ impl ConfigView {
     #[inline]
     pub fn get(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// Which settings these are: [`ConfigStore::generation`] as of the last refresh.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Takes over changes; true when there were any. One atomic load when there were none.

@@ -540,8 +540,11 @@ impl View {
     }
 
     fn acknowledge(&mut self, seq: u64) {
-        while let Some((_, bytes)) = self.batches.pop_front_if(|(batch, _)| *batch <= seq) {
+        while let Some(&(batch, bytes)) = self.batches.front()
+            && batch <= seq
+        {
             self.acknowledged_bytes = bytes;
+            self.batches.pop_front();
         }
     }
 

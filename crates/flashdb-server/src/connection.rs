@@ -382,6 +382,7 @@ impl Connection {
                     return (used, Next::Wait);
                 }
                 Flow::Blocked => return (used, Next::Wait),
+                Flow::Later => return (used, Next::Again),
                 Flow::Paused => {
                     self.set_paused(turn, true);
                     return (used, Next::Wait);
@@ -416,6 +417,14 @@ impl Connection {
                     flow: Flow::Held,
                 };
             }
+            // A request before this one may have changed the settings.
+            if turn.server.config.generation() != turn.settings_generation {
+                turn.leave();
+                return Progress {
+                    requests: at,
+                    flow: Flow::Later,
+                };
+            }
             turn.try_enter();
             let in_window = self.run_window(turn, buffer, batch, at);
             if in_window > 0 {
@@ -433,7 +442,7 @@ impl Connection {
             self.has_spoken |= flow != Flow::Paused;
             match flow {
                 Flow::Continue => at += 1,
-                Flow::Paused | Flow::Held => {
+                Flow::Paused | Flow::Held | Flow::Later => {
                     turn.leave();
                     return Progress { requests: at, flow };
                 }

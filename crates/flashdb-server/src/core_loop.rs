@@ -255,6 +255,7 @@ impl CoreLoop {
         let mut turn = Turn {
             server,
             settings: &settings,
+            settings_generation: self.config.generation(),
             data,
             lane: self.id,
             pass: None,

@@ -29,6 +29,8 @@ pub struct Turn<'t, 'k> {
     pub server: &'k Server,
     /// Settings of the turn.
     pub settings: &'t Settings,
+    /// Which these are, of all that there were.
+    pub settings_generation: u64,
     /// Data access.
     pub data: &'t mut Access<'k>,
     /// Lane of the gate that the loop enters by.
@@ -46,6 +48,8 @@ pub enum Flow {
     Continue,
     /// Later: the client waits in a blocking command.
     Blocked,
+    /// In another turn: the settings have changed meanwhile; the request was not executed.
+    Later,
     /// Not at all until the pause ends; the request was not executed.
     Paused,
     /// Not before the peer has taken output; the request was not executed.

@@ -70,6 +70,45 @@ fn all_requests_may_be_sent_before_the_first_reply_is_read() {
 }
 
 #[test]
+fn a_setting_holds_for_what_comes_behind_it_in_a_pipeline() {
+    let server = Server::start(&["--slowlog-log-slower-than", "-1"]);
+    let mut client = server.connect();
+    let pipeline = [
+        encode(&["GET", "before"]),
+        encode(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]),
+        encode(&["SET", "logged", "1"]),
+        encode(&["GET", "logged"]),
+        encode(&["CONFIG", "SET", "slowlog-log-slower-than", "-1"]),
+        encode(&["GET", "after"]),
+        // Half a request waits meanwhile.
+        b"*2\r\n$3\r\nGET".to_vec(),
+    ];
+    client.send(&pipeline.concat());
+    let replies: Vec<Value> = (0..6).map(|_| client.read()).collect();
+    assert_eq!(
+        (&replies[0], &replies[3]),
+        (&Value::Null, &Value::Bulk(b"1".to_vec()))
+    );
+    client.send(b"\r\n$6\r\nlogged\r\n");
+    assert_eq!(client.read(), Value::Bulk(b"1".to_vec()));
+    let Value::Array(entries) = client.ask("SLOWLOG GET 10") else {
+        panic!("the slow log is a list");
+    };
+    let words = |entry: &Value| match entry {
+        Value::Array(fields) => fields[3].clone(),
+        other => panic!("{other:?}"),
+    };
+    let bulk = |word: &str| Value::Bulk(word.as_bytes().to_vec());
+    let logged: Vec<Value> = entries.iter().map(words).collect();
+    assert_eq!(logged.len(), 3, "{logged:?}");
+    assert_eq!(logged[0], Value::Array(vec![bulk("GET"), bulk("logged")]));
+    assert_eq!(
+        logged[1],
+        Value::Array(vec![bulk("SET"), bulk("logged"), bulk("1")])
+    );
+}
+
+#[test]
 fn the_output_limit_holds_within_one_pipeline() {
     let server = Server::start(&["--client-output-buffer-limit", "normal 8mb 0 0"]);
     let mut client = server.connect();

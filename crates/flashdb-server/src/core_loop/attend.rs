@@ -105,6 +105,7 @@ impl CoreLoop {
         let mut turn = Turn {
             server: &server,
             settings: &settings,
+            settings_generation: self.config.generation(),
             data: &mut data,
             lane: self.id,
             pass: None,
