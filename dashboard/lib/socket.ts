@@ -114,7 +114,10 @@ export class LiveSocket {
       case 'lost':
         return this.hooks.topics.lost(effect.topic, effect.lost);
       case 'wants':
-        return this.hooks.topics.wanted.forEach((topic) => this.want(topic, true));
+        this.hooks.topics.wanted.forEach((topic) => this.want(topic, true));
+        // The server takes a new connection for one that is looked at.
+        if (this.asleep) this.send({ type: 'pause' });
+        return;
       case 'trim':
         return this.trim(effect.topics);
       case 'fresh':

@@ -57,6 +57,8 @@ pub(crate) struct App {
     pub sampler: sampler::Sampler,
     pub command_rates: command_rates::CommandRates,
     pub viewers: live::Viewers,
+    /// Clients that somebody was shown who follows them.
+    pub shown_clients: api::clients::Shown,
     /// Viewers whose connection may come back.
     pub streams: streams::Streams,
     pub alerts: alerts::Alerts,
@@ -99,6 +101,7 @@ impl App {
             attempts: attempts::Attempts::default(),
             sampler: sampler::Sampler::default(),
             viewers: live::Viewers::default(),
+            shown_clients: api::clients::Shown::default(),
             streams: streams::Streams::default(),
             alerts: alerts::Alerts::default(),
             webhooks: alerts::Webhooks::default(),

@@ -28,12 +28,12 @@ function columns(onKill: (client: KnownClient) => void, t: number): readonly Col
     { id: 'addr', label: 'Address', part: 'title', value: (row) => row.addr, cell: (row) => <span className="font-mono text-xs">{display(row.addr)}</span> },
     { id: 'name', label: 'Name', value: (row) => display(row.name), cell: (row) => display(row.name) || MISSING },
     { id: 'user', label: 'User', value: (row) => row.user, cell: (row) => display(row.user) },
-    { id: 'cmd', label: 'Last command', part: 'aside', value: (row) => row.cmd, cell: (row) => <Badge className="font-mono">{display(row.cmd)}</Badge> },
+    { id: 'cmd', label: 'Command', part: 'aside', value: (row) => row.cmd, cell: (row) => <Badge className="font-mono">{display(row.cmd)}</Badge> },
     { id: 'db', label: 'DB', align: 'right', value: (row) => row.db, cell: (row) => row.db },
     { id: 'age', label: 'Connected', align: 'right', value: (row) => ageOf(row, t), cell: (row) => formatSeconds(ageOf(row, t)) },
     { id: 'idle', label: 'Idle', align: 'right', value: (row) => idleOf(row, t), cell: (row) => formatSeconds(idleOf(row, t)) },
-    { id: 'in', label: 'In/s', align: 'right', value: (row) => row.in_s, cell: (row) => formatByteRate(row.in_s) },
-    { id: 'out', label: 'Out/s', align: 'right', value: (row) => row.out_s, cell: (row) => formatByteRate(row.out_s) },
+    { id: 'in', label: 'In/s', align: 'right', className: 'min-w-20', value: (row) => row.in_s, cell: (row) => formatByteRate(row.in_s) },
+    { id: 'out', label: 'Out/s', align: 'right', className: 'min-w-20', value: (row) => row.out_s, cell: (row) => formatByteRate(row.out_s) },
     { id: 'qbuf', label: 'Query buf.', align: 'right', value: (row) => row.qbuf, cell: (row) => formatBytes(row.qbuf) },
     { id: 'omem', label: 'Output buf.', align: 'right', value: (row) => row.obl + row.omem, cell: (row) => formatBytes(row.obl + row.omem) },
     { id: 'memory', label: 'Memory', align: 'right', value: (row) => row.tot_mem, cell: (row) => formatBytes(row.tot_mem) },
@@ -111,7 +111,7 @@ export function Clients() {
         action="kill-client"
         words={`disconnect client ${doomed?.id ?? ''}`}
         title={`Disconnect client ${doomed?.id ?? ''}`}
-        effect={`Ends the connection from ${doomed?.addr ?? ''} (user ${doomed?.user ?? ''}). Most clients connect again by themselves.`}
+        effect={`Ends the connection from ${display(doomed?.addr ?? '')} (user ${display(doomed?.user ?? '')}). Most clients connect again by themselves.`}
         verb="Disconnect client"
         act={async () => {
           if (doomed !== null) await api.killClient(doomed.id);

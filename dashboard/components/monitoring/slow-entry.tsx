@@ -7,7 +7,7 @@ import { Link } from '@/components/ui/link';
 import { useResource } from '@/hooks/use-resource';
 import { api } from '@/lib/api';
 import { display, quoteArgument, whole } from '@/lib/bytes';
-import type { SlowEntry } from '@/lib/contract';
+import type { Bytes, SlowEntry } from '@/lib/contract';
 import { formatIso, formatMicros } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 
@@ -16,6 +16,7 @@ const AROUND_MS = 30_000;
 
 export function SlowDetail({ entry }: { entry: SlowEntry }) {
   const keys = new Set(entry.keys);
+  const words = entry.args.map(whole);
   return (
     <div className="flex max-w-[calc(100vw-4rem)] flex-col gap-3 text-sm whitespace-normal">
       <ol aria-label="Words of the command" className="flex flex-col gap-1 font-mono text-xs">
@@ -42,10 +43,15 @@ export function SlowDetail({ entry }: { entry: SlowEntry }) {
         <Link href={`/monitoring/?from=${entry.time_ms - AROUND_MS}&to=${entry.time_ms + AROUND_MS}`} className="text-accent-text underline coarse:py-3">
           Charts at that second
         </Link>
-        <CopyButton text={entry.args.map((word) => quoteArgument(whole(word))).join(' ')} label="Copy the command" />
+        <CopyButton text={words.map(quoteArgument).join(' ')} label={words.some(isCut) ? 'Copy the command as far as it is logged' : 'Copy the command'} />
       </div>
     </div>
   );
+}
+
+/** The server keeps the beginning of long words, and of many words the first. */
+function isCut(word: Bytes): boolean {
+  return typeof word === 'string' && /\.\.\. \(\d+ more (bytes|arguments)\)$/.test(word);
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

@@ -15,13 +15,13 @@ const PORTION = 100;
 type Part = 'lead' | 'title' | 'aside' | 'text' | 'fact' | 'actions' | 'foot';
 
 const PARTS: Record<Part, string> = {
-  lead: 'order-1',
+  lead: 'order-none',
   title: 'order-1 min-w-0 flex-1 basis-2/5 wrap-anywhere [&_.truncate]:line-clamp-3 [&_.truncate]:whitespace-normal',
-  aside: 'order-1',
-  text: 'order-3 w-full',
-  fact: 'order-4 text-xs text-dim before:mr-1 before:text-muted before:content-[attr(data-label)]',
-  actions: 'order-1 -mr-2 ml-auto self-center',
-  foot: 'order-5 -mr-2 ml-auto self-center',
+  aside: 'order-2',
+  text: 'order-4 w-full',
+  fact: 'order-5 text-xs text-dim before:mr-1 before:text-muted before:content-[attr(data-label)]',
+  actions: 'order-2 -mr-2 ml-auto self-center',
+  foot: 'order-6 -mr-2 ml-auto self-center',
 };
 
 export interface Column<Row> {
@@ -106,11 +106,12 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
                   className={cn('font-medium', stacked ? column.value === undefined && 'sr-only' : 'h-8 px-2 whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'text-right')}
                 >
                   {column.value === undefined ? (
-                    column.label
+                    <span className={column.label === 'Actions' ? 'sr-only' : undefined}>{column.label}</span>
                   ) : (
-                    <button type="button" onClick={() => press(column.id)} className={cn('inline-flex h-6 items-center gap-1 rounded-sm hover:text-ink coarse:h-9', column.align === 'right' && !stacked && 'flex-row-reverse', sort?.id === column.id && 'text-dim')}>
+                    <button type="button" onClick={() => press(column.id)} className={cn('relative inline-flex h-6 items-center gap-1 rounded-sm hover:text-ink coarse:h-9', sort?.id === column.id && 'text-dim')}>
                       {column.label}
-                      <span className={cn('size-3', stacked && sort?.id !== column.id && 'hidden')}>{sort?.id === column.id && (sort.down ? <ArrowDown aria-hidden className="size-3" /> : <ArrowUp aria-hidden className="size-3" />)}</span>
+                      {/* In the space between columns: it takes no width of its own. */}
+                      <span className={cn('size-3', stacked ? sort?.id !== column.id && 'hidden' : column.align === 'right' ? 'absolute right-full mr-0.5' : 'absolute left-full ml-0.5')}>{sort?.id === column.id && (sort.down ? <ArrowDown aria-hidden className="size-3" /> : <ArrowUp aria-hidden className="size-3" />)}</span>
                     </button>
                   )}
                 </th>
@@ -128,12 +129,12 @@ export function DataTable<Row>({ label, columns, rows, rowKey, initialSort, empt
                     onClick={detail === undefined ? undefined : (event) => isPlain(event) && toggle(key)}
                     className={cn(
                       'border-b border-line last:border-0 hover:bg-raised',
-                      stacked ? 'flex flex-wrap items-baseline gap-x-3 px-4 py-2 before:order-2 before:w-full' : 'row-h',
+                      stacked ? 'flex flex-wrap items-baseline gap-x-3 px-4 py-2 before:order-3 before:w-full' : 'row-h',
                       detail !== undefined && 'cursor-pointer',
                     )}
                   >
                     {detail !== undefined && (
-                      <td role={stacked ? 'cell' : undefined} className={stacked ? 'order-1 -ml-2 self-center' : 'w-8 pl-3'}>
+                      <td role={stacked ? 'cell' : undefined} className={stacked ? 'order-none -ml-2 self-start' : 'w-8 pl-3'}>
                         <Opener label={detail.label(row)} isOpen={isOpen} onPress={() => toggle(key)} />
                       </td>
                     )}

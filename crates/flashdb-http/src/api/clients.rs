@@ -2,7 +2,9 @@
 //!
 //! Whoever watches costs the core loops nothing but a lock of the list of clients while it is copied, a pointer for each; what is
 //! told is read from the numbers that loops keep for CLIENT LIST anyhow, on an HTTP thread. Of a look 250 clients are told at
-//! most, the latest first, and how many more there were. A row is told when it has changed, its age and rest aside.
+//! most, the latest first, and how many more there were. A row is told when it has changed, its age and rest aside. Whoever was
+//! answered with a client is told that it has gone, though its whole life may have been between two looks: those of this interface
+//! end with their request, and the one that asks for the list is in it.
 
 use crate::App;
 use crate::ask::{Conversation, integer, text, words};
@@ -14,6 +16,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use flashdb_server::engine::ClientLine;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::hash_map::DefaultHasher;
@@ -124,15 +127,33 @@ fn client_of(line: &[u8]) -> Option<ClientView> {
     })
 }
 
+/// Ids of clients that an answer has named since the last look; as many as there were clients in that second.
+#[derive(Default)]
+pub(crate) struct Shown(Mutex<HashSet<u64>>);
+
+impl Shown {
+    fn note(&self, clients: &[ClientView]) {
+        let ids = clients.iter().filter_map(|client| client.id.parse::<u64>().ok());
+        self.0.lock().extend(ids);
+    }
+
+    fn take(&self) -> HashSet<u64> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
 /// `GET /clients`.
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Clients>, ApiError> {
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     let listed = conversation.ask(&words(["CLIENT", "LIST"])).await?;
     let listed = text(listed).unwrap_or_default();
-    let clients = listed
+    let clients: Vec<ClientView> = listed
         .split(|&byte| byte == b'\n')
         .filter_map(client_of)
         .collect();
+    if app.hub.is_watched(Topic::Clients) {
+        app.shown_clients.note(&clients);
+    }
     Ok(Json(Clients { t: now_ms(), clients }))
 }
 
@@ -212,6 +233,18 @@ fn print_of(line: &ClientLine, rates: [Option<f64>; 2]) -> u64 {
     hasher.finish()
 }
 
+/// Those that were there at the look before or in an answer since, and are no more; ascending.
+fn gone(before: &[u64], shown: HashSet<u64>, now: &[u64]) -> Vec<u64> {
+    let mut known = shown;
+    known.extend(before);
+    let mut gone: Vec<u64> = known
+        .into_iter()
+        .filter(|id| now.binary_search(id).is_err())
+        .collect();
+    gone.sort_unstable();
+    gone
+}
+
 fn rate(now_bytes: u64, before_bytes: u64, elapsed_ms: i64) -> Option<f64> {
     let bytes = now_bytes.checked_sub(before_bytes)?;
     (elapsed_ms > 0).then(|| (bytes as f64 * 1000.0 / elapsed_ms as f64).round())
@@ -245,9 +278,11 @@ impl Teller {
         (before.is_none_or(|before| before.print != print)).then_some(row)
     }
 
-    /// Looks, and tells what has changed. The first look only remembers: whoever subscribes asks for all.
+    /// Looks, and tells what has changed. The first look remembers rows and tells none: whoever subscribes asks for all.
     fn look(&mut self, app: &App) {
         let is_first = self.at_ms == 0;
+        // Before the look: who is named by an answer after it is there at the next one, or gone.
+        let shown = app.shown_clients.take();
         let moving = self.told.iter().filter(|(_, told)| told.moves);
         let also: HashSet<u64> = moving.map(|(id, _)| *id).collect();
         let now = app.engine.clients(self.at_ms - OVERLAP_MS, &also, TOLD_MAX);
@@ -256,18 +291,14 @@ impl Teller {
             .iter()
             .filter_map(|line| self.row(line, now.at_ms))
             .collect();
-        let gone: Vec<u64> = self
-            .ids
-            .iter()
-            .filter(|id| now.ids.binary_search(id).is_err())
-            .copied()
-            .collect();
-        let changed = !rows.is_empty() || !gone.is_empty() || self.ids.len() != now.ids.len();
+        let gone = gone(&self.ids, shown, &now.ids);
+        let told: &[ClientView] = if is_first { &[] } else { &rows };
+        let changed = !told.is_empty() || !gone.is_empty() || !is_first && self.ids.len() != now.ids.len();
         self.told.retain(|id, _| now.ids.binary_search(id).is_ok());
         self.ids = now.ids;
         self.at_ms = now.at_ms;
-        if !is_first && changed {
-            self.tell(app, &rows, &gone, now.left_out);
+        if changed {
+            self.tell(app, told, &gone, now.left_out);
         }
     }
 
@@ -308,6 +339,7 @@ pub(crate) async fn run(app: Arc<App>) {
             tick.tick().await;
             teller.look(&app);
         }
+        drop(app.shown_clients.take());
     }
 }
 
@@ -339,6 +371,14 @@ mod tests {
         assert_eq!((row.in_s, row.out_s), (Some(250.0), Some(500.0)));
         assert!(teller.told[&1].moves, "that it rests is told as well");
         assert_eq!(teller.row(&busy, 6000).map(|row| row.in_s), Some(Some(0.0)));
+    }
+
+    #[test]
+    fn who_was_named_by_an_answer_is_told_to_have_gone() {
+        let named = |ids: &[u64]| ids.iter().copied().collect::<HashSet<u64>>();
+        assert_eq!(gone(&[1, 2], named(&[2, 9, 7]), &[2, 3]), [1, 7, 9]);
+        assert!(gone(&[1], named(&[1]), &[1]).is_empty());
+        assert_eq!(gone(&[], named(&[4]), &[]), [4], "before the first look as well");
     }
 
     #[test]

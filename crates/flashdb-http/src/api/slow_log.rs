@@ -6,7 +6,7 @@
 
 use crate::App;
 use crate::ask::{Conversation, words};
-use crate::caller::Caller;
+use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
 use crate::json::{Bytes, Query};
 use crate::topic::Topic;
@@ -24,6 +24,8 @@ use tokio::time::{MissedTickBehavior, interval};
 const LOOK_TIME: Duration = Duration::from_secs(1);
 /// Entries that are told of a look.
 const TOLD_MAX: usize = 100;
+/// Entries of so long before the first look are told by it: whoever subscribed asks for the log, and it may have answered before.
+const OVERLAP_MS: i64 = 2000;
 
 /// The slow log.
 #[derive(Serialize, JsonSchema)]
@@ -103,11 +105,22 @@ pub(crate) async fn reset(State(app): State<Arc<App>>, caller: Caller) -> Result
     Ok(Json(Reset { reset: true }))
 }
 
+/// What counts as told: all but the latest. Of these some may be told again.
+fn first_look(newest: engine::SlowNews, now_ms: i64) -> engine::SlowNews {
+    let is_late = |entry: &&engine::SlowEntry| entry.time_ms >= now_ms - OVERLAP_MS;
+    let late = newest.entries.iter().filter(is_late).count();
+    engine::SlowNews {
+        added: newest.added - late as u64,
+        entries: Vec::new(),
+        ..newest
+    }
+}
+
 /// Tells who watches of each entry, and when the log was emptied.
 pub(crate) async fn run(app: Arc<App>) {
     loop {
         app.hub.watched(Topic::SlowLog).await;
-        let mut seen = app.engine.slow_commands(u64::MAX, 0);
+        let mut seen = first_look(app.engine.slow_commands(0, TOLD_MAX), now_ms());
         let mut tick = interval(LOOK_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while app.hub.is_watched(Topic::SlowLog) {
@@ -126,5 +139,33 @@ pub(crate) async fn run(app: Arc<App>) {
                 app.hub.publish(Topic::SlowLog, None, &SlowEntry::from(entry));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_just_before_the_first_look_is_told() {
+        let entry = |time_ms| engine::SlowEntry {
+            id: 0,
+            time_ms,
+            duration_us: 1,
+            words: Vec::new(),
+            keys: Vec::new(),
+            db: 0,
+            client_id: 1,
+            addr: String::new(),
+            name: Vec::new(),
+        };
+        let newest = engine::SlowNews {
+            entries: vec![entry(1), entry(8_001), entry(9_999)],
+            added: 70,
+            clears: 2,
+            left_out: 67,
+        };
+        let seen = first_look(newest, 10_000);
+        assert_eq!((seen.added, seen.clears), (68, 2));
     }
 }

@@ -112,6 +112,24 @@ fn clients_that_come_go_and_work_are_told() {
 }
 
 #[test]
+fn whoever_was_named_by_an_answer_is_told_to_have_gone() {
+    let (_server, http) = start(&[]);
+    let (page, _) = http.log_in("{}");
+    let mut viewer = Viewer::open(&page, true);
+    sub(&mut viewer, "clients");
+    // It lists itself, and is over as soon as it has: no look need have seen it.
+    let listed = page.get("/api/v1/clients").json();
+    let rows = listed["clients"].as_array().expect("rows");
+    let own = rows
+        .iter()
+        .find(|row| row["name"] == "flashdb-http")
+        .expect("the one that asks");
+    hear(&mut viewer, "clients", |data| {
+        data["gone"].as_array().expect("ids").contains(&own["id"])
+    });
+}
+
+#[test]
 fn connections_of_the_interface_have_an_address_and_a_size() {
     let (_server, http) = start(&[]);
     let (page, _) = http.log_in("{}");
