@@ -20,6 +20,8 @@ interface ServerStore {
   server: ServerInfo | null;
   open: boolean;
   sample: Sample | null;
+  /** When it came, by the clock of the browser. */
+  sampleAt: number | null;
   live: LiveState;
   /** Drawing is paused; counting goes on. */
   paused: boolean;
@@ -52,6 +54,7 @@ export const useServerStore = create<ServerStore>()((set, get) => ({
   server: null,
   open: false,
   sample: null,
+  sampleAt: null,
   live: initialLive,
   paused: false,
   sampleAtPause: null,
@@ -100,7 +103,7 @@ export const useServerStore = create<ServerStore>()((set, get) => ({
   async leave() {
     await api.logout();
     series.clear();
-    set({ access: 'out', session: null, sample: null });
+    set({ access: 'out', session: null, sample: null, sampleAt: null });
   },
 
   setPaused(paused) {
@@ -112,7 +115,7 @@ export const useServerStore = create<ServerStore>()((set, get) => ({
       series,
       topics,
       onState: (live) => set({ live }),
-      onSample: (sample) => set({ sample }),
+      onSample: (sample) => set({ sample, sampleAt: Date.now() }),
       onSession: () => void get().refreshSession().catch(() => undefined),
       onSessionEnded: () =>
         void get()

@@ -1,9 +1,10 @@
-// What concerns every page: the connection is lost, the data set is loading, the server is open to all.
+// What concerns every page: the connection is lost or nothing comes over it, the data set is loading, the server is open to all.
 'use client';
-import { CircleAlert, Info, WifiOff } from 'lucide-react';
+import { CircleAlert, Hourglass, Info, WifiOff } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Button } from '@/components/ui/button';
 import { Progress } from '@/components/ui/progress';
+import { useLate } from '@/hooks/use-late';
 import { useNow } from '@/hooks/use-now';
 import { cn } from '@/lib/cn';
 import { formatSeconds } from '@/lib/format';
@@ -21,6 +22,7 @@ export function Banners() {
       {environment === 'production' && <div className="h-[3px] shrink-0 bg-error" role="note" aria-label="Production server" />}
       {environment === 'staging' && <div className="h-[3px] shrink-0 bg-warning" role="note" aria-label="Staging server" />}
       {phase === 'waiting' && (crowded ? <Crowded /> : <Disconnected />)}
+      <Late />
       {phase !== 'waiting' && state === 'loading' && (
         <Banner tone="warning" icon={<Info />}>
           <Loading />
@@ -57,6 +59,19 @@ function Loading() {
       )}
       {share !== null && <Progress label="Data loaded" part={share} className="max-w-48" />}
     </span>
+  );
+}
+
+/** The connection stands and nothing comes over it. What is shown must not be taken for the present. */
+function Late() {
+  const late_ms = useLate();
+  if (late_ms === null) return null;
+  return (
+    <Banner tone="warning" icon={<Hourglass />}>
+      <span className="min-w-0 flex-1">
+        No figures come: the server is busy, or the way to it is slow. Those shown are <span className="num" aria-hidden>{formatSeconds(Math.floor(late_ms / 1000))}</span> old.
+      </span>
+    </Banner>
   );
 }
 

@@ -1,7 +1,7 @@
-// What comes at a server from outside: guessed passwords, pages of other sites, a user who is removed, a key of millions of
+// What comes at a server from outside: guessed passwords, pages of other sites, a user who is removed, a viewer that stalls, a key of millions of
 // fields. Refused, told or paged; never a stall and never a false figure.
 import { createServer, request, type Server as Web } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer as listen, type AddressInfo, type Server as Relay, type Socket } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn } from './browser';
@@ -32,6 +32,23 @@ function asked(url: string, headers: Record<string, string>): Promise<number> {
 function otherSite(html: string): Promise<{ url: string; web: Web }> {
   const web = createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(html));
   return new Promise((resolve) => web.listen(0, () => resolve({ url: `http://localhost:${(web.address() as AddressInfo).port}/`, web })));
+}
+
+/** Passes bytes on, and for a while none of those that come from the server. */
+function relay(to: number): Promise<{ url: string; hold(held: boolean): void; relay: Relay }> {
+  const fromServer = new Set<Socket>();
+  const server = listen((near) => {
+    const far = connect(to, '127.0.0.1');
+    fromServer.add(far);
+    far.on('close', () => fromServer.delete(far));
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+    near.pipe(far);
+    far.on('data', (bytes) => void near.write(bytes));
+    far.on('end', () => near.end());
+  });
+  const hold = (held: boolean) => fromServer.forEach((socket) => (held ? socket.pause() : socket.resume()));
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, hold, relay: server })));
 }
 
 describe.runIf(process.env.FLASHDB_BIN)('a server among strangers', () => {
@@ -125,6 +142,25 @@ describe.runIf(process.env.FLASHDB_BIN)('a server among strangers', () => {
     web.closeAllConnections();
     await context.close();
   }, 60_000);
+
+  it('keeps on serving while a viewer stalls, who is told how old his figures are and goes on', async () => {
+    const { url, hold, relay: passing } = await relay(Number(new URL(server.url).port));
+    const watched = await openPage(browser);
+    const { page, context } = watched;
+    await signIn(watched, url);
+    const feed = page.getByRole('region', { name: 'Recent commands, newest first' });
+    await expect.poll(async () => (await ran('SET stalled:0 x'), feed.innerText())).toContain('stalled:0');
+    hold(true);
+    await page.getByText(/^No figures come.*\ss old/).waitFor();
+    const began = Date.now();
+    await ran('SET stalled:meanwhile x');
+    expect(Date.now() - began).toBeLessThan(STALLED_MAX_MS);
+    hold(false);
+    await page.getByText(/^No figures come/).waitFor({ state: 'detached' });
+    await expect.poll(async () => (await ran('SET stalled:end x'), feed.innerText())).toContain('stalled:end');
+    await context.close();
+    passing.close();
+  }, 120_000);
 
   it(`pages through a hash of ${FIELDS / 1_000_000} M fields and keeps serving others`, async () => {
     const step = 20_000;
