@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(after(1).messages, [text(2), text(4)]);
         assert_eq!(after(2).messages, [text(4)]);
         assert!(after(0).whole && after(4).whole && after(4).messages.is_empty());
-        assert_eq!(log.bytes() > 4, true);
+        assert!(log.bytes() > 4);
     }
 
     #[test]
