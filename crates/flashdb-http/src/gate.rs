@@ -46,7 +46,7 @@ enum Kind {
 fn kind(path: &str) -> Kind {
     match path {
         "/health" | "/ready" | "/live" | "/api/v1/healthz" | "/api/v1/readyz" => Kind::Health,
-        "/ws" | "/api/v1/ws" => Kind::WebSocket,
+        "/ws" | "/api/v1/ws" | "/api/v1/console/run" => Kind::WebSocket,
         "/metrics" => Kind::Api,
         path if path == "/api" || path.starts_with("/api/") => Kind::Api,
         _ => Kind::Page,

@@ -5,7 +5,7 @@
 //! (connections and their limits), `gate.rs` and `caller.rs` (who may come in, in which order), `sessions.rs` and
 //! `attempts.rs`, `ask.rs` and `thin.rs` (what is kept of replies), then `api/`. `live.rs` is the WebSocket, `hub.rs` and
 //! `topic.rs` how others publish to it, `sampler.rs` what it is fed each second, `command_rates.rs` the same by command, `tap.rs` the commands as they are run, `branches.rs` what changes in the key tree, `replay.rs` and
-//! `streams.rs` what is kept for viewers whose connection broke, `alerts/` what is held against thresholds, `console.rs` what was run in the console, `pages.rs` the files.
+//! `streams.rs` what is kept for viewers whose connection broke, `alerts/` what is held against thresholds, `console.rs` what was run in the console, `runs/` commands that listen or wait, `pages.rs` the files.
 
 mod alerts;
 mod api;
@@ -29,6 +29,7 @@ mod pages;
 mod replay;
 mod request_log;
 mod room;
+mod runs;
 mod sampler;
 mod sessions;
 mod streams;
@@ -61,6 +62,10 @@ pub(crate) struct App {
     pub shown_clients: api::clients::Shown,
     /// Viewers whose connection may come back.
     pub streams: streams::Streams,
+    /// How much is published.
+    pub pubsub: api::pubsub::Rates,
+    /// Commands that listen or wait.
+    pub runs: runs::Places,
     pub alerts: alerts::Alerts,
     /// Where alerts are sent to.
     pub webhooks: alerts::Webhooks,
@@ -103,6 +108,8 @@ impl App {
             viewers: live::Viewers::default(),
             shown_clients: api::clients::Shown::default(),
             streams: streams::Streams::default(),
+            pubsub: api::pubsub::Rates::default(),
+            runs: runs::Places::default(),
             alerts: alerts::Alerts::default(),
             webhooks: alerts::Webhooks::default(),
             traces,

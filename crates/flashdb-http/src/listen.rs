@@ -271,6 +271,7 @@ async fn sample(app: Arc<App>) {
             live::publish_sample(&app.hub, &moment.sample);
             api::hot_keys::publish(&app);
             api::command_stats::publish(&app);
+            api::pubsub::publish(&app);
             api::alerts::look(&app, &moment.sample, rejected_total);
         }
         app.console.look();

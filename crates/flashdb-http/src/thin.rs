@@ -44,6 +44,11 @@ impl Thinner {
         }
     }
 
+    /// Has what was kept count no more: for who keeps none of it.
+    pub fn forget_kept(&mut self) {
+        self.kept_bytes = 0;
+    }
+
     /// Takes what has come and appends to `out` what is kept.
     pub fn feed(&mut self, mut piece: &[u8], out: &mut Vec<u8>) {
         let before = out.len();

@@ -34,6 +34,8 @@ pub(crate) enum Topic {
     Clients,
     /// Where resident memory is.
     Memory,
+    /// How much is listened to, and how much is published.
+    PubSub,
 }
 
 /// What a viewer is shown of the time in which its connection was broken.
@@ -198,6 +200,14 @@ const TABLE: &[TopicRow] = &[
         kind: "memory",
         listed: true,
         right: "memory|stats",
+        class: Class::State,
+        replay: Replay::Never,
+    },
+    TopicRow {
+        topic: Topic::PubSub,
+        kind: "pubsub",
+        listed: true,
+        right: "pubsub|channels",
         class: Class::State,
         replay: Replay::Never,
     },

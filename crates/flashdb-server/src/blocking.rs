@@ -140,6 +140,31 @@ impl Tickets {
     }
 }
 
+/// Ends a client's wait: with an error, or as if its time were over. False where it does not wait, be it that it was served a
+/// moment before. `data` is as [`leave_queues`] wants it.
+pub fn unblock(server: &Server, client: &ClientInfo, with_error: bool, data: &mut Access<'_>) -> bool {
+    let ticket = server.tickets.get(client.ticket.load(Ordering::Acquire));
+    let Some(ticket) = ticket.filter(|ticket| server.tickets.close(ticket)) else {
+        return false;
+    };
+    leave_queues(&ticket, data);
+    let mut reply = Reply::new(ticket.protocol);
+    if with_error {
+        server.stats.error(UNBLOCKED.code());
+        reply.error_bytes(UNBLOCKED.text());
+    } else {
+        ticket.wait.on_timeout.write(&mut reply);
+    }
+    let message = Message::Unblocked {
+        client: client.id,
+        ticket: ticket.id,
+        reply: reply.into_bytes(),
+        seen: 0,
+    };
+    server.post(ticket.client.loop_id, message);
+    true
+}
+
 /// Takes a closed ticket out of the queues of its keys; `data` holds nothing, or the gate is closed.
 pub fn leave_queues(ticket: &Ticket, data: &mut Access<'_>) {
     if data.held().is_lazy() {

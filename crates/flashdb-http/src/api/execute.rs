@@ -117,8 +117,10 @@ const HARMLESS: &[&str] = &[
     "memory|usage",
     "module|help",
     "module|list",
+    "monitor",
     "object|help",
     "ping",
+    "psubscribe",
     "pubsub|channels",
     "pubsub|help",
     "pubsub|numpat",
@@ -133,22 +135,17 @@ const HARMLESS: &[&str] = &[
     "slowlog|len",
     "snapshot.info",
     "snapshot.list",
+    "ssubscribe",
+    "subscribe",
     "time",
+    "wait",
+    "waitaof",
     "xinfo|help",
     "xgroup|help",
 ];
 
-const SUBSCRIBING: &[&str] = &[
-    "monitor",
-    "psubscribe",
-    "psync",
-    "punsubscribe",
-    "ssubscribe",
-    "subscribe",
-    "sunsubscribe",
-    "sync",
-    "unsubscribe",
-];
+/// Commands that go on telling, which a request cannot: `runs/` runs them, and those that wait.
+const SUBSCRIBING: &[&str] = &["monitor", "psubscribe", "ssubscribe", "subscribe"];
 
 /// Commands whose effect is on the connection.
 const OF_CONNECTION: &[&str] = &[
@@ -165,18 +162,23 @@ const OF_CONNECTION: &[&str] = &[
     "exec",
     "hello",
     "multi",
+    "psync",
+    "punsubscribe",
     "quit",
     "readonly",
     "readwrite",
     "replconf",
     "reset",
     "select",
+    "sunsubscribe",
+    "sync",
+    "unsubscribe",
     "unwatch",
     "watch",
 ];
 
 /// Why a command is not for HTTP; `None` if it is.
-pub(super) fn unsupported(spec: &CommandSpec, words: &[Vec<u8>]) -> Option<&'static str> {
+pub(crate) fn unsupported(spec: &CommandSpec, words: &[Vec<u8>]) -> Option<&'static str> {
     let name = spec.full_name();
     if SUBSCRIBING.contains(&name.as_str()) {
         return Some("subscribe");
@@ -212,14 +214,14 @@ fn is_told_to_wait(words: &[Vec<u8>]) -> bool {
 
 /// Whether a read-only session may run it. Scripts that only read are not among it: what they call may change the server
 /// (SLOWLOG RESET, MEMORY PURGE), since the engine keeps such scripts from writing keys and from nothing else.
-pub(super) fn is_harmless(spec: &CommandSpec) -> bool {
+pub(crate) fn is_harmless(spec: &CommandSpec) -> bool {
     let changes = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::RUNS_SCRIPT);
     let reads = spec.flags.has(Flags::READONLY) && !changes;
     reads || HARMLESS.contains(&spec.full_name().as_str())
 }
 
 /// A command that is given as its words or as a line, one of the two.
-pub(super) fn words_of(
+pub(crate) fn words_of(
     args: Option<Vec<GivenBytes>>,
     line: Option<String>,
 ) -> Result<Vec<Vec<u8>>, ApiError> {
@@ -301,7 +303,14 @@ pub(crate) async fn run(
             return Err(ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "UNSUPPORTED_COMMAND",
-                format!("{name} cannot be run over HTTP, where each request has a connection of its own"),
+                match reason {
+                    "connection-state" => {
+                        format!("{name} is about a connection, and each request has one of its own")
+                    }
+                    _ => {
+                        format!("{name} listens or waits, which goes over the WebSocket /api/v1/console/run")
+                    }
+                },
             )
             .with(json!({"command": name, "reason": reason})));
         }

@@ -21,7 +21,7 @@ pub(crate) mod clients;
 pub(crate) mod command_stats;
 mod commands;
 mod console;
-mod execute;
+pub(crate) mod execute;
 mod figures;
 mod find;
 mod generate;
@@ -35,6 +35,7 @@ mod keys;
 pub(crate) mod memory;
 pub(crate) mod openapi;
 mod patch;
+pub(crate) mod pubsub;
 mod put;
 mod raw;
 mod server;
@@ -51,7 +52,7 @@ pub(crate) use snapshots::Restores;
 
 use crate::App;
 use crate::error::ApiError;
-use crate::{gate, live, pages, weigh};
+use crate::{gate, live, pages, runs, weigh};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -117,6 +118,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/export", get(bulk_jobs::by_match).post(bulk_jobs::by_name))
         .route("/imports", post(imports::start))
         .route("/execute", post(execute::run))
+        .route("/console/run", get(runs::open))
+        .route("/pubsub", get(pubsub::list))
         .route("/console/history", get(console::show).delete(console::clear))
         .route("/clients", get(clients::list))
         .route("/clients/{id}", axum::routing::delete(clients::kill))

@@ -2,8 +2,10 @@
 
 use super::Engine;
 use crate::acl::User;
+use crate::blocking;
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
+use crate::dispatch::Turn;
 use flashdb_io::net::{Accepted, Stream};
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -40,6 +42,11 @@ impl Seat {
     pub fn identity(&self) -> Option<Identity> {
         let user = self.0.get()?.user.lock().clone();
         user.map(Identity)
+    }
+
+    /// The client, once the connection has its place.
+    pub(super) fn client(&self) -> Option<Arc<ClientInfo>> {
+        self.0.get().cloned()
     }
 }
 
@@ -94,5 +101,20 @@ impl Engine {
         self.server
             .post(turn % self.server.loops.len(), Message::Guest(guest));
         Ok((near, Seat(seat)))
+    }
+
+    /// Ends the wait of a guest in a blocking command, as CLIENT UNBLOCK does: it is answered as if its time were over. One that
+    /// was served a moment before has its reply already, and one that does not wait yet does not notice: who asks reads on, and
+    /// asks again until there is a reply.
+    pub fn unblock(&self, seat: &Seat) {
+        let Some(client) = seat.client() else {
+            return;
+        };
+        let loop_id = client.loop_id;
+        let end = move |turn: &mut Turn<'_, '_>| {
+            turn.enter();
+            blocking::unblock(turn.server, &client, false, turn.data);
+        };
+        self.server.post(loop_id, Message::Run(Box::new(end)));
     }
 }

@@ -9,6 +9,7 @@
 mod clients;
 mod figures;
 mod guest;
+mod listening;
 
 pub use crate::durability::LoadFigures;
 pub use crate::ending::EndHold;
@@ -23,6 +24,7 @@ pub use figures::{
     SnapshotFigures, Work,
 };
 pub use guest::{Guest, Identity, Seat};
+pub use listening::{Heard, ListenedTo, ListeningKind, ListeningTotals};
 
 use crate::acl::Users;
 use crate::key_tree::KeyTree;

@@ -2,14 +2,14 @@
 
 use super::super::{
     acl, alerts, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures, find,
-    generate, health, hot_keys, items, jobs, key, keys, memory, patch, put, server, session, sessions,
-    slow_log, snapshots, tree,
+    generate, health, hot_keys, items, jobs, key, keys, memory, patch, pubsub, put, server, session,
+    sessions, slow_log, snapshots, tree,
 };
 use super::parameters::{
     ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT,
-    FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES_CURSOR, ON_CONFLICT,
-    ONLY_DB, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB,
-    TEXT, TYPE, USER, WAIT,
+    FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES, NAMES_CURSOR,
+    ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT,
+    TARGET_DB, TEXT, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -477,6 +477,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         summary: "Forgets what the user has run in the console.",
         answers: &[(204, None)],
         ..DELETE
+    },
+    Operation {
+        path: "/api/v1/pubsub",
+        summary: "Channels and patterns that somebody listens to, and how much is published.",
+        query: &[MATCH, NAMES],
+        answers: &[(200, Some(schema::<pubsub::Listening>))],
+        ..GET
     },
     Operation {
         path: "/api/v1/commands",

@@ -1,7 +1,7 @@
 //! What a query or a path may carry, as tight as the handlers read it: a client that is made from the document finds out
 //! before it asks.
 
-use super::super::{find, key, keys, snapshots, tree};
+use super::super::{find, key, keys, pubsub, snapshots, tree};
 use crate::alerts::RULES;
 use serde_json::{Value, json};
 
@@ -116,6 +116,9 @@ pub(super) const SINCE: Parameter = parameter("since", "Unix time in ms; points 
     number(0, i64::MAX as u64)
 });
 pub(super) const POINTS: Parameter = parameter("limit", "The newest so many points.", || number(1, 3600));
+pub(super) const NAMES: Parameter = parameter("limit", "Names; 100 unless given.", || {
+    number(1, pubsub::LIMIT_MAX)
+});
 pub(super) const HOT_KEYS: Parameter = parameter("limit", "Keys; 20 unless given.", || number(1, 256));
 pub(super) const SLOW_ENTRIES: Parameter =
     parameter("limit", "Entries; 128 unless given.", || number(1, 1000));

@@ -4,13 +4,12 @@ use super::list::ClientType;
 use crate::blocking;
 use crate::client::ClientInfo;
 use crate::commands::client;
-use crate::core_loop::{Message, UNBLOCKED};
+use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_base::number;
 use flashdb_command::args::{self, Cursor, is};
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{CommandResult, Context};
-use flashdb_resp::Reply;
 use flashdb_store::Access;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -158,27 +157,8 @@ pub(super) fn unblock(context: &mut Context<'_, '_>) -> CommandResult {
     let id = args::integer(context.arg(2))? as u64;
     let server = client(context).server.clone();
     let info = server.clients.lock().get(&id).cloned();
-    let ticket = info.and_then(|info| server.tickets.get(info.ticket.load(Ordering::Acquire)));
-    let Some(ticket) = ticket.filter(|ticket| server.tickets.close(ticket)) else {
-        context.reply.integer(0);
-        return Ok(());
-    };
-    blocking::leave_queues(&ticket, context.data);
-    let mut reply = Reply::new(ticket.protocol);
-    if with_error {
-        server.stats.error(UNBLOCKED.code());
-        reply.error_bytes(UNBLOCKED.text());
-    } else {
-        ticket.wait.on_timeout.write(&mut reply);
-    }
-    let message = Message::Unblocked {
-        client: id,
-        ticket: ticket.id,
-        reply: reply.into_bytes(),
-        seen: 0,
-    };
-    server.post(ticket.client.loop_id, message);
-    context.reply.integer(1);
+    let ended = info.is_some_and(|info| blocking::unblock(&server, &info, with_error, context.data));
+    context.reply.integer(i64::from(ended));
     Ok(())
 }
 

@@ -1,0 +1,221 @@
+//! Who listens to what: channels, patterns and shard channels with their subscribers, asked for by a glob; and how much is
+//! published, each second to who watches. A viewer is told that something has changed and asks for what it shows of it.
+
+use crate::App;
+use crate::caller::{Caller, now_ms};
+use crate::error::ApiError;
+use crate::json::{Bytes, Int, Query};
+use crate::thin::KEPT_BYTES;
+use crate::topic::Topic;
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use flashdb_server::engine::{Heard, ListenedTo, ListeningKind};
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Names that are shown when it is not said how many.
+const LIMIT_DEFAULT: u64 = 100;
+/// Most that are shown.
+pub(super) const LIMIT_MAX: u64 = 1000;
+/// Bytes of a name that are shown.
+const NAME_BYTES: usize = 1 << 10;
+
+/// What is listened to, and how much is published.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Listening {
+    #[serde(flatten)]
+    totals: Totals,
+    /// How many match.
+    matching: usize,
+    /// Most subscribers first.
+    names: Vec<Name>,
+}
+
+/// The numbers of all of it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Totals {
+    /// Unix time, ms.
+    t: i64,
+    /// Channels with subscribers.
+    channels: usize,
+    /// Patterns with subscribers.
+    patterns: usize,
+    /// Shard channels with subscribers.
+    shard_channels: usize,
+    /// Subscriptions to all of them.
+    subscriptions: usize,
+    /// Messages published per second, heard or not, events of keys among them; null for the first second.
+    published: Option<f64>,
+    /// Messages sent to clients per second.
+    delivered: Option<f64>,
+    /// Messages published since the start.
+    published_total: Int,
+    /// Grows with each subscription that begins or ends.
+    changes: Int,
+}
+
+/// A name that is listened to.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Name {
+    kind: NameKind,
+    name: Bytes,
+    /// Clients that listen.
+    subscribers: usize,
+    /// Messages since somebody listens.
+    messages: Int,
+}
+
+/// What a name is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NameKind {
+    Channel,
+    Pattern,
+    Shard,
+}
+
+impl From<ListenedTo> for Name {
+    fn from(listened: ListenedTo) -> Self {
+        let bytes = listened.name.len();
+        Name {
+            kind: match listened.kind {
+                ListeningKind::Channel => NameKind::Channel,
+                ListeningKind::Pattern => NameKind::Pattern,
+                ListeningKind::Shard => NameKind::Shard,
+            },
+            name: match bytes > NAME_BYTES {
+                true => Bytes::beginning(&listened.name[..NAME_BYTES], bytes as u64),
+                false => listened.name.into(),
+            },
+            subscribers: listened.subscribers,
+            messages: int(listened.messages),
+        }
+    }
+}
+
+fn int(count: u64) -> Int {
+    Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// How much was published in the last second that was looked at.
+#[derive(Default)]
+pub(crate) struct Rates(Mutex<Looked>);
+
+#[derive(Clone, Copy, Default)]
+struct Looked {
+    before: Option<(i64, Heard)>,
+    rates: Option<(f64, f64)>,
+}
+
+impl Looked {
+    /// Takes what was counted until `t`.
+    fn take(&mut self, t: i64, heard: Heard) {
+        let rates = self
+            .before
+            .filter(|(before, _)| t > *before)
+            .map(|(before, was)| {
+                let seconds = (t - before) as f64 / 1000.0;
+                let rate =
+                    |now: u64, was: u64| ((now.saturating_sub(was)) as f64 / seconds * 10.0).round() / 10.0;
+                (
+                    rate(heard.published, was.published),
+                    rate(heard.delivered, was.delivered),
+                )
+            });
+        *self = Looked {
+            before: Some((t, heard)),
+            rates,
+        };
+    }
+}
+
+fn totals(app: &App) -> Totals {
+    let (all, heard) = (app.engine.listening_totals(), app.engine.heard());
+    let rates = app.pubsub.0.lock().rates;
+    Totals {
+        t: now_ms(),
+        channels: all.channels,
+        patterns: all.patterns,
+        shard_channels: all.shard_channels,
+        subscriptions: all.subscriptions,
+        published: rates.map(|(published, _)| published),
+        delivered: rates.map(|(_, delivered)| delivered),
+        published_total: int(heard.published),
+        changes: int(heard.changes),
+    }
+}
+
+/// `GET /pubsub`.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Listening>, ApiError> {
+    let right = Topic::PubSub.row().right;
+    if !app.engine.allows(&caller.identity, right) {
+        return Err(ApiError::no_right(right));
+    }
+    let query = Query::of(query.as_deref());
+    let pattern = query.given("match");
+    if pattern.is_some_and(|pattern| pattern.len() > KEPT_BYTES) {
+        return Err(ApiError::bad_request("match: at most 16 KiB"));
+    }
+    let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
+    let (names, matching) = app.engine.listened_to(pattern, limit as usize);
+    Ok(Json(Listening {
+        totals: totals(&app),
+        matching,
+        names: names.into_iter().map(Name::from).collect(),
+    }))
+}
+
+/// Counts the second, and tells who watches.
+pub(crate) fn publish(app: &App) {
+    app.pubsub.0.lock().take(now_ms(), app.engine.heard());
+    if app.hub.is_watched(Topic::PubSub) {
+        app.hub.publish(Topic::PubSub, None, &totals(app));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(published: u64, delivered: u64) -> Heard {
+        Heard {
+            published,
+            delivered,
+            changes: 0,
+        }
+    }
+
+    #[test]
+    fn rates_are_those_of_the_second_before() {
+        let mut looked = Looked::default();
+        looked.take(1000, heard(10, 20));
+        assert_eq!(looked.rates, None);
+        looked.take(2000, heard(15, 40));
+        assert_eq!(looked.rates, Some((5.0, 20.0)));
+        // A clock that is set back tells nothing.
+        looked.take(2000, heard(16, 41));
+        assert_eq!(looked.rates, None);
+        looked.take(4000, heard(16, 41));
+        assert_eq!(looked.rates, Some((0.0, 0.0)));
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let listened = ListenedTo {
+            kind: ListeningKind::Pattern,
+            name: vec![b'n'; 5000],
+            subscribers: 2,
+            messages: 3,
+        };
+        let view = serde_json::to_value(Name::from(listened)).expect("JSON");
+        assert_eq!(view["name"]["bytes"], 5000);
+        assert_eq!(view["kind"], "pattern");
+        assert_eq!(view["messages"], 3);
+    }
+}
