@@ -37,6 +37,7 @@ import type {
   KeyJob,
   KeyPage,
   KeyView,
+  Listening,
   LiveSession,
   MemoryView,
   NewValue,
@@ -230,6 +231,8 @@ export const api = {
   consoleHistory: () => request<ConsoleHistory>('/console/history'),
   clearConsoleHistory: () => request<void>('/console/history', { method: 'DELETE' }),
   commands: (signal?: AbortSignal) => request<{ commands: CommandRow[] }>('/commands', { signal }),
+  /** What is listened to and matches the glob. */
+  pubsub: (match: string, signal?: AbortSignal) => request<Listening>(`/pubsub${query({ match, limit: 200 })}`, { signal }),
   clients: (signal?: AbortSignal) => request<Clients>('/clients', { signal }),
   killClient: (id: string) => request<{ killed: boolean }>(`/clients/${encodeURIComponent(id)}`, { method: 'DELETE' }),
   slowlog: (signal?: AbortSignal) => request<SlowLog>('/slowlog?limit=128', { signal }),

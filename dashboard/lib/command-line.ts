@@ -39,6 +39,11 @@ export function selectedDatabase(line: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
+/** Commands that end a part of what is listened to. */
+export function unsubscribes(line: string): boolean {
+  return /^[ps]?unsubscribe$/.test(words(line.toLowerCase())[0] ?? '');
+}
+
 const SECRET_SETTINGS = /pass|secret|auth|key-file/i;
 
 /** The line with passwords replaced, for the log and the history. */

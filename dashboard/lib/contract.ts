@@ -421,6 +421,53 @@ export interface CommandRow {
   unsupported: string | null;
 }
 
+/** What a command that goes on has brought: a message, a confirmation, a command that MONITOR shows, an error. */
+export interface RunRow {
+  t: number;
+  kind: string;
+  pattern?: PageBytes;
+  channel?: PageBytes;
+  message?: PageBytes;
+  /** Subscriptions after a confirmation. */
+  count?: number;
+}
+
+export type RunKind = 'subscribe' | 'monitor' | 'blocking';
+
+/** What the socket of a command says that listens or waits. */
+export type RunMessage =
+  | { type: 'began'; data: { command: string; kind: RunKind; t: number } }
+  | { type: 'rows'; data: { lost: number; rows: RunRow[]; seq: string } }
+  | { type: 'ended'; data: { reason: string; reply: Reply | null; duration_us: number } }
+  | { type: 'error'; data: { code: string; message: string; details?: Record<string, unknown> } };
+
+/** How much is listened to; rates are per second. */
+export interface ListeningTotals {
+  t: number;
+  channels: number;
+  patterns: number;
+  shard_channels: number;
+  subscriptions: number;
+  published: number | null;
+  delivered: number | null;
+  published_total: Int;
+  /** Grows with each subscription that begins or ends. */
+  changes: Int;
+}
+
+export interface Listening extends ListeningTotals {
+  matching: number;
+  names: ListenedTo[];
+}
+
+export interface ListenedTo {
+  kind: 'channel' | 'pattern' | 'shard';
+  name: PageBytes;
+  subscribers: number;
+  /** Since somebody listens. */
+  messages: Int;
+}
+
 export interface ClientRow {
   id: string;
   addr: string;
@@ -748,6 +795,7 @@ export interface TopicData {
   slowlog: SlowMessage;
   clients: ClientsChange;
   memory: MemoryView;
+  pubsub: ListeningTotals;
 }
 
 export type TopicName = keyof TopicData;

@@ -18,6 +18,7 @@ export const PLACES = [
   { label: 'Monitoring › Clients', href: '/monitoring/?tab=clients' },
   { label: 'Monitoring › Hot keys', href: '/monitoring/?tab=hotkeys' },
   { label: 'Monitoring › Memory', href: '/monitoring/?tab=memory' },
+  { label: 'Monitoring › Pub/Sub', href: '/monitoring/?tab=pubsub' },
   { label: 'Monitoring › Alerts', href: '/monitoring/?tab=alerts' },
   { label: 'Playground › Data generator', href: '/playground/?tab=generator' },
   { label: 'Settings › Configuration', href: '/settings/?tab=server' },

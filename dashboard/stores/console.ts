@@ -2,9 +2,11 @@
 // kept by the server (UI-52); neither commands nor replies are written to the browser's storage.
 import { create } from 'zustand';
 import { api, ApiError } from '@/lib/api';
-import { maskSecrets, selectedDatabase } from '@/lib/command-line';
+import { maskSecrets, selectedDatabase, unsubscribes } from '@/lib/command-line';
 import { recallable } from '@/lib/console-history';
 import type { Reply } from '@/lib/contract';
+import { initialRun, isOver, type RunState } from '@/lib/run';
+import { beginRun, clearRuns, stopAllRuns, stopRun, tellListener } from './console-runs';
 import { useServerStore } from './server';
 
 export type View = 'json' | 'table' | 'raw' | 'tree';
@@ -22,6 +24,8 @@ export interface Entry {
   reply?: Reply;
   duration_us?: number;
   error?: ApiError;
+  /** What listens or waits, and what has come of it. */
+  run?: RunState;
 }
 
 const ENTRIES = 200;
@@ -45,6 +49,24 @@ interface ConsoleStore {
 
 let next = 1;
 
+/** Whether a refusal says that the command goes by a socket of its own. */
+function goesOn(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'UNSUPPORTED_COMMAND' && (error.details.reason === 'blocking' || error.details.reason === 'subscribe');
+}
+
+/** What an entry becomes with each state of what goes on. */
+function after(run: RunState): Partial<Entry> {
+  if (!isOver(run)) return { run };
+  if (run.error !== null) return { run, state: 'failed', error: run.error };
+  return { run, state: 'done', duration_us: run.duration_us ?? undefined };
+}
+
+/** The newest of the log; what falls out of it no longer listens. */
+function trimmed(entries: Entry[]): Entry[] {
+  for (const entry of entries.slice(0, -ENTRIES)) stopRun(entry.id, 'left');
+  return entries.slice(-ENTRIES);
+}
+
 export const useConsoleStore = create<ConsoleStore>()((set, get) => {
   const finish = (id: number, part: Partial<Entry>) => set((state) => ({ entries: state.entries.map((entry) => (entry.id === id ? { ...entry, ...part } : entry)) }));
   return {
@@ -60,7 +82,7 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
       const id = next++;
       const entry: Entry = { id, shown, db: get().db, at: Date.now(), state: 'running' };
       set((state) => ({
-        entries: [...state.entries, entry].slice(-ENTRIES),
+        entries: trimmed([...state.entries, entry]),
         history: recallable([...state.history, shown]),
       }));
       const wanted = selectedDatabase(line);
@@ -69,10 +91,16 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
         set({ db: wanted });
         return finish(id, { state: 'done', reply: { type: 'status', value: 'OK' } });
       }
+      // Each command has a connection of its own, so this is for the one that listens.
+      if (unsubscribes(line) && tellListener(line)) return finish(id, { state: 'done', reply: { type: 'status', value: 'Told to what listens above' } });
       try {
         const { reply, duration_us } = await api.executeTyped(line, entry.db);
         finish(id, { state: 'done', reply, duration_us });
       } catch (error) {
+        if (goesOn(error)) {
+          finish(id, { run: initialRun });
+          return beginRun(id, { line, db: entry.db }, (run) => finish(id, after(run)));
+        }
         finish(id, { state: 'failed', error: error instanceof ApiError ? error : new ApiError(0, 'FAILED', String(error), {}, null) });
       }
     },
@@ -89,10 +117,17 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
       await api.clearConsoleHistory();
       set({ history: [] });
     },
-    forget: () => set({ entries: [], history: [], kept: 'unknown', db: 0 }),
+    forget: () => {
+      stopAllRuns('left');
+      set({ entries: [], history: [], kept: 'unknown', db: 0 });
+    },
     setView: (view) => set({ view }),
     setDb: (db) => set({ db }),
-    clear: () => set({ entries: [] }),
+    // What still listens or waits stays in sight, and can be stopped there.
+    clear: () => {
+      clearRuns();
+      set((state) => ({ entries: state.entries.filter((entry) => entry.run !== undefined && !isOver(entry.run)) }));
+    },
   };
 });
 

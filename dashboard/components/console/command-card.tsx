@@ -3,8 +3,8 @@ import { Badge } from '@/components/ui/badge';
 import type { CommandRow } from '@/lib/contract';
 
 const REASONS: Record<string, string> = {
-  blocking: 'It waits for something, which the console does not do.',
-  subscribe: 'It keeps its connection for messages, which the console does not do.',
+  blocking: 'It waits until it is served, its time is over, or you stop it.',
+  subscribe: 'It listens until you stop it or leave the page.',
   'connection-state': 'It is about a connection, and each command here has one of its own.',
 };
 
@@ -24,7 +24,7 @@ export function CommandCard({ command }: { command: CommandRow | null }) {
           </Badge>
         ))}
       </div>
-      {command.unsupported !== null && <p className="text-warning">{REASONS[command.unsupported] ?? 'Not available here.'}</p>}
+      {command.unsupported !== null && <p className={command.unsupported === 'connection-state' ? 'text-warning' : 'text-dim'}>{REASONS[command.unsupported] ?? 'Not available here.'}</p>}
       <dl className="grid grid-cols-[auto_1fr] gap-x-3 gap-y-1 text-xs">
         <dt className="text-muted">Cost</dt>
         <dd>{command.complexity}</dd>

@@ -2,7 +2,7 @@
 'use client';
 import { Eraser, History, SquareTerminal } from 'lucide-react';
 import { useSearchParams } from 'next/navigation';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { PageHead } from '@/components/layout/page-head';
 import { Empty } from '@/components/state/empty';
 import { Button } from '@/components/ui/button';
@@ -13,9 +13,11 @@ import { commandOf } from '@/lib/command-line';
 import { counted } from '@/lib/format';
 import { useCommandStore } from '@/stores/commands';
 import { useConsoleStore, type View } from '@/stores/console';
+import { newestRun, stopAllRuns, stopRun } from '@/stores/console-runs';
 import { CommandCard } from './command-card';
 import { EntryView } from './entry';
 import { Prompt } from './prompt';
+import { RunningBar } from './running-bar';
 
 const VIEWS: readonly { value: View; label: string }[] = [
   { value: 'raw', label: 'Raw' },
@@ -24,7 +26,16 @@ const VIEWS: readonly { value: View; label: string }[] = [
   { value: 'tree', label: 'Tree' },
 ];
 
+/** So near to its end the log follows what comes. */
+const END_PX = 40;
+
 const TRIES = ['INFO server', 'SCAN 0 COUNT 10', 'DBSIZE', 'CONFIG GET maxmemory*'];
+
+/** Whether Ctrl+C would copy something. */
+function hasSelection(target: EventTarget): boolean {
+  if (target instanceof HTMLInputElement && target.selectionStart !== target.selectionEnd) return true;
+  return (window.getSelection()?.toString() ?? '') !== '';
+}
 
 export function ConsolePage() {
   const { entries, history, kept, db, view, run, setView, clear, loadHistory, clearHistory } = useConsoleStore();
@@ -42,10 +53,21 @@ export function ConsolePage() {
   }
   useEffect(loadCommands, [loadCommands]);
   useEffect(loadHistory, [loadHistory]);
-  const newest = entries.at(-1);
+  // Who leaves the page listens no more.
+  useEffect(() => () => stopAllRuns('left'), []);
+  const newest = entries.at(-1)?.id;
+  const atEnd = useRef(true);
   useEffect(() => {
-    log.current?.scrollTo({ top: log.current.scrollHeight });
+    atEnd.current = true;
   }, [newest]);
+  // What comes is followed, unless somebody reads further up.
+  useEffect(() => {
+    if (atEnd.current) log.current?.scrollTo({ top: log.current.scrollHeight });
+  }, [entries]);
+  const onScroll = () => {
+    const box = log.current;
+    if (box !== null) atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < END_PX;
+  };
   useViewActions(
     useMemo(
       () => [
@@ -55,6 +77,13 @@ export function ConsolePage() {
       [clear],
     ),
   );
+  const onStopKey = (event: KeyboardEvent<HTMLDivElement>) => {
+    const copies = event.key.toLowerCase() === 'c' && event.ctrlKey && !event.shiftKey && !event.altKey && !event.metaKey && !hasSelection(event.target);
+    const running = event.key === 'Escape' || copies ? newestRun() : null;
+    if (running === null) return;
+    event.preventDefault();
+    stopRun(running);
+  };
   const runLine = (wanted: string) => void run(wanted);
   return (
     <>
@@ -78,9 +107,9 @@ export function ConsolePage() {
         verb="Clear history"
         act={clearHistory}
       />
-      <div className="flex min-h-96 flex-1 overflow-hidden rounded-lg border border-line bg-page">
+      <div onKeyDown={onStopKey} className="flex min-h-96 flex-1 overflow-hidden rounded-lg border border-line bg-page">
         <div className="flex min-w-0 flex-1 flex-col">
-          <div ref={log} role="log" aria-label="Commands and replies" tabIndex={0} className="min-h-0 flex-1 basis-0 overflow-auto -outline-offset-2">
+          <div ref={log} onScroll={onScroll} role="log" aria-label="Commands and replies" tabIndex={0} className="min-h-0 flex-1 basis-0 overflow-auto -outline-offset-2">
             {entries.length === 0 ? (
               <Empty icon={<SquareTerminal aria-hidden />} title="Nothing was run yet">
                 <p>Try one of these:</p>
@@ -96,6 +125,7 @@ export function ConsolePage() {
               entries.map((entry) => <EntryView key={entry.id} entry={entry} view={view} onRun={runLine} />)
             )}
           </div>
+          <RunningBar entries={entries} />
           <Prompt db={db} line={line} onLine={setLine} onRun={runLine} commands={commands} history={history} kept={kept} />
         </div>
         <aside aria-label="About the command" tabIndex={0} className="hidden w-72 shrink-0 overflow-auto border-l border-line bg-panel p-4 -outline-offset-2 lg:block">

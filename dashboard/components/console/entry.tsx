@@ -1,6 +1,6 @@
 // One command of the log with its reply, how long it took, and what can be done with it.
 'use client';
-import { LockOpen, RotateCw } from 'lucide-react';
+import { LockOpen, RotateCw, Square } from 'lucide-react';
 import { memo } from 'react';
 import { Button } from '@/components/ui/button';
 import { CopyButton } from '@/components/ui/copy-button';
@@ -10,9 +10,12 @@ import { display } from '@/lib/bytes';
 import { errorAdvice, errorText } from '@/lib/errors';
 import { formatClock, formatIso, formatMicros } from '@/lib/format';
 import { extent, toJson, toRaw } from '@/lib/reply';
+import { hasAnswer, isOver, runStatus } from '@/lib/run';
+import { stopRun } from '@/stores/console-runs';
 import type { Entry, View } from '@/stores/console';
 import { Highlight } from './highlight';
 import { ReplyView } from './reply-view';
+import { RunView } from './run-view';
 
 interface EntryViewProps {
   entry: Entry;
@@ -21,7 +24,9 @@ interface EntryViewProps {
 }
 
 export const EntryView = memo(function EntryView({ entry, view, onRun }: EntryViewProps) {
-  const { reply } = entry;
+  const { run } = entry;
+  const reply = entry.reply ?? (run !== undefined && hasAnswer(run) ? (run.reply ?? undefined) : undefined);
+  const goesOn = run !== undefined && !isOver(run);
   const shown = display(entry.shown);
   const copied = reply === undefined ? '' : view === 'json' ? JSON.stringify(toJson(reply), null, 2) : toRaw(reply);
   return (
@@ -34,9 +39,14 @@ export const EntryView = memo(function EntryView({ entry, view, onRun }: EntryVi
           <Highlight line={shown} />
         </code>
         <span className="num shrink-0 text-xs text-muted">
-          {entry.state === 'running' ? 'running…' : [entry.db === 0 ? null : `db${entry.db}`, entry.duration_us === undefined ? null : formatMicros(entry.duration_us), reply === undefined ? null : extent(reply)].filter(Boolean).join(' · ')}
+          {goesOn ? runStatus(run) : entry.state === 'running' ? 'running…' : [run === undefined ? null : runStatus(run), entry.db === 0 ? null : `db${entry.db}`, entry.duration_us === undefined ? null : formatMicros(entry.duration_us), reply === undefined ? null : extent(reply)].filter(Boolean).join(' · ')}
         </span>
         <span className="flex shrink-0">
+          {goesOn && (
+            <Button variant="ghost" size="icon-sm" aria-label={`Stop: ${shown}`} title="Stop (Esc or Ctrl+C)" disabled={run.phase === 'stopping'} onClick={() => stopRun(entry.id)}>
+              <Square />
+            </Button>
+          )}
           {reply !== undefined && <CopyButton text={copied} label="Copy the reply" />}
           <Button variant="ghost" size="icon-sm" aria-label={`Run again: ${shown}`} title="Run again" onClick={() => onRun(entry.shown)}>
             <RotateCw />
@@ -44,6 +54,7 @@ export const EntryView = memo(function EntryView({ entry, view, onRun }: EntryVi
         </span>
       </header>
       <div className="pt-1 pb-1 sm:pl-19">
+        {run !== undefined && <RunView run={run} view={view} />}
         {reply !== undefined && <ReplyView reply={reply} view={view} />}
         {entry.error !== undefined && <Refusal error={entry.error} />}
       </div>

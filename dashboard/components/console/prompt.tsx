@@ -122,6 +122,7 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
       if (chosen !== undefined) take(chosen);
     } else if (searching && event.key === 'Escape') {
       event.preventDefault();
+      event.stopPropagation();
       leaveSearch(before);
     } else if (searching && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
       event.preventDefault();
@@ -139,6 +140,7 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
       }
     } else if (event.key === 'Escape' && open) {
       event.preventDefault();
+      event.stopPropagation();
       setClosed(true);
     } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       event.preventDefault();

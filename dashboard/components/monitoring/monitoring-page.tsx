@@ -1,4 +1,4 @@
-// Where time and memory go: overview, commands, slow log, clients, hot keys, memory, alerts. The tab is part of the address.
+// Where time and memory go: overview, commands, slow log, clients, hot keys, memory, pub/sub, alerts. The tab is part of the address.
 'use client';
 import { useEffect } from 'react';
 import { lazily } from '@/components/state/lazily';
@@ -16,6 +16,7 @@ const AlertsTab = lazily(() => import('./alerts').then((module) => module.Alerts
 const CommandsTab = lazily(() => import('./commands').then((module) => module.CommandsTab));
 const HotKeysTab = lazily(() => import('./hot-keys').then((module) => module.HotKeysTab));
 const MemoryTab = lazily(() => import('./memory').then((module) => module.MemoryTab));
+const PubSubTab = lazily(() => import('./pubsub').then((module) => module.PubSubTab));
 
 const TABS = [
   { id: 'overview', label: 'Overview', href: '/monitoring/' },
@@ -24,6 +25,7 @@ const TABS = [
   { id: 'clients', label: 'Clients', href: '/monitoring/?tab=clients' },
   { id: 'hotkeys', label: 'Hot keys', href: '/monitoring/?tab=hotkeys' },
   { id: 'memory', label: 'Memory', href: '/monitoring/?tab=memory' },
+  { id: 'pubsub', label: 'Pub/Sub', href: '/monitoring/?tab=pubsub' },
   { id: 'alerts', label: 'Alerts', href: '/monitoring/?tab=alerts', badge: <AlertBadge /> },
 ] as const;
 
@@ -46,6 +48,7 @@ export function MonitoringPage() {
       {tab === 'clients' && <Clients />}
       {tab === 'hotkeys' && <HotKeysTab />}
       {tab === 'memory' && <MemoryTab span_ms={span_ms} />}
+      {tab === 'pubsub' && <PubSubTab />}
       {tab === 'alerts' && <AlertsTab />}
     </>
   );

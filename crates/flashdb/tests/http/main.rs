@@ -21,6 +21,7 @@ mod playground;
 mod raw;
 mod resume;
 mod routes;
+mod runs;
 mod search;
 mod sessions;
 mod snapshots;
