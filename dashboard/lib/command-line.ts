@@ -39,6 +39,15 @@ export function selectedDatabase(line: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
+/** Whether the line listens or waits, as the table says; reads of streams wait where they say so. What is taken for one and
+ * is none, the server tells. */
+export function goesOn(line: string, commands: readonly CommandRow[]): boolean {
+  const command = commandOf(line, commands);
+  if (command === null) return false;
+  if (/^xread(group)?$/.test(command.name)) return /\sblock\s(?:.*\s)?streams\s/i.test(line.replace(/\sgroup\s+\S+\s+\S+/i, ''));
+  return command.unsupported === 'blocking' || command.unsupported === 'subscribe';
+}
+
 /** Commands that end a part of what is listened to. */
 export function unsubscribes(line: string): boolean {
   return /^[ps]?unsubscribe$/.test(words(line.toLowerCase())[0] ?? '');

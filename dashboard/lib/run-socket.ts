@@ -9,7 +9,8 @@ const STOP_MS = 5000;
 const ENDED = 4401;
 const CROWDED = 4429;
 
-export type RunWish = { db: number } & ({ line: string } | { args: readonly Bytes[] });
+/** `remember` keeps the line in the history. */
+export type RunWish = { db: number; remember?: boolean } & ({ line: string } | { args: readonly Bytes[] });
 
 interface Hooks {
   onState(run: RunState): void;

@@ -2,11 +2,12 @@
 // kept by the server (UI-52); neither commands nor replies are written to the browser's storage.
 import { create } from 'zustand';
 import { api, ApiError } from '@/lib/api';
-import { maskSecrets, selectedDatabase, unsubscribes } from '@/lib/command-line';
+import { goesOn, maskSecrets, selectedDatabase, unsubscribes } from '@/lib/command-line';
 import { recallable } from '@/lib/console-history';
 import type { Reply } from '@/lib/contract';
 import { initialRun, isOver, type RunState } from '@/lib/run';
 import { beginRun, clearRuns, stopAllRuns, stopRun, tellListener } from './console-runs';
+import { useCommandStore } from './commands';
 import { useServerStore } from './server';
 
 export type View = 'json' | 'table' | 'raw' | 'tree';
@@ -50,7 +51,7 @@ interface ConsoleStore {
 let next = 1;
 
 /** Whether a refusal says that the command goes by a socket of its own. */
-function goesOn(error: unknown): boolean {
+function isToGoOn(error: unknown): boolean {
   return error instanceof ApiError && error.code === 'UNSUPPORTED_COMMAND' && (error.details.reason === 'blocking' || error.details.reason === 'subscribe');
 }
 
@@ -93,14 +94,17 @@ export const useConsoleStore = create<ConsoleStore>()((set, get) => {
       }
       // Each command has a connection of its own, so this is for the one that listens.
       if (unsubscribes(line) && tellListener(line)) return finish(id, { state: 'done', reply: { type: 'status', value: 'Told to what listens above' } });
+      const begin = (remember: boolean) => {
+        finish(id, { run: initialRun });
+        beginRun(id, { line, db: entry.db, remember }, (run) => finish(id, after(run)));
+      };
+      if (goesOn(line, useCommandStore.getState().commands)) return begin(true);
       try {
         const { reply, duration_us } = await api.executeTyped(line, entry.db);
         finish(id, { state: 'done', reply, duration_us });
       } catch (error) {
-        if (goesOn(error)) {
-          finish(id, { run: initialRun });
-          return beginRun(id, { line, db: entry.db }, (run) => finish(id, after(run)));
-        }
+        // The table was not there yet, or the line reads otherwise to the server, which has kept it.
+        if (isToGoOn(error)) return begin(false);
         finish(id, { state: 'failed', error: error instanceof ApiError ? error : new ApiError(0, 'FAILED', String(error), {}, null) });
       }
     },

@@ -128,7 +128,7 @@ export function PubSubTab() {
           )}
         </ResourceView>
       </Panel>
-      <div className="grid gap-4 xl:grid-cols-[2fr_1fr]">
+      <div className="grid gap-4 lg:grid-cols-[2fr_1fr]">
         <ListenPanel own={own} heard={heard} onListen={listen} />
         <PublishPanel />
       </div>
@@ -151,7 +151,7 @@ function Totals({ totals }: { totals: ListeningTotals | null }) {
     ['Delivered', totals?.delivered == null ? MISSING : formatRate(totals.delivered), 'messages to clients'],
   ];
   return (
-    <dl aria-label="Pub/Sub in numbers" className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-3 xl:grid-cols-6">
+    <dl aria-label="Pub/Sub in numbers" className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-3 lg:grid-cols-6">
       {facts.map(([name, value, about]) => (
         <div key={name} className="flex flex-col bg-panel px-4 py-2">
           <dt className="text-xs text-dim">{name}</dt>

@@ -12,7 +12,7 @@ import { startStandIn } from './stand-in';
 export const PASSWORD = 'correct horse';
 export const RESP_PORT = Number(process.env.FLASHDB_E2E_PORT ?? 23790);
 const HTTP_PORT = RESP_PORT + 1;
-const GUARDED = ['--requirepass', PASSWORD, '--slowlog-log-slower-than', '0'];
+export const GUARDED = ['--requirepass', PASSWORD, '--slowlog-log-slower-than', '0'];
 
 export interface Server {
   url: string;
@@ -79,14 +79,15 @@ async function reachable(url: string): Promise<void> {
   }
 }
 
-/** Sends inline commands over the client port and waits for as many replies. */
-export function resp(lines: readonly string[]): Promise<void> {
+/** Sends inline commands over the client port and waits for as many replies, which it answers as they came. */
+export function resp(lines: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
+    let told = '';
     const socket = connect(RESP_PORT, '127.0.0.1', () => socket.write(`${lines.join('\r\n')}\r\nQUIT\r\n`));
-    socket.on('data', () => undefined);
+    socket.on('data', (piece) => (told += piece.toString()));
     socket.on('end', () => {
       socket.end();
-      resolve();
+      resolve(told);
     });
     socket.on('error', reject);
   });

@@ -1,6 +1,6 @@
 // What the stand-in answers: figures of a busy server made by a fixed formula, and a few keys, clients and settings.
 import { fromKeyWord } from '@/lib/bytes';
-import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, Found, GenerateJob, Health, History, HotKeys, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
+import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, Found, GenerateJob, Health, History, HotKeys, ListenedTo, Listening, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
 import { FIELDS } from '@/lib/series';
 
 export const SERVER: ServerInfo = { name: 'cache-eu-1', version: '0.1.0', redis_version: '7.2.5', run_id: 'f'.repeat(40), environment: null, tls: false, port: 6379, started_ms: Date.now() - 792_000_000, time_ms: Date.now(), state: 'ready' };
@@ -124,6 +124,19 @@ export function hotKeys(): HotKeys {
     return { key, db: 0, rate, reads, writes, share: rate / 184_000, history, advice };
   });
   return { t: Date.now(), uses: 184_000, part_s: 10, keys };
+}
+
+const LISTENED: readonly [ListenedTo['kind'], string, number, number][] = [
+  ['channel', 'orders:paid', 12, 48_211],
+  ['pattern', 'session:*', 4, 1_204_330],
+  ['channel', 'news', 3, 812],
+  ['shard', 'shard:17', 1, 9],
+];
+
+export function listening(match: string): Listening {
+  const words = match.replaceAll('*', '');
+  const names = LISTENED.filter(([, name]) => name.includes(words)).map(([kind, name, subscribers, messages]) => ({ kind, name, subscribers, messages }));
+  return { t: Date.now(), channels: 2, patterns: 1, shard_channels: 1, subscriptions: 20, published: 412.5, delivered: 1630, published_total: 1_253_362, changes: 20, matching: names.length, names };
 }
 
 const COUNTED: readonly [string, string, number, number, number, number][] = [

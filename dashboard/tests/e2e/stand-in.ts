@@ -134,6 +134,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
       return send(200, data.memory(clock.newest));
     case 'GET /slowlog':
       return send(200, data.slowlog());
+    case 'GET /pubsub':
+      return send(200, data.listening(url.searchParams.get('match') ?? ''));
     case 'GET /hotkeys':
       return send(200, data.hotKeys());
     case 'GET /alerts':

@@ -9,6 +9,7 @@ export const VIEWS = [
   { name: 'memory', path: '/monitoring/?tab=memory' },
   { name: 'hotkeys', path: '/monitoring/?tab=hotkeys' },
   { name: 'alerts', path: '/monitoring/?tab=alerts' },
+  { name: 'pubsub', path: '/monitoring/?tab=pubsub' },
   { name: 'commands', path: '/monitoring/?tab=commands' },
   { name: 'snapshots', path: '/snapshots/' },
   { name: 'benchmark', path: '/playground/' },

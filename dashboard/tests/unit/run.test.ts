@@ -1,7 +1,7 @@
 // Commands that listen or wait: what is kept of what comes, how it is told, and how it ended. And what a filter means.
 import { describe, expect, it } from 'vitest';
-import { unsubscribes } from '@/lib/command-line';
-import type { RunMessage, RunRow } from '@/lib/contract';
+import { goesOn, unsubscribes } from '@/lib/command-line';
+import type { CommandRow, RunMessage, RunRow } from '@/lib/contract';
 import { kindOf, listenWish, matchOf, publishArgs } from '@/lib/listening';
 import { endText, hasAnswer, initialRun, isOver, reduceRun, ROWS, runStatus, type RunState } from '@/lib/run';
 
@@ -85,6 +85,13 @@ describe('names and commands', () => {
     expect(listenWish('pattern', 'n*')).toEqual({ db: 0, args: ['PSUBSCRIBE', 'n*'] });
     expect(listenWish('shard', { b64: '/w==' })).toEqual({ db: 0, args: ['SSUBSCRIBE', { b64: '/w==' }] });
     expect(publishArgs(true, 'a b', 'hi')).toEqual(['SPUBLISH', 'a b', 'hi']);
+  });
+
+  it('what listens or waits is told from the table, reads of streams from their words', () => {
+    const row = (name: string, unsupported: string | null) => ({ name, unsupported }) as CommandRow;
+    const table = [row('blpop', 'blocking'), row('subscribe', 'subscribe'), row('multi', 'connection-state'), row('get', null), row('xread', null), row('xreadgroup', null)];
+    for (const line of ['BLPOP a 0', 'subscribe news', 'XREAD BLOCK 0 STREAMS s $', 'xreadgroup group g c count 1 block 5 streams s >']) expect(goesOn(line, table), line).toBe(true);
+    for (const line of ['GET a', 'MULTI', 'XREAD STREAMS block 0', 'XREAD COUNT 1 STREAMS s 0', 'XREADGROUP GROUP block c STREAMS s >', 'nothing', '']) expect(goesOn(line, table), line).toBe(false);
   });
 
   it('an UNSUBSCRIBE is told from other commands', () => {
