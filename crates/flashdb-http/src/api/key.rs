@@ -1,7 +1,7 @@
 //! One key: what it is, with the first page of what is in it, and its removal.
 
 use super::items::{Page, Wanted};
-use super::keys::{LIMIT_DEFAULT, LIMIT_MAX, database, kind_of, ttl_of};
+use super::keys::{LIMIT_DEFAULT, LIMIT_MAX, database, kind_of, ttl_of, usage_of};
 use super::put::check;
 use crate::App;
 use crate::ask::{Conversation, about, integer, text, words};
@@ -99,11 +99,9 @@ pub(crate) async fn show(
     let kind = kind_of(&kind)
         .filter(|kind| kind != "none")
         .ok_or_else(ApiError::key_not_found)?;
-    let mut usage = words(["MEMORY", "USAGE"]);
-    usage.push(key.clone());
     let mut encoding = words(["OBJECT", "ENCODING"]);
     encoding.push(key.clone());
-    let mut requests = vec![about("PTTL", &key, []), usage, encoding];
+    let mut requests = vec![about("PTTL", &key, []), usage_of(&key), encoding];
     requests.extend(counting(&kind).map(|command| about(command, &key, [])));
     let replies = conversation.ask_all(&requests).await?;
     let (bytes, length) = (integer(&replies[1]), replies.get(3).and_then(integer));

@@ -1,7 +1,7 @@
 //! Keys, page by page, by SCAN.
 
 use crate::App;
-use crate::ask::{Conversation, about, integer, items, text};
+use crate::ask::{Conversation, about, integer, items, text, words};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::{Bytes, Query};
@@ -47,6 +47,8 @@ pub(crate) struct KeyRow {
     r#type: Option<String>,
     /// Null when the key does not expire, or without the right to ask.
     ttl_ms: Option<i64>,
+    /// Memory that it takes, about; null without the right to ask.
+    bytes: Option<i64>,
 }
 
 /// The database of a query.
@@ -165,10 +167,10 @@ pub(super) async fn describe(
     let (cut, whole): (Vec<Name>, Vec<Name>) = keys.into_iter().partition(|(_, bytes)| bytes.is_some());
     let requests: Vec<_> = whole
         .iter()
-        .flat_map(|(key, _)| [about("TYPE", key, []), about("PTTL", key, [])])
+        .flat_map(|(key, _)| [about("TYPE", key, []), about("PTTL", key, []), usage_of(key)])
         .collect();
     let replies = conversation.ask_all(&requests).await?;
-    let whole = whole.into_iter().zip(replies.chunks_exact(2));
+    let whole = whole.into_iter().zip(replies.chunks_exact(3));
     let rows = whole.filter_map(|((key, _), replies)| {
         let kind = kind_of(&replies[0]);
         // It has gone since it was seen.
@@ -179,6 +181,7 @@ pub(super) async fn describe(
             key: key.into(),
             r#type: kind,
             ttl_ms: ttl_of(&replies[1]),
+            bytes: integer(&replies[2]),
         })
     });
     // Nobody can be asked about those: their names are not here.
@@ -186,8 +189,16 @@ pub(super) async fn describe(
         key: Bytes::beginning(&key, bytes.unwrap_or_default()),
         r#type: None,
         ttl_ms: None,
+        bytes: None,
     });
     Ok(rows.chain(nameless).collect())
+}
+
+/// What asks for the memory of a key: of one with many elements it looks at a few.
+pub(super) fn usage_of(key: &[u8]) -> Vec<Vec<u8>> {
+    let mut request = words(["MEMORY", "USAGE"]);
+    request.push(key.to_vec());
+    request
 }
 
 /// The reply to TYPE; `None` for an error.

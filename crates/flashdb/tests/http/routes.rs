@@ -169,6 +169,7 @@ fn keys_come_in_pages() {
         for row in page["keys"].as_array().expect("keys") {
             assert_eq!(row["type"], "string");
             assert_eq!(row["ttl_ms"].is_number(), row["key"] == "key:7", "{row}");
+            assert!(row["bytes"].as_i64().is_some_and(|bytes| bytes > 0), "{row}");
             seen.push(row["key"].as_str().expect("a text").to_owned());
         }
         pages += 1;
