@@ -5,6 +5,7 @@ import { keyWord } from '@/lib/bytes';
 import type { Bytes } from '@/lib/contract';
 import { formatCount } from '@/lib/format';
 import { SELECTED_MAX, useExplorerStore } from '@/stores/explorer';
+import { meaning } from '@/stores/settings';
 import { useToastStore } from '@/stores/toast';
 
 export interface Selection {
@@ -55,7 +56,7 @@ export function useSelection(rows: readonly (Bytes | null)[]): Selection {
         return true;
       },
       takeKey(event) {
-        if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'a') {
+        if (meaning(event.nativeEvent) === 'all') {
           event.preventDefault();
           add(0, rows.length - 1);
           return true;

@@ -1,10 +1,22 @@
-// Offers the present page's actions in the palette for as long as the page is shown.
+// Offers what can be done here, in the palette and on the keyboard, for as long as it is shown.
 'use client';
-import { useEffect } from 'react';
-import { usePaletteStore, type ViewAction } from '@/stores/palette';
+import { useEffect, useRef } from 'react';
+import { usePaletteStore, type Rank, type ViewAction } from '@/stores/palette';
 
-/** Pass a memoised list: a new one replaces the old. */
-export function useViewActions(actions: ViewAction[]): void {
+/** The list may be a new one each time; it is told anew where it says something else. */
+export function useViewActions(actions: readonly ViewAction[], rank: Rank = 'page'): void {
   const offer = usePaletteStore((store) => store.offer);
-  useEffect(() => offer(actions), [offer, actions]);
+  const latest = useRef(actions);
+  useEffect(() => {
+    latest.current = actions;
+  });
+  const words = JSON.stringify(actions.map((action) => ({ ...action, run: undefined })));
+  useEffect(() => {
+    const told = JSON.parse(words) as Omit<ViewAction, 'run'>[];
+    if (told.length === 0) return;
+    return offer(
+      told.map((one) => ({ ...one, run: () => latest.current.find(({ id }) => id === one.id)?.run() })),
+      rank,
+    );
+  }, [offer, words, rank]);
 }

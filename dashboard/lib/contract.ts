@@ -134,6 +134,8 @@ export interface KeyRow {
   key: PageBytes;
   type: string | null;
   ttl_ms: number | null;
+  /** Memory, about; null without the right to ask. */
+  bytes?: number | null;
 }
 
 export interface KeyPage {
@@ -172,6 +174,8 @@ export interface Found {
 }
 
 export type TreeSort = 'bytes' | 'count' | 'name';
+/** Also orders that the index does not keep. */
+export type TreeOrder = TreeSort | 'expiry' | 'heat';
 
 /** A prefix, up to a separator; null numbers where it only leads to what may be read. Bytes are about. */
 export interface TreeBranch {

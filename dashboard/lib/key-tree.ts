@@ -1,6 +1,7 @@
 // The key tree as rows: what is loaded of each branch, which branches are open, and the list of lines that makes.
 import { display, keyWord, toBytes } from './bytes';
 import type { Bytes, KeyRow, TreeBranch, TreeView } from './contract';
+import type { Arrange } from './tree-order';
 
 /** Rows of one branch that are kept; who wants more looks for them by a pattern. */
 export const ROWS_MAX = 2000;
@@ -110,7 +111,7 @@ export function dirtOf(prefix: Bytes, change: { prefix: Bytes; below: boolean })
 }
 
 /** The lines that are shown, from the root's children on. */
-export function linesOf(root: Bytes, loaded: ReadonlyMap<string, Loaded>, open: ReadonlySet<string>, weigh: (branch: TreeBranch) => number | null): Line[] {
+export function linesOf(root: Bytes, loaded: ReadonlyMap<string, Loaded>, open: ReadonlySet<string>, weigh: (branch: TreeBranch) => number | null, arrange: Pick<Arrange, 'branches' | 'keys'> | null = null): Line[] {
   const lines: Line[] = [];
   const add = (prefix: Bytes, depth: number, parent: string | null) => {
     const word = wordOf(prefix);
@@ -125,11 +126,11 @@ export function linesOf(root: Bytes, loaded: ReadonlyMap<string, Loaded>, open: 
       lines.push({ id, depth, parent, kind: 'branch', branch, label: label.length > skip ? label.slice(skip) : label, open: isOpen, exact: known.exact, share: (weigh(branch) ?? 0) / most });
       if (isOpen) add(branch.prefix, depth + 1, id);
     };
-    known.rows.forEach(addBranch);
+    (arrange?.branches(known.rows) ?? known.rows).forEach(addBranch);
     if (known.cursor !== null) lines.push({ id: `mb-${word}`, depth, parent, kind: 'more', what: 'branches', of: prefix, left: null, loading: known.loading });
     const { sought } = known;
     if (sought !== null && !known.rows.some((row) => wordOf(row.prefix) === wordOf(sought.prefix))) addBranch(sought);
-    for (const row of known.keys) {
+    for (const row of arrange?.keys(known.keys) ?? known.keys) {
       const label = display(row.key);
       lines.push({ id: `k-${JSON.stringify(row.key)}`, depth, parent, kind: 'key', row, label: label.length > skip ? label.slice(skip) : label });
     }
@@ -157,11 +158,12 @@ export function placesOf(lines: readonly Line[]): { place: number; of: number }[
 /** Where a key of the keyboard leads from a line: another line, or what is done with this one. */
 export type Move = { to: number } | { act: 'open' | 'close' | 'press' | 'mark' } | null;
 
+/** `key` as the event names it, or what it means. */
 export function moveOf(key: string, lines: readonly Line[], at: number, page: number): Move {
   const line = lines[at];
   const clamp = (to: number): Move => (lines.length === 0 ? null : { to: Math.min(lines.length - 1, Math.max(0, to)) });
-  if (key === 'ArrowDown' || key === 'j') return clamp(at + 1);
-  if (key === 'ArrowUp' || key === 'k') return clamp(at - 1);
+  if (key === 'ArrowDown' || key === 'down') return clamp(at + 1);
+  if (key === 'ArrowUp' || key === 'up') return clamp(at - 1);
   if (key === 'PageDown') return clamp(at + page);
   if (key === 'PageUp') return clamp(at - page);
   if (key === 'Home') return clamp(0);
@@ -176,7 +178,7 @@ export function moveOf(key: string, lines: readonly Line[], at: number, page: nu
     const parent = lines.findIndex((one) => one.id === line.parent);
     return parent < 0 ? null : { to: parent };
   }
-  if (line.kind === 'key' && (key === ' ' || key === 'x')) return { act: 'mark' };
+  if (line.kind === 'key' && (key === ' ' || key === 'mark')) return { act: 'mark' };
   if (key === 'Enter' || key === ' ') return { act: 'press' };
   return null;
 }

@@ -6,6 +6,12 @@ import type { Bytes } from '@/lib/contract';
 
 export const SELECTED_MAX = 1000;
 
+/** What is to be done with a key once it is open. */
+export interface Wish {
+  word: string;
+  act: 'edit' | 'expiry' | 'rename' | 'remove';
+}
+
 interface ExplorerStore {
   db: number;
   /** By the word of the key. */
@@ -26,6 +32,8 @@ interface ExplorerStore {
   drop(words: readonly string[]): void;
   clear(): void;
   touch(): void;
+  wish: Wish | null;
+  want(wish: Wish | null): void;
   showBulk(bulk: ExplorerStore['bulk']): void;
   keepJobKeys(id: string, keys: readonly Bytes[] | null): void;
 }
@@ -39,6 +47,7 @@ export const useExplorerStore = create<ExplorerStore>()((set, get) => ({
   changes: 0,
   bulk: null,
   jobKeys: new Map(),
+  wish: null,
   enter(db) {
     if (get().db !== db) set({ db, selected: NONE, anchor: null });
   },
@@ -64,6 +73,7 @@ export const useExplorerStore = create<ExplorerStore>()((set, get) => ({
   },
   clear: () => set({ selected: NONE, anchor: null }),
   touch: () => set((state) => ({ changes: state.changes + 1 })),
+  want: (wish) => set({ wish }),
   showBulk: (bulk) => set({ bulk }),
   keepJobKeys(id, keys) {
     const jobKeys = new Map(get().jobKeys);

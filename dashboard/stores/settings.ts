@@ -1,5 +1,6 @@
 // Preferences of this browser: theme, density, motion, sidebar (UI-89). Only these are kept in localStorage.
 import { create } from 'zustand';
+import { meaningOf, ownKeysOf, type KeyId, type OwnKeys, type Press } from '@/lib/keymap';
 
 export type Theme = 'dark' | 'light' | 'system';
 export type Density = 'compact' | 'default' | 'relaxed';
@@ -11,11 +12,15 @@ interface Preferences {
   motion: Motion;
   /** Whether single letters act as shortcuts (WCAG 2.1.4). */
   letters: boolean;
+  /** Keys that somebody chose instead of those of old. */
+  keys: OwnKeys;
+  /** What the copy button of a key copies, as it was chosen last. */
+  copies: string;
   collapsed: boolean;
 }
 
 const KEY = 'flashdb.preferences';
-const DEFAULTS: Preferences = { theme: 'dark', density: 'default', motion: 'full', letters: true, collapsed: false };
+const DEFAULTS: Preferences = { theme: 'dark', density: 'default', motion: 'full', letters: true, keys: {}, copies: 'key', collapsed: false };
 
 interface SettingsStore extends Preferences {
   load(): void;
@@ -29,8 +34,8 @@ export const useSettingsStore = create<SettingsStore>()((set, get) => ({
   },
   change(part) {
     set(part);
-    const { theme, density, motion, letters, collapsed } = get();
-    const preferences = { theme, density, motion, letters, collapsed };
+    const { theme, density, motion, letters, keys, copies, collapsed } = get();
+    const preferences = { theme, density, motion, letters, keys, copies, collapsed };
     apply(preferences);
     try {
       localStorage.setItem(KEY, JSON.stringify(preferences));
@@ -42,7 +47,8 @@ export const useSettingsStore = create<SettingsStore>()((set, get) => ({
 
 function read(): Preferences {
   try {
-    return { ...DEFAULTS, ...(JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Preferences>) };
+    const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Preferences>;
+    return { ...DEFAULTS, ...kept, keys: ownKeysOf(kept.keys) };
   } catch {
     return DEFAULTS;
   }
@@ -57,4 +63,10 @@ function apply({ theme, density, motion, collapsed }: Preferences): void {
   root.dataset.motion = motion;
   if (collapsed) root.dataset.sidebar = 'collapsed';
   else delete root.dataset.sidebar;
+}
+
+/** What a press of the keyboard means to whoever uses this browser. */
+export function meaning(press: Press): KeyId | null {
+  const { keys, letters } = useSettingsStore.getState();
+  return meaningOf(press, keys, letters);
 }

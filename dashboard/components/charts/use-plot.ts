@@ -95,11 +95,6 @@ function run(UPlot: typeof uPlot, element: HTMLDivElement, options: PlotOptions)
   };
   show();
   handle.current = { show };
-  const onKey = (event: KeyboardEvent) => {
-    const editing = event.target instanceof HTMLElement && ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
-    if (event.key.toLowerCase() === 'z' && !editing && !event.metaKey && !event.ctrlKey && useSettingsStore.getState().letters) setZoom(null);
-  };
-  window.addEventListener('keydown', onKey);
   const size = new ResizeObserver(() => {
     if (element.clientWidth > 0) plot.setSize({ width: element.clientWidth, height: element.clientHeight });
   });
@@ -107,7 +102,6 @@ function run(UPlot: typeof uPlot, element: HTMLDivElement, options: PlotOptions)
   const stops = [samples.subscribe(feed), useAlertStore.subscribe(() => plot.redraw(false)), useSettingsStore.subscribe(() => plot.redraw(false)), useServerStore.subscribe((now, before) => before.paused && !now.paused && feed())];
   return {
     destroy() {
-      window.removeEventListener('keydown', onKey);
       size.disconnect();
       for (const stop of stops) stop();
       handle.current = null;

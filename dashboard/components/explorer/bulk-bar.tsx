@@ -4,12 +4,20 @@ import { X } from 'lucide-react';
 import { GatedButton } from '@/components/state/gated-button';
 import { Button } from '@/components/ui/button';
 import { Menu, MenuItem } from '@/components/ui/menu';
-import type { BulkVerb } from '@/lib/contract';
+import { useViewActions } from '@/hooks/use-view-actions';
+import { useWriteGate } from '@/hooks/use-write-gate';
 import { commandOf } from '@/lib/bulk';
-import { formatCount } from '@/lib/format';
+import { quoteArgument } from '@/lib/bytes';
+import { copyText } from '@/lib/clipboard';
+import type { BulkVerb, Bytes } from '@/lib/contract';
+import { counted, formatCount } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
-import { clearOfToasts, useToastStore } from '@/stores/toast';
-import { ExportItems } from './export-items';
+import { clearOfToasts } from '@/stores/toast';
+import { exportAs, ExportItems } from './export-items';
+
+function namesOf(keys: readonly Bytes[]): string {
+  return keys.map((key) => (typeof key === 'string' ? key : quoteArgument(key))).join('\n');
+}
 
 export function BulkBar({ db }: { db: number }) {
   const selected = useExplorerStore((store) => store.selected);
@@ -17,13 +25,23 @@ export function BulkBar({ db }: { db: number }) {
   const show = useExplorerStore((store) => store.showBulk);
   const keys = [...selected.values()];
   const ask = (verb: BulkVerb) => show({ db, verb, target: { keys } });
-  const copy = (text: string) => {
-    const say = useToastStore.getState().say;
-    navigator.clipboard.writeText(text).then(
-      () => say('Copied'),
-      () => say('The browser does not allow copying here.', 'error'),
-    );
-  };
+  const copy = (text: string) => void copyText(text, 'the commands');
+  const { reason } = useWriteGate();
+  const removal = useWriteGate('unlink').reason;
+  const many = counted(keys.length, 'selected key');
+  useViewActions(
+    [
+      { id: 'bulk-delete', label: `Delete ${many}…`, key: 'remove', reason: removal, run: () => ask('delete') },
+      { id: 'bulk-expire', label: `Set the expiry of ${many}…`, key: 'expiry', reason, run: () => ask('expire') },
+      { id: 'bulk-persist', label: `Remove the expiry of ${many}…`, reason, run: () => ask('persist') },
+      { id: 'bulk-rename', label: `Rename the prefix of ${many}…`, key: 'rename', reason, run: () => ask('rename-prefix') },
+      { id: 'bulk-copy', label: `Copy the names of ${many}`, key: 'copy', run: () => void copyText(namesOf(keys), counted(keys.length, 'name')) },
+      { id: 'bulk-commands', label: `Copy ${many} as commands`, key: 'copyCommand', run: () => copy(commandOf(keys, 'DUMP')) },
+      { id: 'bulk-jsonl', label: `Export ${many} as JSON lines`, run: () => exportAs(db, { keys }, 'jsonl') },
+      { id: 'bulk-none', label: 'Select nothing', run: clear },
+    ],
+    'selection',
+  );
   if (keys.length === 0) return null;
   return (
     <section ref={clearOfToasts} aria-label="Selected keys" className="sticky bottom-0 z-10 flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-panel px-4 py-2">

@@ -8,16 +8,18 @@ import { NoPermission } from '@/components/state/failures';
 import { GatedButton } from '@/components/state/gated-button';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { useQueryState } from '@/hooks/use-query-state';
+import { useViewActions } from '@/hooks/use-view-actions';
+import { useWriteGate } from '@/hooks/use-write-gate';
 import { cn } from '@/lib/cn';
 import { fromKeyWord, keyWord } from '@/lib/bytes';
 import { globOf } from '@/lib/glob';
 import { useExplorerStore } from '@/stores/explorer';
 import { useServerStore } from '@/stores/server';
-import { KeyList } from './key-list';
 import { KeyTree } from './key-tree';
 import { BOX, ImportLabel, LEFT, NewKeyLabel, Toolbar } from './toolbar';
 
-// The editors come once there is a key to edit; the first load has a budget.
+// The list comes where a filter is set, the editors once there is a key to edit; the first load has a budget.
+const KeyList = lazily(() => import('./key-list').then((module) => module.KeyList), () => <SkeletonRows rows={10} className="px-4 pt-10" />);
 const KeyPane = lazily(() => import('./key-pane').then((module) => module.KeyPane), () => <SkeletonRows rows={8} className="p-4" />);
 const NewKey = lazily(() => import('./new-key').then((module) => module.NewKey));
 const UndoBar = lazily(() => import('./undo-bar').then((module) => module.UndoBar));
@@ -25,6 +27,8 @@ const BulkBar = lazily(() => import('./bulk-bar').then((module) => module.BulkBa
 const BulkJobs = lazily(() => import('./bulk-jobs').then((module) => module.BulkJobs));
 const ImportDialog = lazily(() => import('./import-dialog').then((module) => module.ImportDialog));
 const BulkDialog = lazily(() => import('./bulk-dialog').then((module) => module.BulkDialog));
+
+const ORDERS = ['bytes', 'count', 'name', 'expiry', 'heat'] as const;
 
 export function ExplorerPage() {
   const session = useServerStore((store) => store.session);
@@ -50,7 +54,23 @@ export function ExplorerPage() {
   const isChanging = useExplorerStore((store) => store.bulk !== null);
   useEffect(() => enter(db), [enter, db]);
   const open = (word: string) => setSegment(word, 'push');
-  const order = sort === 'count' || sort === 'name' ? sort : 'bytes';
+  const show = (next: 'tree' | 'list') => {
+    if (next === 'tree') {
+      setText('');
+      setType('');
+      if (filter.current !== null) filter.current.value = '';
+    }
+    setView(next, 'push');
+  };
+  const { reason } = useWriteGate();
+  const mayMake = useWriteGate('set').reason;
+  useViewActions([
+    { id: 'new-key', label: 'New key…', reason: mayMake, run: () => setMaking(true) },
+    { id: 'import', label: 'Import keys…', reason, run: () => setImporting(true) },
+    { id: 'as', label: asTree ? 'Show the keys as a list' : 'Show the keys as a tree', run: () => show(asTree ? 'list' : 'tree') },
+    ...(key === null ? [] : [{ id: 'close', label: 'Close the key', run: () => setSegment('') }]),
+  ]);
+  const order = ORDERS.find((one) => one === sort) ?? 'bytes';
   if (session?.capabilities.scan === false && !mayTree) {
     return (
       <>
@@ -73,14 +93,7 @@ export function ExplorerPage() {
           filter={filter}
           className={cn(key !== null && 'max-md:hidden')}
           onDb={(next) => setDb(next)}
-          onView={(next) => {
-            if (next === 'tree') {
-              setText('');
-              setType('');
-              if (filter.current !== null) filter.current.value = '';
-            }
-            setView(next, 'push');
-          }}
+          onView={show}
           onOrder={(next) => setSort(next)}
           onType={(next) => setType(next)}
           onText={(next) => setText(next)}

@@ -15,8 +15,12 @@ async function exportAll(db: number, { keys, ...match }: BulkTarget, format: Exp
   saveFile(await api.exportKeys(keys, db, format), name);
 }
 
+export function exportAs(db: number, target: BulkTarget, format: ExportFormat): void {
+  void exportAll(db, target, format).catch((error: unknown) => useToastStore.getState().say(errorText(error), 'error'));
+}
+
 export function ExportItems({ db, target }: { db: number; target: BulkTarget }) {
-  const run = (format: ExportFormat) => void exportAll(db, target, format).catch((error: unknown) => useToastStore.getState().say(errorText(error), 'error'));
+  const run = (format: ExportFormat) => exportAs(db, target, format);
   return (
     <>
       <MenuItem onSelect={() => run('jsonl')}>Export as JSON lines</MenuItem>

@@ -110,7 +110,7 @@ function Elements({ name, db, first, length, place }: ItemsProps) {
         <span className="flex flex-wrap justify-end gap-2">
           <FileButton name={name} db={db} what="All elements as a file, one line of JSON each" />
           {element !== undefined && (
-            <GatedButton size="sm" onClick={() => setAdding(true)}>
+            <GatedButton data-add size="sm" onClick={() => setAdding(true)}>
               <Plus /> Add {element}
             </GatedButton>
           )}
@@ -325,7 +325,7 @@ function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 
   return (
     <>
       {(target === null || target.type === 'hash' || target.type === 'list' || target.type === 'zset') && (
-        <Act label={`Edit ${title}`} reason={gate.allowed && mayChange ? null : tooLong} onClick={onEdit}>
+        <Act isEdit label={`Edit ${title}`} reason={gate.allowed && mayChange ? null : tooLong} onClick={onEdit}>
           <Pencil />
         </Act>
       )}
@@ -337,9 +337,9 @@ function Actions({ row, gate, staged, onEdit, onStage, onDrop }: Omit<RowProps, 
 }
 
 // A hundred rows of these: the reason is a title, not a tooltip each.
-function Act({ label, reason, onClick, children }: { label: string; reason: string | null; onClick(): void; children: React.ReactNode }) {
+function Act({ label, isEdit, reason, onClick, children }: { label: string; isEdit?: boolean; reason: string | null; onClick(): void; children: React.ReactNode }) {
   return (
-    <Button variant="ghost" size="icon-sm" aria-label={label} title={reason ?? undefined} aria-disabled={reason !== null || undefined} onClick={reason === null ? onClick : undefined}>
+    <Button data-edit={isEdit} variant="ghost" size="icon-sm" aria-label={label} title={reason ?? undefined} aria-disabled={reason !== null || undefined} onClick={reason === null ? onClick : undefined}>
       {children}
     </Button>
   );

@@ -10,6 +10,7 @@ import { SkeletonRows } from '@/components/state/skeleton';
 import { Button } from '@/components/ui/button';
 import { useDebounced } from '@/hooks/use-debounced';
 import { usePages } from '@/hooks/use-pages';
+import { useRowKeys } from '@/hooks/use-row-keys';
 import { useSelection } from '@/hooks/use-selection';
 import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
@@ -17,8 +18,10 @@ import { cn } from '@/lib/cn';
 import type { KeyRow } from '@/lib/contract';
 import { counted, formatBytes, formatCount, formatTtl } from '@/lib/format';
 import { useExplorerStore } from '@/stores/explorer';
+import { meaning } from '@/stores/settings';
 import { LazyBulkMenu } from './bulk-menu-button';
 import { CheckMark } from './check-mark';
+import { KeySize } from './key-tree';
 import { TypeBadge } from './type-badge';
 
 interface KeyListProps {
@@ -59,15 +62,18 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
     seen.current = changes;
     reload();
   }, [changes, reload]);
+  const rowKeys = useRowKeys(db, onSelect);
   const onKey = (event: KeyboardEvent) => {
     const place = rows.findIndex(([segment]) => segment === selected);
-    if (marks.takeKey(event, place)) return;
+    const here = rows[place]?.[1];
+    if (marks.takeKey(event, place) || rowKeys(event, here === undefined ? null : { key: whole(here.key), type: here.type })) return;
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    if (place >= 0 && (event.key === ' ' || event.key === 'x')) {
+    const meant = meaning(event.nativeEvent);
+    if (place >= 0 && (event.key === ' ' || meant === 'mark')) {
       event.preventDefault();
       return marks.toggle(place);
     }
-    const step = event.key === 'ArrowDown' || event.key === 'j' ? 1 : event.key === 'ArrowUp' || event.key === 'k' ? -1 : 0;
+    const step = event.key === 'ArrowDown' || meant === 'down' ? 1 : event.key === 'ArrowUp' || meant === 'up' ? -1 : 0;
     const open = rows.filter(([, row]) => cutLength(row.key) === null);
     if (step === 0 || open.length === 0) return;
     event.preventDefault();
@@ -128,6 +134,7 @@ export function KeyList({ db, match, type, selected, onSelect }: KeyListProps) {
                   </span>
                   {cut !== null && <span className="shrink-0 text-xs text-muted">name of {formatBytes(cut)}, too long to open</span>}
                   {row.ttl_ms !== null && <span className="num shrink-0 text-xs text-dim">{formatTtl(row.ttl_ms)}</span>}
+                  <KeySize row={row} />
                 </li>
               );
             })}

@@ -3,7 +3,7 @@
 import { ArrowLeft, Clock, PenLine, SquareTerminal, Trash2 } from 'lucide-react';
 import { lazily } from '@/components/state/lazily';
 import { Link } from '@/components/ui/link';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Failure } from '@/components/state/failures';
 import { GatedButton } from '@/components/state/gated-button';
@@ -11,20 +11,22 @@ import { Refresh } from '@/components/state/refresh';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { Button } from '@/components/ui/button';
 import { Confirm } from '@/components/ui/lazy-confirm';
-import { CopyButton } from '@/components/ui/copy-button';
 import { useResource } from '@/hooks/use-resource';
+import { useViewActions } from '@/hooks/use-view-actions';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api, ApiError } from '@/lib/api';
-import { display, keyWord, quoteArgument } from '@/lib/bytes';
+import { display, keyWord } from '@/lib/bytes';
+import { copyText } from '@/lib/clipboard';
 import type { Bytes, KeyView } from '@/lib/contract';
 import { errorText } from '@/lib/errors';
 import { counted, formatBytes, formatTtl } from '@/lib/format';
+import type { CopyForm } from '@/lib/copies';
 import { readCommand } from '@/lib/read-command';
 import { useEditStore } from '@/stores/edits';
-import { useExplorerStore } from '@/stores/explorer';
-import { useSettingsStore } from '@/stores/settings';
+import { useExplorerStore, type Wish } from '@/stores/explorer';
 import { useToastStore } from '@/stores/toast';
 import { removeKept } from '@/stores/undo';
+import { copyAs, CopyKey } from './copy-key';
 import { Items } from './items';
 import { StagedBar } from './staged-bar';
 import { TypeBadge } from './type-badge';
@@ -50,6 +52,7 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
   const [busy, setBusy] = useState(false);
   const say = useToastStore((store) => store.say);
   const gate = useWriteGate();
+  const removal = useWriteGate('unlink');
   const gone = view.error instanceof ApiError && view.error.code === 'KEY_NOT_FOUND';
   const ended = () => {
     useEditStore.getState().replace(place, []);
@@ -69,18 +72,53 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
       )
       .finally(() => setBusy(false));
   };
+  const pane = useRef<HTMLDivElement>(null);
+  const type = gone ? null : (view.data?.type ?? null);
+  const isBusy = asking !== null || busy || type === null;
+  const acts: Record<Wish['act'], () => void> = { edit: () => beginEditing(pane.current, type), expiry: () => setAsking('expiry'), rename: () => setAsking('rename'), remove };
+  const copy = (form: CopyForm) => () => void copyAs(form, { key: name, db, type: type ?? '' });
+  const { reason } = gate;
+  useViewActions(
+    isBusy || type === null
+      ? []
+      : [
+          { id: 'edit', label: 'Edit the value', key: 'edit', reason, run: acts.edit },
+          { id: 'expiry', label: 'Change the expiry…', key: 'expiry', reason, run: acts.expiry },
+          { id: 'rename', label: 'Rename the key…', key: 'rename', reason, run: acts.rename },
+          { id: 'copy', label: 'Copy the key', key: 'copy', run: copy('key') },
+          { id: 'copy-command', label: 'Copy the command that reads it', key: 'copyCommand', run: () => void copyText(readCommand(type, name), 'the command that reads it') },
+          { id: 'copy-json', label: 'Copy the value as JSON', run: copy('json') },
+          { id: 'copy-link', label: 'Copy the link to this key', run: copy('link') },
+          { id: 'remove', label: 'Delete the key', key: 'remove', reason: removal.reason, run: remove },
+        ],
+    'key',
+  );
+  // What was asked for in the tree or list, once the key is here.
+  const word = keyWord(name);
+  const wish = useExplorerStore((store) => store.wish);
+  const isWished = wish?.word === word;
+  const wanted = isWished && !isBusy ? wish.act : null;
+  const isLost = isWished && view.error !== null;
+  useEffect(() => {
+    if (isLost) useExplorerStore.getState().want(null);
+  }, [isLost]);
+  // Nothing is to be done with it whenever it is opened again.
+  useEffect(
+    () => () => {
+      const { wish, want } = useExplorerStore.getState();
+      if (wish?.word === word) want(null);
+    },
+    [word],
+  );
+  useEffect(() => {
+    if (wanted === null) return;
+    useExplorerStore.getState().want(null);
+    const refused = wanted === 'remove' ? removal.reason : reason;
+    if (refused === null) acts[wanted]();
+    else say(refused);
+  });
   return (
-    <div
-      className="flex h-full flex-col"
-      onKeyDown={(event) => {
-        const inField = event.target instanceof HTMLElement && ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
-        if (!useSettingsStore.getState().letters || inField || event.metaKey || event.ctrlKey || event.altKey || asking !== null || !gate.allowed || view.data === null || gone) return;
-        if (event.key === 't') setAsking('expiry');
-        else if (event.key === 'r') setAsking('rename');
-        else return;
-        event.preventDefault();
-      }}
-    >
+    <div ref={pane} className="flex h-full flex-col">
       <header className="flex shrink-0 flex-col gap-1 border-b border-line px-4 py-2">
         <div className="flex items-center gap-1">
           <Button variant="ghost" size="icon-sm" className="md:hidden" aria-label="Back to the keys" onClick={onClose}>
@@ -89,7 +127,7 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
           <h2 className="min-w-0 flex-1 truncate font-mono text-sm font-medium" title={display(name)}>
             {display(name)}
           </h2>
-          <CopyButton text={typeof name === 'string' ? name : quoteArgument(name)} label="Copy the key" />
+          <CopyKey name={name} db={db} type={gone ? null : (view.data?.type ?? null)} />
           {view.data !== null && !gone && (
             <>
               <Link
@@ -154,6 +192,14 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
       )}
     </div>
   );
+}
+
+/** Of the element that the keyboard is at, else of the first; where there is none to be edited, a new one. */
+function beginEditing(pane: HTMLElement | null, type: string | null): void {
+  const own = document.activeElement?.closest('tr')?.querySelector<HTMLElement>('[data-edit]');
+  const button = own ?? pane?.querySelector<HTMLElement>('[data-edit]') ?? pane?.querySelector<HTMLElement>('[data-add]');
+  if (button === null || button === undefined) useToastStore.getState().say(`This ${type ?? 'key'} has nothing that can be edited here.`);
+  else button.click();
 }
 
 function Facts({ view, resource, onExpiry }: { view: KeyView; resource: { loadedAt: number | null; loading: boolean; reload(): void }; onExpiry(): void }) {

@@ -8,14 +8,18 @@ import { Refresh } from '@/components/state/refresh';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { type Jump, useJump } from '@/hooks/use-jump';
 import { useKeyTree } from '@/hooks/use-key-tree';
+import { useTreeOrder } from '@/hooks/use-tree-order';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
-import type { Bytes, TreeBranch, TreeSort } from '@/lib/contract';
-import { counted, formatBytes, formatCount, formatTtl, plural } from '@/lib/format';
+import type { Bytes, KeyRow, TreeBranch, TreeOrder } from '@/lib/contract';
+import { counted, formatBytes, formatCount, formatRate, formatTtl, MISSING, plural } from '@/lib/format';
 import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
+import type { Arrange } from '@/lib/tree-order';
 import { goalOf, isInPart } from '@/lib/tree-seek';
+import { type Row, useRowKeys } from '@/hooks/use-row-keys';
 import { useSelection } from '@/hooks/use-selection';
 import { useExplorerStore } from '@/stores/explorer';
+import { meaning } from '@/stores/settings';
 import { LazyBulkMenu } from './bulk-menu-button';
 import { CheckMark } from './check-mark';
 import { JumpField } from './jump';
@@ -24,7 +28,7 @@ import { TypeBadge } from './type-badge';
 interface KeyTreeProps {
   db: number;
   root: Bytes;
-  sort: TreeSort;
+  sort: TreeOrder;
   selected: string;
   onSelect(word: string): void;
   onRoot(prefix: Bytes): void;
@@ -33,13 +37,15 @@ interface KeyTreeProps {
 /** Rows drawn above and below what is in view. */
 const SPARE = 12;
 
-function weightOf(sort: TreeSort): (branch: TreeBranch) => number | null {
+function weightOf(sort: TreeOrder, arrange: Arrange | null): (branch: TreeBranch) => number | null {
+  if (sort === 'heat' && arrange !== null) return arrange.figure;
   return sort === 'count' ? (branch) => branch.keys : (branch) => branch.bytes;
 }
 
 export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeProps) {
-  const tree = useKeyTree(db, root, sort);
-  const lines = useMemo(() => linesOf(root, tree.loaded, tree.open, weightOf(sort)), [root, tree.loaded, tree.open, sort]);
+  const tree = useKeyTree(db, root, sort === 'count' || sort === 'name' ? sort : 'bytes');
+  const { arrange, note } = useTreeOrder(sort, db, root, tree.loadedAt);
+  const lines = useMemo(() => linesOf(root, tree.loaded, tree.open, weightOf(sort, arrange), arrange), [root, tree.loaded, tree.open, sort, arrange]);
   const places = useMemo(() => placesOf(lines), [lines]);
   const [active, setActive] = useState<string | null>(null);
   // The branch whose menu was asked for by a key or the other button of the mouse, and how often.
@@ -122,17 +128,21 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
     activate(line);
     if (line.kind !== 'key' || !marks.take(event, index)) press(line);
   };
+  const rowKeys = useRowKeys(db, onSelect);
   const onKey = (event: KeyboardEvent) => {
     if (marks.takeKey(event, at)) return;
     const here = lines[at];
+    if (rowKeys(event, rowOf(here))) return;
     if (here?.kind === 'branch' && (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey))) {
       event.preventDefault();
       return askMenu(here);
     }
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    const move = moveOf(event.key, lines, at, Math.max(1, Math.floor(view.height / row) - 1));
+    const meant = meaning(event.nativeEvent);
+    const move = moveOf(meant ?? event.key, lines, at, Math.max(1, Math.floor(view.height / row) - 1));
     const line = lines[at];
     if (move === null) {
+      if (meant !== null) return;
       const found = event.key.length === 1 && /\S/.test(event.key) ? lineByLetter(event.key, lines, at) : null;
       if (found === null) return;
       event.preventDefault();
@@ -165,6 +175,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
             : tree.top.keys === null
               ? 'What you may read'
               : `${about}${counted(tree.top.keys, 'key')} · ≈ ${formatBytes(tree.top.bytes)}${tree.top.exact ? '' : ` · counting, ${Math.round(tree.top.progress * 100)} %`}`}
+          {note !== '' && ` · ${note}`}
         </span>
         <span className="flex items-center">
           <Refresh resource={tree} />
@@ -197,7 +208,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
             style={{ height: lines.length * row }}
           >
             {lines.slice(first, last).map((line, offset) => (
-              <Row
+              <TreeRow
                 key={line.id}
                 line={line}
                 db={db}
@@ -206,6 +217,7 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
                 place={places[first + offset]}
                 row={row}
                 sort={sort}
+                figure={line.kind === 'branch' ? (arrange?.figure(line.branch) ?? null) : null}
                 isActive={first + offset === at}
                 isGoal={first + offset === goal}
                 isSelected={line.kind === 'key' && cutLength(line.row.key) === null && keyWord(whole(line.row.key)) === selected}
@@ -225,6 +237,11 @@ export function KeyTree({ db, root, sort, selected, onSelect, onRoot }: KeyTreeP
   );
 }
 
+function rowOf(line: Line | undefined): Row {
+  if (line?.kind === 'branch') return { prefix: line.branch.prefix };
+  return line?.kind === 'key' && cutLength(line.row.key) === null ? { key: whole(line.row.key), type: line.row.type } : null;
+}
+
 function newsOf({ sought, failed }: Jump, goal: number | null, lines: readonly Line[], loading: boolean): { news: string; isShown: boolean } {
   if (failed) return { news: 'could not be looked up', isShown: true };
   if (sought === null) return { news: '', isShown: false };
@@ -242,7 +259,9 @@ interface RowProps {
   index: number;
   place: { place: number; of: number } | undefined;
   row: number;
-  sort: TreeSort;
+  sort: TreeOrder;
+  /** What its branch has in an order that the index does not keep. */
+  figure: number | null;
   isActive: boolean;
   /** Where the field of jumps leads. */
   isGoal: boolean;
@@ -253,7 +272,7 @@ interface RowProps {
   onMark(event: MouseEvent): void;
 }
 
-function Row({ line, db, asked, index, place, row, sort, isActive, isGoal, isSelected, isMarked, onMenu, onPress, onMark }: RowProps) {
+function TreeRow({ line, db, asked, index, place, row, sort, figure, isActive, isGoal, isSelected, isMarked, onMenu, onPress, onMark }: RowProps) {
   const element = useRef<HTMLDivElement>(null);
   // Before the row is painted, which would otherwise be seen at the top for a moment.
   useLayoutEffect(() => {
@@ -291,13 +310,13 @@ function Row({ line, db, asked, index, place, row, sort, isActive, isGoal, isSel
       )}
     >
       {isMarked !== null && <CheckMark checked={isMarked} onPress={onMark} />}
-      <Content line={line} sort={sort} />
+      <Content line={line} sort={sort} figure={figure} />
       {line.kind === 'branch' && line.branch.keys !== null && <LazyBulkMenu db={db} target={{ prefix: line.branch.prefix }} inTree asked={asked} />}
     </div>
   );
 }
 
-function Content({ line, sort }: { line: Line; sort: TreeSort }) {
+function Content({ line, sort, figure }: { line: Line; sort: TreeOrder; figure: number | null }) {
   if (line.kind === 'branch') {
     const { keys, bytes } = line.branch;
     return (
@@ -316,7 +335,12 @@ function Content({ line, sort }: { line: Line; sort: TreeSort }) {
             <span className="num w-18 shrink-0 text-right text-xs text-dim" title="bytes, about">
               ≈ {formatBytes(bytes)}
             </span>
-            <svg aria-hidden viewBox="0 0 48 6" preserveAspectRatio="none" className="h-1.5 w-12 shrink-0 max-sm:hidden">
+            {(sort === 'expiry' || sort === 'heat') && (
+              <span className="num w-14 shrink-0 text-right text-xs text-dim" title={sort === 'heat' ? 'commands on its hottest keys' : 'the first to expire, of those that were looked at'}>
+                {figure === null ? MISSING : sort === 'heat' ? formatRate(figure) : formatTtl(figure)}
+              </span>
+            )}
+            <svg aria-hidden viewBox="0 0 48 6" preserveAspectRatio="none" className={cn('h-1.5 w-12 shrink-0 max-sm:hidden', sort === 'expiry' && 'hidden')}>
               <rect width="48" height="6" className="fill-raised" />
               <rect width={Math.max(1, 48 * line.share)} height="6" className={sort === 'count' ? 'fill-series-3' : 'fill-series-1'} />
             </svg>
@@ -335,6 +359,7 @@ function Content({ line, sort }: { line: Line; sort: TreeSort }) {
         </span>
         {cut !== null && <span className="shrink-0 text-xs text-muted">name of {formatBytes(cut)}, too long to open</span>}
         {line.row.ttl_ms !== null && <span className="num shrink-0 text-xs text-dim">{formatTtl(line.row.ttl_ms)}</span>}
+        <KeySize row={line.row} />
       </>
     );
   }
@@ -346,6 +371,16 @@ function Content({ line, sort }: { line: Line; sort: TreeSort }) {
     <span className="flex items-center gap-2 text-xs text-muted">
       {line.error !== undefined && <CircleAlert aria-hidden className="size-3.5 text-error-text" />}
       {line.text}
+    </span>
+  );
+}
+
+/** What a key takes in memory. */
+export function KeySize({ row: { bytes } }: { row: KeyRow }) {
+  if (bytes === null || bytes === undefined) return null;
+  return (
+    <span className="num w-16 shrink-0 text-right text-xs text-dim" title={`${counted(bytes, 'byte')} in memory`}>
+      {formatBytes(bytes)}
     </span>
   );
 }

@@ -3,8 +3,8 @@
 import { useEffect, useRef, useState } from 'react';
 import { GatedButton } from '@/components/state/gated-button';
 import { Button } from '@/components/ui/button';
-import { Kbd } from '@/components/ui/kbd';
-import { useModKey } from '@/hooks/use-mod-key';
+import { KeyHint } from '@/components/ui/key-hint';
+import { useViewActions } from '@/hooks/use-view-actions';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { api, ApiError } from '@/lib/api';
 import { display } from '@/lib/bytes';
@@ -14,6 +14,7 @@ import { errorText } from '@/lib/errors';
 import { counted } from '@/lib/format';
 import { useEditStore, useStaged } from '@/stores/edits';
 import { useExplorerStore } from '@/stores/explorer';
+import { meaning } from '@/stores/settings';
 import { clearOfToasts, useToastStore } from '@/stores/toast';
 import { isKeepable, useUndoStore } from '@/stores/undo';
 import { ConflictDialog } from './conflict-dialog';
@@ -28,7 +29,6 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
   const staged = useStaged(place);
   const replace = useEditStore((store) => store.replace);
   const gate = useWriteGate();
-  const mod = useModKey();
   const [showing, setShowing] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -64,18 +64,20 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
   useEffect(() => {
     if (isEmpty) return;
     const onKey = (event: KeyboardEvent) => {
-      if (!(event.metaKey || event.ctrlKey) || event.key.toLowerCase() !== 's') return;
+      if (meaning(event) !== 'save') return;
       event.preventDefault();
       shortcut.current();
     };
     const onLeave = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener('keydown', onKey);
+    // Also while something is typed, and before the rest of the page.
+    window.addEventListener('keydown', onKey, true);
     window.addEventListener('beforeunload', onLeave);
     return () => {
-      window.removeEventListener('keydown', onKey);
+      window.removeEventListener('keydown', onKey, true);
       window.removeEventListener('beforeunload', onLeave);
     };
   }, [isEmpty]);
+  useViewActions(isEmpty ? [] : [{ id: 'save', label: `Save ${counted(staged.length, 'edit')}`, key: 'save', reason: gate.reason, run: () => void (mayRun && save(staged)) }], 'key');
   if (isEmpty) return null;
   return (
     <section ref={clearOfToasts} aria-label="Staged edits" className="shrink-0 border-t-2 border-accent bg-panel">
@@ -96,7 +98,7 @@ export function StagedBar({ name, db, place }: StagedBarProps) {
           Diff
         </Button>
         <GatedButton size="sm" variant="solid" disabled={busy} onClick={() => void save(staged)}>
-          {busy ? 'Saving…' : 'Save'} <Kbd className="max-sm:hidden">{mod} S</Kbd>
+          {busy ? 'Saving…' : 'Save'} <KeyHint of="save" />
         </GatedButton>
       </div>
       {conflicts !== null && (

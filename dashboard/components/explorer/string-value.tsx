@@ -100,12 +100,12 @@ export function StringValue({ name, db, first, place }: { name: Bytes; db: numbe
         <span className="flex items-center gap-2 text-xs text-muted">
           {!isComplete && `${formatBytes(loaded)} of ${formatBytes(first.length)}`}
           {isWhole && !editing && (
-            <GatedButton size="sm" onClick={() => setEditing(true)}>
+            <GatedButton data-edit size="sm" onClick={() => setEditing(true)}>
               <Pencil /> Edit
             </GatedButton>
           )}
           {!isWhole && first.length <= EDITED_MAX && (
-            <GatedButton size="sm" disabled={asking} onClick={loadAll}>
+            <GatedButton data-edit size="sm" disabled={asking} onClick={loadAll}>
               <Pencil /> {asking ? 'Loading…' : 'Load all and edit'}
             </GatedButton>
           )}

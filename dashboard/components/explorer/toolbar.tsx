@@ -9,7 +9,7 @@ import { Button } from '@/components/ui/button';
 import { Input, Select } from '@/components/ui/input';
 import { Segmented } from '@/components/ui/segmented';
 import { cn } from '@/lib/cn';
-import type { TreeSort } from '@/lib/contract';
+import type { TreeOrder } from '@/lib/contract';
 import { JumpField } from './jump';
 
 /** The frame of the two halves, and the half at the left. */
@@ -23,7 +23,7 @@ interface ToolbarProps {
   databases: number;
   mayTree: boolean;
   asTree: boolean;
-  order: TreeSort;
+  order: TreeOrder;
   type: string;
   text: string;
   filter?: Ref<HTMLInputElement>;
@@ -65,6 +65,8 @@ export function Toolbar({ db, databases, mayTree, asTree, order, type, text, fil
           <option value="bytes">By bytes</option>
           <option value="count">By keys</option>
           <option value="name">By name</option>
+          <option value="expiry">By expiry</option>
+          <option value="heat">Hottest</option>
         </Select>
       )}
       <Select aria-label="Type" value={type} onChange={(event) => onType(event.target.value)}>

@@ -5,7 +5,10 @@ import { useEffect, useState } from 'react';
 import { Age } from '@/components/state/age';
 import { GatedButton } from '@/components/state/gated-button';
 import { Button } from '@/components/ui/button';
+import { KeyHint } from '@/components/ui/key-hint';
 import { useNow } from '@/hooks/use-now';
+import { useViewActions } from '@/hooks/use-view-actions';
+import { useWriteGate } from '@/hooks/use-write-gate';
 import { keyWord } from '@/lib/bytes';
 import { useExplorerStore } from '@/stores/explorer';
 import { useServerStore } from '@/stores/server';
@@ -25,7 +28,6 @@ export function UndoBar({ db, onOpen }: { db: number; onOpen(word: string): void
   }, [load]);
   const mine = entries.filter((entry) => entry.user === user && (now === null || now - entry.at < KEPT_MS));
   const entry = mine[0];
-  if (entry === undefined) return null;
   const run = async (entry: Undoable) => {
     setBusy(true);
     const outcome = await useUndoStore.getState().undo(entry);
@@ -37,6 +39,9 @@ export function UndoBar({ db, onOpen }: { db: number; onOpen(word: string): void
     const edit = entry.act.kind === 'edit' ? entry.act.edits[0] : undefined;
     if (entry.db === db) onOpen(keyWord(edit?.op === 'rename' ? edit.to : entry.key));
   };
+  const { reason } = useWriteGate();
+  useViewActions(entry === undefined ? [] : [{ id: 'undo', label: `Undo: ${entry.text}`, key: 'undo', reason, run: () => void (busy || run(entry)) }]);
+  if (entry === undefined) return null;
   return (
     <section aria-label="Undo" className="flex flex-wrap items-center gap-x-3 gap-y-1 rounded-lg border border-line bg-panel py-1.5 pr-1.5 pl-4">
       <span role="status" className="min-w-0 flex-1 truncate">
@@ -45,7 +50,7 @@ export function UndoBar({ db, onOpen }: { db: number; onOpen(word: string): void
         {mine.length > 1 && <span className="text-muted">, {mine.length - 1} more</span>}
       </span>
       <GatedButton size="sm" disabled={busy} onClick={() => void run(entry)}>
-        <Undo2 /> Undo
+        <Undo2 /> Undo <KeyHint of="undo" />
       </GatedButton>
       <Button variant="ghost" size="icon-sm" aria-label="Forget the undo" title="Forget the undo" onClick={() => drop(entry.id)}>
         <X />

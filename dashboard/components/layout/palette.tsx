@@ -15,13 +15,14 @@ import { formatTtl } from '@/lib/format';
 import { PAGES, PLACES } from '@/lib/navigation';
 import { namesCommand, rankCommands } from '@/lib/rank';
 import { useCommandStore } from '@/stores/commands';
-import { usePaletteStore } from '@/stores/palette';
+import { actionsOf, usePaletteStore } from '@/stores/palette';
 import { useServerStore } from '@/stores/server';
 import { useSettingsStore } from '@/stores/settings';
 
 export function Palette() {
   const setOpen = usePaletteStore((store) => store.setOpen);
-  const actions = usePaletteStore((store) => store.actions);
+  const offers = usePaletteStore((store) => store.offers);
+  const actions = useMemo(() => actionsOf(offers).filter((action) => action.quiet !== true), [offers]);
   const commands = useCommandStore((store) => store.commands);
   const loadCommands = useCommandStore((store) => store.load);
   const paused = useServerStore((store) => store.paused);

@@ -1,11 +1,14 @@
-// Theme, density, motion and single-letter shortcuts; kept in this browser only.
+// Theme, density, motion and the keys of shortcuts; kept in this browser only.
 'use client';
 import { Monitor, Moon, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Panel } from '@/components/ui/panel';
 import { Segmented } from '@/components/ui/segmented';
 import { Switch } from '@/components/ui/switch';
+import { lazily } from '@/components/state/lazily';
 import { type Density, type Theme, useSettingsStore } from '@/stores/settings';
+
+const Keyboard = lazily(() => import('./keyboard').then((module) => module.Keyboard));
 
 const THEMES: readonly { value: Theme; label: ReactNode }[] = [
   { value: 'dark', label: <><Moon aria-hidden /> Dark</> },
@@ -22,22 +25,25 @@ const DENSITIES: readonly { value: Density; label: string }[] = [
 export function Appearance() {
   const { theme, density, motion, letters, change } = useSettingsStore();
   return (
-    <Panel title="Appearance" unit="of this browser" className="max-w-3xl">
-      <div className="divide-y divide-line">
-        <Choice title="Theme" text="System follows your device.">
-          <Segmented label="Theme" size="md" value={theme} onChange={(value) => change({ theme: value })} options={THEMES} />
-        </Choice>
-        <Choice title="Density" text="Height of rows in tables and lists.">
-          <Segmented label="Density" size="md" value={density} onChange={(value) => change({ density: value })} options={DENSITIES} />
-        </Choice>
-        <Choice title="Reduce motion" text="Figures jump instead of gliding. Your device’s own setting counts too.">
-          <Switch label="Reduce motion" checked={motion === 'reduced'} onChange={(on) => change({ motion: on ? 'reduced' : 'full' })} />
-        </Choice>
-        <Choice title="Single-letter shortcuts" text="Such as G D for the Dashboard. The palette opens either way.">
-          <Switch label="Single-letter shortcuts" checked={letters} onChange={(on) => change({ letters: on })} />
-        </Choice>
-      </div>
-    </Panel>
+    <div className="flex flex-col gap-4">
+      <Panel title="Appearance" unit="of this browser" className="max-w-3xl">
+        <div className="divide-y divide-line">
+          <Choice title="Theme" text="System follows your device.">
+            <Segmented label="Theme" size="md" value={theme} onChange={(value) => change({ theme: value })} options={THEMES} />
+          </Choice>
+          <Choice title="Density" text="Height of rows in tables and lists.">
+            <Segmented label="Density" size="md" value={density} onChange={(value) => change({ density: value })} options={DENSITIES} />
+          </Choice>
+          <Choice title="Reduce motion" text="Figures jump instead of gliding. Your device’s own setting counts too.">
+            <Switch label="Reduce motion" checked={motion === 'reduced'} onChange={(on) => change({ motion: on ? 'reduced' : 'full' })} />
+          </Choice>
+          <Choice title="Single-key shortcuts" text="Keys without a modifier, such as G D for the Dashboard. The palette opens either way.">
+            <Switch label="Single-key shortcuts" checked={letters} onChange={(on) => change({ letters: on })} />
+          </Choice>
+        </div>
+      </Panel>
+      <Keyboard />
+    </div>
   );
 }
 

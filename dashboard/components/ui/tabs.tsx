@@ -30,7 +30,7 @@ export function Tabs({ label, current, tabs }: TabsProps) {
     return () => cancelAnimationFrame(frame);
   }, [current]);
   return (
-    <nav ref={row} aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line max-sm:flex-wrap max-sm:gap-0">
+    <nav ref={row} data-tabs aria-label={label} className="-mb-px flex gap-1 overflow-x-auto border-b border-line max-sm:flex-wrap max-sm:gap-0">
       {tabs.map((tab) => {
         const active = tab.id === current;
         return (

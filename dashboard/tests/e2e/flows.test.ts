@@ -262,7 +262,7 @@ describe.runIf(process.env.FLASHDB_BIN)('the key tree, while others write', () =
     await page.getByRole('button', { name: /^Live/ }).waitFor();
     await page.getByRole('treeitem', { name: /^wave:/ }).click();
     await page.getByRole('treeitem', { name: /^a:.*2 keys/, level: 2 }).click();
-    await page.getByRole('treeitem', { name: /\b1$/, level: 3 }).first().waitFor();
+    await page.getByRole('treeitem', { name: /\b1\s+\d+\sB$/, level: 3 }).first().waitFor();
     await page.waitForTimeout(2500);
     const before = watched.requests.length;
     const asked = () => watched.requests.slice(before).map(({ url }) => new URL(url)).filter((url) => url.pathname.endsWith('/tree')).map((url) => url.searchParams.get('p') ?? '');

@@ -36,7 +36,7 @@ describe('the key tree', () => {
     const lines = linesOf('', loaded, new Set(['a%3A']), weigh);
     expect(moveOf('ArrowDown', lines, 0, 5)).toEqual({ to: 1 });
     const key = lines.findIndex((line) => line.kind === 'key');
-    expect([moveOf(' ', lines, key, 5), moveOf('x', lines, key, 5), moveOf(' ', lines, 0, 5), moveOf('x', lines, 0, 5)]).toEqual([{ act: 'mark' }, { act: 'mark' }, { act: 'press' }, null]);
+    expect([moveOf(' ', lines, key, 5), moveOf('mark', lines, key, 5), moveOf(' ', lines, 0, 5), moveOf('mark', lines, 0, 5)]).toEqual([{ act: 'mark' }, { act: 'mark' }, { act: 'press' }, null]);
     expect(moveOf('ArrowRight', lines, 0, 5)).toEqual({ to: 1 });
     expect(moveOf('ArrowRight', lines, 2, 5)).toEqual({ act: 'open' });
     expect(moveOf('ArrowLeft', lines, 0, 5)).toEqual({ act: 'close' });
