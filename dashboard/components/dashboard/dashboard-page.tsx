@@ -12,7 +12,6 @@ import { Attention } from './attention';
 import { MEMORY_PARTS, OPERATIONS } from './charts';
 import { Databases } from './databases';
 import { FirstSteps } from './first-steps';
-import { KeyWeight } from './key-weight';
 import { KpiRow } from './kpi-row';
 import { RecentCommands } from './recent-frame';
 
@@ -21,10 +20,16 @@ const AccessHeatPanel = lazily(
   () => <div className="h-72" />,
 );
 
+const KeyWeight = lazily(
+  () => import('./key-weight').then((module) => module.KeyWeight),
+  () => <div className="h-76" />,
+);
+
 export function DashboardPage() {
   const { span_ms, control } = useSpan();
   const empty = useServerStore((store) => store.sample?.keys === 0);
   const mayHeat = useServerStore((store) => store.session?.capabilities['hotkeys.list'] !== false);
+  const mayTree = useServerStore((store) => store.session?.capabilities['prefix.tree'] !== false);
   const refused = useServerStore((store) => store.live.refused);
   return (
     <>
@@ -42,7 +47,7 @@ export function DashboardPage() {
           </Near>
         </div>
         <div className="flex min-w-0 flex-col gap-4">
-          <KeyWeight />
+          {mayTree && <KeyWeight />}
           <Databases />
           {mayHeat && (
             <Near className="h-72">

@@ -2,6 +2,8 @@
 'use client';
 import { StreamChart } from '@/components/charts/stream-chart';
 import { MEMORY_PARTS } from '@/components/dashboard/charts';
+import { lazily } from '@/components/state/lazily';
+import { Near } from '@/components/state/near';
 import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';
 import { type Column, DataTable } from '@/components/ui/data-table';
@@ -12,6 +14,8 @@ import { cn } from '@/lib/cn';
 import { counted, formatBytes, formatCount, formatRatio } from '@/lib/format';
 import { groupsOf, type MemoryGroup, type NamedPart, namedParts } from '@/lib/memory-parts';
 import { SWATCH } from '@/components/charts/palette';
+
+const Keyspace = lazily(() => import('./keyspace').then((module) => module.Keyspace), () => <div className="h-180" />);
 
 const FILL = ['fill-series-1', 'fill-series-2', 'fill-series-3', 'fill-series-4', 'fill-series-5'] as const;
 
@@ -54,6 +58,9 @@ export function MemoryTab({ span_ms }: { span_ms: number }) {
           )}
         </ResourceView>
       </Panel>
+      <Near className="h-180">
+        <Keyspace />
+      </Near>
     </div>
   );
 }
