@@ -33,3 +33,11 @@ export function namesCommand(commands: readonly CommandRow[], text: string): boo
   const [first] = rankCommands(commands, text, 1);
   return first !== undefined && score(first, text.trim().toLowerCase().replace(/\s+/g, ' ')) <= 1;
 }
+
+/** Whether the line has all that the command needs to be run; a word in quotes counts as one. */
+export function isComplete(command: CommandRow, line: string): boolean {
+  if (score(command, line.trim().toLowerCase().replace(/\s+/g, ' ')) > 1) return false;
+  const count = (line.match(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"']+/g) ?? []).length;
+  // The number counts the name, of a subcommand both of its words; below zero it is the least there has to be.
+  return command.arity >= 0 ? count === command.arity : count >= -command.arity;
+}

@@ -83,7 +83,7 @@ export function CopyKey({ name, db, type }: { name: Bytes; db: number; type: str
       {type !== null && (
         <Menu
           trigger={
-            <Button variant="ghost" size="icon-sm" className="w-5 rounded-l-none px-0 coarse:w-8" aria-label="Copy as…" title="Copy as…">
+            <Button variant="ghost" size="icon-sm" className="w-6 rounded-l-none px-0 coarse:w-11" aria-label="Copy as…" title="Copy as…">
               <ChevronDown className="size-3.5" />
             </Button>
           }

@@ -1,7 +1,7 @@
 // Each key that does something, and another one for it: pressed, not typed. Kept in this browser only.
 'use client';
 import { RotateCcw } from 'lucide-react';
-import { useState, type KeyboardEvent } from 'react';
+import { Fragment, useState, type KeyboardEvent } from 'react';
 import { Button } from '@/components/ui/button';
 import { Kbd } from '@/components/ui/kbd';
 import { Panel } from '@/components/ui/panel';
@@ -110,20 +110,25 @@ function KeyField({ id, label, isListening, onBegin, onEnd, onKey, onReset }: Ke
         variant="ghost"
         size="sm"
         data-editing-key={isListening || undefined}
-        aria-label={isListening ? `${label}: press a key, Escape to leave` : `${label}: ${words.join(' ')}, change`}
         className={cn('min-w-20 justify-end', isListening && 'bg-raised text-ink')}
         onClick={onBegin}
         onBlur={onEnd}
         onKeyDown={isListening ? onKey : undefined}
       >
+        {/* No label of its own: what is seen is a part of the name. */}
+        <span className="sr-only">{label}: </span>
         {isListening ? (
           'Press a key…'
         ) : (
           <>
             {!letters && isSingle(combo) && <span className="text-xs text-muted">off</span>}
-            {words.map((word) => (
-              <Kbd key={word}>{word}</Kbd>
+            {words.map((word, at) => (
+              <Fragment key={word}>
+                {at > 0 && ' '}
+                <Kbd>{word}</Kbd>
+              </Fragment>
             ))}
+            <span className="sr-only">, change</span>
           </>
         )}
       </Button>

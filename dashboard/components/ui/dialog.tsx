@@ -20,10 +20,12 @@ interface DialogProps {
   /** Without head and padding: the palette draws its own. */
   bare?: boolean;
   className?: string;
+  /** Takes Escape for a layer of its own; true where it did. */
+  onEscape?(): boolean;
   children: ReactNode;
 }
 
-export function Dialog({ open, onOpenChange, title, description, bare = false, className, children }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, bare = false, className, onEscape, children }: DialogProps) {
   const { way, note } = useWayBack();
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
@@ -35,6 +37,9 @@ export function Dialog({ open, onOpenChange, title, description, bare = false, c
             'floating fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(560px,calc(100vw-24px))] -translate-x-1/2 animate-fade flex-col overflow-hidden rounded-xl',
             className,
           )}
+          onEscapeKeyDown={(event) => {
+            if (onEscape?.() === true) event.preventDefault();
+          }}
           onKeyDown={(event) => {
             // A message at the edge that came later is the topmost layer to Radix, and would take the key for itself alone.
             if (event.key === 'Escape' && !event.defaultPrevented) onOpenChange(false);

@@ -44,6 +44,59 @@ describe.runIf(process.env.FLASHDB_BIN)('keys in the palette', () => {
     await page.getByText('Nothing matches.').waitFor();
     expect(faults).toEqual([]);
   });
+  it('are acted on from there, and commands that only read run there', async () => {
+    const watched = await openPage(browser);
+    await watched.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url });
+    await signIn(watched, server.url);
+    const { page, faults } = watched;
+    await seek(page, 'faraway:one');
+    await page.getByRole('option', { name: /^faraway:one.*db 3/ }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.getByRole('option', { name: /^Copy the command that reads it/ }).click();
+    await page.getByRole('listitem').getByText('Copied the command that reads it').waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('GET faraway:one');
+    // Escape leaves the actions first, and the palette then.
+    await seek(page, 'faraway:one');
+    await page.getByRole('option', { name: /^faraway:one.*db 3/ }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.getByRole('option', { name: 'Open in the Explorer' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('option', { name: /^faraway:one.*db 3/ }).waitFor();
+    await page.getByPlaceholder('Search keys, commands and pages').fill('HGET session:user:ada name');
+    await page.getByRole('option', { name: /only reads, in db0/ }).waitFor();
+    await page.keyboard.press('Enter');
+    const reply = page.getByRole('region', { name: 'What came back' });
+    await reply.getByText('"ada"').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/');
+    // What writes is filled in, as it was typed, and runs nothing.
+    await page.getByPlaceholder('Search keys, commands and pages').fill('set faraway:new 1');
+    await reply.waitFor({ state: 'detached' });
+    expect(await page.getByRole('option', { name: /only reads/ }).count()).toBe(0);
+    await page.getByRole('option', { name: /^SET\b(?!.*only reads).*to console/ }).click();
+    await page.waitForURL(/\/console\//);
+    await expect.poll(() => page.getByRole('combobox', { name: 'Command' }).inputValue()).toBe('set faraway:new 1');
+    // What was chosen comes back as a recent one; the signs narrow it down.
+    await seek(page, '');
+    await page.getByRole('group', { name: 'Recent' }).getByRole('option', { name: /^SET\b(?!.*only reads).*to console/ }).waitFor();
+    await page.getByPlaceholder('Search keys, commands and pages').fill('#');
+    await page.getByRole('option', { name: 'Settings › Access' }).waitFor();
+    expect(await page.getByRole('option', { name: /^Dashboard/ }).count()).toBe(0);
+    expect(faults).toEqual([]);
+  });
+  it('has the actions of the view, with their keys', async () => {
+    const watched = await openPage(browser);
+    await signIn(watched, server.url, '/explorer/?k=session%253Auser%253Aada');
+    const { page, faults } = watched;
+    await page.getByRole('heading', { name: 'session:user:ada' }).waitFor();
+    await seek(page, '');
+    const view = page.getByRole('group', { name: 'This view' });
+    await view.getByRole('option', { name: /^Change the expiry…/ }).getByText('T', { exact: true }).waitFor();
+    // Why it cannot be done is said, and it is not.
+    await view.getByRole('option', { name: /^Delete the key.*Read-only session/ }).waitFor();
+    await view.getByRole('option', { name: /^Show the keys as a list/ }).click();
+    await page.getByRole('listbox', { name: 'Keys' }).waitFor();
+    expect(faults).toEqual([]);
+  });
   it('are not denied where they were not looked at', async () => {
     const watched = await openPage(browser);
     await signIn(watched, server.url);
