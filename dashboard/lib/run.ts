@@ -24,7 +24,9 @@ export interface RunState {
   lost: number;
   /** Told and no longer kept. */
   gone: number;
+  /** Channels and patterns, as the engine counts them, and patterns by themselves. */
   channels: number;
+  patterns: number;
   shardChannels: number;
   end: RunEnd | null;
   reply: Reply | null;
@@ -41,6 +43,7 @@ export const initialRun: RunState = {
   lost: 0,
   gone: 0,
   channels: 0,
+  patterns: 0,
   shardChannels: 0,
   end: null,
   reply: null,
@@ -86,15 +89,18 @@ export function reduceRun(run: RunState, message: RunMessage): RunState {
 }
 
 function takeRows(run: RunState, rows: readonly RunRow[], lost: number): RunState {
-  let { channels, shardChannels, lastId, received, gone } = run;
+  let { channels, patterns, shardChannels, lastId, received, gone } = run;
   const added: ShownRow[] = [];
   if (lost > 0) added.push({ id: ++lastId, size: 32, kind: 'gap', t: rows[0]?.t ?? Date.now(), lost });
   for (const row of rows) {
     added.push({ ...row, id: ++lastId, size: sizeOf(row) });
     if (isMessage(row.kind)) received++;
     else if (row.count !== undefined) {
-      if (row.kind.startsWith('s') && row.kind !== 'subscribe') shardChannels = row.count;
-      else channels = row.count;
+      if (row.kind === 'ssubscribe' || row.kind === 'sunsubscribe') shardChannels = row.count;
+      else {
+        if (row.kind.startsWith('p')) patterns += Math.sign(row.count - channels);
+        channels = row.count;
+      }
     }
   }
   const all = [...run.rows, ...added];
@@ -102,7 +108,7 @@ function takeRows(run: RunState, rows: readonly RunRow[], lost: number): RunStat
   let chars = all.slice(from).reduce((sum, row) => sum + row.size, 0);
   while (chars > CHARS && from < all.length - 1) chars -= all[from++]?.size ?? 0;
   gone += from;
-  return { ...run, rows: all.slice(from), channels, shardChannels, lastId, received, gone, lost: run.lost + lost };
+  return { ...run, rows: all.slice(from), channels, patterns, shardChannels, lastId, received, gone, lost: run.lost + lost };
 }
 
 /** What it does now, or how it went, in a few words. */
@@ -114,8 +120,9 @@ export function runStatus(run: RunState): string {
   if (run.phase === 'starting') return 'starting…';
   if (run.kind === 'blocking') return 'waiting';
   if (run.kind === 'monitor') return `watching all commands · ${heard}${missed}`;
-  const names = run.channels + run.shardChannels;
-  return `${names === 0 ? 'listening' : `listening to ${counted(names, 'channel')}`} · ${heard}${missed}`;
+  const channels = run.channels - run.patterns + run.shardChannels;
+  const names = [channels > 0 ? counted(channels, 'channel') : '', run.patterns > 0 ? counted(run.patterns, 'pattern') : ''].filter((part) => part !== '').join(' and ');
+  return `${names === '' ? 'listening' : `listening to ${names}`} · ${heard}${missed}`;
 }
 
 const ENDS: Record<RunEnd, string> = {

@@ -7,6 +7,7 @@ import { CopyButton } from '@/components/ui/copy-button';
 import { useWriteLock } from '@/hooks/use-write-lock';
 import type { ApiError } from '@/lib/api';
 import { display } from '@/lib/bytes';
+import { cn } from '@/lib/cn';
 import { errorAdvice, errorText } from '@/lib/errors';
 import { formatClock, formatIso, formatMicros } from '@/lib/format';
 import { extent, toJson, toRaw } from '@/lib/reply';
@@ -38,7 +39,8 @@ export const EntryView = memo(function EntryView({ entry, view, onRun }: EntryVi
         <code className="min-w-0 flex-1 truncate font-mono" title={shown}>
           <Highlight line={shown} />
         </code>
-        <span className="num shrink-0 text-xs text-muted">
+        {/* On a phone what goes on is told above the prompt, and the line keeps its room. */}
+        <span className={cn('num shrink-0 text-xs text-muted', goesOn && 'max-sm:hidden')}>
           {goesOn ? runStatus(run) : entry.state === 'running' ? 'running…' : [run === undefined ? null : runStatus(run), entry.db === 0 ? null : `db${entry.db}`, entry.duration_us === undefined ? null : formatMicros(entry.duration_us), reply === undefined ? null : extent(reply)].filter(Boolean).join(' · ')}
         </span>
         <span className="flex shrink-0">

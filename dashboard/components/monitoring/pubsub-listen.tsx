@@ -20,10 +20,12 @@ interface ListenPanelProps {
   own: OwnRun;
   /** What was begun last. */
   heard: string;
+  /** How often something was begun: each time this comes into sight. */
+  begun: number;
   onListen(kind: ListenKind, name: Bytes): void;
 }
 
-export function ListenPanel({ own, heard, onListen }: ListenPanelProps) {
+export function ListenPanel({ own, heard, begun, onListen }: ListenPanelProps) {
   const [name, setName] = useState('');
   const id = useId();
   const { run } = own;
@@ -48,18 +50,21 @@ export function ListenPanel({ own, heard, onListen }: ListenPanelProps) {
           </Button>
         )}
       </form>
-      {run !== null && <Heard own={own} />}
+      {run !== null && <Heard own={own} begun={begun} />}
     </Panel>
   );
 }
 
-function Heard({ own: { run } }: { own: OwnRun }) {
+function Heard({ own: { run }, begun }: { own: OwnRun; begun: number }) {
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const rows = run?.rows;
   useEffect(() => {
     if (atEnd.current) box.current?.scrollTo({ top: box.current.scrollHeight });
   }, [rows]);
+  useEffect(() => {
+    box.current?.scrollIntoView({ block: 'nearest' });
+  }, [begun]);
   const onScroll = () => {
     const list = box.current;
     if (list !== null) atEnd.current = list.scrollHeight - list.scrollTop - list.clientHeight < END_PX;

@@ -37,7 +37,7 @@ function columns(onListen: (row: ListenedTo) => void): readonly Column<ListenedT
   return [
     { id: 'name', label: 'Name', value: (row) => display(row.name), className: 'w-full max-w-0', cell: (row) => <Name row={row} /> },
     { id: 'kind', label: 'Kind', value: (row) => row.kind, cell: (row) => <Badge title={KINDS[row.kind].title}>{KINDS[row.kind].label}</Badge> },
-    { id: 'subscribers', label: 'Subscribers', part: 'aside', align: 'right', value: (row) => row.subscribers, cell: (row) => formatCount(row.subscribers) },
+    { id: 'subscribers', label: 'Subscribers', align: 'right', value: (row) => row.subscribers, cell: (row) => formatCount(row.subscribers) },
     { id: 'messages', label: 'Messages', align: 'right', value: (row) => Number(row.messages), cell: (row) => formatCount(Number(row.messages)) },
     {
       id: 'listen',
@@ -98,9 +98,11 @@ export function PubSubTab() {
   const { names, totals } = useListening(match);
   const own = useRun();
   const [heard, setHeard] = useState('');
+  const [begun, setBegun] = useState(0);
   const listen = useMemo(
     () => (kind: ListenKind, name: Bytes) => {
       setHeard(display(name));
+      setBegun((count) => count + 1);
       own.begin(listenWish(kind, name));
     },
     [own],
@@ -129,7 +131,7 @@ export function PubSubTab() {
         </ResourceView>
       </Panel>
       <div className="grid gap-4 lg:grid-cols-[2fr_1fr]">
-        <ListenPanel own={own} heard={heard} onListen={listen} />
+        <ListenPanel own={own} heard={heard} begun={begun} onListen={listen} />
         <PublishPanel />
       </div>
     </div>

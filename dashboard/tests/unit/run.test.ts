@@ -23,7 +23,10 @@ describe('what listens', () => {
   it('counts channels from the confirmations and messages from the rest', () => {
     const run = after(began, rows([{ t: 1, kind: 'subscribe', channel: 'a', count: 1 }, { t: 1, kind: 'psubscribe', pattern: 'b*', count: 2 }, { t: 1, kind: 'ssubscribe', channel: 'c', count: 1 }, said('one')]));
     expect([run.channels, run.shardChannels, run.received]).toEqual([2, 1, 1]);
-    expect(runStatus(run)).toBe('listening to 3 channels · 1 message');
+    expect(runStatus(run)).toBe('listening to 2 channels and 1 pattern · 1 message');
+    // A confirmation of what was not listened to changes nothing.
+    const less = reduceRun(run, rows([{ t: 2, kind: 'punsubscribe', pattern: 'b*', count: 1 }, { t: 2, kind: 'punsubscribe', pattern: 'b*', count: 1 }]));
+    expect(runStatus(less)).toBe('listening to 2 channels · 1 message');
     expect(runStatus(after(began))).toBe('listening · nothing yet');
   });
 
