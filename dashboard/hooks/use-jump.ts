@@ -2,9 +2,9 @@
 // the tree until somebody moves on.
 'use client';
 import { useEffect, useState } from 'react';
-import { api, ApiError } from '@/lib/api';
+import { api } from '@/lib/api';
 import type { Bytes } from '@/lib/contract';
-import { seek, type Sought } from '@/lib/tree-seek';
+import type { Sought } from '@/lib/tree-goal';
 
 const DEBOUNCE_MS = 120;
 
@@ -27,14 +27,15 @@ export function useJump(db: number, root: Bytes, separator: string, onFound: (so
     // Without the right to ask there is no name that is known.
     const askKey = (name: string) => api.executeArgs(['EXISTS', name], db).then(({ reply }) => reply.type === 'integer' && reply.value === 1, () => false);
     const timer = setTimeout(() => {
-      seek(ask, askKey, root, separator, text).then(
+      const sought = import('@/lib/tree-seek').then(({ seek }) => seek(ask, askKey, root, separator, text));
+      sought.then(
         (found) => {
           if (abort.signal.aborted) return;
           setFailed(false);
           setSought(found);
           onFound(found);
         },
-        (error: unknown) => !abort.signal.aborted && setFailed(error instanceof ApiError),
+        (error: unknown) => !abort.signal.aborted && setFailed(error instanceof Error),
       );
     }, DEBOUNCE_MS);
     return () => {

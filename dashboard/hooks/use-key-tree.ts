@@ -7,7 +7,7 @@ import { api } from '@/lib/api';
 import { fromKeyWord } from '@/lib/bytes';
 import type { Bytes, TreeSort, TreeView } from '@/lib/contract';
 import { type Dirt, type Loaded, NOTHING, PAGE_MAX, shownOf, withBranches, withKeys, withNewBranches, withNewKeys, withSought, wordOf } from '@/lib/key-tree';
-import type { Sought } from '@/lib/tree-seek';
+import type { Sought } from '@/lib/tree-goal';
 
 const PATIENCE_MS = 5000;
 const BRANCHES = 200;

@@ -15,7 +15,7 @@ import type { Bytes, KeyRow, TreeBranch, TreeOrder } from '@/lib/contract';
 import { counted, formatBytes, formatCount, formatRate, formatTtl, MISSING, plural } from '@/lib/format';
 import { type Line, lineByLetter, linesOf, moveOf, placesOf } from '@/lib/key-tree';
 import type { Arrange } from '@/lib/tree-order';
-import { goalOf, isInPart } from '@/lib/tree-seek';
+import { goalOf, isInPart } from '@/lib/tree-goal';
 import { type Row, useRowKeys } from '@/hooks/use-row-keys';
 import { useSelection } from '@/hooks/use-selection';
 import { useExplorerStore } from '@/stores/explorer';

@@ -7,16 +7,16 @@ import { Tabs } from '@/components/ui/tabs';
 import { useQueryState } from '@/hooks/use-query-state';
 import { useSpan } from '@/components/charts/span-select';
 import { AlertBadge } from '@/components/layout/alert-badge';
-import { Clients } from './clients';
 import { Overview } from './overview';
-import { SlowLogTab } from './slow-log';
 
 // Each comes when it is first looked at: together they are more than a first visit should wait for.
 const AlertsTab = lazily(() => import('./alerts').then((module) => module.AlertsTab));
+const Clients = lazily(() => import('./clients').then((module) => module.Clients));
 const CommandsTab = lazily(() => import('./commands').then((module) => module.CommandsTab));
 const HotKeysTab = lazily(() => import('./hot-keys').then((module) => module.HotKeysTab));
 const MemoryTab = lazily(() => import('./memory').then((module) => module.MemoryTab));
 const PubSubTab = lazily(() => import('./pubsub').then((module) => module.PubSubTab));
+const SlowLogTab = lazily(() => import('./slow-log').then((module) => module.SlowLogTab));
 
 const TABS = [
   { id: 'overview', label: 'Overview', href: '/monitoring/' },

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Bytes, TreeBranch, TreeView } from '@/lib/contract';
 import { linesOf, NOTHING, withBranches, withKeys, withSought } from '@/lib/key-tree';
-import { compareBytes, goalOf, isInPart, seek } from '@/lib/tree-seek';
+import { compareBytes, goalOf, isInPart } from '@/lib/tree-goal';
+import { seek } from '@/lib/tree-seek';
 
 const many = Array.from({ length: 5000 }, (_, at) => `user:${String(at * 2).padStart(5, '0')}:`);
 const below: Record<string, string[]> = { '': ['cart:', 'session:', 'user:'], 'user:': many, 'session:': ['session:a:', 'session:z:'] };
