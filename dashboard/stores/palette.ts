@@ -10,8 +10,6 @@ export interface ViewAction {
   key?: KeyId;
   /** Why it cannot be done now. */
   reason?: string | null;
-  /** Only on the keyboard: what the palette has no use for. */
-  quiet?: boolean;
   run(): void;
 }
 

@@ -37,7 +37,8 @@ export function Row({ value, onSelect, hint, of, keys, enter, reason = null, chi
   return (
     <Command.Item value={value} onSelect={onSelect} className="group/row flex min-h-9 cursor-pointer items-center gap-3 rounded-md px-3 data-[selected=true]:bg-raised coarse:min-h-11">
       <span className={reason === null ? 'min-w-0 flex-1 truncate' : 'min-w-0 flex-1 truncate text-muted'}>{children}</span>
-      {reason !== null && <span className="max-w-[50%] shrink-0 truncate text-xs text-muted">{reason}</span>}
+      {/* The first sentence: all of it is said to who tries. */}
+      {reason !== null && <span className="max-w-[50%] shrink-0 truncate text-xs text-muted">{reason.split('. ')[0]?.replace(/\.$/, '')}</span>}
       {hint !== undefined && hint !== '' && <span className="shrink-0 text-xs text-muted">{hint}</span>}
       {of !== undefined && <KeyHint of={of} />}
       {keys !== undefined && (
@@ -60,7 +61,7 @@ export function Foot({ isOfKey }: { isOfKey: boolean }) {
     ? [[['↑', '↓'], 'move'], [['↵'], 'run'], [['esc'], 'back']]
     : [[['↑', '↓'], 'move'], [['↵'], 'run'], [['⇥'], 'actions of a key'], [['>'], 'commands'], [['#'], 'settings'], [['esc'], 'close']];
   return (
-    <div aria-hidden className="flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-4 py-2 text-xs text-muted coarse:hidden">
+    <div aria-hidden className="flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-4 py-2 text-xs text-muted max-sm:hidden coarse:hidden">
       {hints.map(([keys, what]) => (
         <span key={what} className="flex items-center gap-1.5">
           {keys.map((key) => (

@@ -82,7 +82,9 @@ export function Palette() {
   };
   const toConsole = (line: string) => () => router.push(`/console/?line=${encodeURIComponent(line)}`);
   const isOf = (kind: '>' | '#') => sign === '' || sign === kind;
-  const viewActions = sign === '' ? actionsOf(offers).filter((action) => action.quiet !== true && matches(action.label)) : [];
+  const offered = sign === '' ? actionsOf(offers).filter((action) => matches(action.label)) : [];
+  // What cannot be done now stands behind what can.
+  const viewActions = [...offered.filter(({ reason }) => typeof reason !== 'string'), ...offered.filter(({ reason }) => typeof reason === 'string')];
   const generalActions = sign === '>' ? [] : general.filter((item) => matches(item.label));
   const pages = sign === '' ? PAGES.filter((page) => matches(page.label)) : [];
   const places = words === '' && sign === '' ? [] : PLACES.filter((place) => (sign !== '#' || place.label.startsWith('Settings')) && sign !== '>' && matches(place.label));
