@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use flashdb_base::split_args::split_args;
 use flashdb_command::{CommandSpec, Flags};
 use flashdb_resp::reply::Value;
+use flashdb_server::engine::Identity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -246,39 +247,54 @@ pub(crate) fn words_of(
 
 /// A line on its way into the history: there when this is dropped, also where the request is given up meanwhile, since what
 /// fails is what one wants back.
-struct ToRemember<'r> {
-    app: &'r App,
-    caller: &'r Caller,
+pub(crate) struct ToRemember {
+    app: Arc<App>,
+    identity: Identity,
     db: u64,
     line: String,
+    /// The line for words that turn out not to fit the command's form.
+    bare: String,
 }
 
-impl Drop for ToRemember<'_> {
+impl ToRemember {
+    /// Takes note of a reply: of words that the server took for malformed nothing is kept.
+    pub fn note(&mut self, reply: &Value) {
+        if matches!(reply, Value::Error(error) if is_about_form(error)) {
+            self.line = std::mem::take(&mut self.bare);
+        }
+    }
+}
+
+impl Drop for ToRemember {
     fn drop(&mut self) {
         let line = std::mem::take(&mut self.line);
-        self.app.console.add(&self.caller.identity, self.db, line);
+        self.app.console.add(&self.identity, self.db, line);
     }
 }
 
 /// What is to be kept of the words; `None` if nothing is.
-fn to_remember<'r>(
-    app: &'r App,
-    caller: &'r Caller,
+pub(crate) fn to_remember(
+    app: &Arc<App>,
+    caller: &Caller,
     db: u64,
     words: &[Vec<u8>],
     typed: Option<&str>,
-) -> Result<Option<ToRemember<'r>>, ApiError> {
+) -> Result<Option<ToRemember>, ApiError> {
     let row_of = |words: &[Vec<u8>]| app.engine.row_of(words);
     let line = line_to_keep(&row_of, words, typed).map_err(|SecretIsMissing| {
         ApiError::bad_request("the history holds no secrets: put yours in the place of (redacted)")
     })?;
     let is_on = app.engine.config().settings().console_history;
-    Ok(line.filter(|_| is_on).map(|line| ToRemember {
-        app,
-        caller,
-        db,
-        line,
-    }))
+    Ok(line
+        .filter(|_| is_on)
+        .zip(app.engine.row_of(words))
+        .map(|(line, row)| ToRemember {
+            app: app.clone(),
+            identity: caller.identity.clone(),
+            db,
+            line,
+            bare: without_arguments(row, words),
+        }))
 }
 
 /// `POST /execute`.
@@ -323,10 +339,8 @@ pub(crate) async fn run(
     let mut conversation = Conversation::of(&app, &caller, db).await?;
     let began = Instant::now();
     let reply = conversation.ask_raw(&words).await?;
-    if let (Some(kept), Some(row), Value::Error(error)) = (&mut kept, row, &reply)
-        && is_about_form(error)
-    {
-        kept.line = without_arguments(row, &words);
+    if let Some(kept) = &mut kept {
+        kept.note(&reply);
     }
     Ok(Json(Executed {
         command: row.map(CommandSpec::full_name).unwrap_or_default(),

@@ -13,7 +13,7 @@ mod places;
 pub(crate) use places::Places;
 
 use crate::App;
-use crate::api::execute::{is_harmless, unsupported, words_of};
+use crate::api::execute::{ToRemember, is_harmless, to_remember, unsupported, words_of};
 use crate::ask::encode;
 use crate::caller::{self, Caller, now_ms};
 use crate::error::ApiError;
@@ -37,7 +37,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval, interval_at, timeout};
 
 /// The version of what is said.
 const PROTOCOL: &str = "flashdb.console.v1";
@@ -100,6 +100,9 @@ struct Wish {
     db: Database,
     args: Option<Vec<GivenBytes>>,
     line: Option<String>,
+    /// Keeps it in the user's history of the console.
+    #[serde(default)]
+    remember: bool,
     /// That of the session, as with whatever is not GET: what waits may write.
     #[serde(default)]
     csrf: String,
@@ -244,6 +247,8 @@ struct Run {
     sent_bytes: u64,
     acknowledged_bytes: u64,
     next_rows: Instant,
+    /// Its line on the way into the history: held until it is known not to be malformed.
+    kept: Option<ToRemember>,
     /// Why it is to end, and since when.
     stopping: Option<(&'static str, Instant)>,
 }
@@ -260,8 +265,12 @@ impl Run {
         if db >= app.engine.databases_count() as u64 {
             return Err(ApiError::bad_request("there is no such database"));
         }
-        let words = words_of(wish.args, wish.line)?;
+        let words = words_of(wish.args, wish.line.clone())?;
         let row = app.engine.row_of(&words);
+        let kept = match wish.remember {
+            true => to_remember(app, caller, db, &words, wish.line.as_deref())?,
+            false => None,
+        };
         let Some((spec, kind)) = row.and_then(|spec| Some((spec, kind_of(spec, &words)?))) else {
             return Err(no_command_of_this(
                 row,
@@ -310,6 +319,7 @@ impl Run {
             sent_bytes: 0,
             acknowledged_bytes: 0,
             next_rows: now,
+            kept,
             stopping: None,
         })
     }
@@ -318,7 +328,8 @@ impl Run {
     async fn go_on(&mut self, app: &Arc<App>, caller: &mut Caller, viewer: &mut Viewer) -> Result<(), Over> {
         let begun = json!({"command": self.spec.full_name(), "kind": self.kind, "t": now_ms()});
         viewer.tell("began", begun).await?;
-        let (mut look, mut ping, mut stop) = (interval(LOOK_TIME), interval(PING_TIME), interval(STOP_TIME));
+        let mut look = interval_at(Instant::now() + LOOK_TIME, LOOK_TIME);
+        let (mut ping, mut stop) = (interval(PING_TIME), interval(STOP_TIME));
         let (mut heard, mut second, mut messages) = (Instant::now(), Instant::now(), 0);
         loop {
             let may_show = self.sent_bytes - self.acknowledged_bytes < UNACKNOWLEDGED_BYTES_MAX;
@@ -414,6 +425,11 @@ impl Run {
         let Some(end) = taken.end else {
             return Ok(false);
         };
+        if let (Some(kept), End::Reply(reply)) = (&mut self.kept, &end) {
+            kept.note(reply);
+        }
+        // Who hears of the end finds the line in the history.
+        drop(self.kept.take());
         let (reason, reply) = match end {
             End::Reply(reply) => ("done", Some(Reply::from(reply))),
             End::Unsubscribed => ("done", None),
@@ -457,6 +473,7 @@ impl Run {
 
     /// Follows what has become of the session and of the user's rights.
     async fn look(&mut self, app: &Arc<App>, caller: &mut Caller, viewer: &mut Viewer) -> Result<(), Over> {
+        drop(self.kept.take());
         if app.ending.load(Ordering::Acquire) {
             viewer.close(GOING_AWAY, "the server ends").await;
             return Err(Over);

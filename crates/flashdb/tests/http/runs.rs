@@ -369,6 +369,30 @@ fn there_are_so_many_at_a_time_and_requests_have_their_own_places() {
 }
 
 #[test]
+fn what_was_typed_is_in_the_history_and_malformed_words_are_not() {
+    let (server, http) = start(&[]);
+    let (page, _client) = session(&server, &http);
+    let page = unlocked(&page);
+    let token = csrf(&page);
+    for line in ["BLPOP queue 0.01", "XREAD BLOCK 1 secret STREAMS s $"] {
+        let mut run = Run::open(&page);
+        run.say(json!({"type": "run", "data": {"line": line, "remember": true, "csrf": token}}));
+        run.hear("began");
+        run.hear("ended");
+        assert_eq!(run.close_code(), 1000);
+    }
+    let kept = page.get("/api/v1/console/history").json();
+    let lines: Vec<&str> = kept["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .filter_map(|entry| entry["line"].as_str())
+        .collect();
+    assert_eq!(lines[0], "BLPOP queue 0.01");
+    assert!(lines.len() == 2 && !lines[1].contains("secret"), "{lines:?}");
+}
+
+#[test]
 fn who_listens_to_what_is_told() {
     let (server, http) = start(&[]);
     let (page, mut client) = session(&server, &http);
