@@ -211,7 +211,7 @@ describe.runIf(process.env.FLASHDB_BIN)('the tab Pub/Sub', () => {
     await page.getByLabel('Channel or pattern').fill('no*');
     await page.getByLabel('Channel or pattern').press('Enter');
     await page.getByText(/Listening; what is published/).waitFor();
-    expect(await ask('PUBSUB NUMPAT')).toContain(':2');
+    await expect.poll(() => ask('PUBSUB NUMPAT')).toContain(':2');
     await other.context.close();
     await page.goto(`${server.url}/`);
     await expect.poll(clients).toBe(0);
