@@ -7,6 +7,8 @@ import type {
   AclUsers,
   AlertRule,
   Alerts,
+  AuditFilter,
+  AuditPage,
   BenchJob,
   BenchRequest,
   BulkJob,
@@ -237,6 +239,7 @@ export const api = {
   killClient: (id: string) => request<{ killed: boolean }>(`/clients/${encodeURIComponent(id)}`, { method: 'DELETE' }),
   slowlog: (signal?: AbortSignal) => request<SlowLog>('/slowlog?limit=128', { signal }),
   resetSlowlog: () => request<{ reset: boolean }>('/slowlog', { method: 'DELETE' }),
+  audit: (filter: AuditFilter, before: string | null, limit: number, signal?: AbortSignal) => request<AuditPage>(`/audit${query({ kind: filter.kind, user: filter.user, q: filter.q, from: filter.from, before, limit })}`, { signal }),
   config: (signal?: AbortSignal) => request<Configuration>('/config', { signal }),
   configChanges: () => request<{ changes: ConfigChange[] }>('/config/changes'),
   setConfig: (set: Record<string, string>) => request<{ changed: string[] }>('/config', { method: 'PUT', body: { set, rewrite: false } }),
@@ -259,3 +262,8 @@ export const api = {
   previewRestore: (name: string, signal?: AbortSignal) => request<RestorePreview>(`/snapshots/${name}/restore`, { signal }),
   restore: (name: string, confirm: string, snapshot_first: boolean) => request<Restore>(`/snapshots/${name}/restore`, { method: 'POST', body: { confirm, snapshot_first } }),
 };
+
+/** Where the file of a full snapshot is. */
+export function snapshotFileUrl(name: string): string {
+  return `/api/v1/snapshots/${encodeURIComponent(name)}/file`;
+}

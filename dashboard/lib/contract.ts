@@ -800,12 +800,51 @@ export interface TopicData {
   clients: ClientsChange;
   memory: MemoryView;
   pubsub: ListeningTotals;
+  audit: AuditEntry;
 }
 
 export type TopicName = keyof TopicData;
 
 /** `seq`: up to where all has come, with this message. */
 export type TopicMessage = { [Name in TopicName]: { type: Name; data: TopicData[Name]; seq?: string } }[TopicName];
+
+export const AUDIT_KINDS = ['sign-in', 'access', 'settings', 'data', 'backup', 'server', 'refused'] as const;
+
+export type AuditKind = (typeof AUDIT_KINDS)[number];
+
+/** An event of the audit log. */
+export interface AuditEntry {
+  /** An event that is counted again keeps it. */
+  id: number;
+  t: number;
+  first_ms: number;
+  count: number;
+  kind: AuditKind;
+  event: string;
+  /** A command's full name, a user that was tried, a reason, the id of a job, an address. */
+  what: string;
+  outcome: string;
+  user: string;
+  by: string;
+  addr: string;
+  request_id: string;
+  detail: string;
+}
+
+export interface AuditPage {
+  entries: AuditEntry[];
+  next: number | null;
+  dropped: number;
+  since_ms: number;
+  file: string | null;
+}
+
+export interface AuditFilter {
+  kind: AuditKind | '';
+  user: string;
+  q: string;
+  from: number | null;
+}
 
 /** What has become of a branch of the key tree, those below it included. */
 export interface BranchChange {

@@ -23,6 +23,7 @@ export const PLACES = [
   { label: 'Playground › Data generator', href: '/playground/?tab=generator' },
   { label: 'Settings › Configuration', href: '/settings/?tab=server' },
   { label: 'Settings › Access', href: '/settings/?tab=access' },
+  { label: 'Settings › Audit', href: '/settings/?tab=audit' },
   { label: 'Settings › Appearance', href: '/settings/?tab=appearance' },
 ] as const;
 

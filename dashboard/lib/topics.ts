@@ -2,7 +2,7 @@
 // listen to is subscribed to once. Listeners get messages as they come: keep them out of React's state, or few.
 import type { TopicData, TopicMessage, TopicName } from './contract';
 
-export const TOPICS: readonly TopicName[] = ['job', 'hotkeys', 'alert', 'command', 'keyspace', 'webhooks', 'commandstats', 'slowlog', 'clients', 'memory', 'pubsub'];
+export const TOPICS: readonly TopicName[] = ['job', 'hotkeys', 'alert', 'command', 'keyspace', 'webhooks', 'commandstats', 'slowlog', 'clients', 'memory', 'pubsub', 'audit'];
 
 /** `lost`: events that were dropped since the last time, where the server or the network was faster than this page; null where
  * nobody knows how many, after a connection broke. */

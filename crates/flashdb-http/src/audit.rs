@@ -1,9 +1,19 @@
 //! What happens to sessions, in the audit log: who logged in, unlocked and left, from where, and by which request; who
 //! had many keys changed by a job, and where alerts are sent to. The engine writes there what commands do; sessions and jobs it does not know.
+//! The same is kept in memory, with what the engine notes; each change of that is told to who watches.
 
+use crate::App;
+use crate::hub::BATCH_TIME;
+use crate::topic::Topic;
 use axum::response::Response;
 use flashdb_config::logging::AUDIT;
+use flashdb_server::engine::{AuditEntry, AuditTrail};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// What became of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +97,17 @@ impl Noted {
     }
 
     /// Logs it; `request_id` is empty where no request brought it about.
-    pub fn log(&self, request_id: &str) {
+    pub fn log(&self, trail: &AuditTrail, request_id: &str) {
+        trail.note(AuditEntry {
+            event: "session",
+            what: self.turn.reason().to_owned(),
+            outcome: self.turn.outcome(),
+            user: self.user.clone(),
+            by: self.by.clone(),
+            addr: self.peer.to_string(),
+            request_id: request_id.to_owned(),
+            ..AuditEntry::default()
+        });
         tracing::info!(
             target: AUDIT,
             event = "session",
@@ -103,9 +123,10 @@ impl Noted {
 }
 
 /// Whoever has many keys changed by a job, or takes them away as a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct BulkNote {
-    /// `bulk`, `export` or `import`.
+    pub trail: Arc<AuditTrail>,
+    /// `bulk`, `export`, `import`, `bench`, `generate` or `backup`.
     pub event: &'static str,
     /// Id of the job; empty for an export.
     pub job: String,
@@ -119,6 +140,20 @@ pub(crate) struct BulkNote {
 impl BulkNote {
     /// Logs that it has begun, or ended: with so many keys changed or written into the file, and so many refused.
     pub fn log(&self, outcome: &'static str, keys: u64, errors: u64) {
+        let so_far = match outcome {
+            "begun" => String::new(),
+            _ => format!("{keys} done, {errors} failed: "),
+        };
+        self.trail.note(AuditEntry {
+            event: self.event,
+            what: self.job.clone(),
+            outcome,
+            user: self.user.clone(),
+            addr: self.peer.to_string(),
+            request_id: self.request_id.clone(),
+            detail: so_far + &self.request,
+            ..AuditEntry::default()
+        });
         tracing::info!(
             target: AUDIT,
             event = self.event,
@@ -136,7 +171,23 @@ impl BulkNote {
 }
 
 /// Logs that the addresses which alerts are sent to were changed or tried: the setting itself is a secret and not in the log.
-pub(crate) fn webhook(outcome: &'static str, shown: &str, user: &[u8], peer: SocketAddr, request_id: &str) {
+pub(crate) fn webhook(
+    trail: &AuditTrail,
+    outcome: &'static str,
+    shown: &str,
+    user: &[u8],
+    peer: SocketAddr,
+    request_id: &str,
+) {
+    trail.note(AuditEntry {
+        event: "webhook",
+        what: shown.to_owned(),
+        outcome,
+        user: String::from_utf8_lossy(user).into_owned(),
+        addr: peer.to_string(),
+        request_id: request_id.to_owned(),
+        ..AuditEntry::default()
+    });
     tracing::info!(
         target: AUDIT,
         event = "webhook",
@@ -147,4 +198,97 @@ pub(crate) fn webhook(outcome: &'static str, shown: &str, user: &[u8], peer: Soc
         request_id,
         "an address that alerts are sent to"
     );
+}
+
+/// Notes that logins of a user from an address are not even tried for a while; once a minute. `tried` is empty where there is no
+/// such user: the name may be a password, sent in the wrong place.
+pub(crate) fn lockout(trail: &AuditTrail, tried: &str, peer: SocketAddr) {
+    let is_new = trail.note(AuditEntry {
+        event: "login",
+        outcome: "locked-out",
+        what: tried.to_owned(),
+        addr: peer.to_string(),
+        ..AuditEntry::default()
+    });
+    if is_new {
+        tracing::info!(
+            target: AUDIT,
+            event = "login",
+            outcome = "locked-out",
+            tried,
+            addr = %peer,
+            "too many logins over HTTP have failed"
+        );
+    }
+}
+
+/// An event, as it is shown.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AuditView {
+    /// Number since the start; an event that is counted again keeps it.
+    id: u64,
+    /// Unix time, ms; of several the last.
+    t: i64,
+    /// Of several the first.
+    first_ms: i64,
+    /// How often, within a minute.
+    count: u64,
+    /// What it is about; see the filter.
+    kind: &'static str,
+    /// As in the audit log: `command`, `login`, `session`, `bulk`, …
+    event: &'static str,
+    /// The command's full name, the user that was tried, why a session ended or something was refused, the id of a job, the
+    /// address of a webhook.
+    what: String,
+    /// `done`, `failed`, `begun`, `ended`, `refused`, `locked-out`, …
+    outcome: &'static str,
+    user: String,
+    /// Who did it, where that is somebody else.
+    by: String,
+    addr: String,
+    request_id: String,
+    /// What was asked for, as far as it may be shown: no passwords, no values.
+    detail: String,
+}
+
+impl From<AuditEntry> for AuditView {
+    fn from(entry: AuditEntry) -> Self {
+        AuditView {
+            id: entry.id,
+            t: entry.at_ms,
+            first_ms: entry.first_ms,
+            count: entry.count,
+            kind: entry.kind().name(),
+            event: entry.event,
+            what: entry.what,
+            outcome: entry.outcome,
+            user: entry.user,
+            by: entry.by,
+            addr: entry.addr,
+            request_id: entry.request_id,
+            detail: entry.detail,
+        }
+    }
+}
+
+/// Changes that are told at a time; of more, the newest.
+const TOLD_MAX: usize = 10;
+
+/// Tells who watches what happens.
+pub(crate) async fn run(app: Arc<App>) {
+    let changed = Arc::new(Notify::new());
+    let told = changed.clone();
+    let trail = app.engine.audit();
+    trail.on_change(move || told.notify_one());
+    let (_, mut last) = trail.changed(u64::MAX, 0);
+    loop {
+        changed.notified().await;
+        let (entries, now) = trail.changed(last, TOLD_MAX);
+        last = now;
+        for entry in entries {
+            app.hub.publish(Topic::Audit, None, &AuditView::from(entry));
+        }
+        // Whoever fails again and again is told of in steps.
+        sleep(BATCH_TIME).await;
+    }
 }

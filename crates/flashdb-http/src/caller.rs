@@ -4,6 +4,7 @@
 use crate::App;
 use crate::ask::Conversation;
 use crate::attempts::Refused;
+use crate::audit;
 use crate::error::ApiError;
 use crate::gate::is_from_page;
 use crate::sessions::{Session, same_secret};
@@ -206,7 +207,12 @@ pub(crate) async fn log_in(
     let check = || {
         let checked = app.attempts.check(user, password, peer.ip(), monotonic_ms());
         checked.map_err(|refused| match refused {
-            Refused::Wait(wait_ms) => ApiError::too_many_attempts(wait_ms),
+            Refused::Wait(wait_ms) => {
+                let known = app.engine.user_id(user).is_some();
+                let tried = if known { user } else { b"" };
+                audit::lockout(app.engine.audit(), &String::from_utf8_lossy(tried), peer);
+                ApiError::too_many_attempts(wait_ms)
+            }
             Refused::Wrong => wrong_credentials(),
         })
     };

@@ -4,6 +4,7 @@ use crate::audit::Noted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use flashdb_server::engine::AuditTrail;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -196,9 +197,9 @@ impl IntoResponse for ApiError {
 }
 
 /// Writes the body of a failure, if the response is one; logs what belongs into the audit log, under the request's id.
-pub(crate) fn with_body(mut response: Response, request_id: &str) -> Response {
+pub(crate) fn with_body(mut response: Response, request_id: &str, trail: &AuditTrail) -> Response {
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
-        noted.log(request_id);
+        noted.log(trail, request_id);
     }
     let Some(failed) = response.extensions_mut().remove::<Failed>() else {
         return response;

@@ -82,7 +82,7 @@ pub(crate) async fn guard(
         }
         Ok(()) => next.run(request).await,
     };
-    let mut response = with_body(response, &request_id);
+    let mut response = with_body(response, &request_id, app.engine.audit());
     let headers = response.headers_mut();
     if let Some(origin) = page_elsewhere {
         cors::admit(origin, headers);

@@ -3,6 +3,7 @@
 //! while. One of a kind runs at a time, since two benchmarks at once would measure each other; but for changes of many keys
 //! and imports, which can be paused as well.
 
+use crate::audit::BulkNote;
 use crate::caller::now_ms;
 use crate::error::ApiError;
 use crate::hub::Hub;
@@ -58,6 +59,18 @@ pub(crate) enum JobState {
     Aborted,
 }
 
+impl JobState {
+    fn name(self) -> &'static str {
+        match self {
+            JobState::Running => "running",
+            JobState::Paused => "paused",
+            JobState::Done => "done",
+            JobState::Failed => "failed",
+            JobState::Aborted => "aborted",
+        }
+    }
+}
+
 /// A job as it is shown.
 #[derive(Clone, Serialize, JsonSchema)]
 pub(crate) struct JobView {
@@ -107,6 +120,8 @@ pub(crate) struct Job {
     pub rate: AtomicU64,
     /// Told when it is to end, pause, go on, or change its rate.
     pub changed: Notify,
+    /// What its end is written into the audit log by, unless the work does that itself.
+    note: Mutex<Option<BulkNote>>,
     hub: Arc<Hub>,
     state: Mutex<State>,
 }
@@ -126,6 +141,12 @@ impl Job {
     /// When it began, Unix ms.
     pub fn began_ms(&self) -> i64 {
         self.state.lock().view.began_ms
+    }
+
+    /// Writes its beginning into the audit log, and its end when it comes.
+    pub fn note(&self, note: BulkNote) {
+        note.log("begun", 0, 0);
+        *self.note.lock() = Some(note);
     }
 
     /// Whether it has not ended.
@@ -201,7 +222,11 @@ impl Job {
 
     /// Ends it in a state that was decided already.
     pub fn end_as(&self, end: JobState, result: Map<String, Value>, failure: Option<String>) {
+        let note = self.note.lock().take();
         let mut state = self.state.lock();
+        if let Some(note) = note {
+            note.log(end.name(), state.view.done, state.view.errors);
+        }
         let view = &mut state.view;
         view.state = end;
         view.ended_ms = Some(now_ms());
@@ -259,6 +284,7 @@ impl Jobs {
             stop: Arc::default(),
             rate: AtomicU64::new(0),
             changed: Notify::new(),
+            note: Mutex::default(),
             hub: hub.clone(),
             state: Mutex::new(State {
                 view: JobView {

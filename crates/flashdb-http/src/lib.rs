@@ -102,7 +102,7 @@ impl App {
             console: console::Console::open(&engine),
             command_rates: command_rates::CommandRates::new(engine.rows().map(|spec| spec.group.name())),
             engine,
-            sessions: sessions::Sessions::default(),
+            sessions: sessions::Sessions::new(engine.audit().clone()),
             attempts: attempts::Attempts::default(),
             sampler: sampler::Sampler::default(),
             viewers: live::Viewers::default(),

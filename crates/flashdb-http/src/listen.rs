@@ -3,7 +3,7 @@
 
 use crate::jobs::JobKind;
 use crate::traces::{Connection, Traces};
-use crate::{App, api, branches, live, tap};
+use crate::{App, api, audit, branches, live, tap};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -211,6 +211,7 @@ impl Listeners {
         runtime.spawn(branches::run(app.clone()));
         runtime.spawn(api::clients::run(app.clone()));
         runtime.spawn(api::slow_log::run(app.clone()));
+        runtime.spawn(audit::run(app.clone()));
         for socket in self.sockets {
             let listener = tokio::net::TcpListener::from_std(socket)?;
             runtime.spawn(accept(listener, router.clone(), places.clone()));

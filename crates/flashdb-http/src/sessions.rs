@@ -2,7 +2,7 @@
 //! that a dump of the memory opens nothing.
 
 use crate::audit::{Noted, Reason, Turn};
-use flashdb_server::engine::{Engine, Identity};
+use flashdb_server::engine::{AuditTrail, Engine, Identity};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -61,6 +61,8 @@ pub(crate) struct Session<H = Identity> {
     used: AtomicBool,
     unlocked_until_ms: AtomicI64,
     ended: AtomicBool,
+    /// Where its end is noted.
+    audit: Arc<AuditTrail>,
 }
 
 impl<H: Holder> Session<H> {
@@ -101,7 +103,7 @@ impl<H: Holder> Session<H> {
     /// Ends it without a request that asked for it.
     fn end_for(&self, reason: Reason) {
         if self.end() {
-            Noted::new(Turn::Ended(reason), self.identity.name(), self.peer).log("");
+            Noted::new(Turn::Ended(reason), self.identity.name(), self.peer).log(&self.audit, "");
         }
     }
 }
@@ -126,14 +128,16 @@ struct Book<H> {
 }
 
 /// See the module's head.
-pub(crate) struct Sessions<H = Identity>(Mutex<Book<H>>);
+pub(crate) struct Sessions<H = Identity>(Mutex<Book<H>>, Arc<AuditTrail>);
 
-impl<H> Default for Sessions<H> {
-    fn default() -> Self {
-        Sessions(Mutex::new(Book {
+impl<H> Sessions<H> {
+    /// None yet; what becomes of them is noted there.
+    pub fn new(audit: Arc<AuditTrail>) -> Self {
+        let book = Book {
             entries: HashMap::new(),
             swept_ms: 0,
-        }))
+        };
+        Sessions(Mutex::new(book), audit)
     }
 }
 
@@ -180,6 +184,7 @@ impl<H: Holder> Sessions<H> {
             used: false.into(),
             unlocked_until_ms: 0.into(),
             ended: false.into(),
+            audit: self.1.clone(),
         });
         let mut book = self.0.lock();
         book.sweep(now_ms);
@@ -366,7 +371,7 @@ mod tests {
 
     #[test]
     fn sessions_end_by_rest_by_age_and_with_their_user() {
-        let sessions = Named::default();
+        let sessions = Named::new(Arc::default());
         let id = begin(&sessions, "ada", 0).expect("a session");
         let mut now_ms = 0;
         while now_ms + IDLE_MS <= LIFE_MS {
@@ -383,7 +388,7 @@ mod tests {
 
     #[test]
     fn an_id_that_was_replaced_looks_for_ten_seconds() {
-        let sessions = Named::default();
+        let sessions = Named::new(Arc::default());
         let old = begin(&sessions, "ada", 0).expect("a session");
         let renewed = sessions.renew(&old, true, 0).expect("random numbers");
         let (new, _) = renewed.expect("a session");
@@ -402,7 +407,7 @@ mod tests {
 
     #[test]
     fn one_that_was_revoked_is_gone_under_all_its_ids() {
-        let sessions = Named::default();
+        let sessions = Named::new(Arc::default());
         let old = begin(&sessions, "ada", 0).expect("a session");
         let renewed = sessions.renew(&old, true, 0).expect("random numbers");
         let (new, session) = renewed.expect("a session");
@@ -417,7 +422,7 @@ mod tests {
 
     #[test]
     fn logging_in_again_and_again_ends_nobody_who_works() {
-        let sessions = Named::default();
+        let sessions = Named::new(Arc::default());
         let works = begin(&sessions, "default", 0).expect("a session");
         assert!(is_there(&sessions, &works, 1));
         for n in 0..5 * SESSIONS_PER_USER_MAX as i64 {
@@ -429,7 +434,7 @@ mod tests {
 
     #[test]
     fn where_all_work_there_is_no_place_until_one_rests() {
-        let sessions = Named::default();
+        let sessions = Named::new(Arc::default());
         let ids: Vec<String> = (0..SESSIONS_PER_USER_MAX)
             .map(|_| begin(&sessions, "ada", 0).expect("a session"))
             .collect();

@@ -36,6 +36,8 @@ pub(crate) enum Topic {
     Memory,
     /// How much is listened to, and how much is published.
     PubSub,
+    /// The audit log.
+    Audit,
 }
 
 /// What a viewer is shown of the time in which its connection was broken.
@@ -75,6 +77,9 @@ pub(crate) struct TopicRow {
     pub class: Class,
     pub replay: Replay,
 }
+
+/// ACL LOG is what is nearest to the audit log: who may read of refusals may read of the rest.
+pub(crate) const AUDIT_RIGHT: &str = "acl|log";
 
 /// Number of topics.
 pub(crate) const TOPICS: usize = TABLE.len();
@@ -210,6 +215,15 @@ const TABLE: &[TopicRow] = &[
         right: "pubsub|channels",
         class: Class::State,
         replay: Replay::Never,
+    },
+    TopicRow {
+        topic: Topic::Audit,
+        kind: "audit",
+        listed: true,
+        right: AUDIT_RIGHT,
+        // Four rounds in a second, of ten each.
+        class: Class::Events { per_second: 40 },
+        replay: Replay::WhileWatched,
     },
 ];
 

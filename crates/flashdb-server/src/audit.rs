@@ -1,10 +1,16 @@
 //! The audit log: who did what to the server, as events of their own target ([`AUDIT`]), which can go to a file of their own.
 //! Which requests belong there, and which of their words may be shown, is said in the command's row; besides these there are
-//! logins that failed and what access control refused, once a minute for the same thing. Passwords and keys are never shown.
+//! logins and what access control refused, once a minute for the same thing. Passwords and keys are never shown. The newest
+//! of them are also kept in memory ([`AuditTrail`]).
+
+mod trail;
+
+pub use trail::{AuditEntry, AuditKind, AuditPage, AuditTrail};
 
 use crate::acl::Reason;
 use crate::client::ClientInfo;
 use crate::monitor::quote;
+use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_base::rate_limit::RateLimit;
 use flashdb_command::registry::Command;
@@ -43,40 +49,132 @@ impl Outcome {
 }
 
 /// Logs a request that was run, if its row wants it.
-pub fn note_request(client: &ClientInfo, args: &Args<'_>, command: &Command, outcome: Outcome) {
+pub fn note_request(
+    server: &Server,
+    client: &ClientInfo,
+    args: &Args<'_>,
+    command: &Command,
+    outcome: Outcome,
+) {
     let spec = command.spec;
     let is_noted = match spec.audit {
         Audit::No => false,
         Audit::Words | Audit::Head(_) => true,
+        Audit::With(word) => args.at(args.len() - 1).eq_ignore_ascii_case(word.as_bytes()),
         Audit::FirstPart => args.len() > 2 && args.at(2) == b"0",
     };
     if !is_noted {
         return;
     }
     let (request, hidden) = shown(spec, args);
+    let (name, user) = (spec.full_name(), user_name(client));
     tracing::info!(
         target: AUDIT,
         event = "command",
-        command = spec.full_name(),
+        command = name,
         request,
         words_hidden = hidden,
         outcome = outcome.name(),
-        user = user_name(client),
+        user,
         client = client.id,
         addr = client.addr,
         "a command for administrators"
     );
+    server.audit.note(AuditEntry {
+        event: "command",
+        what: name,
+        outcome: outcome.name(),
+        detail: match hidden {
+            0 => request,
+            hidden => format!("{request} + {hidden} hidden"),
+        },
+        ..entry_of(client, user)
+    });
 }
 
-/// Logs a login that failed; `failures` are those lately remembered of the address. The name that was given is left out: it
-/// may be a password, sent in the wrong place.
-pub fn note_failed_login(client: &ClientInfo, failures: u32) {
+fn entry_of(client: &ClientInfo, user: String) -> AuditEntry {
+    AuditEntry {
+        user,
+        addr: client.addr.clone(),
+        ..AuditEntry::default()
+    }
+}
+
+/// Logins that are logged, per second, of those that are not counted with one before: a client can have as many as it connects.
+const LOGINS_PER_SECOND: u64 = 20;
+
+/// Notes a login: the first of a minute of the same user from the same address.
+pub fn note_login(server: &Server, client: &ClientInfo) {
+    static LIMIT: RateLimit = RateLimit::new();
+    let user = user_name(client);
+    let is_new = server.audit.note(AuditEntry {
+        event: "login",
+        outcome: "done",
+        ..entry_of(client, user.clone())
+    });
+    if !is_new {
+        return;
+    }
+    let Some(left_out) = LIMIT.allow(clock::unix_ms() / 1000, LOGINS_PER_SECOND) else {
+        return;
+    };
+    tracing::info!(
+        target: AUDIT,
+        event = "login",
+        outcome = "done",
+        left_out,
+        user,
+        client = client.id,
+        addr = client.addr,
+        "a client has logged in"
+    );
+}
+
+/// Notes that an address may not even try, since too many logins from there have failed; once a minute. `name` is that of the
+/// login.
+pub fn note_lockout(server: &Server, client: &ClientInfo, name: &[u8]) {
+    let user = user_name(client);
+    let known = server.acl.users().get(name).is_some();
+    let tried = if known { name } else { b"" };
+    let tried = String::from_utf8_lossy(tried).into_owned();
+    let is_new = server.audit.note(AuditEntry {
+        event: "login",
+        outcome: "locked-out",
+        what: tried.clone(),
+        ..entry_of(client, user.clone())
+    });
+    if is_new {
+        tracing::info!(
+            target: AUDIT,
+            event = "login",
+            outcome = "locked-out",
+            tried,
+            user,
+            client = client.id,
+            addr = client.addr,
+            "too many logins have failed"
+        );
+    }
+}
+
+/// Logs a login that failed; `failures` are those lately remembered of the address. The name that was given is `tried`
+/// where there is such a user, and left out where there is none: it may be a password, sent in the wrong place.
+pub fn note_failed_login(server: &Server, client: &ClientInfo, tried: Option<&[u8]>, failures: u32) {
+    let user = user_name(client);
+    let tried = String::from_utf8_lossy(tried.unwrap_or_default()).into_owned();
+    server.audit.note(AuditEntry {
+        event: "login",
+        outcome: "failed",
+        what: tried.clone(),
+        ..entry_of(client, user.clone())
+    });
     tracing::info!(
         target: AUDIT,
         event = "login",
         outcome = "failed",
+        tried,
         failures,
-        user = user_name(client),
+        user,
         client = client.id,
         addr = client.addr,
         "a login failed"
@@ -87,7 +185,7 @@ pub fn note_failed_login(client: &ClientInfo, failures: u32) {
 const REFUSALS_PER_SECOND: u64 = 20;
 
 /// Logs that access control refused something. `object` is shown of commands only: keys and channels belong to the data.
-pub fn note_refusal(client: &ClientInfo, reason: Reason, object: &[u8]) {
+pub fn note_refusal(server: &Server, client: &ClientInfo, reason: Reason, object: &[u8]) {
     static LIMIT: RateLimit = RateLimit::new();
     let Some(left_out) = LIMIT.allow(clock::unix_ms() / 1000, REFUSALS_PER_SECOND) else {
         return;
@@ -96,6 +194,14 @@ pub fn note_refusal(client: &ClientInfo, reason: Reason, object: &[u8]) {
         Reason::Command => String::from_utf8_lossy(object),
         Reason::Key | Reason::Channel | Reason::Auth => "".into(),
     };
+    let user = user_name(client);
+    server.audit.note(AuditEntry {
+        event: "refusal",
+        outcome: "refused",
+        what: reason.name().to_owned(),
+        detail: command.clone().into_owned(),
+        ..entry_of(client, user.clone())
+    });
     tracing::info!(
         target: AUDIT,
         event = "refusal",
@@ -103,7 +209,7 @@ pub fn note_refusal(client: &ClientInfo, reason: Reason, object: &[u8]) {
         reason = reason.name(),
         command = &*command,
         left_out,
-        user = user_name(client),
+        user,
         client = client.id,
         addr = client.addr,
         "access control refused a request"
@@ -125,7 +231,7 @@ fn shown(spec: &CommandSpec, args: &Args<'_>) -> (String, usize) {
     for (index, word) in args.iter().enumerate() {
         let open = match spec.audit {
             Audit::No => false,
-            Audit::Words => !spec.is_secret(args, index),
+            Audit::Words | Audit::With(_) => !spec.is_secret(args, index),
             Audit::Head(words) => index < words as usize,
             Audit::FirstPart => index < 2,
         };

@@ -269,6 +269,7 @@ fn build(
         hot_keys: Default::default(),
         hot_session: Default::default(),
         taps: Default::default(),
+        audit: Default::default(),
         tracking: Default::default(),
         pause: Default::default(),
         slowlog: Mutex::default(),

@@ -369,7 +369,7 @@ pub fn run_held(
             );
         } else if command.is_noted {
             // How long it took is noted when it is served.
-            audit::note_request(&client.info, &args, &command, Outcome::Begun);
+            audit::note_request(server, &client.info, &args, &command, Outcome::Begun);
         }
     }
     if turn.data.effects.expired > 0 {
@@ -534,7 +534,7 @@ fn enter(
     elapsed_us: u64,
     outcome: Outcome,
 ) {
-    audit::note_request(client, args, &command, outcome);
+    audit::note_request(server, client, args, &command, outcome);
     let settings = server.settings();
     let (flags, now_seconds) = (command.spec.flags, clock::unix_ms() as i64 / 1000);
     let threshold_us = settings.slowlog_log_slower_than;

@@ -2,6 +2,7 @@
 //! the registries for publish/subscribe, blocked clients, slow log, latency and statistics.
 
 use crate::acl::Acl;
+use crate::audit::AuditTrail;
 use crate::blocking::Tickets;
 use crate::census;
 use crate::client::ClientInfo;
@@ -95,6 +96,8 @@ pub struct Server {
     pub tracking: Tracking,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// The newest events of the audit log.
+    pub audit: Arc<AuditTrail>,
     /// Slow commands.
     pub slowlog: Mutex<SlowLog>,
     /// Latency events.

@@ -11,9 +11,12 @@ import { SessionTab } from './session';
 
 const Access = lazily(() => import('./access/access').then((module) => module.Access), () => <SkeletonRows />);
 
+const Audit = lazily(() => import('./audit').then((module) => module.Audit), () => <SkeletonRows />);
+
 const TABS = [
   { id: 'server', label: 'Configuration', href: '/settings/' },
   { id: 'access', label: 'Access', href: '/settings/?tab=access' },
+  { id: 'audit', label: 'Audit', href: '/settings/?tab=audit' },
   { id: 'session', label: 'Session', href: '/settings/?tab=session' },
   { id: 'appearance', label: 'Appearance', href: '/settings/?tab=appearance' },
 ] as const;
@@ -27,6 +30,7 @@ export function SettingsPage() {
       <Tabs label="Parts of Settings" current={tab} tabs={TABS} />
       {tab === 'server' && <ServerConfiguration />}
       {tab === 'access' && <Access />}
+      {tab === 'audit' && <Audit />}
       {tab === 'session' && <SessionTab />}
       {tab === 'appearance' && <Appearance />}
     </>

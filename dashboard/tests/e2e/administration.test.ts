@@ -53,6 +53,29 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () =>
     await unlock(page);
     await expect.poll(() => take.getAttribute('aria-disabled')).toBeNull();
   });
+  it('sees in the audit log who did what, as it happens, and takes it away as a file', async () => {
+    const { page } = watched;
+    await page.goto(`${server.url}/settings/?tab=audit`);
+    const table = page.getByRole('region', { name: 'Audit log' });
+    await table.getByText('Session', { exact: true }).first().waitFor();
+    await resp([`AUTH "${PASSWORD}"`, 'CONFIG SET slowlog-max-len 100']);
+    const row = table.getByRole('row', { name: /CONFIG SET/ });
+    await row.getByText('slowlog-max-len 100').waitFor();
+    await row.getByText('done').waitFor();
+    await page.getByLabel('About').selectOption('sign-in');
+    await expect.poll(() => row.count()).toBe(0);
+    await table.getByText('Login', { exact: true }).first().waitFor();
+    await page.getByLabel('About').selectOption('');
+    await page.getByLabel('Containing').fill('SLOWLOG-max');
+    await row.waitFor();
+    expect(page.url()).toContain('q=SLOWLOG-max');
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export', exact: true }).click();
+    const lines = readFileSync(await (await download).path(), 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { what: string }).what)).toEqual(['config|set']);
+    expect(await page.content()).not.toContain(PASSWORD);
+    await resp([`AUTH "${PASSWORD}"`, 'CONFIG SET slowlog-max-len 128']);
+  });
   it('has alerts sent to an address, tries it out, and sees when it fails', async () => {
     const { page } = watched;
     const seen: { type?: string }[] = [];

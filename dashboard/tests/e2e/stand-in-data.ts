@@ -1,11 +1,11 @@
 // What the stand-in answers: figures of a busy server made by a fixed formula, and a few keys, clients and settings.
 import { fromKeyWord } from '@/lib/bytes';
-import type { AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, Found, GenerateJob, Health, History, HotKeys, ListenedTo, Listening, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
+import type { AuditEntry, AuditPage, AclUsers, Alerts, BenchJob, ClientRow, CommandMessage, CommandRow, CommandStats, Configuration, Executed, Found, GenerateJob, Health, History, HotKeys, ListenedTo, Listening, KeyPage, KeyView, LiveSession, MemoryView, OneCommand, Sample, ServerInfo, SlowLog, Snapshots, TreeKeys, TreeView } from '@/lib/contract';
 import { FIELDS } from '@/lib/series';
 
 export const SERVER: ServerInfo = { name: 'cache-eu-1', version: '0.1.0', redis_version: '7.2.5', run_id: 'f'.repeat(40), environment: null, tls: false, port: 6379, started_ms: Date.now() - 792_000_000, time_ms: Date.now(), state: 'ready' };
 const STARTED = Date.now();
-const RIGHTS = ['info', 'dbsize', 'scan', 'prefix.tree', 'prefix.keys', 'type', 'pttl', 'memory|stats', 'memory|usage', 'object|encoding', 'get', 'set', 'unlink', 'client|list', 'client|kill', 'slowlog|get', 'slowlog|reset', 'config|get', 'config|set', 'config|rewrite', 'hotkeys.list', 'snapshot.list', 'snapshot.create', 'snapshot.delete', 'snapshot.info', 'snapshot.restore', 'acl|list', 'acl|getuser', 'acl|setuser', 'acl|deluser', 'acl|dryrun', 'acl|save', 'latency|latest', 'monitor', 'publish'];
+const RIGHTS = ['info', 'dbsize', 'scan', 'prefix.tree', 'prefix.keys', 'type', 'pttl', 'memory|stats', 'memory|usage', 'object|encoding', 'get', 'set', 'unlink', 'client|list', 'client|kill', 'slowlog|get', 'slowlog|reset', 'config|get', 'config|set', 'config|rewrite', 'hotkeys.list', 'snapshot.list', 'snapshot.create', 'snapshot.delete', 'snapshot.info', 'snapshot.restore', 'snapshot.read', 'snapshot.write', 'acl|list', 'acl|log', 'acl|getuser', 'acl|setuser', 'acl|deluser', 'acl|dryrun', 'acl|save', 'latency|latest', 'monitor', 'publish'];
 export const SESSION: LiveSession = { authenticated: true, user: 'default', csrf: '', created_ms: 0, expires_ms: 0, idle_ms: 1_800_000, mode: 'read-only', unlocked_until_ms: null, unlock_needs_password: false, can_write: true, capabilities: Object.fromEntries(RIGHTS.map((right) => [right, true])), databases: 16, open: false, server: SERVER };
 export const HEALTH: Health = { status: 'ok', state: 'ready', version: '0.1.0', uptime_s: 9, checks: { persistence: 'ok', memory: 'ok' } };
 export const DATABASES = [{ db: 0, keys: 9_612_044, expires: 1_204_331 }, { db: 1, keys: 180_210, expires: 0 }, { db: 4, keys: 19_790, expires: 12_000 }];
@@ -193,6 +193,26 @@ export function alerts(): Alerts {
       { id: '0f3a', url: 'http://***@10.0.0.4:9000/***', state: 'good', waiting: 0, failures: 0, delivered_total: 5, delivered_ms: now - 94_000, dropped_total: 0, last: { t: now - 94_000, alert: 'a_3', delivered: true, status: 204, error: null, took_ms: 12, attempt: 1 } },
       { id: '77b1', url: 'https://pager.internal/***', state: 'failing', waiting: 2, failures: 4, delivered_total: 1, delivered_ms: now - 86_000_000, dropped_total: 1, last: { t: now - 20_000, alert: 'a_3', delivered: false, status: 503, error: 'it answered 503', took_ms: 31, attempt: 4 } },
     ],
+  };
+}
+
+export function audit(): AuditPage {
+  const now = Date.now();
+  const entry = (id: number, part: Partial<AuditEntry>): AuditEntry => ({ id, t: now - (9 - id) * 61_000, first_ms: now - (9 - id) * 61_000, count: 1, kind: 'settings', event: 'command', what: 'config|set', outcome: 'done', user: 'default', by: '', addr: '10.4.1.7:40112', request_id: '', detail: '', ...part });
+  return {
+    entries: [
+      entry(7, { kind: 'backup', event: 'backup', what: '', outcome: 'done', detail: '{"act":"download","bytes":1048576,"file":"snapshot-1790000000-42.fsnap"}', request_id: 'req_5f0c1d2e3a4b5c6d' }),
+      entry(6, { kind: 'refused', event: 'refusal', what: 'command', outcome: 'refused', user: 'ada', detail: 'flushall' }),
+      entry(5, { kind: 'sign-in', event: 'login', what: 'ada', outcome: 'failed', count: 4 }),
+      entry(4, { kind: 'sign-in', event: 'session', what: '', outcome: 'unlocked' }),
+      entry(3, { detail: '"CONFIG" "SET" "client-output-buffer-limit" "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60" "maxmemory" "1gb"' }),
+      entry(2, { kind: 'access', what: 'acl|setuser', detail: '"ACL" "SETUSER" "ada" + 4 hidden' }),
+      entry(1, { kind: 'data', what: 'flushdb', detail: '"FLUSHDB"' }),
+    ],
+    next: null,
+    dropped: 0,
+    since_ms: now - 3_600_000,
+    file: null,
   };
 }
 

@@ -146,6 +146,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, sessio
       return send(200, data.snapshots());
     case 'GET /acl/users':
       return send(200, data.USERS);
+    case 'GET /audit':
+      return send(200, data.audit());
     case 'GET /sessions':
       return send(200, { all: true, sessions: [{ handle: 'a1', user: 'default', addr: '127.0.0.1:50021', created_ms: Date.now() - 60_000, last_ms: Date.now(), unlocked_until_ms: null, current: true }, { handle: 'b2', user: 'ada', addr: '10.4.1.7:40112', created_ms: Date.now() - 4_000_000, last_ms: Date.now() - 90_000, unlocked_until_ms: Date.now() + 60_000, current: false }] });
     case 'GET /jobs':

@@ -16,6 +16,7 @@ export const VIEWS = [
   { name: 'generator', path: '/playground/?tab=generator' },
   { name: 'settings', path: '/settings/' },
   { name: 'access', path: '/settings/?tab=access' },
+  { name: 'audit', path: '/settings/?tab=audit' },
   { name: 'session', path: '/settings/?tab=session' },
   { name: 'appearance', path: '/settings/?tab=appearance' },
   { name: 'tree', path: '/explorer/' },

@@ -212,6 +212,7 @@ pub(crate) async fn add_webhook(
     urls.push(&new.url);
     let answer = set_webhooks(&app, &caller, &urls).await?;
     audit::webhook(
+        app.engine.audit(),
         "added",
         &webhook.shown,
         caller.identity.name(),
@@ -240,6 +241,7 @@ pub(crate) async fn remove_webhook(
         .ok_or_else(not_there)?;
     let answer = set_webhooks(&app, &caller, &left).await?;
     audit::webhook(
+        app.engine.audit(),
         "removed",
         &shown.shown,
         caller.identity.name(),
@@ -269,6 +271,7 @@ pub(crate) async fn test_webhook(
     let listed = app.webhooks.list();
     let hook = listed.iter().find(|hook| hook.id == id).ok_or_else(not_there)?;
     audit::webhook(
+        app.engine.audit(),
         "tested",
         &hook.url,
         caller.identity.name(),

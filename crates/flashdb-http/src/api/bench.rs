@@ -7,15 +7,17 @@
 
 use super::jobs::Started;
 use crate::App;
+use crate::audit::BulkNote;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::gate::RequestId;
 use crate::guests::{Guests, Tidier};
 use crate::jobs::{Job, JobKind};
 use crate::json::{Database, JsonBody};
 use crate::room::Room;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use flashdb_benchmark::latency::{Latencies, percentile_ms};
 use flashdb_benchmark::options::{self, Options, Request};
 use flashdb_benchmark::progress::Watch;
@@ -301,6 +303,7 @@ fn under(prefix: &str, ttl_s: u64, mut workload: Workload) -> Workload {
 pub(crate) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
     JsonBody(wish): JsonBody<BenchWish>,
 ) -> Result<(StatusCode, Json<Started>), ApiError> {
     caller.may_write()?;
@@ -321,7 +324,16 @@ pub(crate) async fn start(
     };
     let job = app
         .jobs
-        .begin(&app.hub, JobKind::Bench, caller.identity.name(), request)?;
+        .begin(&app.hub, JobKind::Bench, caller.identity.name(), request.clone())?;
+    job.note(BulkNote {
+        trail: app.engine.audit().clone(),
+        event: "bench",
+        job: job.id.clone(),
+        user: String::from_utf8_lossy(caller.identity.name()).into_owned(),
+        peer: caller.peer,
+        request_id,
+        request: Value::Object(request).to_string(),
+    });
     let started = Started::answer(&job);
     let guests = Guests::new(&app.engine, &caller.identity, caller.peer, wish.db.0);
     let tidier = Tidier::new(&app.engine, caller.peer, wish.db.0);

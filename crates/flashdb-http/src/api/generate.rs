@@ -6,14 +6,16 @@ use super::jobs::Started;
 use super::put;
 use crate::App;
 use crate::ask::{Conversation, about, integer, words};
+use crate::audit::BulkNote;
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
+use crate::gate::RequestId;
 use crate::jobs::{Job, JobKind};
 use crate::json::{Database, JsonBody};
 use crate::room::Room;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use flashdb_base::prng::Prng;
 use flashdb_server::engine::Identity;
 use schemars::JsonSchema;
@@ -224,6 +226,7 @@ impl KeyType {
 pub(crate) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
+    Extension(RequestId(request_id)): Extension<RequestId>,
     JsonBody(wish): JsonBody<GenerateWish>,
 ) -> Result<(StatusCode, Json<Started>), ApiError> {
     caller.may_write()?;
@@ -236,9 +239,21 @@ pub(crate) async fn start(
         Ok(Value::Object(request)) => request,
         _ => Map::new(),
     };
-    let job = app
-        .jobs
-        .begin(&app.hub, JobKind::Generate, caller.identity.name(), request)?;
+    let job = app.jobs.begin(
+        &app.hub,
+        JobKind::Generate,
+        caller.identity.name(),
+        request.clone(),
+    )?;
+    job.note(BulkNote {
+        trail: app.engine.audit().clone(),
+        event: "generate",
+        job: job.id.clone(),
+        user: String::from_utf8_lossy(caller.identity.name()).into_owned(),
+        peer: caller.peer,
+        request_id,
+        request: Value::Object(request).to_string(),
+    });
     let started = Started::answer(&job);
     let maker = Maker {
         app,

@@ -14,6 +14,7 @@ macro_rules! u64_pattern {
 
 mod acl;
 pub(crate) mod alerts;
+mod audit;
 mod bench;
 mod bulk;
 mod bulk_jobs;
@@ -92,6 +93,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/acl/users/{name}", user)
         .route("/acl/dryrun", post(acl::dry_run))
         .route("/acl/save", post(acl::save))
+        .route("/audit", get(audit::list))
         .route("/stats", get(figures::stats))
         .route("/commands/stats/{name}", get(command_stats::show))
         .route("/hotkeys", get(hot_keys::list))

@@ -31,6 +31,7 @@ const CAPABILITIES: &[&str] = &[
     "acl|dryrun",
     "acl|getuser",
     "acl|list",
+    "acl|log",
     "acl|save",
     "acl|setuser",
     "client|kill",
@@ -287,7 +288,7 @@ pub(crate) async fn begin(
     };
     for old in caller::session_ids(&app, &headers) {
         if let Some(old) = app.sessions.end(old) {
-            Noted::new(Turn::Ended(Reason::NewLogin), old.identity.name(), peer).log("");
+            Noted::new(Turn::Ended(Reason::NewLogin), old.identity.name(), peer).log(app.engine.audit(), "");
         }
     }
     let begun = app.sessions.begin(identity.clone(), peer, now_ms());

@@ -44,6 +44,7 @@ fn audited() -> String {
         let shown = match command.spec.audit {
             Audit::No => continue,
             Audit::Words => "all words but secrets".to_owned(),
+            Audit::With(word) => format!("with `{word}`: all words"),
             Audit::Head(words) => format!("the first {words} words"),
             Audit::FirstPart => "of the first part only: the first 2 words".to_owned(),
         };

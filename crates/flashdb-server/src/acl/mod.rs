@@ -339,7 +339,7 @@ impl Acl {
         let told = (reason != Reason::Auth).then(|| entry.object.clone());
         let is_new = self.log.lock().add(entry, max_len);
         if let (Some(object), true) = (told, is_new) {
-            crate::audit::note_refusal(client, reason, &object);
+            crate::audit::note_refusal(server, client, reason, &object);
         }
     }
 }

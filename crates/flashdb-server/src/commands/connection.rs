@@ -211,6 +211,7 @@ fn log_in(context: &mut Context<'_, '_>, name: &[u8], password: &[u8]) -> Result
                 return Ok(Login::Waits);
             }
             Turn::At(_) | Turn::Refused => {
+                audit::note_lockout(&server, &info, name);
                 return Err(ErrorReply::fixed(
                     "ERR too many logins from this address have failed; try again in a few seconds",
                 ));
@@ -224,10 +225,11 @@ fn log_in(context: &mut Context<'_, '_>, name: &[u8], password: &[u8]) -> Result
     let accepted = found.unwrap_or(nobody).accepts(password);
     if let (Some(user), true) = (found, accepted) {
         client(context).log_in(user.clone());
+        audit::note_login(&server, &info);
         return Ok(Login::Done);
     }
     let failures = server.acl.logins.note_failure(&info.addr, now_ms);
-    audit::note_failed_login(&info, failures);
+    audit::note_failed_login(&server, &info, found.map(|user| &*user.name), failures);
     let (reason, surroundings) = (Reason::Auth, surroundings(context));
     server
         .acl

@@ -11,6 +11,7 @@ mod figures;
 mod guest;
 mod listening;
 
+pub use crate::audit::{AuditEntry, AuditKind, AuditPage, AuditTrail};
 pub use crate::durability::LoadFigures;
 pub use crate::ending::EndHold;
 pub use crate::hot::{
@@ -192,6 +193,11 @@ impl Engine {
     /// How far the loading of data is; `None` while none is loaded.
     pub fn load_figures(&self) -> Option<LoadFigures> {
         LoadFigures::of(&self.server)
+    }
+
+    /// The newest events of the audit log, and where others of them are kept.
+    pub fn audit(&self) -> &Arc<AuditTrail> {
+        &self.server.audit
     }
 
     /// Notes what the interface itself keeps in memory, for the breakdown of resident memory.

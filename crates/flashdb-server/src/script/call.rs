@@ -430,7 +430,7 @@ impl<'r, 'k> Running<'r, 'k> {
         } else if command.is_noted {
             // Too short to be worth a look at the clock (SWAPDB).
             let info = &downcast(self.session).info;
-            audit::note_request(info, &args, &command, Outcome::of(failed));
+            audit::note_request(self.server, info, &args, &command, Outcome::of(failed));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod audit;
 mod branches;
 mod bulk;
 mod command_stats;

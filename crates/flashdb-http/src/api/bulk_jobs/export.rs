@@ -148,6 +148,7 @@ async fn begin(
     let mut walk = Walk::new(&app, &caller.identity, caller.peer, &plan);
     walk.conversation().await?;
     let note = BulkNote {
+        trail: app.engine.audit().clone(),
         event: "export",
         job: String::new(),
         user: String::from_utf8_lossy(caller.identity.name()).into_owned(),

@@ -97,6 +97,7 @@ pub(crate) async fn start(
     let job = app.jobs.begin(&app.hub, JobKind::Bulk, user, told)?;
     job.rate.store(plan.rate, Ordering::Relaxed);
     let note = BulkNote {
+        trail: app.engine.audit().clone(),
         event: "bulk",
         job: job.id.clone(),
         user: String::from_utf8_lossy(user).into_owned(),

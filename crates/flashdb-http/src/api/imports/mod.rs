@@ -222,6 +222,7 @@ pub(crate) async fn start(
     plan.bytes = upload.bytes();
     let told = plan.told();
     let note = |job: String| BulkNote {
+        trail: app.engine.audit().clone(),
         event: "import",
         job,
         user: String::from_utf8_lossy(user).into_owned(),

@@ -1,15 +1,10 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures, find,
-    generate, health, hot_keys, items, jobs, key, keys, memory, patch, pubsub, put, server, session,
-    sessions, slow_log, snapshots, tree,
+    acl, alerts, audit, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures, find, generate, health, hot_keys, items, jobs, key, keys, memory, patch, pubsub, put, server, session, sessions, slow_log, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT,
-    FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES, NAMES_CURSOR,
-    ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT,
-    TARGET_DB, TEXT, TYPE, USER, WAIT,
+    ALERT, AUDIT_BEFORE, AUDIT_FROM, AUDIT_KIND, AUDIT_LIMIT, AUDIT_OUTCOME, AUDIT_TEXT, AUDIT_TO, AUDIT_USER, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT, FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES, NAMES_CURSOR, ONLY_DB, ON_CONFLICT, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TEXT, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -539,6 +534,22 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..PUT
     },
     Operation {
+    Operation {
+        path: "/api/v1/audit",
+        summary: "Who did what to the server lately, newest first (OBS-08).",
+        query: &[
+            AUDIT_USER,
+            AUDIT_KIND,
+            AUDIT_OUTCOME,
+            AUDIT_TEXT,
+            AUDIT_FROM,
+            AUDIT_TO,
+            AUDIT_LIMIT,
+            AUDIT_BEFORE,
+        ],
+        answers: &[(200, Some(schema::<audit::AuditList>))],
+        ..GET
+    },
         path: "/api/v1/snapshots",
         summary: "Snapshots, newest first, and how data is kept (API-16).",
         answers: &[(200, Some(schema::<snapshots::Snapshots>))],

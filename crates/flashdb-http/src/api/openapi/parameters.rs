@@ -1,8 +1,9 @@
 //! What a query or a path may carry, as tight as the handlers read it: a client that is made from the document finds out
 //! before it asks.
 
-use super::super::{find, key, keys, pubsub, snapshots, tree};
+use super::super::{audit, find, key, keys, pubsub, snapshots, tree};
 use crate::alerts::RULES;
+use flashdb_server::engine::AuditKind;
 use serde_json::{Value, json};
 
 /// A parameter: its name, what it is, and its schema.
@@ -189,6 +190,34 @@ pub(super) const CLIENT: Parameter = parameter("", "The id of a client.", || tex
 pub(super) const SNAPSHOT: Parameter = parameter("", "The id or the file of a snapshot.", || {
     text(snapshots::NAME_PATTERN)
 });
+pub(super) const AUDIT_USER: Parameter = parameter(
+    "user",
+    "Whose doing it was, or whose session; by the whole name.",
+    any,
+);
+pub(super) const AUDIT_KIND: Parameter = parameter("kind", "What it was about.", || {
+    let names = AuditKind::ALL.map(AuditKind::name);
+    json!({"type": "string", "enum": names})
+});
+pub(super) const AUDIT_OUTCOME: Parameter = parameter("outcome", "What became of it, as `outcome`.", any);
+pub(super) const AUDIT_TEXT: Parameter = parameter(
+    "q",
+    "What the command, the address or what was asked for contains, in any case.",
+    any,
+);
+pub(super) const AUDIT_FROM: Parameter = parameter("from", "Unix time in ms, not before.", || {
+    number(0, audit::NUMBER_MAX)
+});
+pub(super) const AUDIT_TO: Parameter = parameter("to", "Unix time in ms, not after.", || {
+    number(0, audit::NUMBER_MAX)
+});
+pub(super) const AUDIT_LIMIT: Parameter = parameter("limit", "Entries of a page; 100 unless given.", || {
+    number(1, audit::LIMIT_MAX)
+});
+pub(super) const AUDIT_BEFORE: Parameter =
+    parameter("before", "Where the page before ended: its `next`.", || {
+        number(0, audit::NUMBER_MAX)
+    });
 pub(super) const ALERT: Parameter = parameter("", "The name of a rule.", || {
     let names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
     json!({"type": "string", "enum": names})

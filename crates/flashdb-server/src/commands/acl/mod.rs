@@ -149,6 +149,7 @@ static ACL: CommandSpec = CommandSpec {
             ],
             history: &[("7.2.0", "Tells of times and numbers of entries.")],
             reply: "Maps; OK for RESET.",
+            audit: Audit::With("RESET"),
             handler: show::log,
             ..ACL_SUB
         },

@@ -356,6 +356,7 @@ static UNPAUSE: CommandSpec = CommandSpec {
     complexity: "O(N) for N held back clients",
     flags: ADMIN,
     reply: "OK.",
+    audit: Audit::Words,
     handler: act::unpause,
     ..SUB
 };
