@@ -17,6 +17,7 @@ use flashdb_command::registry::Command;
 use flashdb_command::{Audit, CommandSpec};
 use flashdb_config::logging::AUDIT;
 use flashdb_resp::Args;
+use std::sync::Arc;
 
 /// Words of a request that are shown at most, and bytes of each.
 const WORDS_MAX: usize = 32;
@@ -56,18 +57,64 @@ pub fn note_request(
     command: &Command,
     outcome: Outcome,
 ) {
-    let spec = command.spec;
-    let is_noted = match spec.audit {
+    if is_noted(command.spec, args) {
+        log_request(
+            server,
+            client,
+            command.spec.full_name(),
+            shown(command.spec, args),
+            outcome,
+        );
+    }
+}
+
+fn is_noted(spec: &CommandSpec, args: &Args<'_>) -> bool {
+    match spec.audit {
         Audit::No => false,
         Audit::Words | Audit::Head(_) => true,
         Audit::With(word) => args.at(args.len() - 1).eq_ignore_ascii_case(word.as_bytes()),
         Audit::FirstPart => args.len() > 2 && args.at(2) == b"0",
-    };
-    if !is_noted {
-        return;
     }
-    let (request, hidden) = shown(spec, args);
-    let (name, user) = (spec.full_name(), user_name(client));
+}
+
+/// What is logged at the end of a request that is answered later, as it began.
+pub struct EndNote {
+    client: Arc<ClientInfo>,
+    command: String,
+    shown: (String, usize),
+}
+
+impl EndNote {
+    /// None for what is not logged, and for parts of a file: that the first was asked for tells enough.
+    pub fn of(client: &Arc<ClientInfo>, spec: &CommandSpec, args: &Args<'_>) -> Option<Self> {
+        let wanted = spec.audit != Audit::FirstPart && is_noted(spec, args);
+        wanted.then(|| EndNote {
+            client: client.clone(),
+            command: spec.full_name(),
+            shown: shown(spec, args),
+        })
+    }
+
+    /// Logs that it has ended.
+    pub fn log(&self, server: &Server, outcome: Outcome) {
+        log_request(
+            server,
+            &self.client,
+            self.command.clone(),
+            self.shown.clone(),
+            outcome,
+        );
+    }
+}
+
+fn log_request(
+    server: &Server,
+    client: &ClientInfo,
+    name: String,
+    (request, hidden): (String, usize),
+    outcome: Outcome,
+) {
+    let user = user_name(client);
     tracing::info!(
         target: AUDIT,
         event = "command",

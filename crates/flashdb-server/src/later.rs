@@ -1,6 +1,7 @@
 //! Answers that another thread gives: the client waits on a ticket without keys, which nobody but that thread, CLIENT UNBLOCK
 //! or a disconnect ends. The core loop goes on meanwhile.
 
+use crate::audit::{EndNote, Outcome};
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::dispatch::Turn;
@@ -22,6 +23,8 @@ static NUMBERS: AtomicU64 = AtomicU64::new(0);
 pub struct Later {
     client: Arc<ClientInfo>,
     number: u64,
+    /// What the audit log says of its end.
+    note: Option<EndNote>,
 }
 
 impl Later {
@@ -29,16 +32,15 @@ impl Later {
     pub fn begin(context: &mut Context<'_, '_>) -> Later {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed) + 1;
         let name = context.spec.full_name();
+        let client = crate::commands::client(context).info.clone();
+        let note = EndNote::of(&client, context.spec, &context.args);
         context.block([], None, OnTimeout::Null);
         if let Some(wait) = &mut context.block {
             // Nothing runs it again; the number tells this wait from a later one of the same client.
             let number = number.to_string();
             wait.request = Some(OwnedArgs::from_words([name.as_bytes(), number.as_bytes()]));
         }
-        Later {
-            client: crate::commands::client(context).info.clone(),
-            number,
-        }
+        Later { client, number, note }
     }
 
     /// The client that waits.
@@ -85,7 +87,11 @@ impl Later {
             return;
         };
         let mut reply = Reply::new(ticket.protocol);
-        if let Err(error) = write(&mut reply) {
+        let result = write(&mut reply);
+        if let Some(note) = &self.note {
+            note.log(server, Outcome::of(result.is_err()));
+        }
+        if let Err(error) = result {
             reply.truncate(0);
             server.stats.error(error.code());
             reply.error_bytes(error.text());
