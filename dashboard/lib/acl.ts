@@ -11,24 +11,36 @@ export interface Preset {
   label: string;
   text: string;
   rules: readonly string[];
+  /** How the server writes them down, by which a user's role is recognised. */
+  stored: string;
 }
 
-/** Ready-made sets of rules. */
+/** Ready-made sets of rules; docs/ACCESS.md has the same, and the server's tests hold them to what it says. */
 export const PRESETS: readonly Preset[] = [
   {
     id: 'viewer',
     label: 'Viewer',
-    text: 'Reads keys and figures, changes nothing.',
-    rules: ['~*', '&*', '-@all', '+@read', '+@connection', '-@dangerous', '-client|kill', '+info', '+client|list', '+slowlog|get', '+slowlog|len', '+latency', '-latency|reset', '+command', '+lastsave', '+snapshot.list', '+snapshot.info', '+subscribe', '+psubscribe'],
+    text: 'Reads keys, figures and settings; changes nothing.',
+    rules: splitRules('~* &* -@all +@read +@connection -@dangerous +info +config|get +client|list +slowlog|get +slowlog|len +latency -latency|reset +memory|stats +hotkeys.list +command +lastsave +snapshot.list +snapshot.info +acl|whoami +subscribe +psubscribe'),
+    stored:
+      '~* &* -@all +@read +@connection +acl|whoami -client|kill -client|no-evict -client|pause -client|unblock -client|unpause +config|get +hotkeys.list +info -keys +lastsave +latency -latency|reset +memory|stats +psubscribe +slowlog|get +slowlog|len +snapshot.info +snapshot.list -sort_ro +subscribe',
   },
   {
     id: 'operator',
     label: 'Operator',
-    text: 'Works with all data and looks after the server, but not after users and settings.',
-    rules: ['~*', '&*', '+@all', '-@dangerous', '+info', '+client|list', '+client|kill', '+slowlog', '+latency', '+config|get', '+lastsave', '+bgsave', '+snapshot.list', '+snapshot.info', '+snapshot.create', '+monitor', '+keys', '+sort'],
+    text: 'Works with all data, ends clients, takes snapshots and backups; no users, no settings, no going back, no emptying of databases.',
+    rules: splitRules('~* &* +@all -@dangerous +info +config|get +client|list +client|kill +slowlog +latency +lastsave +bgsave +snapshot.list +snapshot.info +snapshot.create +snapshot.read +hotkeys.list +monitor +keys +sort +restore'),
+    stored:
+      '~* &* +@all -@dangerous +bgsave +client|kill +client|list +config|get +hotkeys.list +info +keys +lastsave +latency|doctor +latency|graph +latency|histogram +latency|history +latency|latest +latency|reset +monitor +restore +slowlog|get +slowlog|len +slowlog|reset +snapshot.create +snapshot.info +snapshot.list +snapshot.read +sort',
   },
-  { id: 'admin', label: 'Admin', text: 'Everything, users included.', rules: ['~*', '&*', '+@all'] },
+  { id: 'admin', label: 'Admin', text: 'Everything: users, settings, the audit log, going back to a snapshot.', rules: splitRules('~* &* +@all'), stored: '~* &* +@all' },
 ];
+
+/** The preset that rules are, as it is given or as the server writes it down, if they are one. */
+export function presetOf(rules: readonly string[]): Preset | null {
+  const words = joinRules(rules.filter((rule) => rule !== 'sanitize-payload'));
+  return PRESETS.find((preset) => preset.stored === words || joinRules(preset.rules) === words) ?? null;
+}
 
 /** Words of a text of rules; what stands in parentheses is one. */
 export function splitRules(text: string): string[] {

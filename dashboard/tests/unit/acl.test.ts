@@ -1,6 +1,7 @@
 // Rules and switches kept in step.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { allowsCategory, diffRules, joinRules, kindOf, ofKind, patternsOf, PRESETS, replaceKind, replacePatterns, ruleFault, splitRules, switchCategory } from '@/lib/acl';
+import { allowsCategory, diffRules, joinRules, kindOf, ofKind, patternsOf, presetOf, PRESETS, replaceKind, replacePatterns, ruleFault, splitRules, switchCategory } from '@/lib/acl';
 
 const ADA = splitRules('~cart:* %R~session:* &news:* -@all +@read +get (~x -@all  +set) role:ops');
 
@@ -51,6 +52,12 @@ describe('the switches', () => {
   it('have ready-made sets', () => {
     expect(PRESETS.map((preset) => allowsCategory(preset.rules, 'write'))).toEqual([false, true, true]);
     for (const preset of PRESETS) expect(ruleFault(preset.rules)).toBeNull();
+    for (const preset of PRESETS) expect([presetOf(preset.rules), presetOf(splitRules(`sanitize-payload ${preset.stored}`))]).toEqual([preset, preset]);
+    expect(presetOf(['~*', '+get'])).toBeNull();
+  });
+  it('are those of the documentation', () => {
+    const page = readFileSync(new URL('../../../docs/ACCESS.md', import.meta.url), 'utf8');
+    for (const preset of PRESETS) expect(page).toContain(`ACL SETROLE ${preset.id} ${joinRules(preset.rules)}\n`);
   });
 });
 

@@ -66,8 +66,12 @@ pub(crate) async fn config(State(app): State<Arc<App>>, caller: Caller) -> Resul
     let defaults = Settings::default();
     let store = app.engine.config();
     let rows = ROWS.iter().filter_map(|row| {
-        let value = values.get(row.name.as_bytes())?;
         let sensitive = row.is(Flags::SENSITIVE);
+        // Secrets are not told to who may not set them, and not shown to anybody.
+        let unknown = Vec::new();
+        let value = values
+            .get(row.name.as_bytes())
+            .or(sensitive.then_some(&unknown))?;
         let shown = |value: &[u8]| (!sensitive).then(|| String::from_utf8_lossy(value).into_owned());
         Some(SettingView {
             name: row.name,

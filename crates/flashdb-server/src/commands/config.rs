@@ -101,13 +101,28 @@ static HELP: CommandSpec = help::row("config", "5.0.0", Group::Server, |context|
 fn get(context: &mut Context<'_, '_>) -> CommandResult {
     let patterns: Vec<&[u8]> = context.args.iter_from(2).collect();
     let server = client(context).server.clone();
-    let found = server.config.get(&patterns);
+    let mut found = server.config.get(&patterns);
+    // With the password of another user whoever only looks would be that user.
+    if !may_set(context) {
+        found.retain(|(name, _)| !flashdb_config::is_sensitive(name));
+    }
     context.reply.map(found.len());
     for (name, value) in found {
         context.reply.bulk(&name);
         context.reply.bulk(&value);
     }
     Ok(())
+}
+
+/// Whether the user may change settings, too.
+fn may_set(context: &mut Context<'_, '_>) -> bool {
+    let client = client(context);
+    let permissions = &client.user.permissions;
+    let mut all = client.server.registry.all().iter();
+    permissions.are_unrestricted()
+        || all
+            .find(|command| command.spec.full_name() == "config|set")
+            .is_some_and(|set| permissions.allow_command(set))
 }
 
 fn set(context: &mut Context<'_, '_>) -> CommandResult {

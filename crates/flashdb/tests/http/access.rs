@@ -368,3 +368,76 @@ fn the_dashboard_of_a_node_can_be_locked() {
     client.ask("CONFIG SET dashboard-readonly no");
     assert_eq!(run(&open, "SET a 4").status, 200);
 }
+
+/// The roles of the documentation, given to users by name as it says, are what it says (SEC-06).
+#[test]
+fn the_roles_of_the_documentation_are_what_it_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ACCESS.md"));
+    let page = page.expect("docs/ACCESS.md");
+    let (server, http) = start(&["--requirepass", "secret"]);
+    let mut client = server.connect();
+    client.ask("AUTH secret");
+    for line in page.lines().filter(|line| line.starts_with("ACL SETROLE ")) {
+        assert_eq!(client.ask(line).text(), "OK", "{line}");
+    }
+    for role in ["viewer", "operator", "admin"] {
+        client.ask(&format!("ACL SETUSER {role} on >word role:{role}"));
+        let (_, session) = http.log_in(&json!({"user": role, "password": "word"}).to_string());
+        assert_eq!(session["can_write"], role != "viewer", "{session}");
+    }
+    let all = [
+        "GET a",
+        "INFO",
+        "SLOWLOG GET",
+        "CLIENT LIST",
+        "SNAPSHOT.LIST",
+        "CONFIG GET *",
+        "MEMORY STATS",
+        "HOTKEYS.LIST",
+    ];
+    let from_operator = [
+        "SET a 1",
+        "DEL a",
+        "RESTORE a 0 x",
+        "CLIENT KILL ID 1",
+        "SLOWLOG RESET",
+        "MONITOR",
+        "SNAPSHOT.CREATE",
+        "SNAPSHOT.READ x 0 1",
+        "EVAL x 0",
+    ];
+    let only_admin = [
+        "SNAPSHOT.RESTORE x",
+        "SNAPSHOT.DELETE x",
+        "SNAPSHOT.WRITE x COMMIT",
+        "FLUSHALL",
+        "FLUSHDB",
+        "SWAPDB 0 1",
+        "CONFIG SET a b",
+        "CONFIG REWRITE",
+        "SHUTDOWN",
+        "DEBUG JMAP",
+        "ACL LIST",
+        "ACL SETUSER x",
+        "ACL SETROLE x",
+        "ACL LOG",
+        "MIGRATE h 1 a 0 1",
+        "CLIENT PAUSE 1",
+        "REPLICAOF no one",
+    ];
+    let mut check = |role: &str, line: &str, wanted: bool| {
+        let answer = client.ask(&format!("ACL DRYRUN {role} {line}")).text();
+        assert_eq!(answer == "OK", wanted, "{role}: {line}: {answer}");
+    };
+    for (lines, viewer, operator) in [
+        (&all[..], true, true),
+        (&from_operator, false, true),
+        (&only_admin, false, false),
+    ] {
+        for line in lines {
+            check("viewer", line, viewer);
+            check("operator", line, operator);
+            check("admin", line, true);
+        }
+    }
+}

@@ -12,7 +12,7 @@ import { Input, Select } from '@/components/ui/input';
 import { Panel } from '@/components/ui/panel';
 import { Switch } from '@/components/ui/switch';
 import { useWriteGate } from '@/hooks/use-write-gate';
-import { allowsCategory, CATEGORIES, joinRules, patternsOf, PRESETS, replacePatterns, ruleFault, splitRules, switchCategory } from '@/lib/acl';
+import { allowsCategory, CATEGORIES, joinRules, patternsOf, presetOf, PRESETS, replacePatterns, ruleFault, splitRules, switchCategory } from '@/lib/acl';
 import { display, quoteArgument } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import type { AclChange, AclUser, Bytes } from '@/lib/contract';
@@ -51,6 +51,7 @@ export function UserEditor({ user, names, onStored, onDeleted }: UserEditorProps
   const takes = passwords === 'replace' || passwords === 'add';
   const nameFault = user !== null ? null : name === '' ? '' : /\s/.test(name) ? 'A name has no blanks.' : names.includes(name) ? 'There is a user of this name.' : null;
   const fault = ruleFault(rules);
+  const role = presetOf(rules);
   const before = user?.rules ?? [];
   const isChanged = user === null || joinRules(before) !== joinRules(rules) || enabled !== user.enabled || passwords !== 'keep';
   const ready = gate.allowed && isChanged && fault === null && nameFault === null && (!takes || password !== '');
@@ -110,14 +111,17 @@ export function UserEditor({ user, names, onStored, onDeleted }: UserEditorProps
         <legend className="mb-2 font-medium">Begin with a role</legend>
         <div className="flex flex-wrap gap-2">
           {PRESETS.map((preset) => {
-            const active = joinRules(preset.rules) === joinRules(rules);
+            const active = role === preset;
             return (
-              <Button key={preset.id} size="sm" aria-pressed={active} title={preset.text} disabled={locked} onClick={() => apply(preset.rules)} className={cn(active && 'border-accent bg-tint-accent text-accent-text')}>
+              <Button key={preset.id} size="sm" aria-pressed={active} aria-describedby={`${id}role`} title={preset.text} disabled={locked} onClick={() => apply(preset.rules)} className={cn(active && 'border-accent bg-tint-accent text-accent-text')}>
                 {preset.label}
               </Button>
             );
           })}
         </div>
+        <p id={`${id}role`} className="min-h-5 text-xs text-muted">
+          {role === null ? 'Rules of its own. A role fills in the rules below, which can be changed before they are saved.' : `${role.label}: ${role.text}`}
+        </p>
       </fieldset>
       <div className="grid gap-4 sm:grid-cols-2">
         <Field id={`${id}keys`} label="Keys" hint="~cart:* for all, %R~log:* to read, %W~ to write">

@@ -1,6 +1,7 @@
 // The users, with what tells them apart at a glance.
 'use client';
 import { CircleOff, KeyRound, LockOpen } from 'lucide-react';
+import { presetOf } from '@/lib/acl';
 import { cn } from '@/lib/cn';
 import { display, keyWord } from '@/lib/bytes';
 import type { AclUser } from '@/lib/contract';
@@ -51,7 +52,8 @@ function State({ user }: { user: AclUser }) {
 }
 
 function about(user: AclUser): string {
-  const parts = [user.enabled ? 'on' : 'off', user.nopass ? 'any password' : user.passwords === 0 ? 'no password, cannot log in' : counted(user.passwords, 'password')];
+  const role = presetOf(user.rules);
+  const parts = [...(role === null ? [] : [role.label.toLowerCase()]), user.enabled ? 'on' : 'off', user.nopass ? 'any password' : user.passwords === 0 ? 'no password, cannot log in' : counted(user.passwords, 'password')];
   if (user.clients !== null && user.clients > 0) parts.push(counted(user.clients, 'client'));
   if (user.sessions !== null && user.sessions > 0) parts.push(counted(user.sessions, 'session'));
   return parts.join(' · ');
