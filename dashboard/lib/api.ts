@@ -257,6 +257,8 @@ export const api = {
   dryRun: (user: Bytes, line: string) => request<{ allowed: boolean; reason: string | null }>('/acl/dryrun', { method: 'POST', body: { user, line } }),
   saveUsers: () => request<{ saved_to: 'aclfile' | 'config' }>('/acl/save', { method: 'POST', body: {} }),
   snapshots: (signal?: AbortSignal) => request<Snapshots>('/snapshots', { signal }),
+  /** One that may go when it is not needed any more, for its file to be taken away. */
+  takeForBackup: () => request<{ id: string | null; state: 'done' | 'running' }>('/snapshot', { method: 'POST', body: { label: 'backup', full: true, temporary: true } }),
   takeSnapshot: (label: string, full: boolean) => request<{ id: string | null; state: 'done' | 'running' }>('/snapshot', { method: 'POST', body: { label, full } }),
   deleteSnapshot: (name: string) => request<{ deleted: boolean }>(`/snapshots/${name}`, { method: 'DELETE' }),
   previewRestore: (name: string, signal?: AbortSignal) => request<RestorePreview>(`/snapshots/${name}/restore`, { signal }),

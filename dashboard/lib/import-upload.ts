@@ -1,44 +1,10 @@
-// Sends a file, and tells how much of it is there: what fetch cannot. The file is streamed by the browser, never read whole.
-import { ApiError, csrfValue } from './api';
-import type { Failure, ImportFormat } from './contract';
-
-export interface Sending {
-  file: File;
-  format: ImportFormat;
-  db: number | null;
-  signal: AbortSignal;
-  onProgress(part: number): void;
-}
-
-function failureOf(request: XMLHttpRequest): ApiError {
-  const requestId = request.getResponseHeader('X-Request-Id');
-  try {
-    const { error } = JSON.parse(request.responseText) as Failure;
-    return new ApiError(request.status, error.code, error.message, error.details ?? {}, requestId);
-  } catch {
-    return new ApiError(request.status, `HTTP_${request.status}`, `The answer had status ${request.status} and no explanation.`, {}, requestId);
-  }
-}
+// Sends a file of keys for its dry run.
+import type { ImportFormat } from './contract';
+import { sendFile, type Sending } from './send-file';
 
 /** Begins a dry run of the file; the id of its job. */
-export function sendForDryRun({ file, format, db, signal, onProgress }: Sending): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const query = new URLSearchParams({ format, dry_run: 'true', name: file.name.slice(0, 60) });
-    if (db !== null) query.set('db', String(db));
-    request.open('POST', `/api/v1/imports?${query.toString()}`);
-    request.setRequestHeader('Accept', 'application/json');
-    request.setRequestHeader('Content-Type', 'application/octet-stream');
-    request.setRequestHeader('X-FlashDB-CSRF', csrfValue());
-    request.upload.onprogress = (event) => onProgress(event.total > 0 ? event.loaded / event.total : 0);
-    request.onload = () => {
-      if (request.status === 202) resolve((JSON.parse(request.responseText) as { id: string }).id);
-      else reject(failureOf(request));
-    };
-    // A file that is refused before all of it was sent may look like this, too.
-    request.onerror = () => reject(new ApiError(0, 'UNREACHABLE', 'The file could not be sent: the server took no more of it.', {}, null));
-    request.onabort = () => reject(new DOMException('aborted', 'AbortError'));
-    signal.addEventListener('abort', () => request.abort());
-    request.send(file);
-  });
+export async function sendForDryRun(sending: Sending & { format: ImportFormat; db: number | null }): Promise<string> {
+  const query = new URLSearchParams({ format: sending.format, dry_run: 'true', name: sending.file.name.slice(0, 60) });
+  if (sending.db !== null) query.set('db', String(sending.db));
+  return (await sendFile<{ id: string }>(`/imports?${query.toString()}`, 202, sending)).id;
 }

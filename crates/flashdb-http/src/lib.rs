@@ -83,6 +83,8 @@ pub(crate) struct App {
     pub documents: api::openapi::Documents,
     /// Exports of keys at a time.
     pub exports: Arc<Semaphore>,
+    /// Backups that are being sent at a time.
+    pub backups: Semaphore,
     /// Files that were sent to be imported.
     pub imports: Arc<api::Imports>,
     /// What large answers under way may take.
@@ -101,8 +103,8 @@ impl App {
         App {
             console: console::Console::open(&engine),
             command_rates: command_rates::CommandRates::new(engine.rows().map(|spec| spec.group.name())),
-            engine,
             sessions: sessions::Sessions::new(engine.audit().clone()),
+            engine,
             attempts: attempts::Attempts::default(),
             sampler: sampler::Sampler::default(),
             viewers: live::Viewers::default(),
@@ -119,6 +121,7 @@ impl App {
             restores: Arc::default(),
             jobs: jobs::Jobs::default(),
             documents: api::openapi::Documents::default(),
+            backups: Semaphore::new(1),
             imports: Arc::default(),
             exports: Arc::new(Semaphore::new(api::EXPORTS_MAX)),
             answers: weigh::measure(),

@@ -1,16 +1,20 @@
 // What one can go back to, newest first.
 'use client';
-import { Camera, History, Trash2 } from 'lucide-react';
+import { Camera, Download, History, Trash2 } from 'lucide-react';
 import { useMemo } from 'react';
 import { Age } from '@/components/state/age';
 import { Empty } from '@/components/state/empty';
 import { GatedButton } from '@/components/state/gated-button';
 import { Badge } from '@/components/ui/badge';
+import { Button } from '@/components/ui/button';
 import { type Column, DataTable } from '@/components/ui/data-table';
+import { snapshotFileUrl } from '@/lib/api';
 import { display } from '@/lib/bytes';
 import type { Persistence, SnapshotRow } from '@/lib/contract';
 import { counted, formatBytes, formatCount, formatDay, formatSeconds, MISSING } from '@/lib/format';
 import { loadEstimate_ms } from '@/lib/keeping';
+import { fetchFile } from '@/lib/save-file';
+import { useServerStore } from '@/stores/server';
 
 interface SnapshotTableProps {
   rows: SnapshotRow[];
@@ -46,6 +50,7 @@ function Kind({ row }: { row: SnapshotRow }) {
 }
 
 export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTableProps) {
+  const mayRead = useServerStore((store) => store.session?.capabilities['snapshot.read'] !== false);
   const columns = useMemo<readonly Column<SnapshotRow>[]>(
     () => [
       {
@@ -91,6 +96,11 @@ export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTable
         align: 'right',
         cell: (row) => (
           <span className="inline-flex gap-1">
+            {row.base === null && mayRead && (
+              <Button variant="ghost" size="icon-sm" aria-label={`Download snapshot ${titleOf(row)}`} title="Download its file" onClick={() => fetchFile(snapshotFileUrl(row.kind === 'upload' ? row.file : row.id), row.file)}>
+                <Download />
+              </Button>
+            )}
             <GatedButton right="snapshot.restore" variant="ghost" size="sm" aria-label={`Restore snapshot ${titleOf(row)}`} onClick={() => onRestore(row)}>
               <History /> Restore…
             </GatedButton>
@@ -101,7 +111,7 @@ export function SnapshotTable({ rows, load, onRestore, onDelete }: SnapshotTable
         ),
       },
     ],
-    [load, onRestore, onDelete],
+    [load, mayRead, onRestore, onDelete],
   );
   return (
     <DataTable

@@ -135,6 +135,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             get(snapshots::preview).post(snapshots::restore),
         )
         .route("/snapshot", post(snapshots::take))
+        .route("/snapshots/{id}/file", get(snapshots::backup::download))
+        .route("/backup", post(snapshots::backup::download_now))
+        .route("/backups", post(snapshots::backup::upload))
         .route("/bench", post(bench::start))
         .route("/generate", post(generate::start))
         .route("/jobs", get(jobs::list))

@@ -60,7 +60,9 @@ const CAPABILITIES: &[&str] = &[
     "snapshot.delete",
     "snapshot.info",
     "snapshot.list",
+    "snapshot.read",
     "snapshot.restore",
+    "snapshot.write",
     "type",
     "unlink",
 ];

@@ -2,6 +2,8 @@
 //! is told first what is lost, and says which snapshot is meant a second time. A restore goes on when its request ends:
 //! how it went is kept and told with the list.
 
+pub(super) mod backup;
+
 use super::server::lossy;
 use crate::App;
 use crate::ask::{Conversation, about, integer, items, text, words};

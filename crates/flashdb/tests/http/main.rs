@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod audit;
+mod backups;
 mod branches;
 mod bulk;
 mod command_stats;

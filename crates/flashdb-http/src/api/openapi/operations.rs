@@ -1,10 +1,16 @@
 //! What the API can do: one row for each operation, with the types that the handlers use.
 
 use super::super::{
-    acl, alerts, audit, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures, find, generate, health, hot_keys, items, jobs, key, keys, memory, patch, pubsub, put, server, session, sessions, slow_log, snapshots, tree,
+    acl, alerts, audit, bench, bulk, bulk_jobs, clients, command_stats, commands, console, execute, figures,
+    find, generate, health, hot_keys, items, jobs, key, keys, memory, patch, pubsub, put, server, session,
+    sessions, slow_log, snapshots, tree,
 };
 use super::parameters::{
-    ALERT, AUDIT_BEFORE, AUDIT_FROM, AUDIT_KIND, AUDIT_LIMIT, AUDIT_OUTCOME, AUDIT_TEXT, AUDIT_TO, AUDIT_USER, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT, FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES, NAMES_CURSOR, ONLY_DB, ON_CONFLICT, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT, TARGET_DB, TEXT, TYPE, USER, WAIT,
+    ALERT, AUDIT_BEFORE, AUDIT_FROM, AUDIT_KIND, AUDIT_LIMIT, AUDIT_OUTCOME, AUDIT_TEXT, AUDIT_TO,
+    AUDIT_USER, BYTES, CLIENT, COMMAND, CURSOR, DB, DRY_RUN, FILE_FORMAT, FILE_NAME, FIND_CURSOR, FIND_LIMIT,
+    FORMAT, FROM, HOT_KEYS, ITEMS_CURSOR, JOB_KIND, KEEP, KEY, LIMIT, MATCH, NAMES, NAMES_CURSOR,
+    ON_CONFLICT, ONLY_DB, PATH_TEXT, POINTS, PREFIX, Parameter, RATE, SINCE, SLOW_ENTRIES, SNAPSHOT, SORT,
+    TARGET_DB, TEXT, TYPE, USER, WAIT,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -26,6 +32,7 @@ fn text(_: &mut SchemaGenerator) -> Value {
 
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain";
+const BYTES_KIND: &str = "application/octet-stream";
 const RAW_KINDS: [&str; 2] = ["application/octet-stream", "application/x-ndjson"];
 /// By the `format` that is asked for.
 const EXPORT_KINDS: [&str; 2] = ["application/x-ndjson", PLAIN];
@@ -431,7 +438,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             FROM,
         ],
         body: Some(file),
-        body_kind: "application/octet-stream",
+        body_kind: BYTES_KIND,
         answers: &[(202, Some(schema::<jobs::Started>))],
         refusals: &[404, 409, 507],
         ..POST
@@ -534,7 +541,6 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..PUT
     },
     Operation {
-    Operation {
         path: "/api/v1/audit",
         summary: "Who did what to the server lately, newest first (OBS-08).",
         query: &[
@@ -550,6 +556,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         answers: &[(200, Some(schema::<audit::AuditList>))],
         ..GET
     },
+    Operation {
         path: "/api/v1/snapshots",
         summary: "Snapshots, newest first, and how data is kept (API-16).",
         answers: &[(200, Some(schema::<snapshots::Snapshots>))],
@@ -592,6 +599,33 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         place: SNAPSHOT,
         refusals: &[404, 409],
+        ..POST
+    },
+    Operation {
+        path: "/api/v1/snapshots/{id}/file",
+        summary: "The file of a full snapshot, as a backup (API-21).",
+        answers: &[(200, Some(text))],
+        answer_kinds: &[BYTES_KIND],
+        place: SNAPSHOT,
+        refusals: &[404, 409],
+        ..GET
+    },
+    Operation {
+        path: "/api/v1/backup",
+        summary: "Takes a full snapshot and answers with its file (API-21).",
+        body: Some(schema::<snapshots::backup::Wish>),
+        answers: &[(200, Some(text))],
+        answer_kinds: &[BYTES_KIND],
+        refusals: &[404, 409],
+        ..POST
+    },
+    Operation {
+        path: "/api/v1/backups",
+        summary: "Takes the file of a backup and checks all of it; it is restored as any other snapshot (API-21).",
+        body: Some(file),
+        body_kind: BYTES_KIND,
+        answers: &[(201, Some(schema::<snapshots::backup::Received>))],
+        refusals: &[404, 408, 409, 507],
         ..POST
     },
     Operation {

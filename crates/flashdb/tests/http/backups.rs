@@ -1,0 +1,194 @@
+//! Backups over HTTP: what is taken away is what is brought back, damaged files are refused before anything changes, and each step
+//! takes its right and is in the audit log.
+
+use super::support::http::Http;
+use super::{basic, start, start_closed, unlocked};
+use serde_json::{Value, json};
+
+fn download(http: &Http) -> Vec<u8> {
+    let answer = http.send("POST", "/api/v1/backup", "{}");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let name = answer.header("content-disposition").expect("a name").to_owned();
+    assert!(name.contains("snapshot-") && name.ends_with(".fsnap\""), "{name}");
+    let length = answer.header("content-length").and_then(|text| text.parse().ok());
+    assert_eq!(length, Some(answer.body.len()));
+    answer.body
+}
+
+fn upload(http: &Http, file: &[u8]) -> (u16, Value) {
+    let answer = http
+        .with("Content-Type", "application/octet-stream")
+        .raw("POST", "/api/v1/backups", file);
+    (answer.status, answer.json())
+}
+
+#[test]
+fn what_was_taken_away_comes_back() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    // More than one part of the file.
+    let mut random = 1u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as u8
+    };
+    for n in 0..40 {
+        let value: Vec<u8> = (0..100_000).map(|_| next()).collect();
+        client.request(&[b"SET".to_vec(), format!("key:{n}").into_bytes(), value]);
+        client.read();
+    }
+    let file = download(&http);
+    assert!(file.len() > 1 << 20, "{}", file.len());
+    drop(client);
+    drop(server);
+
+    // On another server, which has nothing of it.
+    let (server, http) = start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    client.ask("SET other 1");
+    let (status, answer) = upload(&http, &file);
+    assert_eq!(status, 201, "{answer}");
+    let snapshot = &answer["snapshot"];
+    assert_eq!(
+        (&snapshot["kind"], &snapshot["keys"]),
+        (&json!("upload"), &json!(40))
+    );
+    assert_eq!(
+        client.ask("DBSIZE"),
+        super::support::Value::Int(1),
+        "nothing has changed"
+    );
+    let path = format!(
+        "/api/v1/snapshots/{}/restore",
+        snapshot["file"].as_str().expect("a file")
+    );
+    let wrong = http.send("POST", &path, r#"{"confirm":"restore"}"#);
+    assert_eq!(wrong.status, 409);
+    let preview = http.get(&path).json();
+    assert_eq!(preview["confirm"], "restore 40 keys");
+    let done = http.send("POST", &path, r#"{"confirm":"restore 40 keys"}"#);
+    assert_eq!((done.status, &done.json()["state"]), (200, &json!("done")));
+    assert_eq!(client.ask("DBSIZE"), super::support::Value::Int(40));
+    assert_eq!(client.ask("EXISTS other"), super::support::Value::Int(0));
+    let told = http.get("/api/v1/audit?kind=backup").json();
+    let told: Vec<(&str, &str)> = told["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .map(|entry| {
+            let name = entry["what"].as_str().filter(|what| !what.is_empty());
+            let name = name.or(entry["event"].as_str()).expect("text");
+            (name, entry["outcome"].as_str().expect("text"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("snapshot.restore", "done"),
+            ("snapshot.restore", "begun"),
+            ("backup", "done"),
+            ("snapshot.write", "begun"),
+        ]
+    );
+}
+
+#[test]
+fn files_that_are_not_whole_are_refused_and_leave_nothing() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET a 1");
+    let file = download(&http);
+    let mut flipped = file.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let mut headless = file.clone();
+    headless[20] ^= 1;
+    for bad in [
+        &b"no snapshot"[..],
+        &file[..file.len() - 1],
+        &flipped,
+        &headless,
+        &file[..40],
+    ] {
+        let (status, answer) = upload(&http, bad);
+        assert_eq!(
+            (status, &answer["error"]["code"] == "BODY_TOO_LARGE"),
+            (409, false),
+            "{answer}"
+        );
+    }
+    let kinds = http.get("/api/v1/snapshots").json();
+    let uploads = kinds["snapshots"].as_array().expect("snapshots").iter();
+    assert_eq!(
+        uploads.filter(|row| row["kind"] == "upload").count(),
+        0,
+        "{kinds}"
+    );
+    assert_eq!(client.ask("GET a"), super::support::Value::Bulk(b"1".to_vec()));
+    let refused = http
+        .with("Content-Type", "application/json")
+        .raw("POST", "/api/v1/backups", b"{}");
+    assert_eq!((refused.status, &*refused.code()), (415, "NOT_BYTES"));
+}
+
+#[test]
+fn each_step_takes_its_right_and_an_unlocked_session() {
+    let (server, http, page) = start_closed();
+    assert_eq!(page.send("POST", "/api/v1/backup", "{}").code(), "READ_ONLY");
+    assert_eq!(upload(&page, b"x").0, 403);
+    let page = unlocked(&page);
+    let file = download(&page);
+    let listed = page.get("/api/v1/snapshots").json();
+    let id = listed["snapshots"][0]["id"].as_str().expect("an id").to_owned();
+    let again = page.get(&format!("/api/v1/snapshots/{id}/file"));
+    assert_eq!(again.body, file, "reading takes no unlocked session");
+    let mut client = server.connect();
+    client.ask("AUTH secret");
+    client.ask("ACL SETUSER ada on >word ~* +@all -snapshot.read -snapshot.write");
+    let ada = basic(&http, "ada:word");
+    for (method, path) in [
+        ("POST", "/api/v1/backup"),
+        ("GET", &*format!("/api/v1/snapshots/{id}/file")),
+    ] {
+        let refused = if method == "GET" {
+            ada.get(path)
+        } else {
+            ada.send(method, path, "{}")
+        };
+        assert_eq!(
+            refused.json()["error"]["details"]["needs"],
+            "+snapshot.read",
+            "{path}"
+        );
+    }
+    assert_eq!(
+        upload(&ada, &file).1["error"]["details"]["needs"],
+        "+snapshot.write"
+    );
+    client.ask("SET a 1");
+    client.ask("SNAPSHOT.CREATE second");
+    let listed = page.get("/api/v1/snapshots").json();
+    let newest = &listed["snapshots"][0];
+    if newest["kind"] == "incremental" {
+        let id = newest["id"].as_str().expect("an id");
+        assert_eq!(page.get(&format!("/api/v1/snapshots/{id}/file")).status, 409);
+    }
+}
+
+#[test]
+fn who_may_not_change_settings_sees_no_passwords_in_them() {
+    let (server, _http, _page) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    let shown = admin.ask("CONFIG GET requirepass");
+    assert_eq!(shown.items()[1].text(), "secret");
+    admin.ask("ACL SETUSER ada on >word ~* -@all +config|get");
+    let mut ada = server.connect();
+    ada.ask("AUTH ada word");
+    assert_eq!(ada.ask("CONFIG GET requirepass").items().len(), 0);
+    let all = ada.ask("CONFIG GET *");
+    assert!(all.items().len() > 100);
+    assert!(all.items().iter().all(|word| word.text() != "secret"));
+}
