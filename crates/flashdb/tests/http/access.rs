@@ -431,8 +431,8 @@ fn the_roles_of_the_documentation_are_what_it_says() {
     };
     for (lines, viewer, operator) in [
         (&all[..], true, true),
-        (&from_operator, false, true),
-        (&only_admin, false, false),
+        (&from_operator[..], false, true),
+        (&only_admin[..], false, false),
     ] {
         for line in lines {
             check("viewer", line, viewer);
