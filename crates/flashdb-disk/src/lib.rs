@@ -21,6 +21,28 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Written at once where room is taken by writing.
+const ZEROS: &[u8] = &[0; 1 << 18];
+
+/// Whether the system had no room: on the disk, or within the quota of the user.
+pub fn is_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Extends a file to `len` by writing, which takes room everywhere.
+fn write_zeros(file: &mut (impl DiskFile + ?Sized), len: u64) -> io::Result<()> {
+    let mut end = file.len()?;
+    while end < len {
+        let piece = (len - end).min(ZEROS.len() as u64);
+        file.write_at(&ZEROS[..piece as usize], end)?;
+        end += piece;
+    }
+    Ok(())
+}
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -75,6 +97,11 @@ pub trait DiskFile: Send + Debug {
     }
     /// Cuts or extends (with zeros, which need not take room on the disk yet).
     fn set_len(&mut self, len: u64) -> io::Result<()>;
+    /// Extends to `len` bytes at least, of which all take room on the disk; content that is there stays. `StorageFull` where there
+    /// is not so much, with any part taken.
+    fn allocate(&mut self, len: u64) -> io::Result<()> {
+        write_zeros(self, len)
+    }
 }
 
 /// The lock is held as long as this lives.

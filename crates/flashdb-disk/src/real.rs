@@ -4,7 +4,7 @@
 //! interrupted are repeated; nothing else is. flock rather than a file that exists: it ends with the process, however
 //! that ends. It is taken by `rustix`, as `File::try_lock` needs a newer Rust than the workspace asks for.
 
-use crate::{Disk, DiskFile, DiskLock, Mapped, MappedBytes, OpenMode, ReadBytes};
+use crate::{Disk, DiskFile, DiskLock, Mapped, MappedBytes, OpenMode, ReadBytes, write_zeros};
 use rustix::fs::FlockOperation;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
@@ -140,6 +140,17 @@ impl DiskFile for RealFile {
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.file.set_len(len)
+    }
+
+    fn allocate(&mut self, len: u64) -> io::Result<()> {
+        use rustix::fs::FallocateFlags;
+        use rustix::io::Errno;
+        match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, len) {
+            // File systems that cannot say so take room by what is written.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => write_zeros(self, len),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(()),
+        }
     }
 }
 

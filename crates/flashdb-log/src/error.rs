@@ -65,6 +65,11 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// Whether the disk had no room: whatever was on it is as it was.
+    pub fn is_no_room(&self) -> bool {
+        matches!(self, LogError::Io { source, .. } if flashdb_disk::is_no_room(source))
+    }
+
     /// For `map_err`: the attempt that failed, and at which path.
     pub(crate) fn io(path: &Path, attempt: &'static str) -> impl FnOnce(io::Error) -> LogError {
         let path = path.to_path_buf();

@@ -2,8 +2,8 @@
 //!
 //! Reading order: `record` (what is logged, to the byte), `effects` (what a core loop collects before it gives up its locks),
 //! `log` (the shared end: LSNs, the buffer, what is durable), `segment` (the files), `writer` and the thread that drives it
-//! (`run`), `reader`, `repair` (after a crash, or damage), `end_mark`, `archive` (old segments), `pmem` (persistent memory). The format is
-//! drawn in `docs/formats/wal.md`.
+//! (`run`), `reader`, `repair` (after a crash, or damage), `end_mark`, `archive` (old segments), `reserve` (a full disk), `pmem` (persistent
+//! memory). The format is drawn in `docs/formats/wal.md`.
 
 pub mod archive;
 mod checksum;
@@ -15,6 +15,7 @@ pub mod pmem;
 mod reader;
 pub mod record;
 pub mod repair;
+pub mod reserve;
 pub mod run;
 pub mod segment;
 pub mod writer;

@@ -34,6 +34,8 @@ pub trait LogListener: Send + Sync {
     fn health_changed(&self, failed: bool);
     /// The buffer was congested and is not any more.
     fn drained(&self);
+    /// There is no more room on the disk for what clients write, or there is again.
+    fn room_changed(&self, _full: bool) {}
 }
 
 /// Room of a buffer of frames from the start, which holds what comes in between two steps of the writer under full load. What
@@ -95,6 +97,8 @@ pub struct Log {
     appended: AtomicU64,
     durable: AtomicU64,
     failed: AtomicBool,
+    /// The disk has no room, or only what was held for this case.
+    full: AtomicBool,
     /// A checkpoint is being taken from whose cut on frames are kept, though the log is still failed.
     healing: AtomicBool,
     /// Bytes appended and not written yet, those the writer holds included.
@@ -133,6 +137,7 @@ impl Log {
             appended: last.into(),
             durable: last.into(),
             failed: false.into(),
+            full: false.into(),
             healing: false.into(),
             backlog_bytes: 0.into(),
             backlog_bytes_max: (256 << 20).into(),
@@ -228,10 +233,22 @@ impl Log {
         self.backlog_bytes.load(Ordering::Relaxed) > self.backlog_bytes_max.load(Ordering::Relaxed)
     }
 
-    /// Whether writes can be taken: the log works and its buffer is not congested.
+    /// Whether the disk has no room for more than what is appended anyway: by expiry, or by requests that were let in before.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    /// Whether clients that write are to be told that it cannot be.
+    #[inline]
+    pub fn refuses_writes(&self) -> bool {
+        self.has_failed() || self.is_full()
+    }
+
+    /// Whether writes can be taken: the log works, has room, and its buffer is not congested.
     #[inline]
     pub fn takes_writes(&self) -> bool {
-        !self.has_failed() && !self.is_congested()
+        !self.refuses_writes() && !self.is_congested()
     }
 
     /// Tells the writer that replies wait for it. Called once a turn.
@@ -256,6 +273,8 @@ impl Log {
             self.backlog_bytes.store(0, Ordering::Relaxed);
         }
         self.healing.store(false, Ordering::Relaxed);
+        // Whoever begins to write it finds out anew.
+        self.full.store(false, Ordering::Release);
         self.recording
             .store(enabled || state.tap.is_some(), Ordering::Relaxed);
         state.next - 1
@@ -390,6 +409,17 @@ impl Log {
         self.healing.store(false, Ordering::Relaxed);
         state.bytes = Vec::with_capacity(BUFFER_ROOM_BYTES);
         self.backlog_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// There is no room on the disk, or there is again. Not of a log that is switched off, which needs none.
+    pub(crate) fn set_full(&self, full: bool) {
+        let _state = self.state.lock();
+        self.full.store(full && self.is_enabled(), Ordering::Release);
+    }
+
+    /// Whether frames wait to be written.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.state.lock().bytes.is_empty()
     }
 
     /// The cut of a checkpoint that is to heal a failed log: frames are kept from now on, though nobody is told that

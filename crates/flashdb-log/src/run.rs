@@ -111,6 +111,11 @@ impl RunningWriter {
             .unwrap_or(Err(LogError::Failed))
     }
 
+    /// See [`LogWriter::regain`]. Blocks until it is known.
+    pub fn regain(&self) -> bool {
+        self.ask(LogWriter::regain).unwrap_or(true)
+    }
+
     /// What the writer is at.
     pub fn status(&self) -> WriterStatus {
         self.status.lock().clone()
@@ -166,8 +171,9 @@ fn run(mut writer: LogWriter, shared: &Shared, clock: &dyn Clock) -> Result<(), 
         }
         let goes_on = !shared.stopping.load(Ordering::Acquire);
         match writer.step(clock.unix_ms()) {
-            StepOutcome::Failed if goes_on => thread::park_timeout(FAILED_REST),
+            StepOutcome::Failed | StepOutcome::NoRoom if goes_on => thread::park_timeout(FAILED_REST),
             StepOutcome::Failed | StepOutcome::Closed => break Err(LogError::Failed),
+            // Also one that waits for room.
             _ if !goes_on => break writer.close(clock.unix_ms()),
             outcome => {
                 if !wait(&writer, &log, clock, outcome, &mut in_flight) {

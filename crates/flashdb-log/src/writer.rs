@@ -4,15 +4,21 @@
 //! Frames, and groups of frames that count as one, are never split over segments. A segment is entered only after the one
 //! before it was synced whole and its own name and header are durable. After an error the segment is left alone for ever: what
 //! of it reached the disk is unknown, and a sync that fails once may claim success the next time.
+//!
+//! One error is none yet: a write for which there is no room. What was written before is as it was, and a later sync vouches
+//! for it; so the room that was held back (`reserve`) is given up and the same bytes are written to the same place. From then on
+//! the log is *full*: writes of clients are refused until there is room again, and nothing else changes. A start that finds no
+//! room for a segment waits for it in the same way.
 
 use crate::end_mark;
 use crate::error::LogError;
 use crate::log::{BUFFER_ROOM_BYTES, Log, LogListener, SyncPolicy};
 use crate::pmem::Medium;
 use crate::record::{CONTINUES, FRAME_PREFIX, frame_len};
+use crate::reserve::{Reserve, lacks_room};
 use crate::segment::{self, FRAMES_AT, HistoryId, MARK_LEN, Mark, SegmentStart};
 use crate::{Lsn, SegmentInfo};
-use flashdb_disk::{Disk, DiskFile};
+use flashdb_disk::{Disk, DiskFile, is_no_room};
 use parking_lot::Mutex;
 use std::io;
 use std::path::PathBuf;
@@ -27,6 +33,8 @@ const MARK_EVERY_MS: u64 = 1000;
 /// Capacity of the exchanged buffer that is kept in any case.
 const KEPT_BYTES: usize = 2 * BUFFER_ROOM_BYTES;
 const SEGMENT_BYTES_MIN: u64 = 4096;
+/// Time between two looks at whether there is room for a segment.
+const WAIT_FOR_ROOM_MS: u64 = 1000;
 
 /// What can be changed while the writer runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,8 @@ pub struct WriterSettings {
     pub preallocate_bytes: u64,
     /// What segments are written through; for those begun from now on.
     pub medium: Medium,
+    /// Bytes of the disk held back for the moment at which it is full; 0 for none.
+    pub reserve_bytes: u64,
 }
 
 impl Default for WriterSettings {
@@ -51,6 +61,7 @@ impl Default for WriterSettings {
             segment_age_s: 0,
             preallocate_bytes: 0,
             medium: Medium::File,
+            reserve_bytes: 0,
         }
     }
 }
@@ -67,6 +78,8 @@ pub enum StepOutcome {
         /// Whether everything written so far was synced.
         synced: bool,
     },
+    /// There is no room for a segment, and all that is written waits for it.
+    NoRoom,
     /// The log failed, now or before.
     Failed,
     /// It was closed.
@@ -94,6 +107,10 @@ pub struct WriterStatus {
     pub not_pmem: Option<String>,
     /// The active segment is on persistent memory.
     pub on_pmem: bool,
+    /// Bytes held back for a full disk.
+    pub reserve_bytes: u64,
+    /// It failed because there was no room.
+    pub failed_for_room: bool,
 }
 
 /// What a writer works on.
@@ -142,12 +159,14 @@ impl Active {
     }
 
     /// Writes zeros until `target` has blocks.
+    /// On a full disk the frames themselves are told.
     fn allocate(&mut self, target: u64) -> Result<(), LogError> {
         while self.allocated < target {
             let len = (target - self.allocated).min(ZEROS.len() as u64);
-            self.file
-                .write_at(&ZEROS[..len as usize], self.allocated)
-                .map_err(LogError::io(&self.path, "make room in"))?;
+            match self.file.write_at(&ZEROS[..len as usize], self.allocated) {
+                Err(error) if is_no_room(&error) => return Ok(()),
+                written => written.map_err(LogError::io(&self.path, "make room in"))?,
+            }
             self.allocated += len;
         }
         Ok(())
@@ -169,6 +188,11 @@ impl Active {
 
 enum State {
     Active(Active),
+    /// There is no room for the segment whose first frame follows this one.
+    Waiting {
+        after: Lsn,
+        tried_ms: u64,
+    },
     Failed,
     Closed,
 }
@@ -179,6 +203,9 @@ pub struct LogWriter {
     settings: WriterSettings,
     state: State,
     next_id: u64,
+    /// A segment that could not be begun may be there after a crash: no other may be begun but behind a snapshot.
+    left_behind: bool,
+    reserve: Reserve,
     /// Exchanged for the log's buffer.
     spare: Vec<u8>,
     last_sync_ms: u64,
@@ -200,8 +227,10 @@ impl LogWriter {
     /// nothing that a crash left behind its end can come back. Recovery has cut and synced the last one
     /// ([`cut_tail`](crate::repair::cut_tail)).
     ///
+    /// Without room for the segment it waits for some, and the log is full.
+    ///
     /// # Errors
-    /// When the segment cannot be made.
+    /// When the segment cannot be made for another reason.
     pub fn create(
         parts: WriterParts,
         settings: WriterSettings,
@@ -220,12 +249,17 @@ impl LogWriter {
             settings,
             state: State::Failed,
             next_id,
+            left_behind: false,
+            reserve: Reserve::default(),
             spare: Vec::with_capacity(BUFFER_ROOM_BYTES),
             last_sync_ms: now_ms,
             marked: Marked::default(),
             status: Arc::default(),
         };
-        writer.begin_segment(after + 1, now_ms)?;
+        match writer.begin_segment(after + 1, now_ms) {
+            Err(error) if writer.is_only_room(&error) => writer.await_room(after, now_ms, &error),
+            begun => begun?,
+        }
         Ok(writer)
     }
 
@@ -234,6 +268,16 @@ impl LogWriter {
     pub fn step(&mut self, now_ms: u64) -> StepOutcome {
         match self.state {
             State::Active(_) => {}
+            State::Waiting { after, tried_ms } => {
+                if !has_passed(tried_ms, WAIT_FOR_ROOM_MS, now_ms) {
+                    return StepOutcome::NoRoom;
+                }
+                let begun = self.begin_waiting(after, now_ms);
+                return match self.or_fail(begun) {
+                    Ok(outcome) => outcome,
+                    Err(_) => StepOutcome::Failed,
+                };
+            }
             State::Failed => return StepOutcome::Failed,
             State::Closed => return StepOutcome::Closed,
         }
@@ -247,12 +291,28 @@ impl LogWriter {
     /// Writes what there is and goes on in a new segment; nothing happens if the active one is still empty.
     ///
     /// # Errors
-    /// When the log failed, now or before.
+    /// When the log failed, now or before; or there is no room for a segment, and it goes on in the one that it has.
     pub fn rotate(&mut self, now_ms: u64) -> Result<(), LogError> {
-        let rotated = self
-            .write_pending(now_ms)
-            .and_then(|_| self.begin_next_segment(now_ms));
-        self.or_fail(rotated)
+        let written = self.write_pending(now_ms).map(drop);
+        self.or_fail(written)?;
+        match self.begin_next_segment(now_ms) {
+            Err(error) if self.is_only_room(&error) && !self.has_unsynced() => Err(error),
+            begun => self.or_fail(begun),
+        }
+    }
+
+    /// Whether there is room again for what clients write, on a disk that was full: then it is held back anew, and writes
+    /// are taken from now on. True if the disk was not full.
+    pub fn regain(&mut self, now_ms: u64) -> bool {
+        if let State::Waiting { after, .. } = self.state {
+            let begun = self.begin_waiting(after, now_ms);
+            // A failure is told by the status, and healed like any other.
+            let _ = self.or_fail(begun);
+        }
+        if matches!(self.state, State::Active(_)) && self.parts.log.is_full() {
+            self.hold_reserve();
+        }
+        !self.parts.log.is_full()
     }
 
     /// Ends in good order: everything is written and synced, and the segment says so, such that any later damage to it is
@@ -275,16 +335,23 @@ impl LogWriter {
     pub fn reopen_after(&mut self, lsn: Lsn, now_ms: u64) -> Result<(), LogError> {
         match self.state {
             State::Active(_) => return Ok(()),
-            State::Closed => return Err(LogError::Failed),
+            State::Waiting { .. } | State::Closed => return Err(LogError::Failed),
             State::Failed => {}
         }
+        // What is left of others is before the snapshot.
+        self.left_behind = false;
         let begun = self.begin_segment(lsn + 1, now_ms);
         self.or_fail(begun)?;
-        self.status.lock().failure = None;
+        {
+            let mut status = self.status.lock();
+            status.failure = None;
+            status.failed_for_room = false;
+        }
         self.parts.log.heal();
         self.parts.log.set_durable(lsn);
         self.parts.listener.durable(lsn);
         self.parts.listener.health_changed(false);
+        self.regain(now_ms);
         Ok(())
     }
 
@@ -295,7 +362,11 @@ impl LogWriter {
 
     /// Changes the settings; they count from the next step on.
     pub fn set_settings(&mut self, settings: WriterSettings) {
+        let reserves = settings.reserve_bytes != self.settings.reserve_bytes;
         self.settings = settings;
+        if reserves && matches!(self.state, State::Active(_)) {
+            self.hold_reserve();
+        }
     }
 
     /// The segments on the disk, in order, the active one last. Opens each file.
@@ -348,7 +419,7 @@ impl LogWriter {
     // ---- steps ---------------------------------------------------------------------------------
 
     fn try_step(&mut self, now_ms: u64) -> Result<StepOutcome, LogError> {
-        if self.is_old(now_ms) {
+        if self.is_old(now_ms) && !self.parts.log.is_full() {
             self.begin_next_segment(now_ms)?;
         }
         let written_bytes = self.write_pending(now_ms)?;
@@ -368,6 +439,13 @@ impl LogWriter {
     }
 
     fn try_close(&mut self, now_ms: u64) -> Result<(), LogError> {
+        if let State::Waiting { after, .. } = self.state {
+            if !self.parts.log.has_pending() {
+                // All of it is on the disk as the start has found it.
+                return Ok(());
+            }
+            self.begin_segment(after + 1, now_ms)?;
+        }
         self.write_pending(now_ms)?;
         self.sync(now_ms)?;
         // Only now may the mark claim that all of it is durable.
@@ -393,9 +471,14 @@ impl LogWriter {
             && !matches!(error, LogError::Failed)
         {
             self.state = State::Failed;
+            if error.is_no_room() {
+                // What heals the log needs some.
+                self.release_reserve();
+            }
             {
                 let mut status = self.status.lock();
                 status.failure = Some(error.to_string());
+                status.failed_for_room = error.is_no_room();
                 status.active = None;
             }
             self.parts.log.fail();
@@ -463,9 +546,8 @@ impl LogWriter {
             if part as u64 + MARK_LEN as u64 <= room && self.mark_is_due(now_ms) {
                 self.write_mark(now_ms)?;
             }
-            let active = self.active()?;
-            active.write(&rest[..part])?;
-            active.last = part_last;
+            self.write_or_make_room(&rest[..part])?;
+            self.active()?.last = part_last;
             self.marked.bytes += part as u64;
             if self.parts.log.written(part as u64) {
                 self.parts.listener.drained();
@@ -490,6 +572,7 @@ impl LogWriter {
     fn sync(&mut self, now_ms: u64) -> Result<(), LogError> {
         let begun_us = flashdb_base::clock::monotonic_us();
         let active = self.active()?;
+        active.unsynced = true;
         active
             .file
             .sync_data()
@@ -522,7 +605,7 @@ impl LogWriter {
         let active = self.active()?;
         let mut bytes = Vec::with_capacity(MARK_LEN);
         mark.encode(active.last, &mut bytes);
-        active.write(&bytes)?;
+        self.write_or_make_room(&bytes)?;
         self.marked = Marked {
             durable: mark.durable,
             at_ms: now_ms,
@@ -531,7 +614,90 @@ impl LogWriter {
         Ok(())
     }
 
+    // ---- a full disk ---------------------------------------------------------------------------
+
+    /// Writes behind the last frame; if there is no room, once more in that which was held back for this.
+    fn write_or_make_room(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+        let written = match self.active()?.write(bytes) {
+            Err(error) if error.is_no_room() && self.release_reserve() => self.active()?.write(bytes),
+            written => written,
+        };
+        if written.as_ref().is_err_and(LogError::is_no_room) {
+            // What was written of it is of no use, and its room is needed by what heals the log.
+            let active = self.active()?;
+            let _best_effort = active.file.set_len(active.position);
+        }
+        written
+    }
+
+    /// Gives up the room that was held back; whether there was any. The log is full from then on.
+    fn release_reserve(&mut self) -> bool {
+        let released = self.reserve.release(self.parts.disk.as_ref(), &self.parts.dir);
+        self.status.lock().reserve_bytes = 0;
+        if released {
+            self.note_full(true);
+        }
+        released
+    }
+
+    /// Holds room back, and notes whether there is any.
+    fn hold_reserve(&mut self) {
+        let (disk, dir) = (self.parts.disk.as_ref(), &self.parts.dir);
+        let held = self.reserve.hold(disk, dir, self.settings.reserve_bytes);
+        self.status.lock().reserve_bytes = self.reserve.held_bytes();
+        self.note_full(lacks_room(&held));
+    }
+
+    /// Whether room is all that was lacking for a segment: nothing is left of it.
+    fn is_only_room(&self, error: &LogError) -> bool {
+        error.is_no_room() && !self.left_behind
+    }
+
+    fn note_full(&self, full: bool) {
+        if self.parts.log.is_full() != full {
+            self.parts.log.set_full(full);
+            self.parts.listener.room_changed(full);
+        }
+    }
+
+    /// There is no room for the segment behind `after`.
+    fn await_room(&mut self, after: Lsn, now_ms: u64, error: &LogError) {
+        self.state = State::Waiting {
+            after,
+            tried_ms: now_ms,
+        };
+        self.status.lock().failure = Some(error.to_string());
+        self.note_full(true);
+    }
+
+    /// Begins the segment that there was no room for. Frames wait meanwhile, unless replies wait for them.
+    fn begin_waiting(&mut self, after: Lsn, now_ms: u64) -> Result<StepOutcome, LogError> {
+        let keeps_nobody_waiting =
+            self.settings.policy != SyncPolicy::Always || !self.parts.log.has_pending();
+        match self.begin_segment(after + 1, now_ms) {
+            Err(error)
+                if self.is_only_room(&error) && keeps_nobody_waiting && !self.parts.log.is_congested() =>
+            {
+                self.await_room(after, now_ms, &error);
+                Ok(StepOutcome::NoRoom)
+            }
+            begun => {
+                begun?;
+                self.status.lock().failure = None;
+                self.hold_reserve();
+                Ok(StepOutcome::Progress {
+                    written_bytes: 0,
+                    synced: true,
+                })
+            }
+        }
+    }
+
     // ---- segments ------------------------------------------------------------------------------
+
+    fn has_unsynced(&self) -> bool {
+        matches!(&self.state, State::Active(active) if active.unsynced)
+    }
 
     fn is_old(&self, now_ms: u64) -> bool {
         let State::Active(active) = &self.state else {
@@ -553,8 +719,25 @@ impl LogWriter {
         self.begin_segment(next, now_ms)
     }
 
-    /// Makes a segment, durable with its name, and makes it the active one.
+    /// Makes a segment, durable with its name, and makes it the active one; in the room that was held back, if there is no other.
     fn begin_segment(&mut self, first: Lsn, now_ms: u64) -> Result<(), LogError> {
+        let begun = match self.try_begin_segment(first, now_ms) {
+            Err(error) if self.is_only_room(&error) && self.release_reserve() => {
+                self.try_begin_segment(first, now_ms)
+            }
+            begun => begun,
+        };
+        self.state = State::Active(begun?);
+        self.status.lock().segments_begun += 1;
+        // One that is full is asked by itself whether there is room (`regain`): not beside work that needs some.
+        if self.reserve.held_bytes() > 0 || !self.parts.log.is_full() {
+            self.hold_reserve();
+        }
+        self.note_status();
+        Ok(())
+    }
+
+    fn try_begin_segment(&mut self, first: Lsn, now_ms: u64) -> Result<Active, LogError> {
         let id = self.next_id;
         // Never the same file twice, whatever becomes of it.
         self.next_id += 1;
@@ -567,13 +750,15 @@ impl LogWriter {
         };
         let begun = self.make_segment(&path, start);
         if begun.is_err() {
-            // Best effort: a reader knows that a segment without a valid beginning holds nothing.
-            let _ = self.parts.disk.remove(&path);
+            // Best effort: a reader knows that a segment without a valid beginning holds nothing, if it is the last.
+            let disk = self.parts.disk.as_ref();
+            let removed = disk.remove(&path);
+            let is_gone =
+                removed.is_ok() || removed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let folder = segment::folder(&self.parts.dir);
+            self.left_behind |= !is_gone || disk.sync_folder(&folder).is_err();
         }
-        self.state = State::Active(begun?);
-        self.status.lock().segments_begun += 1;
-        self.note_status();
-        Ok(())
+        begun
     }
 
     fn make_segment(&self, path: &std::path::Path, start: SegmentStart) -> Result<Active, LogError> {
@@ -598,7 +783,9 @@ impl LogWriter {
         };
         active.write(&start.encode())?;
         debug_assert_eq!(active.position, FRAMES_AT as u64);
-        active.allocate(self.settings.preallocate_bytes.min(segment_bytes))?;
+        if !self.parts.log.is_full() {
+            active.allocate(self.settings.preallocate_bytes.min(segment_bytes))?;
+        }
         let synced: io::Result<()> = active.file.sync_data();
         synced.map_err(LogError::io(path, "sync"))?;
         active.unsynced = false;
@@ -612,7 +799,7 @@ impl LogWriter {
     fn allocate_ahead(&mut self) -> Result<(), LogError> {
         let ahead = self.settings.preallocate_bytes;
         let segment_bytes = self.settings.segment_bytes.max(SEGMENT_BYTES_MIN);
-        if ahead == 0 {
+        if ahead == 0 || self.parts.log.is_full() {
             return Ok(());
         }
         let active = self.active()?;

@@ -20,6 +20,7 @@ pub struct Heard {
     pub durable: AtomicU64,
     pub health: Mutex<Vec<bool>>,
     pub drained: AtomicU64,
+    pub full: Mutex<Vec<bool>>,
 }
 
 impl LogListener for Heard {
@@ -31,6 +32,9 @@ impl LogListener for Heard {
     }
     fn drained(&self) {
         self.drained.fetch_add(1, Ordering::SeqCst);
+    }
+    fn room_changed(&self, full: bool) {
+        self.full.lock().push(full);
     }
 }
 

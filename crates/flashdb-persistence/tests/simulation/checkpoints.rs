@@ -54,6 +54,13 @@ impl Checkpoints {
     pub fn step(&mut self, mut moment: Moment<'_>) {
         let Some(running) = &mut self.running else {
             let log = moment.space.log();
+            if let Some(writer) = moment.writer
+                && log.is_full()
+                && writer.regain(moment.now_ms as u64)
+            {
+                moment.life.figures.regained += 1;
+                moment.life.tell("there is room again");
+            }
             if log.is_enabled() && log.has_failed() {
                 self.begin(&mut moment, Reason::Heal);
             } else if self.enabled_after.is_some() {

@@ -25,6 +25,8 @@ pub struct Figures {
     pub failed_starts: u64,
     pub log_failures: u64,
     pub heals: u64,
+    pub full: u64,
+    pub regained: u64,
     pub enabled: u64,
     pub snapshots: u64,
     pub incremental: u64,
@@ -47,6 +49,8 @@ impl Figures {
         self.failed_starts += other.failed_starts;
         self.log_failures += other.log_failures;
         self.heals += other.heals;
+        self.full += other.full;
+        self.regained += other.regained;
         self.enabled += other.enabled;
         self.snapshots += other.snapshots;
         self.incremental += other.incremental;
@@ -102,6 +106,7 @@ impl Profile {
             segment_age_s: [0, 0, 3][prng.below(3) as usize],
             preallocate_bytes: [0, 0, 1500, 8192][prng.below(4) as usize],
             medium: Medium::File,
+            reserve_bytes: [0, 0, 1024, 4096][prng.below(4) as usize],
         };
         Profile {
             settings,

@@ -64,7 +64,7 @@ fn two_nodes() -> Placement {
 /// Lives one process through; how it ends.
 pub fn run(life: &mut Life) -> End {
     life.figures.runs += 1;
-    prepare_disk(life);
+    let faulty = prepare_disk(life);
     let shards = 1 << life.prng.below(4);
     let (space, collector) = Keyspace::new(shards, DATABASES, 1);
     // Loading deals shards out by memory node; what it makes must not depend on that.
@@ -95,7 +95,6 @@ pub fn run(life: &mut Life) -> End {
     };
     let seed = life.prng.next_u64();
     let mut live = Live::new(&space, seed);
-    space.log().enable(writer.is_some());
     live.data.now_ms = life.now_ms;
     let requests = requests(life);
     let mut run = Run {
@@ -108,8 +107,9 @@ pub fn run(life: &mut Life) -> End {
         parts,
         writer,
         checkpoints: Checkpoints::default(),
-        faulty: false,
+        faulty,
         ever_failed: false,
+        was_full: false,
     };
     run.live_on()
 }
@@ -123,12 +123,13 @@ fn begin_log(life: &mut Life, parts: &WriterParts, last: Lsn) -> Result<Option<L
         return Ok(None);
     }
     parts.log.continue_after(last);
+    parts.log.enable(true);
     let writer = LogWriter::create(parts.clone(), life.profile.writer, last, life.now_ms as u64)?;
     Ok(Some(writer))
 }
 
-/// A crash or a fault to come, maybe in the course of the start.
-fn prepare_disk(life: &mut Life) {
+/// A crash or a fault to come, maybe in the course of the start; whether it lasts.
+fn prepare_disk(life: &mut Life) -> bool {
     match life.prng.below(10) {
         0..=2 => {
             let changes = 1 + life.prng.below(CHANGES_OF_START);
@@ -145,8 +146,22 @@ fn prepare_disk(life: &mut Life) {
             inject(life);
             life.tell("... before the start");
         }
+        7 if life.profile.faults_per_mille > 0 => {
+            fill_up(life, 4096);
+            return true;
+        }
         _ => {}
     }
+    false
+}
+
+/// Leaves room for a few bytes, or none.
+fn fill_up(life: &mut Life, most: u64) {
+    let sectors = |len: &u64| len.div_ceil(512) * 512;
+    let used: u64 = life.disk.files().iter().map(|(_, len)| sectors(len)).sum();
+    let room = life.prng.below(most) * life.prng.below(2);
+    life.disk.set_capacity(Some(used + room));
+    life.tell(format!("room for {room} more bytes"));
 }
 
 /// Lets an operation to come fail.
@@ -245,6 +260,8 @@ pub struct Run<'r> {
     faulty: bool,
     /// Whether the log has failed, so that what was written need not be there.
     ever_failed: bool,
+    /// Whether the disk was full when last looked at.
+    was_full: bool,
 }
 
 impl Run<'_> {
@@ -317,6 +334,11 @@ impl Run<'_> {
         let Some(writer) = &self.writer else { return };
         self.life.oracle.note_acked(durable);
         let status = writer.status().lock().clone();
+        if log.is_full() && !std::mem::replace(&mut self.was_full, log.is_full()) {
+            self.life.figures.full += 1;
+            self.life.tell(format!("the disk is full: {:?}", status.failure));
+        }
+        self.was_full = log.is_full();
         if log.has_failed() {
             if !self.ever_failed {
                 self.life.figures.log_failures += 1;
@@ -361,7 +383,7 @@ impl Run<'_> {
         let now_ms = self.now_ms();
         let Some(writer) = &mut self.writer else { return };
         let outcome = writer.step(now_ms);
-        if outcome != StepOutcome::Idle {
+        if !matches!(outcome, StepOutcome::Idle | StepOutcome::NoRoom) {
             self.life.tell(format!(
                 "writer: {outcome:?}, durable {}",
                 self.space.log().durable()
@@ -400,10 +422,7 @@ impl Run<'_> {
         } else if self.life.chance(faults) {
             self.faulty = true;
             if self.life.chance(250) {
-                let used: u64 = self.life.disk.files().iter().map(|(_, len)| len).sum();
-                let room = self.life.prng.below(8192);
-                self.life.disk.set_capacity(Some(used + room));
-                self.life.tell(format!("room for {room} more bytes"));
+                fill_up(self.life, 8192);
             } else {
                 inject(self.life);
             }
@@ -426,7 +445,7 @@ impl Run<'_> {
             1 | 2 => live.expire_some(shard),
             3 => live.evict_one(shard),
             // A failed log takes no writes, but for those that were let in right before.
-            choice if self.space.log().has_failed() && choice > 8 => {}
+            choice if self.space.log().refuses_writes() && choice > 8 => {}
             4..=6 => {
                 let kind = ["s", "h", "l", "x", "z"][prng.below(5) as usize];
                 let key = format!("{kind}{}", prng.below(3));

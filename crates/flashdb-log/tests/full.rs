@@ -1,0 +1,185 @@
+//! A disk that is full to the last block: what was let in before is written into the room that was held for it, nothing is lost, and
+//! it goes on by itself once there is room.
+
+mod support;
+
+use flashdb_disk::{Disk, SimDisk};
+use flashdb_log::{LogWriter, StepOutcome, SyncPolicy, WriterSettings, reserve, segment};
+use std::path::Path;
+use std::sync::Arc;
+use support::{HISTORY, Rig, parts, recover};
+
+const DIR: &str = "/data";
+const RESERVE_BYTES: u64 = 8192;
+
+fn settings(policy: SyncPolicy) -> WriterSettings {
+    WriterSettings {
+        policy,
+        segment_bytes: 1 << 20,
+        reserve_bytes: RESERVE_BYTES,
+        ..WriterSettings::default()
+    }
+}
+
+fn new_disk() -> (SimDisk, Arc<dyn Disk>) {
+    let sim = SimDisk::new(1);
+    let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+    disk.create_folder(Path::new(DIR)).expect("a folder");
+    disk.sync_folder(Path::new("/")).expect("a folder");
+    (sim, disk)
+}
+
+fn rig(disk: &Arc<dyn Disk>, policy: SyncPolicy) -> Rig {
+    Rig::new(disk, Path::new(DIR), settings(policy), 0)
+}
+
+fn used(sim: &SimDisk) -> u64 {
+    let sectors = |len: &u64| len.div_ceil(512) * 512;
+    sim.files().iter().map(|(_, len)| sectors(len)).sum()
+}
+
+/// What is appended before clients can be told is durable; then they are told, and only as long as there is no room.
+#[test]
+fn a_full_disk_loses_nothing() {
+    let (sim, disk) = new_disk();
+    let mut rig = rig(&disk, SyncPolicy::Always);
+    rig.append(100);
+    rig.writer.step(2000);
+    assert!(rig.log.takes_writes());
+    sim.set_capacity(Some(used(&sim)));
+    for _ in 0..5 {
+        rig.append(900);
+    }
+    assert!(matches!(rig.writer.step(2001), StepOutcome::Progress { .. }));
+    assert_eq!(rig.log.durable(), 6, "in the room that was held");
+    assert!(rig.log.is_full() && rig.log.refuses_writes() && !rig.log.has_failed());
+    assert!(!rig.writer.regain(2002));
+    // Keys that expire are logged all the same.
+    rig.append(50);
+    rig.writer.step(2003);
+    assert_eq!(rig.log.durable(), 7);
+
+    sim.set_capacity(None);
+    assert!(rig.writer.regain(2004));
+    assert!(rig.log.takes_writes());
+    assert_eq!(rig.writer.status().lock().reserve_bytes, RESERVE_BYTES);
+    rig.append(100);
+    rig.writer.step(2005);
+    assert_eq!(*rig.heard.health.lock(), [], "it has not failed");
+    assert_eq!(*rig.heard.full.lock(), [true, false]);
+    sim.crash(7);
+    let (found, _) = recover(&sim, Path::new(DIR), 0).expect("a sound log");
+    assert_eq!(found.len(), 8);
+}
+
+/// The room that was held is not enough for all: then it fails, as without.
+#[test]
+fn more_than_was_held_fails_the_log() {
+    let (sim, disk) = new_disk();
+    let mut rig = rig(&disk, SyncPolicy::Always);
+    sim.set_capacity(Some(used(&sim)));
+    rig.append(2 * RESERVE_BYTES as usize);
+    assert_eq!(rig.writer.step(2000), StepOutcome::Failed);
+    assert!(rig.log.has_failed() && rig.writer.status().lock().failed_for_room);
+    let lsn = rig.log.begin_heal();
+    // The room that was held is there for what heals it.
+    rig.writer.reopen_after(lsn, 2001).expect("room for a segment");
+    assert!(!rig.log.has_failed() && rig.log.is_full());
+    sim.set_capacity(None);
+    assert!(rig.writer.regain(2002));
+    rig.append(10);
+    rig.writer.step(2003);
+    let (found, _) = recover(&sim, Path::new(DIR), lsn).expect("a sound log");
+    assert_eq!(found, [(2, 10)]);
+}
+
+/// A snapshot asks for a new segment; without room for one it goes on in the one it has.
+#[test]
+fn a_rotation_without_room_harms_nothing() {
+    let (sim, disk) = new_disk();
+    let mut rig = rig(&disk, SyncPolicy::Always);
+    rig.append(100);
+    rig.writer.step(2000);
+    disk.remove(&reserve::path(Path::new(DIR))).expect("it is held");
+    sim.set_capacity(Some(used(&sim)));
+    assert!(rig.writer.rotate(2001).is_err());
+    assert!(!rig.log.has_failed());
+    sim.set_capacity(None);
+    rig.append(100);
+    rig.writer.rotate(2002).expect("room");
+    rig.append(100);
+    rig.writer.step(2003);
+    sim.crash(3);
+    let (found, _) = recover(&sim, Path::new(DIR), 0).expect("a sound log");
+    assert_eq!(found.len(), 3);
+}
+
+/// A start that finds not a single block waits for some, and keeps meanwhile what expires.
+#[test]
+fn a_start_on_a_full_disk_waits_for_room() {
+    for closes in [false, true] {
+        let (sim, disk) = new_disk();
+        let mut first = rig(&disk, SyncPolicy::EveryMs(1000));
+        first.append(100);
+        first.writer.close(2000).expect("a sound disk");
+        disk.remove(&reserve::path(Path::new(DIR))).expect("it is held");
+        sim.set_capacity(Some(used(&sim)));
+
+        let (parts, heard) = parts(&disk, Path::new(DIR), 1);
+        let log = parts.log.clone();
+        let settings = settings(SyncPolicy::EveryMs(1000));
+        let mut writer = LogWriter::create(parts, settings, 1, 3000).expect("it waits");
+        assert!(log.is_full() && !log.has_failed());
+        assert!(writer.status().lock().failure.is_some());
+        if closes {
+            writer.close(3001).expect("there is nothing to write");
+            let (found, _) = recover(&sim, Path::new(DIR), 0).expect("a sound log");
+            assert_eq!(found.len(), 1);
+            continue;
+        }
+        support::append(&log, 10);
+        assert_eq!(writer.step(3001), StepOutcome::NoRoom);
+        assert_eq!(writer.step(4001), StepOutcome::NoRoom);
+        sim.set_capacity(None);
+        assert_eq!(writer.step(4002), StepOutcome::NoRoom, "not at every step");
+        assert!(matches!(writer.step(5001), StepOutcome::Progress { .. }));
+        assert!(log.takes_writes());
+        assert_eq!(*heard.full.lock(), [true, false]);
+        writer.close(5002).expect("a sound disk");
+        assert_eq!(writer.status().lock().failure, None);
+        let (found, _) = recover(&sim, Path::new(DIR), 0).expect("a sound log");
+        assert_eq!(found.len(), 2);
+    }
+}
+
+/// Where replies wait for the disk, nobody is kept waiting for room: the log fails, and they are told.
+#[test]
+fn replies_do_not_wait_for_room() {
+    let (sim, disk) = new_disk();
+    disk.create_folder(&segment::folder(Path::new(DIR)))
+        .expect("a folder");
+    sim.set_capacity(Some(0));
+    let (parts, _) = parts(&disk, Path::new(DIR), 0);
+    assert_eq!(parts.history, HISTORY);
+    let log = parts.log.clone();
+    let mut writer = LogWriter::create(parts, settings(SyncPolicy::Always), 0, 1000).expect("it waits");
+    assert_eq!(writer.step(2001), StepOutcome::NoRoom);
+    support::append(&log, 10);
+    assert_eq!(writer.step(3002), StepOutcome::Failed);
+    assert!(log.has_failed());
+}
+
+/// Without a reserve it is as it was: the log fails, and a checkpoint heals it.
+#[test]
+fn without_a_reserve_it_fails() {
+    let (sim, disk) = new_disk();
+    let settings = WriterSettings {
+        reserve_bytes: 0,
+        ..settings(SyncPolicy::Always)
+    };
+    let mut rig = Rig::new(&disk, Path::new(DIR), settings, 0);
+    sim.set_capacity(Some(used(&sim)));
+    rig.append(5000);
+    assert_eq!(rig.writer.step(2000), StepOutcome::Failed);
+    assert!(!rig.log.is_full());
+}
