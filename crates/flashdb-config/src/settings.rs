@@ -377,6 +377,8 @@ settings! {
     wal_medium: WalMedium = "wal-medium", OneOf::new(WalMedium::Auto), [AT_START];
     /// Bytes that wait to be written to the log before clients that write are held back.
     wal_buffer_limit: u64 = "wal-buffer-limit", Number::memory(1 << 20, LONG_MAX, 256 << 20);
+    /// Bytes of the disk held back, so that a disk that others fill costs the log nothing: an eighth of what is free at most; 0 for none.
+    wal_reserve: u64 = "wal-reserve", Number::memory(0, 1 << 30, 8 << 20);
     /// Seconds between two snapshots, whatever has changed; 0 for none by time.
     snapshot_interval: u64 = "snapshot-interval", Number::plain(0, LONG_MAX / 1000, 0);
     /// Snapshots kept; those with a label are kept until they are deleted.

@@ -67,6 +67,23 @@ pub fn retire(
     Ok(retired)
 }
 
+/// Removes the oldest archived segment, whatever its age, for the sake of its room; `None` if there is none.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn remove_oldest(disk: &dyn Disk, dir: &Path) -> Result<Option<PathBuf>, LogError> {
+    let Some(oldest) = sources(disk, dir, true)?
+        .into_iter()
+        .find(|source| source.archived)
+    else {
+        return Ok(None);
+    };
+    let path = oldest.path;
+    disk.remove(&path).map_err(LogError::io(&path, "remove"))?;
+    sync_folder(disk, &segment::archive_folder(dir))?;
+    Ok(Some(path))
+}
+
 /// Removes archived segments that ended more than `keep_s` seconds ago.
 fn prune(disk: &dyn Disk, dir: &Path, keep_s: u64, now_ms: u64) -> Result<u64, LogError> {
     let folder = segment::archive_folder(dir);

@@ -60,6 +60,13 @@ pub enum PersistenceError {
     NoSuchPoint(String),
     /// What was asked for cannot be done with this snapshot; why.
     Refused(String),
+    /// A snapshot finds no room on the disk.
+    NoRoom {
+        /// What could not be written.
+        source: SnapshotError,
+        /// Bytes that it takes at most, about.
+        needed_bytes: u64,
+    },
     /// A snapshot is being taken already.
     Busy,
     /// The server is ending.
@@ -95,6 +102,12 @@ impl fmt::Display for PersistenceError {
                 "{} is torn at offset {offset} ({reason}), and `aof-load-truncated` is no; with yes, or with `--recover truncate`, the log would be cut there",
                 path.display()
             ),
+            PersistenceError::NoRoom { source, needed_bytes } => {
+                write!(
+                    f,
+                    "{source}; a snapshot of the data takes up to {needed_bytes} bytes"
+                )
+            }
             PersistenceError::Busy => f.write_str("Background save already in progress"),
             PersistenceError::Stopped => f.write_str("the server is ending"),
         }

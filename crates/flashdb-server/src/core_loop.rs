@@ -12,7 +12,7 @@ use crate::census;
 use crate::client::{Client, ClientInfo};
 use crate::compaction::Compaction;
 use crate::connection::{Connection, Next, READ_BYTES};
-use crate::dispatch::Turn;
+use crate::dispatch::{self, Turn};
 use crate::engine::Guest;
 use crate::pubsub::{Kind, Subscription};
 use crate::server::Server;
@@ -250,7 +250,7 @@ impl CoreLoop {
         let settings = self.config.get().clone();
         data.now_ms = clock::unix_ms() as i64;
         data.policy.usage = usage(&settings);
-        data.policy.expire = server.pause.until_ms(data.now_ms).is_none();
+        data.policy.expire = dispatch::removes_expired(server, data.now_ms);
         data.effects.published = settings.notify_keyspace_events;
         let mut turn = Turn {
             server,
@@ -719,7 +719,7 @@ impl CoreLoop {
     }
 
     fn unpause(&mut self, turn: &mut Turn<'_, '_>) {
-        turn.data.policy.expire = turn.server.pause.until_ms(turn.data.now_ms).is_none();
+        turn.data.policy.expire = dispatch::removes_expired(turn.server, turn.data.now_ms);
         let slots = 0..self.connections.len();
         for slot in slots {
             if let Some(Some(connection)) = self.connections.get_mut(slot)

@@ -625,8 +625,8 @@ fn gates(
     }
     let writes = writes(client, flags);
     let log = turn.server.space.log();
-    if writes && log.has_failed() {
-        return Err(LOG_FAILED);
+    if writes && log.refuses_writes() {
+        return Err(no_log(log));
     }
     if writes && cannot_save(turn.server, turn.settings) {
         return Err(SAVE_FAILED);
@@ -640,10 +640,20 @@ fn gates(
     if may_write && (log.is_congested() || turn.server.space.snapshot_is_congested()) {
         return Ok(Gate::Pause);
     }
+    if may_write && !turn.data.policy.expire {
+        // There is room again, or the pause was ended, in the course of this turn.
+        turn.data.policy.expire = removes_expired(turn.server, turn.data.now_ms);
+    }
     if client.multi.is_some() && !flags.has(Flags::IMMEDIATE) {
         return Ok(Gate::Queue);
     }
     Ok(Gate::Run)
+}
+
+/// Whether keys are removed as their time comes: not while writes are paused, nor when that could not be logged. They are
+/// absent to whoever asks all the same.
+pub fn removes_expired(server: &Server, now_ms: i64) -> bool {
+    server.pause.until_ms(now_ms).is_none() && !server.space.log().refuses_writes()
 }
 
 /// Whether a command that would be queued does what a rollback does not take back.
@@ -668,8 +678,8 @@ fn flags_of(client: &Client, command: &Command, args: &Args<'_>) -> Flags {
 /// # Errors
 /// As a client is answered that writes.
 pub fn check_writable(server: &Server, settings: &Settings) -> Result<(), ErrorReply> {
-    if server.space.log().has_failed() {
-        return Err(LOG_FAILED);
+    if server.space.log().refuses_writes() {
+        return Err(no_log(server.space.log()));
     }
     if cannot_save(server, settings) {
         return Err(SAVE_FAILED);
@@ -716,6 +726,19 @@ pub const OUT_OF_MEMORY: ErrorReply =
     ErrorReply::fixed("OOM command not allowed when used memory > 'maxmemory'.");
 
 const LOADING: ErrorReply = ErrorReply::fixed("LOADING Redis is loading the dataset in memory");
+
+/// What keeps the log from taking writes.
+#[cold]
+fn no_log(log: &flashdb_log::Log) -> ErrorReply {
+    match log.has_failed() {
+        true => LOG_FAILED,
+        false => DISK_FULL,
+    }
+}
+
+const DISK_FULL: ErrorReply = ErrorReply::fixed(
+    "MISCONF Errors writing to the log: No space left on device. Writes are refused until there is room again.",
+);
 
 const LOG_FAILED: ErrorReply = ErrorReply::fixed(
     "MISCONF Errors writing to the log: writes are refused until it works again. See the server's log.",
@@ -910,6 +933,7 @@ pub fn client_fits_window(turn: &Turn<'_, '_>, client: &Client) -> bool {
         && turn.server.pause.until_ms(turn.data.now_ms).is_none()
         && !eviction::is_over_limit(turn)
         && !tracking::is_over_bound(turn)
+        && turn.data.policy.expire
         && turn.server.space.log().takes_writes()
         && !cannot_save(turn.server, turn.settings)
         && !turn.server.space.snapshot_is_congested()

@@ -86,6 +86,11 @@ impl SnapshotError {
         move |source| Self::Io { path, action, source }
     }
 
+    /// Whether the disk had no room.
+    pub fn is_no_room(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if flashdb_disk::is_no_room(source))
+    }
+
     pub(crate) fn damaged(path: &Path, offset: u64, what: &'static str) -> Self {
         Self::Damaged {
             path: path.to_path_buf(),

@@ -7,11 +7,12 @@
 mod support;
 
 use std::io::Write;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use support::mounted::{Mounted, is_root};
 use support::{Raw, Server, Value, encode, own_port};
 
 const REFUSAL_LIMIT: Duration = Duration::from_secs(10);
@@ -103,10 +104,6 @@ impl Drop for Place {
         let _best_effort = std::fs::set_permissions(&self.data, PermissionsExt::from_mode(0o755));
         let _best_effort = std::fs::remove_dir_all(&self.root);
     }
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 fn plain() -> Command {
@@ -362,7 +359,7 @@ fn a_full_disk_stops_writers_until_there_is_room() {
     }
     for level in ["always", "everysec"] {
         let place = Place::new(&format!("full-{level}"));
-        let Some(_mounted) = Mounted::new(&place.data) else {
+        let Some(_mounted) = Mounted::new(&place.data, 8) else {
             println!("skipped: no mount here");
             return;
         };
@@ -397,28 +394,6 @@ fn limit_file_size(server: &Server, limits: &str) {
         .args(["--pid", &server.pid().to_string(), &format!("--fsize={limits}")])
         .status();
     assert!(status.expect("prlimit runs").success());
-}
-
-/// A tmpfs of a few MiB; unmounted with the value.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn new(at: &Path) -> Option<Self> {
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
-            .arg(at)
-            .status();
-        status
-            .is_ok_and(|status| status.success())
-            .then(|| Mounted(at.to_owned()))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Lazily: a server that was just killed may not be gone yet.
-        let _best_effort = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }
 
 /// Where the operator relies on snapshots, one that cannot be taken stops writers, as in Redis, until one is.

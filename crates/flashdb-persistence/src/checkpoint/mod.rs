@@ -57,6 +57,7 @@ pub struct Checkpoint {
     failure: Option<PersistenceError>,
     walked: bool,
     keys_total: u64,
+    data_bytes: usize,
     /// Function libraries, as of the cut; `None` once they are written.
     libraries: Option<Arc<Sources>>,
 }
@@ -141,6 +142,7 @@ impl Checkpoint {
             failure: None,
             walked: false,
             keys_total,
+            data_bytes,
             libraries: Some(space.libraries().sources().1),
         })
     }
@@ -206,9 +208,16 @@ impl Checkpoint {
     /// What went wrong on the way; no snapshot is visible then.
     pub fn finish(self) -> Result<SnapshotInfo, PersistenceError> {
         assert!(self.walked, "a checkpoint is finished once all is captured");
+        let explain = |error| match error {
+            PersistenceError::Snapshot(source) if source.is_no_room() => PersistenceError::NoRoom {
+                source,
+                needed_bytes: self.data_bytes as u64,
+            },
+            error => error,
+        };
         match (self.failure, self.writer) {
-            (Some(error), _) => Err(error),
-            (None, Some(writer)) => Ok(writer.finish()?),
+            (Some(error), _) => Err(explain(error)),
+            (None, Some(writer)) => writer.finish().map_err(|error| explain(error.into())),
             (None, None) => Err(PersistenceError::Stopped),
         }
     }

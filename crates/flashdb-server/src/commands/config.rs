@@ -224,7 +224,8 @@ impl Applied {
             | "wal-segment-size"
             | "wal-segment-max-age"
             | "wal-preallocate"
-            | "wal-buffer-limit" => {
+            | "wal-buffer-limit"
+            | "wal-reserve" => {
                 if let Some(durability) = self.server.durability.get() {
                     durability.apply_settings(&self.server, settings);
                 }

@@ -4,8 +4,8 @@
 //!
 //! After each, older snapshots go by `snapshot-retention`, and segments that it covers are removed or archived.
 
-use super::Durability;
 use super::space::Sizes;
+use super::{Durability, full};
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
 use crate::server::Server;
@@ -67,6 +67,8 @@ pub struct Wish {
     kept: bool,
     /// Not on top of another one.
     full: bool,
+    /// Nothing that it makes superfluous goes: something before it is to be read.
+    keeps_all: bool,
     /// Who is to read it, and nobody else.
     reader: Option<Arc<ClientInfo>>,
     told: Option<Told>,
@@ -80,6 +82,7 @@ impl Wish {
             label: String::new(),
             kept: false,
             full: false,
+            keeps_all: false,
             reader: None,
             told,
         }
@@ -97,6 +100,14 @@ impl Wish {
     /// The same, which can be loaded without others.
     pub fn full(self) -> Wish {
         Wish { full: true, ..self }
+    }
+
+    /// The same, on whose account neither log nor snapshots are removed.
+    pub fn keeping_all(self) -> Wish {
+        Wish {
+            keeps_all: true,
+            ..self
+        }
     }
 
     /// The same, which takes no other's place, and stays until `reader` has read it.
@@ -175,6 +186,7 @@ struct State {
     base: Option<(Base, u64, u32)>,
     tried_ms: i64,
     healed_ms: i64,
+    relieved_ms: i64,
     /// Time after which healing is tried again.
     heal_wait_ms: i64,
     /// The settings by which superfluous files were removed last; they go at once when the settings change.
@@ -346,15 +358,20 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
 fn due(server: &Server, durability: &Durability) -> Option<Wish> {
     let now_ms = clock::unix_ms() as i64;
     let log = server.space.log();
-    let mut state = durability.checkpoints.state.lock();
     if server.is_loading() {
         return None;
     }
+    if log.is_enabled() && log.is_full() && !log.has_failed() {
+        return relief(server, durability, now_ms);
+    }
+    let mut state = durability.checkpoints.state.lock();
     if log.is_enabled() && log.has_failed() {
         if now_ms - state.healed_ms < state.heal_wait_ms.max(HEAL_RETRY_MS) {
             return None;
         }
         state.healed_ms = now_ms;
+        drop(state);
+        full::prepare_healing(server, durability);
         return Some(Wish::new(Reason::Healing, None));
     }
     if durability.is_enabling() && now_ms - state.tried_ms >= HEAL_RETRY_MS {
@@ -372,6 +389,25 @@ fn due(server: &Server, durability: &Durability) -> Option<Wish> {
     tracing::info!(why, "a snapshot is due");
     durability.checkpoints.state.lock().tried_ms = now_ms;
     Some(Wish::new(Reason::Save, None))
+}
+
+/// What is due while the disk is full.
+fn relief(server: &Server, durability: &Durability, now_ms: i64) -> Option<Wish> {
+    {
+        let mut state = durability.checkpoints.state.lock();
+        if now_ms - state.relieved_ms < HEAL_RETRY_MS {
+            return None;
+        }
+        state.relieved_ms = now_ms;
+    }
+    let wish = full::relieve(server, durability)?;
+    let mut state = durability.checkpoints.state.lock();
+    if now_ms - state.tried_ms < RETRY_MS {
+        return None;
+    }
+    state.tried_ms = now_ms;
+    tracing::info!("a snapshot is taken to make room on the disk");
+    Some(wish)
 }
 
 fn reason_to_save(
@@ -397,7 +433,12 @@ fn reason_to_save(
     let is_bounded = server.space.log().is_enabled() && settings.auto_aof_rewrite_percentage > 0;
     let logged = durability.checkpoints.logged_since(server);
     let by_size = is_bounded && logged > sizes.log_bound(&settings);
-    by_size.then_some("the log has grown")
+    if by_size {
+        return Some("the log has grown");
+    }
+    let newest = || durability.checkpoints.figures().newest;
+    let fills_up = is_bounded && full::is_filling_up(durability, newest().as_ref(), logged);
+    fills_up.then_some("the disk is filling up")
 }
 
 /// Takes one on the calling thread, which is not inside the gate.
@@ -434,7 +475,7 @@ fn take(
     if wish.reason == Reason::Enabling {
         durability.await_end_of_log();
     }
-    if wish.reason == Reason::Save {
+    if wish.reason == Reason::Save && !wish.keeps_all {
         make_room(server, durability, settings);
     }
     let began_ms = clock::unix_ms() as i64;
@@ -517,7 +558,9 @@ fn take(
     }
     let begun = begin_log_behind(server, durability, settings, healed);
     // Also where there is no room for a segment: the snapshot covers what is removed, and what is removed makes room.
-    tidy_up(server, durability, settings, &info);
+    if !wish.keeps_all {
+        tidy_up(server, durability, settings, &info);
+    }
     begun?;
     Ok(info)
 }
@@ -567,11 +610,16 @@ fn begin_log_behind(
 fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, newest: &SnapshotInfo) {
     let folder = durability.folder();
     let now_ms = clock::unix_ms();
+    // The archive is empty by then, and there is no room to fill it anew.
+    let keep_s = match server.space.log().is_full() {
+        true => 0,
+        false => settings.wal_archive_window,
+    };
     let retired = archive::retire(
         folder.disk().as_ref(),
         folder.dir(),
         newest.meta.lsn,
-        settings.wal_archive_window,
+        keep_s,
         now_ms,
     );
     if let Err(error) = retired {
@@ -627,7 +675,7 @@ fn make_room(server: &Server, durability: &Durability, settings: &Settings) {
 }
 
 /// Removes the snapshots that are older than so many, apart from those that somebody needs.
-fn retain(durability: &Durability, settings: &Settings, chains: usize, newest: &SnapshotInfo) {
+pub(super) fn retain(durability: &Durability, settings: &Settings, chains: usize, newest: &SnapshotInfo) {
     let retention = Retention {
         chains,
         reach_back_to: (settings.wal_archive_window > 0)

@@ -39,6 +39,14 @@ impl LogListener for Listener {
         wake_all(&server);
     }
 
+    fn room_changed(&self, full: bool) {
+        if full {
+            tracing::error!("the disk is full: writes are refused until there is room");
+        } else {
+            tracing::warn!("there is room on the disk again; writes are taken");
+        }
+    }
+
     fn drained(&self) {
         if let Some(server) = self.0.upgrade() {
             server.post_all(|| Message::Unpause);

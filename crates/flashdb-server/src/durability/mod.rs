@@ -3,9 +3,10 @@
 //!
 //! Reading order: this file (what there is, the log's life), `listener` (what the writer tells the loops), `startup`
 //! (recovery), `load_figures` (how far it is), `checkpoints` (when a snapshot is taken, and what follows from it), `pins`
-//! (which stay for their readers), `space` (how long the log may get).
+//! (which stay for their readers), `space` (how long the log may get), `full` (a disk without room).
 
 pub mod checkpoints;
+mod full;
 mod listener;
 mod load_figures;
 pub mod pins;
@@ -273,5 +274,6 @@ fn writer_settings(settings: &Settings) -> WriterSettings {
             WalMedium::File => Medium::File,
             WalMedium::Pmem => Medium::Pmem,
         },
+        reserve_bytes: settings.wal_reserve,
     }
 }

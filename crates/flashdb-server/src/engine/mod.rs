@@ -125,6 +125,8 @@ impl Engine {
     pub fn persistence_fault(&self) -> Option<&'static str> {
         if self.server.space.log().has_failed() {
             Some("the log cannot be written")
+        } else if self.server.space.log().is_full() {
+            Some("the disk is full, and writes are refused")
         } else if self.server.save_failed.load(Ordering::Relaxed) {
             Some("the last snapshot failed")
         } else {

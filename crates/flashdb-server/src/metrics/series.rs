@@ -324,6 +324,6 @@ pub(super) fn spike_last_seconds(family: &mut Family<'_>, figures: &Figures<'_>)
 pub(super) fn log_healthy(family: &mut Family<'_>, figures: &Figures<'_>) {
     let log = figures.facts.server.space.log();
     if log.is_enabled() {
-        family.sample(&[], u8::from(!log.has_failed()));
+        family.sample(&[], u8::from(!log.refuses_writes()));
     }
 }

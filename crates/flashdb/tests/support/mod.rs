@@ -4,6 +4,7 @@
 #![allow(dead_code)] // Every test file uses its own part of this.
 
 pub mod http;
+pub mod mounted;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};

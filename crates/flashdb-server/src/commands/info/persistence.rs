@@ -97,7 +97,7 @@ fn log(lines: &mut Lines, server: &Server, durability: Option<&Durability>, runn
     lines.field("aof_last_bgrewrite_status", status(figures.rewrite_failed));
     lines.field("aof_rewrites", figures.rewrites);
     lines.constants(&[("aof_rewrites_consecutive_failures", "0")]);
-    lines.field("aof_last_write_status", status(enabled && log.has_failed()));
+    lines.field("aof_last_write_status", status(enabled && log.refuses_writes()));
     lines.field("aof_last_cow_size", figures.pending_bytes_peak);
     lines.constants(&[
         ("module_fork_in_progress", "0"),
@@ -128,6 +128,8 @@ fn log(lines: &mut Lines, server: &Server, durability: Option<&Durability>, runn
         lines.field("wal_last_sync_usec", writer.sync_us_last);
         lines.field("wal_sync_usec_total", writer.sync_us_total);
         lines.field("wal_failure", writer.failure.unwrap_or_default());
+        lines.field("wal_disk_full", u8::from(enabled && log.is_full()));
+        lines.field("wal_reserve_bytes", writer.reserve_bytes);
         lines.field(
             "wal_replayed_records",
             durability.progress.records.load(Ordering::Relaxed),
