@@ -12,7 +12,7 @@ use flashdb_config::{Recover, Settings};
 use flashdb_log::{
     Frame, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, end_mark, repair, scan,
 };
-use flashdb_snapshot::{Candidate, Catalog, Chain, Rejection, SnapshotInfo, load_order};
+use flashdb_snapshot::{Candidate, Catalog, Chain, Rejection, SnapshotInfo, SnapshotReader, load_order};
 use flashdb_store::libraries::Sources;
 use flashdb_store::{Keyspace, Usage};
 use std::cell::RefCell;
@@ -29,6 +29,9 @@ pub enum Point {
     /// The state at this Unix time in ms, as exact as the log's marks: a second.
     TimeMs(u64),
 }
+
+/// How the label of the snapshot begins that says that going back to a point in time is done. No client can choose such a label.
+pub const RECOVERED_TO: &str = "recovered-to:";
 
 /// What is wanted of a recovery.
 #[derive(Clone, Copy)]
@@ -174,6 +177,87 @@ fn load_newest(
     Ok(needed)
 }
 
+/// LSN of the state that going back to `point` leads to. Loads nothing, but reads and checks all that would be: the newest sound
+/// snapshot before it, and the log from there on. What is in the log's last segment has been written.
+///
+/// # Errors
+/// When something is damaged or missing, or nothing reaches to the point.
+pub fn state_at(folder: &DataFolder, point: Point) -> Result<Lsn, PersistenceError> {
+    let disk = folder.disk().as_ref();
+    let catalog = folder.catalog()?;
+    let target = match point {
+        Point::Lsn(lsn) => lsn,
+        Point::TimeMs(_) => Lsn::MAX,
+    };
+    let from = load_order(&catalog, target, Some(folder.history()))
+        .into_iter()
+        .filter_map(|candidate| candidate.chain.ok())
+        .find(|chain| !is_too_new(chain, Some(point)) && is_sound(disk, chain))
+        .map_or(0, |chain| chain.lsn());
+    let mut state = from;
+    let options = scan_options(folder, Recover::Stop, Some(point), from);
+    let scanned = scan(disk, folder.dir(), &options, |visited| {
+        if is_behind(visited, Some(point)) {
+            return ControlFlow::Break(());
+        }
+        state = state.max(visited.frame.lsn);
+        ControlFlow::Continue(())
+    });
+    if state == 0 {
+        let why = scanned.err().map_or(String::new(), |error| format!(": {error}"));
+        return Err(PersistenceError::NoSuchPoint(format!(
+            "neither the log nor a snapshot reaches back to that point{why}"
+        )));
+    }
+    scanned?;
+    check_reached(state, point)?;
+    Ok(state)
+}
+
+fn is_sound(disk: &dyn flashdb_disk::Disk, chain: &Chain) -> bool {
+    let verify = |info: &SnapshotInfo| SnapshotReader::open(disk, &info.path)?.verify();
+    chain.files().iter().all(|info| verify(info).is_ok())
+}
+
+/// An LSN has to be there; a time is as good as what was there then.
+fn check_reached(state: Lsn, point: Point) -> Result<(), PersistenceError> {
+    match point {
+        Point::Lsn(lsn) if state < lsn => Err(PersistenceError::NoSuchPoint(format!(
+            "the log ends at LSN {state}, before LSN {lsn} that was asked for"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a frame is from after the point to go back to.
+fn is_behind(visited: &Visited<'_>, to: Option<Point>) -> bool {
+    match to {
+        None => false,
+        Some(Point::Lsn(lsn)) => visited.frame.lsn > lsn,
+        Some(Point::TimeMs(time_ms)) => visited.written_ms > time_ms,
+    }
+}
+
+fn scan_options(folder: &DataFolder, on_damage: Recover, to: Option<Point>, from: Lsn) -> ScanOptions {
+    ScanOptions {
+        from,
+        history: Some(folder.history().0),
+        on_damage: match on_damage {
+            Recover::Skip => OnDamage::Skip,
+            Recover::Stop | Recover::Truncate => OnDamage::Stop,
+        },
+        archived: to.is_some(),
+        until_lsn: match to {
+            Some(Point::Lsn(lsn)) => Some(lsn),
+            _ => None,
+        },
+        until_ms: match to {
+            Some(Point::TimeMs(time_ms)) => Some(time_ms),
+            _ => None,
+        },
+    }
+}
+
 fn is_too_new(chain: &Chain, to: Option<Point>) -> bool {
     match to {
         Some(Point::TimeMs(time_ms)) => chain.newest().meta.created_ms > time_ms as i64,
@@ -228,6 +312,11 @@ fn replay_log(
                 recovered.warnings.push(warning);
                 from = last;
             }
+            Err(Stopped::At(stop)) if is_left_behind(folder, &stop.damage, recovered)? => {
+                tracing::warn!(damage = %stop.damage, "the log is damaged, but the data was taken back to before that");
+                recovered.warnings.push(stop.damage.to_string());
+                return Ok(());
+            }
             Err(Stopped::At(stop)) => return Err(LogError::Damage(stop.damage).into()),
             Err(Stopped::Failed(error)) => return Err(error),
             Err(Stopped::Refused(error)) => {
@@ -240,6 +329,22 @@ fn replay_log(
             }
         }
     }
+}
+
+/// Whether nothing that counts can be behind the damage: the snapshot that was loaded is that of going back to a point in time, and
+/// the server ended before it began a segment of the log behind it.
+fn is_left_behind(
+    folder: &DataFolder,
+    damage: &flashdb_log::LogDamage,
+    recovered: &Recovered,
+) -> Result<bool, PersistenceError> {
+    let stands_alone = |info: &SnapshotInfo| info.meta.label.starts_with(RECOVERED_TO);
+    if damage.lsn > recovered.state || !recovered.snapshot.as_ref().is_some_and(stands_alone) {
+        return Ok(false);
+    }
+    let segments = flashdb_log::segment::list(folder.disk().as_ref(), folder.dir())?;
+    let is_before = |first: Option<Lsn>| first.is_some_and(|first| first <= recovered.state);
+    Ok(segments.iter().all(|segment| is_before(segment.first)))
 }
 
 /// What one scan of the log led to.
@@ -291,23 +396,7 @@ fn replay_from(
     };
     // Frames are executed by other threads while the scan goes on, so all segments stay mapped.
     let mappings = Arena::new();
-    let scan_options = ScanOptions {
-        from,
-        history: Some(folder.history().0),
-        on_damage: match options.on_damage {
-            Recover::Skip => OnDamage::Skip,
-            Recover::Stop | Recover::Truncate => OnDamage::Stop,
-        },
-        archived: options.to.is_some(),
-        until_lsn: match options.to {
-            Some(Point::Lsn(lsn)) => Some(lsn),
-            _ => None,
-        },
-        until_ms: match options.to {
-            Some(Point::TimeMs(time_ms)) => Some(time_ms),
-            _ => None,
-        },
-    };
+    let scan_options = scan_options(folder, options.on_damage, options.to, from);
     replay_in_parallel(setup, lanes, |replayer| {
         let mut feed = Feed {
             replayer,
@@ -360,12 +449,7 @@ impl Feed<'_, '_, '_, '_> {
         if visited.frame.lsn <= self.from {
             return ControlFlow::Continue(());
         }
-        let is_behind = match self.to {
-            None => false,
-            Some(Point::Lsn(lsn)) => visited.frame.lsn > lsn,
-            Some(Point::TimeMs(time_ms)) => visited.written_ms > time_ms,
-        };
-        if is_behind {
+        if is_behind(visited, self.to) {
             return ControlFlow::Break(());
         }
         match self.apply(visited) {
@@ -461,6 +545,14 @@ fn finish(
         end.skipped = skipped;
     }
     recovered.last = recovered.last.max(end.last).max(recovered.state);
+    if options.to.is_some()
+        && let Some(ended) = end_mark::read(folder.disk().as_ref(), folder.dir())?
+        && ended.history == folder.history().0
+    {
+        // What follows has to come behind all that ever was, also where the end of that is missing by now: else the next
+        // start would miss it.
+        recovered.last = recovered.last.max(ended.last);
+    }
     recovered.frames_lost = end.skipped.frames;
     for damage in &end.skipped.damages {
         let warning = format!(
@@ -472,13 +564,8 @@ fn finish(
         tracing::warn!(warning);
         recovered.warnings.push(warning);
     }
-    if let Some(Point::Lsn(lsn)) = options.to
-        && recovered.state < lsn
-    {
-        return Err(PersistenceError::NoSuchPoint(format!(
-            "the log ends at LSN {}, before LSN {lsn} that `recover-to` asks for",
-            recovered.state
-        )));
+    if let Some(point) = options.to {
+        check_reached(recovered.state, point)?;
     }
     if options.to.is_none() {
         check_end(folder, options, &end, recovered)?;

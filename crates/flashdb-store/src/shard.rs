@@ -232,6 +232,11 @@ impl Shard {
         &self.tracked
     }
 
+    /// Keys that somebody waits for, with their databases.
+    pub fn waited_keys(&self) -> Vec<(u16, Box<[u8]>)> {
+        self.waiters.keys().cloned().collect()
+    }
+
     /// Number of keys that somebody waits for.
     pub fn waited_keys_count(&self) -> usize {
         self.waiters.len()

@@ -195,6 +195,110 @@ fn what_is_restored_without_a_log_lasts_too() {
     assert_eq!(server.connect().ask("GET a").text(), "1");
 }
 
+/// PER-52: any point that the log reaches back to, and back from there again.
+#[test]
+fn a_running_server_goes_back_to_a_point_in_time() {
+    let folder = Folder::new();
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    ok(&mut client, "SET a 1");
+    client.ask("RPUSH list x");
+    let point = client.info("wal_lsn");
+    // The log before it stays for that, though there is a newer snapshot.
+    ok(&mut client, "SET a 2");
+    ok(&mut client, "SET late 1");
+    client.ask("DEL list");
+
+    let mut watcher = server.connect();
+    ok(&mut watcher, "WATCH untouched");
+    ok(&mut watcher, "WATCH late");
+    ok(&mut watcher, "MULTI");
+    watcher.ask("SET c 1");
+    let mut blocked = server.connect();
+    blocked.send(b"BLPOP list 0\r\n");
+    server.await_info("blocked_clients", 1);
+    let label = client.ask(&format!("SNAPSHOT.RESTORE TO {point}")).text();
+    assert_eq!(label, format!("before-restore:lsn:{}", point + 3));
+    assert_eq!(watcher.ask("EXEC"), Value::Null);
+    assert_eq!(blocked.read().items().len(), 2, "what it waited for is there");
+    assert_eq!(client.ask("GET a").text(), "1");
+    assert_eq!(client.ask("EXISTS late list"), Value::Int(0));
+    assert!(client.info("wal_lsn") > point + 3, "the log goes on");
+    ok(&mut client, "SET after 1");
+
+    // What cannot be reached changes nothing.
+    for (bad, told) in [
+        ("TO 999999", "the log ends"),
+        ("TO 9999999999", "not come yet"),
+        ("TO nonsense", "neither an LSN"),
+        ("TO EXACT", "no such snapshot"),
+        ("TO", "no such snapshot"),
+        ("TO 1000000000", "reaches back"),
+    ] {
+        let refused = client.ask(&format!("SNAPSHOT.RESTORE {bad}")).text();
+        assert!(refused.contains(told), "{bad}: {refused}");
+    }
+    let refused = client.ask("SNAPSHOT.CREATE before-restore:x").text();
+    assert!(refused.contains("own use"), "{refused}");
+    assert_eq!(client.ask("GET after").text(), "1");
+    drop(server);
+
+    // Killed, it comes back with what was restored and what followed; and the state before is still there.
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    assert_eq!(client.ask("GET a").text(), "1");
+    assert_eq!(client.ask("EXISTS late list"), Value::Int(0));
+    assert_eq!(client.ask("GET after").text(), "1");
+    ok(&mut client, &format!("SNAPSHOT.RESTORE {label}"));
+    assert_eq!(client.ask("GET a").text(), "2");
+    assert_eq!(client.ask("EXISTS late after"), Value::Int(1));
+    drop(server);
+    assert!(succeed(&["check", &folder.text()]).contains("all is sound"));
+}
+
+/// By time, as exact as the log's marks, and past the newest snapshot where archived segments lead there.
+#[test]
+fn a_running_server_goes_back_to_a_time() {
+    let folder = Folder::new();
+    let dir = folder.text();
+    let server = start(&["--dir", &dir, "--wal-archive-window", "3600"]);
+    let mut client = server.connect();
+    ok(&mut client, "SET a 1");
+    ok(&mut client, "SAVE");
+    ok(&mut client, "SET a 2");
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let time_ms = now.expect("a clock").as_millis();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    ok(&mut client, "SET a 3");
+    ok(&mut client, "SAVE");
+    ok(&mut client, "SAVE");
+    ok(&mut client, "SET a 4");
+    client.ask(&format!("SNAPSHOT.RESTORE TO {time_ms}"));
+    assert_eq!(client.ask("GET a").text(), "2");
+    drop(server);
+    let server = start(&["--dir", &dir, "--wal-archive-window", "3600"]);
+    assert_eq!(server.connect().ask("GET a").text(), "2");
+}
+
+/// The state before is all there is of it where there is no log.
+#[test]
+fn going_back_without_a_log_keeps_what_was_before() {
+    let folder = Folder::new();
+    let dir = folder.text();
+    let server = start(&["--dir", &dir, "--appendonly", "yes"]);
+    let mut client = server.connect();
+    ok(&mut client, "SET a 1");
+    let point = client.info("wal_lsn");
+    ok(&mut client, "SET a 2");
+    ok(&mut client, "CONFIG SET appendonly no");
+    ok(&mut client, "SET a 3");
+    let label = client.ask(&format!("SNAPSHOT.RESTORE TO lsn:{point}")).text();
+    assert_eq!(client.ask("GET a").text(), "1");
+    ok(&mut client, &format!("SNAPSHOT.RESTORE {label}"));
+    assert_eq!(client.ask("GET a").text(), "3");
+}
+
 #[test]
 fn a_backup_goes_to_another_server_and_into_a_new_folder() {
     let (folder, other, backups) = (Folder::new(), Folder::new(), Folder::new());

@@ -209,6 +209,50 @@ fn every_point_can_be_reached_after_going_back() {
     assert_eq!(value(&folder, &archive), bulk("8"));
 }
 
+/// Going back to before the damage is all it takes: no later start has to be told to pass over what is missing or damaged behind it,
+/// however the one that went back ended.
+#[test]
+fn going_back_before_damage_settles_it() {
+    for (name, harm) in [
+        (
+            "cut",
+            (|bytes| bytes.truncate(bytes.len() / 2)) as fn(&mut Vec<u8>),
+        ),
+        ("flip", |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }),
+    ] {
+        for begins in [true, false] {
+            let folder = Folder::new(&format!("settled-{name}-{begins}"));
+            write(serve(&folder, &[]), 1..=90);
+            let segment = folder.segment(1);
+            let mut bytes = fs::read(&segment).expect("the segment");
+            harm(&mut bytes);
+            fs::write(&segment, &bytes).expect("the segment");
+            assert!(!refused(&folder).is_empty());
+
+            let back = ["--recover-to", "2"];
+            let server = serve(&folder, &back);
+            let mut client = server.connect();
+            assert_eq!(client.ask("GET a"), bulk("2"));
+            assert!(client.info("wal_lsn") > 90, "no LSN is used twice");
+            assert_eq!(client.ask("SET a 100").text(), "OK");
+            server.await_info("wal_durable_lsn", client.info("wal_lsn"));
+            // Killed, so that nothing says how far the new log reaches; or even before that was begun.
+            drop(server);
+            if !begins {
+                fs::remove_file(folder.segment(2)).expect("the new segment");
+            }
+            let wanted = bulk(if begins { "100" } else { "2" });
+            for more in [&[][..], &back] {
+                let server = serve(&folder, more);
+                assert_eq!(server.connect().ask("GET a"), wanted, "{name} {begins} {more:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_shorter_window_frees_the_archive_at_once() {
     let folder = Folder::new("window");

@@ -134,6 +134,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/snapshots/{id}/restore",
             get(snapshots::preview).post(snapshots::restore),
         )
+        .route("/restore", post(snapshots::restore_to))
         .route("/snapshot", post(snapshots::take))
         .route("/snapshots/{id}/file", get(snapshots::backup::download))
         .route("/backup", post(snapshots::backup::download_now))

@@ -32,6 +32,8 @@ const RESTORE_TIME: Duration = Duration::from_secs(24 * 3600);
 const NAME_BYTES_MAX: usize = 100;
 pub(super) const NAME_PATTERN: &str = "^[A-Za-z0-9._-]{1,100}$";
 const LABEL_CHARS_MAX: usize = 255;
+/// Bytes of a point in time.
+const POINT_BYTES_MAX: usize = 40;
 
 /// All snapshots, newest first, and how data is kept.
 #[derive(Serialize, JsonSchema)]
@@ -109,8 +111,10 @@ pub(crate) struct Load {
 /// A restore.
 #[derive(Clone, Serialize, JsonSchema)]
 pub(crate) struct Restore {
-    /// Id of the snapshot.
+    /// Id of the snapshot, or the point in time as it was asked for.
     id: String,
+    /// Label of the snapshot of the state before, if one was taken for a point in time.
+    undo: Option<String>,
     user: String,
     /// `running`, `done` or `failed`.
     state: &'static str,
@@ -136,6 +140,7 @@ impl Restores {
         }
         *last = Some(Restore {
             id: id.to_owned(),
+            undo: None,
             user: String::from_utf8_lossy(user).into_owned(),
             state: "running",
             began_ms: now_ms(),
@@ -145,12 +150,16 @@ impl Restores {
         true
     }
 
-    fn end(&self, error: Option<String>) -> Option<Restore> {
+    /// It was done, and can be undone by a snapshot with this label, or it failed.
+    fn end(&self, outcome: Result<Option<String>, String>) -> Option<Restore> {
         let mut last = self.0.lock();
         if let Some(last) = last.as_mut() {
-            last.state = if error.is_none() { "done" } else { "failed" };
+            last.state = if outcome.is_ok() { "done" } else { "failed" };
             last.ended_ms = Some(now_ms());
-            last.error = error;
+            match outcome {
+                Ok(undo) => last.undo = undo,
+                Err(error) => last.error = Some(error),
+            }
         }
         last.clone()
     }
@@ -462,34 +471,90 @@ pub(crate) async fn restore(
         return Err(refusal.with(json!({"confirm": confirm})));
     }
     // Before the snapshot that would be taken first.
-    if !app.engine.allows(&caller.identity, "snapshot.restore") {
-        let text = b"NOPERM User has no permissions to run the 'snapshot.restore' command";
-        return Err(ApiError::from_engine(text, Some("snapshot.restore")));
-    }
-    if !app.restores.begin(&snapshot.id, caller.identity.name()) {
-        return Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "CONFLICT",
-            "another restore is under way",
-        ));
-    }
-    let restores = app.restores.clone();
+    may_restore(&app, &caller)?;
+    begin(&app, &caller, &snapshot.id)?;
     conversation.set_time(RESTORE_TIME);
-    let (told, outcome) = oneshot::channel();
-    // On its own, so that it goes on when the request ends.
-    tokio::spawn(async move {
-        let failed = go_back(&mut conversation, &snapshot, wish.snapshot_first)
+    see_through(&app, async move {
+        go_back(&mut conversation, &snapshot, wish.snapshot_first)
             .await
-            .err();
-        let ended = restores.end(failed.as_ref().map(|error| error.message.clone()));
+            .map(|()| None)
+    })
+    .await
+}
+
+fn may_restore(app: &App, caller: &Caller) -> Result<(), ApiError> {
+    if app.engine.allows(&caller.identity, "snapshot.restore") {
+        return Ok(());
+    }
+    let text = b"NOPERM User has no permissions to run the 'snapshot.restore' command";
+    Err(ApiError::from_engine(text, Some("snapshot.restore")))
+}
+
+fn begin(app: &App, caller: &Caller, id: &str) -> Result<(), ApiError> {
+    match app.restores.begin(id, caller.identity.name()) {
+        true => Ok(()),
+        false => Err(ApiError::conflict("another restore is under way")),
+    }
+}
+
+/// Has a restore done on its own, so that it goes on when the request ends: 200 when it is done soon, 202 when it goes on.
+async fn see_through(
+    app: &App,
+    restore: impl Future<Output = Result<Option<String>, ApiError>> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let restores = app.restores.clone();
+    let (told, outcome) = oneshot::channel();
+    tokio::spawn(async move {
+        let done = restore.await;
+        let kept = done.as_ref().map(Clone::clone);
+        let ended = restores.end(kept.map_err(|error| error.message.clone()));
         // Whoever asked may have gone.
-        let _ = told.send(failed.map_or(Ok(ended), Err));
+        let _ = told.send(done.map(|_| ended));
     });
     match tokio::time::timeout(WAIT_TIME, outcome).await {
         Ok(Ok(outcome)) => Ok(Json(outcome?).into_response()),
         Ok(Err(_)) => Err(ApiError::stopping()),
         Err(_) => Ok((StatusCode::ACCEPTED, Json(app.restores.last())).into_response()),
     }
+}
+
+/// A point in time to go back to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GoBackTo {
+    /// An LSN, Unix seconds or milliseconds, or a time like `2026-01-31T12:00:00Z`.
+    #[schemars(length(min = 1, max = POINT_BYTES_MAX))]
+    to: String,
+    /// `restore to ` and the point, as above.
+    confirm: String,
+}
+
+/// `POST /restore`: 200 when it is done, 202 when it goes on. A snapshot of the state before stays.
+pub(crate) async fn restore_to(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    JsonBody(wish): JsonBody<GoBackTo>,
+) -> Result<Response, ApiError> {
+    caller.may_write()?;
+    if !(1..=POINT_BYTES_MAX).contains(&wish.to.len()) {
+        return Err(ApiError::bad_request("a point in time has 1 to 40 bytes"));
+    }
+    let confirm = format!("restore to {}", wish.to);
+    if wish.confirm != confirm {
+        let refusal = ApiError::conflict(format!("confirm has to be \"{confirm}\""));
+        return Err(refusal.with(json!({"confirm": confirm})));
+    }
+    may_restore(&app, &caller)?;
+    let mut conversation = Conversation::of(&app, &caller, 0).await?;
+    begin(&app, &caller, &wish.to)?;
+    conversation.set_time(RESTORE_TIME);
+    see_through(&app, async move {
+        let request = words(["SNAPSHOT.RESTORE", "TO", &wish.to]);
+        let undo = conversation.ask(&request).await;
+        undo.map(|label| Some(lossy(label)))
+            .map_err(ApiError::into_conflict)
+    })
+    .await
 }
 
 /// Restores the snapshot that was confirmed.
@@ -523,11 +588,11 @@ mod tests {
         let restores = Restores::default();
         assert!(restores.last().is_none());
         assert!(restores.begin("a1", b"ada") && !restores.begin("b2", b"ada"));
-        restores.end(Some("ERR damaged".into()));
+        restores.end(Err("ERR damaged".into()));
         let last = restores.last().expect("one");
         assert_eq!((last.state, last.id.as_str()), ("failed", "a1"));
         assert!(last.ended_ms.is_some() && restores.begin("b2", b"ada"));
-        assert_eq!(restores.end(None).map(|last| last.state), Some("done"));
+        assert_eq!(restores.end(Ok(None)).map(|last| last.state), Some("done"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::client;
 use super::persistence::durability;
 use crate::durability::checkpoints::Told;
-use crate::durability::{Durability, RECOVERED_TO, Wish, restore};
+use crate::durability::{Durability, Wish, parse_point, restore};
 use crate::later::Later;
 use crate::server::Server;
 use flashdb_command::args::Cursor;
@@ -13,6 +13,7 @@ use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group};
 use flashdb_disk::OpenMode;
 use flashdb_persistence::PersistenceError;
+use flashdb_persistence::recover::{Point, RECOVERED_TO};
 use flashdb_persistence::uploads::{self, Uploads};
 use flashdb_resp::{Protocol, Reply};
 use flashdb_snapshot::{Catalog, Chain, Dependents, Lsn, SnapshotInfo, load_order};
@@ -262,9 +263,9 @@ fn create(context: &mut Context<'_, '_>) -> CommandResult {
     if label.len() > LABEL_BYTES_MAX {
         return Err(ErrorReply::fixed("ERR a label has at most 255 bytes"));
     }
-    if label.starts_with(RECOVERED_TO) {
+    if label.starts_with(RECOVERED_TO) || label.starts_with(restore::BEFORE_RESTORE) {
         return Err(ErrorReply::fixed(
-            "ERR labels that begin with recovered-to: are for the server's own use",
+            "ERR labels that begin with recovered-to: or before-restore: are for the server's own use",
         ));
     }
     let server = client(context).server.clone();
@@ -391,13 +392,29 @@ fn delete(durability: &Durability, name: &Name) -> CommandResult {
 
 static RESTORE: CommandSpec = CommandSpec {
     name: "snapshot.restore",
-    summary: "Replaces all data by that of a snapshot.",
-    complexity: "O(N) for N keys",
+    summary: "Replaces all data by that of a snapshot, or of a point in time: an LSN, or a time that the log reaches back to.",
+    complexity: "O(N) for N keys, and for N records of the log",
     arity: -2,
-    args: &[Arg::string("snapshot"), EXACT],
-    reply: "OK once the new state is on disk.",
+    args: &[Arg::one_of(
+        "target",
+        &[
+            Arg::block("which", &[Arg::string("snapshot"), EXACT]),
+            Arg::block("when", &[Arg::word("to", "TO"), Arg::string("point")]),
+        ],
+    )],
+    reply: "OK once the new state is on disk; with TO, the label of a snapshot of the state before.",
     audit: Audit::Words,
     handler: |context| {
+        if let Some(point) = point(context)? {
+            return answer_between_snapshots(
+                context,
+                Box::new(move |server, durability, reply| {
+                    let label = restore::restore_to(server, durability, point).map_err(failed)?;
+                    reply.bulk_str(&label);
+                    Ok(())
+                }),
+            );
+        }
         let name = Name::read(context)?;
         answer_between_snapshots(
             context,
@@ -410,6 +427,27 @@ static RESTORE: CommandSpec = CommandSpec {
     },
     ..SNAPSHOT
 };
+
+/// The point of `TO point`. One word is always a name, and so is `TO EXACT`, which is too short for one and found to be so.
+fn point(context: &Context<'_, '_>) -> Result<Option<Point>, ErrorReply> {
+    let mut cursor = Cursor::new(context.args, 1);
+    if context.args.len() != 3 || !cursor.take("TO") || cursor.take("EXACT") {
+        return Ok(None);
+    }
+    let word = text(cursor.word()?)?;
+    let Some(point) = parse_point(&word) else {
+        return Err(ErrorReply::new(format!(
+            "ERR '{word}' is neither an LSN, nor Unix seconds or milliseconds, nor a time like 2026-01-31T12:00:00Z"
+        )));
+    };
+    match point {
+        // The present second has begun.
+        Point::TimeMs(time_ms) if time_ms > context.data.now_ms as u64 + 999 => {
+            Err(ErrorReply::fixed("ERR that time has not come yet"))
+        }
+        point => Ok(Some(point)),
+    }
+}
 
 fn restore_named(server: &Arc<Server>, durability: &Durability, name: &Name) -> CommandResult {
     let catalog = durability.folder().catalog().map_err(failed)?;

@@ -16,7 +16,7 @@ mod startup;
 
 pub use checkpoints::{Checkpoints, Wish};
 pub use load_figures::LoadFigures;
-pub use startup::{RECOVERED_TO, StartupError, recover};
+pub use startup::{StartupError, parse_point, recover};
 
 use crate::server::Server;
 use flashdb_base::clock::{self, SystemClock};

@@ -10,7 +10,7 @@ use flashdb_config::Settings;
 use flashdb_log::{LogError, Lsn};
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::import::{self, ImportError};
-use flashdb_persistence::recover::{Point, RecoverOptions, Recovered};
+use flashdb_persistence::recover::{Point, RECOVERED_TO, RecoverOptions, Recovered};
 use flashdb_persistence::replay::{Commands, Setup};
 use flashdb_persistence::uploads::Uploads;
 use flashdb_rdb::{DetectError, Source, detect};
@@ -131,9 +131,6 @@ pub(super) fn lanes(server: &Server) -> Range<usize> {
     first..first + threads
 }
 
-/// How the label of the snapshot begins that says that going back to a point in time is done. No client can choose such a label.
-pub const RECOVERED_TO: &str = "recovered-to:";
-
 fn marker(settings: &Settings) -> String {
     format!("{RECOVERED_TO}{}", settings.recover_to.trim())
 }
@@ -165,7 +162,7 @@ fn point(durability: &Durability, settings: &Settings) -> Result<Option<Point>, 
 const TIMES_FROM: u64 = 1_000_000_000;
 
 /// An LSN, Unix seconds, Unix milliseconds, or `2026-01-31T12:00:00Z`.
-fn parse_point(text: &str) -> Option<Point> {
+pub fn parse_point(text: &str) -> Option<Point> {
     if let Some(lsn) = text.strip_prefix("lsn:") {
         return lsn.parse().ok().map(Point::Lsn);
     }

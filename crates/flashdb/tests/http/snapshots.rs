@@ -70,6 +70,39 @@ fn going_back_says_before_what_is_lost_and_wants_to_be_sure() {
     assert_eq!(client.ask("GET d"), Resp::Bulk(b"4".to_vec()));
 }
 
+/// PER-52, API-21.
+#[test]
+fn going_back_to_a_point_in_time_keeps_the_state_before() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET a 1");
+    let point = client.info("wal_lsn");
+    client.ask("SET a 2");
+    let path = "/api/v1/restore";
+    let send = |to: &str, confirm: &str| {
+        let body = json!({"to": to, "confirm": confirm}).to_string();
+        http.send("POST", path, &body)
+    };
+    let point = point.to_string();
+    let refused = send(&point, "restore");
+    assert_eq!((refused.status, refused.code().as_str()), (409, "CONFLICT"));
+    assert_eq!(send("", "restore to ").code(), "BAD_REQUEST");
+    let refused = send("tomorrow", "restore to tomorrow");
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert_eq!(client.ask("GET a"), Resp::Bulk(b"2".to_vec()));
+
+    let restored = send(&point, &format!("restore to {point}"));
+    let told = restored.json();
+    assert_eq!(
+        (restored.status, &told["state"], &told["id"]),
+        (200, &json!("done"), &json!(point))
+    );
+    assert_eq!(client.ask("GET a"), Resp::Bulk(b"1".to_vec()));
+    let undo = told["undo"].as_str().expect("a label").to_owned();
+    client.ask(&format!("SNAPSHOT.RESTORE {undo}"));
+    assert_eq!(client.ask("GET a"), Resp::Bulk(b"2".to_vec()));
+}
+
 #[test]
 fn snapshots_are_removed_by_id_and_never_by_a_label_that_looks_like_one() {
     let (_server, http) = start(&[]);

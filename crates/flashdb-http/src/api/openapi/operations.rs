@@ -629,6 +629,17 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..POST
     },
     Operation {
+        path: "/api/v1/restore",
+        summary: "Replaces all data by that of a point in time; a snapshot of the state before stays (PER-52).",
+        body: Some(schema::<snapshots::GoBackTo>),
+        answers: &[
+            (200, Some(schema::<snapshots::Restore>)),
+            (202, Some(schema::<snapshots::Restore>)),
+        ],
+        refusals: &[409],
+        ..POST
+    },
+    Operation {
         path: "/api/v1/bench",
         summary: "Starts a benchmark of this server (UI-60).",
         body: Some(schema::<bench::BenchWish>),
