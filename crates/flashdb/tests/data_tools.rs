@@ -195,6 +195,46 @@ fn what_is_restored_without_a_log_lasts_too() {
     assert_eq!(server.connect().ask("GET a").text(), "1");
 }
 
+/// PER-67: log and snapshots of one server into another that runs, and again, as after one that was broken off.
+#[test]
+fn a_data_folder_goes_into_a_running_server() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    fill(&mut client);
+    client.ask("SAVE");
+    ok(&mut client, "SET late 1");
+    ok(&mut client, "SET volatile 1 PX 600000");
+    client.ask("SELECT 3");
+    ok(&mut client, "SET elsewhere 3");
+    client.ask("SELECT 0");
+    let wanted = digest(&mut client);
+    let second = serve(&other.text());
+    let mut there = second.connect();
+    ok(&mut there, "SET late of-theirs");
+    let port = second.port.to_string();
+    let refused = fail(&["import", "-p", &port, &folder.text()]);
+    assert!(refused.contains("a server uses this data folder"), "{refused}");
+    drop(server);
+    for rate in ["0", "1000000"] {
+        let said = succeed(&["import", "-p", &port, "--rate", rate, &folder.text()]);
+        assert!(said.contains("keys are in the server"), "{said}");
+        assert_eq!(digest(&mut there), wanted);
+    }
+    let left = there.ask("PTTL volatile");
+    assert!(matches!(left, Value::Int(1..=600_000)), "{left:?}");
+    ok(&mut there, "SET theirs 1");
+    succeed(&["import", "-p", &port, &folder.text()]);
+    assert_eq!(there.ask("EXISTS theirs late"), Value::Int(2), "others stay");
+    drop(second);
+    let second = serve(&other.text());
+    assert_eq!(
+        second.connect().ask("GET late").text(),
+        "1",
+        "as durable as any write"
+    );
+}
+
 /// PER-52: any point that the log reaches back to, and back from there again.
 #[test]
 fn a_running_server_goes_back_to_a_point_in_time() {

@@ -32,6 +32,8 @@ pub struct Arguments {
     pub names_folder: bool,
     /// `--rdb-version`.
     pub rdb_version: u32,
+    /// `--rate`: most keys a second; 0 for as many as it takes.
+    pub rate: u64,
     paths: Vec<PathBuf>,
     settings: Vec<OsString>,
 }
@@ -52,6 +54,7 @@ impl Arguments {
             names_server: false,
             names_folder: false,
             rdb_version: 11,
+            rate: 0,
             paths: Vec::new(),
             settings: Vec::new(),
         };
@@ -70,6 +73,7 @@ impl Arguments {
                 "-p" | "--port" => read.address.port = number(option, &value()?)?,
                 "-a" | "--pass" => read.address.password = Some(value()?),
                 "--user" => read.address.user = Some(value()?),
+                "--rate" => read.rate = number(option, &value()?)?,
                 "--rdb-version" => read.rdb_version = number(option, &value()?)?,
                 _ if option.starts_with("--") => {
                     let value = words

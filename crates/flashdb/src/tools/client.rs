@@ -78,19 +78,37 @@ impl Client {
     /// # Errors
     /// When the server answers with an error, or the connection breaks.
     pub fn ask(&mut self, words: &[&[u8]]) -> Result<Reply, ToolError> {
+        let replies = self.ask_all(&[Self::encode(words)])?;
+        let first = replies.into_iter().next();
+        first
+            .unwrap_or_else(|| Err("nothing".into()))
+            .map_err(ToolError::Server)
+    }
+
+    /// A request as it is sent.
+    pub fn encode(words: &[&[u8]]) -> Vec<u8> {
         let mut request = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
             request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
             request.extend_from_slice(word);
             request.extend_from_slice(b"\r\n");
         }
-        let sent = self.stream.get_mut().write_all(&request);
+        request
+    }
+
+    /// Sends several requests at once; a reply, or an error that the server answers, for each. Few enough that what they are answered
+    /// fits in the system's buffers.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn ask_all(&mut self, requests: &[Vec<u8>]) -> Result<Vec<Result<Reply, String>>, ToolError> {
+        let sent = self.stream.get_mut().write_all(&requests.concat());
         sent.map_err(|error| self.broken(error))?;
-        match self.read(0) {
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(text)) => Err(ToolError::Server(text)),
-            Err(error) => Err(self.broken(error)),
+        let mut replies = Vec::with_capacity(requests.len());
+        for _ in requests {
+            replies.push(self.read(0).map_err(|error| self.broken(error))?);
         }
+        Ok(replies)
     }
 
     fn broken(&self, error: io::Error) -> ToolError {

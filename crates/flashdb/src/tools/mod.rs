@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod export;
 mod import;
+mod into_server;
 mod temporary;
 
 use arguments::Arguments;
