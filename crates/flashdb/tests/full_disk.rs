@@ -52,16 +52,6 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let folder = self.data.clone();
-        // Once it is unmounted; the system's temporary folder keeps it otherwise.
-        std::thread::spawn(move || {
-            let _best_effort = std::fs::remove_dir(folder);
-        });
-    }
-}
-
 /// What does not compress, and tells its number.
 fn value(number: u32, len: usize) -> Vec<u8> {
     let mut state = u64::from(number) * 2 + 1;

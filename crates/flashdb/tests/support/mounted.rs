@@ -10,7 +10,7 @@ pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// A tmpfs of so many MiB; unmounted with the value.
+/// A tmpfs of so many MiB; unmounted with the value, and the folder removed.
 pub struct Mounted(PathBuf);
 
 impl Mounted {
@@ -43,5 +43,6 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         // Lazily: a server that was just killed may not be gone yet.
         let _best_effort = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        let _best_effort = std::fs::remove_dir(&self.0);
     }
 }
