@@ -1,19 +1,24 @@
 // On a phone and on a tablet nothing has to be scrolled sideways: tables become lists, heads wrap as a whole. 320 px are also what a desk's screen has
 // at four times the size of letters (WCAG 1.4.10).
+import { connect, type Socket } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn } from './browser';
-import { type Server, startServer } from './server';
+import { RESP_PORT, type Server, startServer } from './server';
 import { VIEWS } from './views';
 
 let browser: Browser;
 let server: Server;
+/** Somebody to be in the list of clients; a stand-in has others. */
+let client: Socket;
 
 beforeAll(async () => {
   server = await startServer();
+  client = connect(RESP_PORT, '127.0.0.1').on('error', () => undefined);
   browser = await openBrowser();
 });
 afterAll(async () => {
+  client?.destroy();
   await browser?.close();
   await server?.dispose();
 });
