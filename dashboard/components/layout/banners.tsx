@@ -2,14 +2,19 @@
 'use client';
 import { CircleAlert, Hourglass, Info, WifiOff } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { lazily } from '@/components/state/lazily';
 import { Button } from '@/components/ui/button';
-import { Progress } from '@/components/ui/progress';
 import { useLate } from '@/hooks/use-late';
 import { useNow } from '@/hooks/use-now';
 import { cn } from '@/lib/cn';
 import { formatSeconds } from '@/lib/format';
-import { loadWords } from '@/lib/load-words';
 import { useServerStore } from '@/stores/server';
+
+// A server that loads can serve it, and most pages never show it.
+const Loading = lazily(
+  () => import('./load-state').then((module) => module.LoadState),
+  () => <span className="min-w-0 flex-1">The server is loading its data.</span>,
+);
 
 export function Banners() {
   const phase = useServerStore((store) => store.live.phase);
@@ -40,26 +45,6 @@ export function Banners() {
 // Nothing is known to be open before the server's first answer, hence never where there is no window.
 function isLocal(): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(window.location.hostname);
-}
-
-/** How far it is, where that is known. Read aloud is only that it loads: the rest changes each second. */
-function Loading() {
-  const share = useServerStore((store) => store.sample?.load_share ?? null);
-  const keys = useServerStore((store) => store.sample?.load_keys ?? null);
-  const records = useServerStore((store) => store.sample?.load_records ?? null);
-  const rest_s = useServerStore((store) => store.sample?.load_rest_s ?? null);
-  const words = loadWords({ share, keys, records, rest_s });
-  return (
-    <span className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">
-      <span>The server is loading its data{words === '' && '. Figures grow until it is ready'}.</span>
-      {words !== '' && (
-        <span className="num" aria-hidden>
-          {words}
-        </span>
-      )}
-      {share !== null && <Progress label="Data loaded" part={share} className="max-w-48" />}
-    </span>
-  );
 }
 
 /** The connection stands and nothing comes over it. What is shown must not be taken for the present. */

@@ -166,7 +166,8 @@ fn host(addr: &str) -> &str {
 
 fn cut(text: &mut String, bytes_max: usize) {
     if text.len() > bytes_max {
-        text.truncate(text.floor_char_boundary(bytes_max));
+        let end = (0..=bytes_max).rev().find(|&at| text.is_char_boundary(at));
+        text.truncate(end.unwrap_or(0));
         text.push('…');
     }
     // What is kept is bounded by what it takes, not by what it shows.

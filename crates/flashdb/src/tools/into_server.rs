@@ -142,7 +142,7 @@ impl<'c> Sender<'c> {
                 None => break,
                 Some(text) if rest == RESTS_MAX => return Err(ToolError::Server(text)),
                 Some(text) => {
-                    eprintln!("the server takes no writes for now: {text}");
+                    eprintln!("the server takes no writes at the moment: {text}");
                     std::thread::sleep(REST);
                 }
             }
@@ -151,7 +151,7 @@ impl<'c> Sender<'c> {
         Ok(())
     }
 
-    /// Sends the requests; `left` are those that were refused for now, and why.
+    /// Sends the requests; `left` are those that were refused and may be taken later, and why.
     fn send(&mut self, left: &mut Vec<Vec<u8>>) -> Result<Option<String>, ToolError> {
         let replies = self.client.ask_all(left)?;
         let mut refused = None;
