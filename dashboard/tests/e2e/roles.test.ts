@@ -61,6 +61,9 @@ async function reason(page: Page, name: string | RegExp): Promise<string> {
   const button = page.getByRole('button', { name }).first();
   await button.waitFor();
   await expect.poll(() => button.getAttribute('aria-disabled')).toBe('true');
+  // The one before may still be shown.
+  await page.mouse.move(0, 0);
+  await expect.poll(() => page.getByRole('tooltip').count()).toBe(0);
   await button.hover();
   const tip = page.getByRole('tooltip').first();
   await tip.waitFor({ state: 'attached' });
