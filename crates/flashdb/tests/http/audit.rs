@@ -76,7 +76,7 @@ fn what_is_done_to_the_server_is_told_whichever_way_it_came() {
         pair("snapshot.create", "done"),
         pair("snapshot.delete", "done"),
         pair("acl|log", "done"),
-        pair("https://example.net", "added"),
+        pair("https://***@example.net/***", "added"),
         pair(&job, "begun"),
     ] {
         assert!(all.contains(&wanted), "{wanted:?} in {all:#?}");
@@ -89,7 +89,7 @@ fn what_is_done_to_the_server_is_told_whichever_way_it_came() {
     );
     assert_eq!(count(&pair("acl|log", "done")), 1, "looking is nothing: {all:#?}");
     let text = page.get("/api/v1/audit?limit=500").text();
-    for secret in ["hidden", "secret", "private"] {
+    for secret in ["hidden1", "hidden2", "hidden3", "secret", "private"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     let data = told(&page, "?kind=data&q=flush");
