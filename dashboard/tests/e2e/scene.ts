@@ -81,6 +81,10 @@ const SLOW: readonly Argument[][] = [
 const LIBRARIES = [['redis-py', '5.2.1'], ['node-redis', '4.7.0'], ['jedis', '5.2.0'], ['go-redis', '9.7.0']] as const;
 const ROLES = ['web', 'api', 'worker', 'checkout'];
 
+/** Who listens, and what is told. */
+const CHANNELS = ['orders:eu', 'orders:us', 'stock:lamp', 'stock:rug', 'mail:sent'] as const;
+const LISTENS = [['SUBSCRIBE', 'orders:eu', 'mail:sent'], ['SUBSCRIBE', 'orders:eu', 'orders:us'], ['PSUBSCRIBE', 'stock:*'], ['SSUBSCRIBE', 'jobs:done']];
+
 function open(port: number, password: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket));
@@ -111,6 +115,12 @@ export async function playScene(port: number, password: string): Promise<() => v
     if (at >= 24) socket.write(encode(['BLPOP', `queue:wait-${at}`, 0]));
     sockets.push(socket);
   }
+  for (const listens of LISTENS) {
+    const socket = await open(port, password);
+    socket.on('error', () => undefined);
+    socket.write(encode(listens));
+    sockets.push(socket);
+  }
   let tick = 0;
   const timer = setInterval(() => {
     tick += 1;
@@ -122,6 +132,7 @@ export async function playScene(port: number, password: string): Promise<() => v
       socket.write(Buffer.concat(batch));
     }
     if (tick % 90 === 0) sockets[pick(24)]?.write(encode(SLOW[(tick / 90) % SLOW.length] ?? []));
+    if (tick % 3 === 0) sockets[7]?.write(encode(['PUBLISH', one(CHANNELS), cart()]));
     // Somebody is always wrong about a type.
     if (tick % 7 === 0) sockets[3]?.write(encode(['INCR', 'queue:mail']));
   }, 50);
