@@ -145,8 +145,8 @@ Tools:
   backup   copies a snapshot of a running server, and verifies it
   restore  gives a running server the data of a backup; or puts it into a new folder
   export   writes all data as an RDB file, for Redis and Valkey
-  import   makes a data folder of an RDB file, an append-only file, or a folder with either; or sends what is in
-           them, or in a data folder that no server uses, to a running server, at most N keys a second
+  import   makes a data folder of an RDB file, an append-only file, or a folder with either; or sends
+           these, or a data folder that no server uses, to a running server, at most N keys a second
   SERVER   -h host, -p port, --user name, -a password (or REDISCLI_AUTH in the environment)
   Tools take settings of the server, too: --databases 32
 
