@@ -8,7 +8,8 @@ use flashdb_base::notify_flags::NotifyFlags;
 use flashdb_resp::{Protocol, Reply};
 use flashdb_store::Message;
 use parking_lot::RwLock;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,6 +39,8 @@ struct Channels {
     channels: HashMap<Vec<u8>, Subscribers>,
     patterns: HashMap<Vec<u8>, Subscribers>,
     shard_channels: HashMap<Vec<u8>, Subscribers>,
+    /// Clients of all names together.
+    subscriptions: usize,
 }
 
 /// Which of the three name spaces is meant.
@@ -109,13 +112,10 @@ pub type Subscription = Arc<(Kind, Vec<u8>)>;
 impl PubSub {
     /// Adds a subscription; the client keeps the list of its own.
     pub fn subscribe(&self, kind: Kind, name: &[u8], client: &Arc<ClientInfo>) {
-        self.channels
-            .write()
-            .of(kind)
-            .entry(name.to_vec())
-            .or_default()
-            .clients
-            .push(client.clone());
+        let mut channels = self.channels.write();
+        let subscribers = channels.of(kind).entry(name.to_vec()).or_default();
+        subscribers.clients.push(client.clone());
+        channels.subscriptions += 1;
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -124,13 +124,16 @@ impl PubSub {
         let mut channels = self.channels.write();
         let names = channels.of(kind);
         if let Some(subscribers) = names.get_mut(name) {
+            let before = subscribers.clients.len();
             subscribers
                 .clients
                 .retain(|subscriber| subscriber.id != client.id);
+            let gone = before - subscribers.clients.len();
             self.changes.fetch_add(1, Ordering::Relaxed);
             if subscribers.clients.is_empty() {
                 names.remove(name);
             }
+            channels.subscriptions -= gone;
         }
     }
 
@@ -225,34 +228,49 @@ impl PubSub {
             .collect()
     }
 
-    /// Names of all kinds that match `pattern`.
-    pub fn listened_to(&self, pattern: Option<&[u8]>) -> Vec<ListenedTo> {
+    /// Names of all kinds that match `pattern`, most subscribers first and then by name, at most `limit` of them; and how many
+    /// match. O(names), while only those that are answered are copied: nobody can subscribe meanwhile.
+    pub fn listened_to(&self, pattern: Option<&[u8]>, limit: usize) -> (Vec<ListenedTo>, usize) {
         let channels = self.channels.read();
-        let matches = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name));
-        let found = channels.by_kind().into_iter().flat_map(|(kind, names)| {
-            let names = names.iter().filter(|(name, _)| matches(name));
-            names.map(move |(name, subscribers)| ListenedTo {
-                kind,
-                name: name.clone(),
-                subscribers: subscribers.clients.len(),
-                messages: subscribers.messages.load(Ordering::Relaxed),
-            })
+        // The last of them on top, which goes when a better one comes.
+        let mut first = BinaryHeap::new();
+        let mut matching = 0;
+        for (kind, names) in channels.by_kind() {
+            for (name, subscribers) in names {
+                if !pattern.is_none_or(|pattern| glob::matches(pattern, name)) {
+                    continue;
+                }
+                matching += 1;
+                let count = subscribers.clients.len();
+                first.push((
+                    Reverse(count),
+                    name,
+                    kind,
+                    subscribers.messages.load(Ordering::Relaxed),
+                ));
+                if first.len() > limit {
+                    first.pop();
+                }
+            }
+        }
+        let found = first.into_sorted_vec().into_iter();
+        let found = found.map(|(Reverse(subscribers), name, kind, messages)| ListenedTo {
+            kind,
+            name: name.clone(),
+            subscribers,
+            messages,
         });
-        found.collect()
+        (found.collect(), matching)
     }
 
     /// How many names of each kind there are, and all subscriptions to them.
     pub fn totals(&self) -> Totals {
         let channels = self.channels.read();
-        let all = channels
-            .by_kind()
-            .into_iter()
-            .flat_map(|(_, names)| names.values());
         Totals {
             channels: channels.channels.len(),
             patterns: channels.patterns.len(),
             shard_channels: channels.shard_channels.len(),
-            subscriptions: all.map(|subscribers| subscribers.clients.len()).sum(),
+            subscriptions: channels.subscriptions,
         }
     }
 
@@ -327,4 +345,45 @@ fn send(server: &Server, subscribers: &Subscribers, (kind, name): (Kind, &[u8]),
         server.deliver(subscriber, bytes.clone(), Some(subscription.clone()));
     }
     receivers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_listened_to_are_told_and_all_are_counted() {
+        let pubsub = PubSub::default();
+        let client = |id| {
+            Arc::new(ClientInfo {
+                id,
+                ..ClientInfo::default()
+            })
+        };
+        let (one, other) = (client(1), client(2));
+        for name in [b"c".as_slice(), b"a", b"b"] {
+            pubsub.subscribe(Kind::Channel, name, &one);
+        }
+        pubsub.subscribe(Kind::Pattern, b"a", &one);
+        pubsub.subscribe(Kind::Shard, b"x", &one);
+        pubsub.subscribe(Kind::Shard, b"x", &other);
+        let (found, matching) = pubsub.listened_to(None, 3);
+        let seen: Vec<_> = found
+            .iter()
+            .map(|row| (row.subscribers, row.kind, &*row.name))
+            .collect();
+        let wanted = [
+            (2, Kind::Shard, b"x".as_slice()),
+            (1, Kind::Channel, b"a"),
+            (1, Kind::Pattern, b"a"),
+        ];
+        assert_eq!((seen.as_slice(), matching), (wanted.as_slice(), 5));
+        assert_eq!(pubsub.listened_to(Some(b"[bc]"), 1).1, 2);
+        assert_eq!(pubsub.totals().subscriptions, 6);
+        pubsub.unsubscribe(Kind::Shard, b"x", &one);
+        pubsub.unsubscribe(Kind::Shard, b"x", &one);
+        pubsub.unsubscribe(Kind::Channel, b"c", &one);
+        let totals = pubsub.totals();
+        assert_eq!((totals.subscriptions, totals.channels), (4, 2));
+    }
 }

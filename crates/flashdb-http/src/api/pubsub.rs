@@ -5,7 +5,6 @@ use crate::App;
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
 use crate::json::{Bytes, Int, Query};
-use crate::thin::KEPT_BYTES;
 use crate::topic::Topic;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -21,6 +20,8 @@ const LIMIT_DEFAULT: u64 = 100;
 pub(super) const LIMIT_MAX: u64 = 1000;
 /// Bytes of a name that are shown.
 const NAME_BYTES: usize = 1 << 10;
+/// Bytes of a glob: each name is held against it while nobody can subscribe.
+const MATCH_BYTES_MAX: usize = 1 << 10;
 
 /// What is listened to, and how much is published.
 #[derive(Serialize, JsonSchema)]
@@ -159,8 +160,8 @@ pub(crate) async fn list(
     }
     let query = Query::of(query.as_deref());
     let pattern = query.given("match");
-    if pattern.is_some_and(|pattern| pattern.len() > KEPT_BYTES) {
-        return Err(ApiError::bad_request("match: at most 16 KiB"));
+    if pattern.is_some_and(|pattern| pattern.len() > MATCH_BYTES_MAX) {
+        return Err(ApiError::bad_request("match: at most 1 KiB"));
     }
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
     let (names, matching) = app.engine.listened_to(pattern, limit as usize);

@@ -8,18 +8,10 @@ impl Engine {
     /// What is listened to and matches `pattern`, most subscribers first and then by name, at most `limit` of it; and how many
     /// match. O(names).
     pub fn listened_to(&self, pattern: Option<&[u8]>, limit: usize) -> (Vec<ListenedTo>, usize) {
-        let mut found = self.server.pubsub.listened_to(pattern);
-        let matching = found.len();
-        found.sort_unstable_by(|one, other| {
-            let more = other.subscribers.cmp(&one.subscribers);
-            more.then_with(|| one.name.cmp(&other.name))
-                .then_with(|| one.kind.cmp(&other.kind))
-        });
-        found.truncate(limit);
-        (found, matching)
+        self.server.pubsub.listened_to(pattern, limit)
     }
 
-    /// How much is listened to. O(names).
+    /// How much is listened to. O(1).
     pub fn listening_totals(&self) -> ListeningTotals {
         self.server.pubsub.totals()
     }
