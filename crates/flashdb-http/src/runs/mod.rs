@@ -37,7 +37,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 /// The version of what is said.
 const PROTOCOL: &str = "flashdb.console.v1";
@@ -328,8 +328,8 @@ impl Run {
     async fn go_on(&mut self, app: &Arc<App>, caller: &mut Caller, viewer: &mut Viewer) -> Result<(), Over> {
         let begun = json!({"command": self.spec.full_name(), "kind": self.kind, "t": now_ms()});
         viewer.tell("began", begun).await?;
-        let mut look = interval_at(Instant::now() + LOOK_TIME, LOOK_TIME);
-        let (mut ping, mut stop) = (interval(PING_TIME), interval(STOP_TIME));
+        let mut look = ticks(Instant::now() + LOOK_TIME, LOOK_TIME);
+        let (mut ping, mut stop) = (ticks(Instant::now(), PING_TIME), ticks(Instant::now(), STOP_TIME));
         let (mut heard, mut second, mut messages) = (Instant::now(), Instant::now(), 0);
         loop {
             let may_show = self.sent_bytes - self.acknowledged_bytes < UNACKNOWLEDGED_BYTES_MAX;
@@ -498,9 +498,27 @@ impl Run {
     }
 }
 
+/// Ticks of which those that were missed, or not asked for, do not come all at once afterwards.
+fn ticks(first: Instant, period: Duration) -> Interval {
+    let mut ticks = interval_at(first, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_stop_after_hours_is_one_tick() {
+        let hours_ago = Instant::now().checked_sub(Duration::from_secs(3600));
+        let mut stop = ticks(hours_ago.expect("the clock is older"), STOP_TIME);
+        let began = Instant::now();
+        for _ in 0..3 {
+            stop.tick().await;
+        }
+        assert!(began.elapsed() >= 2 * STOP_TIME);
+    }
 
     #[test]
     fn what_a_viewer_says_is_read() {
