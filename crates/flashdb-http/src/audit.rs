@@ -3,11 +3,11 @@
 //! The same is kept in memory, with what the engine notes; each change of that is told to who watches.
 
 use crate::App;
-use crate::hub::BATCH_TIME;
+use crate::hub::{BATCH_TIME, Hub};
 use crate::topic::Topic;
 use axum::response::Response;
 use flashdb_config::logging::AUDIT;
-use flashdb_server::engine::{AuditEntry, AuditTrail};
+use flashdb_server::engine::{AuditEntry, AuditNews, AuditTrail};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -274,21 +274,58 @@ impl From<AuditEntry> for AuditView {
 /// Changes that are told at a time; of more, the newest.
 const TOLD_MAX: usize = 10;
 
+/// Tells what has changed, and how much of it is not told, so that a page asks for it.
+fn tell(hub: &Hub, news: AuditNews) {
+    if news.left_out > 0 {
+        hub.publish_lost(Topic::Audit, news.left_out);
+    }
+    for entry in news.entries {
+        hub.publish(Topic::Audit, None, &AuditView::from(entry));
+    }
+}
+
 /// Tells who watches what happens.
 pub(crate) async fn run(app: Arc<App>) {
     let changed = Arc::new(Notify::new());
     let told = changed.clone();
     let trail = app.engine.audit();
     trail.on_change(move || told.notify_one());
-    let (_, mut last) = trail.changed(u64::MAX, 0);
+    let mut last = trail.changed(u64::MAX, 0).last;
     loop {
         changed.notified().await;
-        let (entries, now) = trail.changed(last, TOLD_MAX);
-        last = now;
-        for entry in entries {
-            app.hub.publish(Topic::Audit, None, &AuditView::from(entry));
-        }
+        let news = trail.changed(last, TOLD_MAX);
+        last = news.last;
+        tell(&app.hub, news);
         // Whoever fails again and again is told of in steps.
         sleep(BATCH_TIME).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::Topics;
+    use axum::extract::ws::Utf8Bytes;
+
+    fn texts(messages: &[Utf8Bytes]) -> String {
+        messages.iter().map(Utf8Bytes::as_str).collect()
+    }
+
+    #[test]
+    fn what_is_too_much_to_tell_is_counted() {
+        let (trail, hub) = (AuditTrail::default(), Arc::<Hub>::default());
+        let viewer = hub.join();
+        let mut topics = Topics::default();
+        topics.set(Topic::Audit, true);
+        viewer.set_topics(topics);
+        for _ in 0..TOLD_MAX + 7 {
+            trail.note(AuditEntry {
+                event: "command",
+                ..AuditEntry::default()
+            });
+        }
+        tell(&hub, trail.changed(0, TOLD_MAX));
+        let told = texts(&viewer.take_events(0).0);
+        assert!(told.contains(r#""lost":7"#), "{told}");
     }
 }

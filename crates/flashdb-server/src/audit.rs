@@ -5,7 +5,7 @@
 
 mod trail;
 
-pub use trail::{AuditEntry, AuditKind, AuditPage, AuditTrail};
+pub use trail::{AuditEntry, AuditKind, AuditNews, AuditPage, AuditTrail};
 
 use crate::acl::Reason;
 use crate::client::ClientInfo;
@@ -271,6 +271,11 @@ fn user_name(client: &ClientInfo) -> String {
     name.unwrap_or_default()
 }
 
+/// Whether a word of ACL is a rule with a password: in the place of the user's name it was left out.
+fn is_rule_with_secret(spec: &CommandSpec, word: &[u8]) -> bool {
+    spec.container == "acl" && matches!(word.first(), Some(b'>' | b'<' | b'#' | b'!'))
+}
+
 /// The words that may be shown, and how many may not.
 fn shown(spec: &CommandSpec, args: &Args<'_>) -> (String, usize) {
     let mut out = Vec::new();
@@ -279,7 +284,7 @@ fn shown(spec: &CommandSpec, args: &Args<'_>) -> (String, usize) {
         let open = match spec.audit {
             Audit::No => false,
             Audit::Words | Audit::With(_) => !spec.is_secret(args, index),
-            Audit::Head(words) => index < words as usize,
+            Audit::Head(words) => index < words as usize && !(index >= 2 && is_rule_with_secret(spec, word)),
             Audit::FirstPart => index < 2,
         };
         if !open || index >= WORDS_MAX {
@@ -329,9 +334,57 @@ mod tests {
             of(&["acl", "setuser", "alice", "on", ">secret"]),
             ("\"acl\" \"setuser\" \"alice\"".into(), 2)
         );
+        assert_eq!(
+            of(&["acl", "setuser", ">secret"]),
+            ("\"acl\" \"setuser\"".into(), 1)
+        );
         assert_eq!(of(&["flushall", "async"]), ("\"flushall\" \"async\"".into(), 0));
         let long = "x".repeat(1000);
         assert_eq!(of(&["function", "load", &long]).1, 1);
         assert!(of(&["client", "kill", &long]).0.len() < 200);
+    }
+
+    /// A request that fails for its form is logged, too, and seen in the slow log and by MONITOR.
+    #[test]
+    fn passwords_in_the_wrong_place_stay_hidden() {
+        let server = TestServer::start(&[]);
+        for line in [
+            "CONFIG SET requirepass my hunter2 hunter2",
+            "CONFIG SET requirepass my hunter2",
+            "CONFIG SET requirepas hunter2",
+            "CONFIG SET save requirepass hunter2",
+            "CONFIG SET save requirepass hunter2 maxmemory",
+            "CONFIG SET maxmemory 1gb hunter2 requirepass x maxclients hunter2",
+            "HELLO 3 AUTH ada my hunter2",
+            "HELLO 3 AUTHH ada hunter2",
+            "HELLO hunter2",
+            "HELLO AUTH ada my hunter2",
+            "MIGRATE host 1 key 0 1 AUTH my hunter2",
+            "MIGRATE host 1 key 0 1 AUTHH hunter2",
+            "MIGRATE host 1 key 0 1 AUTH2 ada my hunter2 COPY",
+            "AUTH my hunter2 hunter2",
+            "ACL SETUSER ada on > hunter2",
+        ] {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let owned = OwnedArgs::from_words(words.iter().copied());
+            let args = owned.as_args();
+            let spec = server.server.registry.resolve(&args).expect("a command").spec;
+            for (index, word) in words.iter().enumerate() {
+                assert!(
+                    *word != b"hunter2" || spec.is_secret(&args, index),
+                    "word {index} of {line}"
+                );
+            }
+            assert!(!shown(spec, &args).0.contains("hunter2"), "{line}");
+        }
+        let is_hidden = |line: &str, at: usize| {
+            let owned = OwnedArgs::from_words(line.split(' ').map(str::as_bytes));
+            let args = owned.as_args();
+            let spec = server.server.registry.resolve(&args).expect("a command").spec;
+            spec.is_secret(&args, at)
+        };
+        assert!(!is_hidden("CONFIG SET maxmemory nonsense", 3));
+        assert!(!is_hidden("HELLO 3 AUTH ada x SETNAME name", 6));
+        assert!(!is_hidden("MIGRATE host 1 - 0 1 COPY AUTH x KEYS one two", 10));
     }
 }

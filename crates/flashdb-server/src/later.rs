@@ -8,7 +8,7 @@ use crate::dispatch::Turn;
 use crate::server::Server;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::{Context, OnTimeout};
-use flashdb_resp::{OwnedArgs, Reply};
+use flashdb_resp::{OwnedArgs, Protocol, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -60,7 +60,7 @@ impl Later {
             server.post(self.client.loop_id, Message::Run(Box::new(tell)));
             while let Err(RecvTimeoutError::Timeout) = past.recv_timeout(LOOK_AGAIN) {
                 if server.stopping.load(Ordering::Acquire) {
-                    return;
+                    break;
                 }
             }
         }
@@ -77,13 +77,18 @@ impl Later {
         words.len() == 2 && words.at(1) == self.number.to_string().as_bytes()
     }
 
-    /// Answers, unless the client does not wait any more. `write` writes the reply or says what went wrong.
+    /// Answers, unless the client does not wait any more. `write` writes the reply or says what went wrong; what the audit log
+    /// noted as begun it notes as ended whoever still waits.
     pub fn answer(&self, server: &Server, write: impl FnOnce(&mut Reply) -> Result<(), ErrorReply>) {
         let id = self.client.ticket.load(Ordering::Acquire);
         let ticket = server.tickets.get(id);
         let Some(ticket) =
             ticket.filter(|ticket| self.is_request(&ticket.request) && server.tickets.close(ticket))
         else {
+            if let Some(note) = &self.note {
+                let result = write(&mut Reply::new(Protocol::Resp2));
+                note.log(server, Outcome::of(result.is_err()));
+            }
             return;
         };
         let mut reply = Reply::new(ticket.protocol);
@@ -103,5 +108,35 @@ impl Later {
             seen: 0,
         };
         server.post(self.client.loop_id, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bootstrap::test_server::TestServer;
+
+    #[test]
+    fn the_audit_log_knows_the_end_of_what_nobody_waits_for() {
+        let server = TestServer::start(&[]);
+        let words = OwnedArgs::from_words([b"SAVE".as_slice()]);
+        let args = words.as_args();
+        let spec = server.server.registry.resolve(&args).expect("a command").spec;
+        let client = Arc::new(ClientInfo::default());
+        for outcome in [Ok(()), Err(ErrorReply::fixed("ERR no"))] {
+            let later = Later {
+                note: EndNote::of(&client, spec, &args),
+                client: client.clone(),
+                number: 1,
+            };
+            assert!(later.note.is_some());
+            later.answer(&server.server, |_| outcome);
+        }
+        let page = server
+            .server
+            .audit
+            .page(u64::MAX, 10, |entry| entry.what == "save");
+        let outcomes: Vec<_> = page.entries.iter().map(|entry| entry.outcome).collect();
+        assert_eq!(outcomes, ["failed", "done"]);
     }
 }

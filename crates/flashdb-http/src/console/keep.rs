@@ -1,7 +1,7 @@
 //! What of a line is kept in the history. Nobody reads a history for passwords, so whatever could be one by a slip of the
 //! finger (an option misspelt, a blank inside, a word too many) is hidden: of commands that carry secrets everything from
 //! the first word on that is a secret, unknown or out of place; of those that do not fit their form all words.
-//! MONITOR, the slow log and the audit log show more: there the words are those that the command takes for what they are.
+//! MONITOR, the slow log and the audit log show more: what follows a secret, where it is in its place.
 
 use flashdb_base::split_args::push_quoted;
 use flashdb_command::{CommandSpec, Flags};

@@ -1,7 +1,8 @@
 //! The newest events of the audit log, in memory, for who looks at them over HTTP (OBS-08). It is bounded: so many entries,
 //! each of so many bytes. What anybody can bring about who has no password, and what users bring about by logging in, stand on
 //! shelves of their own, so that no flood of them pushes out what was done to the server. The same login, failure or refusal
-//! again within a minute is counted. All of it is gone with the server; the file of the audit log has each event.
+//! again within a minute is counted. All of it is gone with the server. The file of the audit log outlives it: it has each command
+//! and failed login, and of other logins, lockouts and refusals as many as `audit.rs` says.
 
 use flashdb_base::clock;
 use parking_lot::Mutex;
@@ -200,6 +201,17 @@ pub struct AuditPage {
     pub dropped: u64,
 }
 
+/// What has changed since a look.
+#[derive(Debug, Default)]
+pub struct AuditNews {
+    /// Oldest change first.
+    pub entries: Vec<AuditEntry>,
+    /// Older changed entries that are not among them.
+    pub left_out: u64,
+    /// The last change.
+    pub last: u64,
+}
+
 impl AuditTrail {
     /// Keeps an entry; its number and time are given here. False if it was counted with one before it. Waits for nobody
     /// longer than it takes to look at the entries.
@@ -235,8 +247,8 @@ impl AuditTrail {
         }
     }
 
-    /// What has changed after `change`, oldest change first, at most `limit` of the newest, and the last change.
-    pub fn changed(&self, change: u64, limit: usize) -> (Vec<AuditEntry>, u64) {
+    /// What has changed after `change`, at most `limit` of the newest.
+    pub fn changed(&self, change: u64, limit: usize) -> AuditNews {
         let shelves = self.shelves.lock();
         let mut found: Vec<&AuditEntry> = shelves
             .entries
@@ -245,11 +257,12 @@ impl AuditTrail {
             .filter(|entry| entry.change > change)
             .collect();
         found.sort_unstable_by_key(|entry| entry.change);
-        let newest = found.len().saturating_sub(limit);
-        (
-            found[newest..].iter().copied().cloned().collect(),
-            shelves.last_change,
-        )
+        let left_out = found.len().saturating_sub(limit);
+        AuditNews {
+            entries: found[left_out..].iter().copied().cloned().collect(),
+            left_out: left_out as u64,
+            last: shelves.last_change,
+        }
     }
 }
 
@@ -358,11 +371,12 @@ mod tests {
         assert!(first.more && first.entries.len() == 3);
         let rest = trail.page(first.entries[2].id, 3, |_| true);
         assert!(!rest.more && rest.entries.len() == 1 && rest.entries[0].what == "save");
-        let (changed, last) = trail.changed(2, 10);
-        let names: Vec<_> = changed.iter().map(|entry| &*entry.what).collect();
-        assert_eq!((names, last), (vec!["flushdb", "shutdown"], 4));
-        let (changed, _) = trail.changed(0, 1);
-        assert_eq!(changed[0].what, "shutdown");
+        let news = trail.changed(2, 10);
+        let names: Vec<_> = news.entries.iter().map(|entry| &*entry.what).collect();
+        assert_eq!((names, news.last), (vec!["flushdb", "shutdown"], 4));
+        assert_eq!(news.left_out, 0);
+        let news = trail.changed(0, 1);
+        assert_eq!((&*news.entries[0].what, news.left_out), ("shutdown", 3));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::server::Server;
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Group, help};
 use flashdb_config::{ProtectedAction, Row, SetContext, SetError, Settings};
+use flashdb_resp::Args;
 use std::sync::Arc;
 
 /// The family's rows.
@@ -83,7 +84,7 @@ static CONFIG: CommandSpec = CommandSpec {
             flags: ADMIN,
             args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
             history: &[("7.0.0", "Takes several pairs.")],
-            secrets: Some(|args, index| index % 2 == 1 && flashdb_config::is_sensitive(args.at(index - 1))),
+            secrets: Some(is_secret_of_set),
             tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
             reply: "OK.",
             audit: Audit::Words,
@@ -97,6 +98,16 @@ static CONFIG: CommandSpec = CommandSpec {
 static HELP: CommandSpec = help::row("config", "5.0.0", Group::Server, |context| {
     help::reply(context, &CONFIG)
 });
+
+/// Whether word `index` of a CONFIG SET may not be shown: the value of a sensitive setting, and all words of a request that is
+/// not pairs of known settings. There a password may stand anywhere, cut by a blank or behind a name misspelt.
+fn is_secret_of_set(args: &Args<'_>, index: usize) -> bool {
+    let mut names = (2..args.len()).step_by(2);
+    if args.len() % 2 == 1 || names.any(|at| flashdb_config::find(args.at(at)).is_none()) {
+        return index >= 2;
+    }
+    index % 2 == 1 && flashdb_config::is_sensitive(args.at(index - 1))
+}
 
 fn get(context: &mut Context<'_, '_>) -> CommandResult {
     let patterns: Vec<&[u8]> = context.args.iter_from(2).collect();

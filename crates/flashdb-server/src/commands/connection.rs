@@ -8,7 +8,7 @@ use crate::commands::transaction;
 use flashdb_command::args::{self, Cursor};
 use flashdb_command::error::{self, ErrorReply};
 use flashdb_command::{Arg, CommandResult, CommandSpec, Context, Flags, Group, OnTimeout};
-use flashdb_resp::Protocol;
+use flashdb_resp::{Args, Protocol};
 use std::sync::atomic::Ordering;
 
 /// The family's rows.
@@ -269,11 +269,32 @@ static HELLO: CommandSpec = CommandSpec {
     )
     .optional()],
     history: &[("6.2.0", "The protocol version may be left out.")],
-    secrets: Some(|args, index| args::is_behind(args, index, "AUTH", 2)),
+    secrets: Some(is_secret_of_hello),
     reply: "A map: server, version, proto, id, mode, role, modules.",
     handler: hello,
     ..CommandSpec::EMPTY
 };
+
+/// What AUTH has behind it, and all words from the first on that is not in its place: it may be a part of a password.
+fn is_secret_of_hello(args: &Args<'_>, index: usize) -> bool {
+    let is_version = |word: &[u8]| matches!(word, b"2" | b"3");
+    if args.get(1).is_some_and(|word| !is_version(word)) {
+        return index >= 1;
+    }
+    let mut at = 2;
+    while at <= index {
+        let (is_login, values) = match args.at(at) {
+            word if args::is(word, "AUTH") => (true, 2),
+            word if args::is(word, "SETNAME") => (false, 1),
+            _ => return true,
+        };
+        if index <= at + values {
+            return is_login && index > at;
+        }
+        at += 1 + values;
+    }
+    false
+}
 
 fn hello(context: &mut Context<'_, '_>) -> CommandResult {
     let mut cursor = Cursor::new(context.args, 1);

@@ -11,7 +11,7 @@ mod figures;
 mod guest;
 mod listening;
 
-pub use crate::audit::{AuditEntry, AuditKind, AuditPage, AuditTrail};
+pub use crate::audit::{AuditEntry, AuditKind, AuditNews, AuditPage, AuditTrail};
 pub use crate::durability::LoadFigures;
 pub use crate::ending::EndHold;
 pub use crate::hot::{

@@ -27,6 +27,9 @@ use std::time::Duration;
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&MIGRATE];
 
+/// Where the options begin.
+const FIRST_OPTION: usize = 6;
+
 const TAKEN: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 
 static MIGRATE: CommandSpec = CommandSpec {
@@ -40,9 +43,7 @@ static MIGRATE: CommandSpec = CommandSpec {
         .and(Flags::SENSITIVE)
         .and(Flags::NO_ROLLBACK),
     categories: &["keyspace", "dangerous"],
-    secrets: Some(|args, index| {
-        args::is_behind(args, index, "AUTH", 1) || args::is_behind(args, index, "AUTH2", 2)
-    }),
+    secrets: Some(is_secret),
     keys: &[
         KeySpec::one(3, TAKEN),
         KeySpec {
@@ -124,7 +125,7 @@ struct Options {
 impl Options {
     fn parse(args: &Args<'_>) -> Result<Self, ErrorReply> {
         let mut options = Options::default();
-        let mut words = Cursor::new(*args, 6);
+        let mut words = Cursor::new(*args, FIRST_OPTION);
         while words.remaining() > 0 {
             if words.take("copy") {
                 options.copy = true;
@@ -158,6 +159,24 @@ impl Options {
 fn keys_of(args: &Args<'_>) -> Result<KeyPositions, InvalidKeys> {
     let options = Options::parse(args).map_err(|_| InvalidKeys)?;
     Ok(options.keys(args).map(|at| at as u32).collect())
+}
+
+/// What AUTH and AUTH2 have behind them, and all words from the first on that is no option in its place: it may be a part of a
+/// password. Behind KEYS there are keys.
+fn is_secret(args: &Args<'_>, index: usize) -> bool {
+    if args::is_behind(args, index, "AUTH", 1) || args::is_behind(args, index, "AUTH2", 2) {
+        return true;
+    }
+    let mut at = FIRST_OPTION;
+    while at <= index {
+        at += match args.at(at) {
+            word if args::is(word, "COPY") || args::is(word, "REPLACE") => 1,
+            word if args::is(word, "AUTH") => 2,
+            word if args::is(word, "AUTH2") => 3,
+            word => return !args::is(word, "KEYS"),
+        };
+    }
+    false
 }
 
 /// What the client's loop needs once the transfer is over.
