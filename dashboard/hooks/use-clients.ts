@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { api } from '@/lib/api';
 import { type ClientsKnown, NO_CLIENTS, withAnswer, withChange } from '@/lib/client-rows';
 import { type Resource, useResource } from './use-resource';
+import { useSpaced } from './use-spaced';
 import { useTopic } from './use-topic';
 
 export function useClients(): Resource<ClientsKnown> & { live: boolean } {
@@ -14,6 +15,7 @@ export function useClients(): Resource<ClientsKnown> & { live: boolean } {
       return answer;
     }),
   );
-  const refused = useTopic('clients', { onMessage: (change) => setKnown((known) => withChange(known, change)), onFresh: asked.reload });
+  const again = useSpaced(asked.reload);
+  const refused = useTopic('clients', { onMessage: (change) => setKnown((known) => withChange(known, change)), onLost: again, onFresh: asked.reload });
   return { ...asked, data: asked.data === null ? null : known, live: refused === null };
 }

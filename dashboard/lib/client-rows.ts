@@ -11,6 +11,7 @@ export interface ClientsKnown {
   rows: ReadonlyMap<string, KnownClient>;
   /** Those that have gone lately: an answer that was under way may still name them. */
   gone: readonly string[];
+  /** Changes that were not told since the last answer. */
   leftOut: number;
 }
 
@@ -35,7 +36,7 @@ export function withChange(known: ClientsKnown, change: ClientsChange): ClientsK
   const rows = new Map(known.rows);
   for (const row of change.rows) rows.set(row.id, { ...row, at: change.t });
   for (const id of change.gone) rows.delete(id);
-  return { t: change.t, total: change.total, rows, gone: [...known.gone, ...change.gone].slice(-GONE_KEPT), leftOut: change.left_out };
+  return { t: change.t, total: change.total, rows, gone: [...known.gone, ...change.gone].slice(-GONE_KEPT), leftOut: known.leftOut + change.left_out };
 }
 
 /** Seconds since its last command, at the moment `t`. */

@@ -7,7 +7,7 @@ import type { TopicListeners } from './topics';
 
 const BEAT_MS = 15_000;
 /** Topics of which nothing is told while the page sleeps, and nothing afterwards. */
-const ASKED_ANEW: readonly TopicName[] = ['keyspace', 'slowlog', 'clients'];
+export const ASKED_ANEW: readonly TopicName[] = ['keyspace', 'slowlog', 'clients', 'audit'];
 const HIDDEN_PAUSE_MS = 30_000;
 
 interface Hooks {

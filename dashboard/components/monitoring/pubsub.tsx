@@ -14,6 +14,7 @@ import { useDebounced } from '@/hooks/use-debounced';
 import { useQueryState } from '@/hooks/use-query-state';
 import { useResource } from '@/hooks/use-resource';
 import { useRun } from '@/hooks/use-run';
+import { useSpaced } from '@/hooks/use-spaced';
 import { useTopic } from '@/hooks/use-topic';
 import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
@@ -23,9 +24,6 @@ import { type ListenKind, listenWish, matchOf } from '@/lib/listening';
 import { useServerStore } from '@/stores/server';
 import { ListenPanel } from './pubsub-listen';
 import { PublishPanel } from './pubsub-publish';
-
-/** Messages alone are no reason to ask for the names more often than this. */
-const AGAIN_MS = 2000;
 
 const KINDS: Record<ListenKind, { label: string; title: string }> = {
   channel: { label: 'channel', title: 'SUBSCRIBE' },
@@ -71,6 +69,7 @@ function useListening(match: string) {
   const names = useResource((signal) => api.pubsub(match, signal), [match]);
   const [totals, setTotals] = useState<ListeningTotals | null>(null);
   const paused = useServerStore((store) => store.paused);
+  const again = useSpaced(names.reload);
   const shown = useRef<Listening | null>(null);
   useEffect(() => {
     shown.current = names.data;
@@ -82,11 +81,11 @@ function useListening(match: string) {
       const before = shown.current;
       if (before === null) return;
       const changed = String(told.changes) !== String(before.changes);
-      const heard = String(told.published_total) !== String(before.published_total) && told.t - before.t >= AGAIN_MS;
+      const heard = String(told.published_total) !== String(before.published_total);
       if (!changed && !heard) return;
       // Until the answer is there this one stands for what is on its way.
       shown.current = { ...before, ...told };
-      names.reload();
+      again();
     },
   });
   return { names, totals: totals === null || (names.data !== null && names.data.t > totals.t) ? names.data : totals };

@@ -14,6 +14,7 @@ import { Panel } from '@/components/ui/panel';
 import { useDebounced } from '@/hooks/use-debounced';
 import { usePages } from '@/hooks/use-pages';
 import { useQueryState } from '@/hooks/use-query-state';
+import { useSpaced } from '@/hooks/use-spaced';
 import { useTopic } from '@/hooks/use-topic';
 import { api } from '@/lib/api';
 import { asLines, detailText, joined, KIND_LABELS, kindOf, SPANS, toneOf, whatText, withTold } from '@/lib/audit';
@@ -118,7 +119,8 @@ function AuditLog() {
     },
     [kind, wantedUser, wantedText, span, paused],
   );
-  const refused = useTopic('audit', { onMessage: (entry) => !paused && setTold((before) => withTold(before, entry)), onLost: pages.reload, onFresh: pages.reload });
+  const again = useSpaced(pages.reload);
+  const refused = useTopic('audit', { onMessage: (entry) => !paused && setTold((before) => withTold(before, entry)), onLost: again, onFresh: pages.reload });
   const rows = joined(pages.items, told, filter);
   const isFiltered = kind !== '' || user !== '' || text !== '' || span !== 'all';
   if (refused !== null) {
@@ -173,11 +175,11 @@ function Kept({ known }: { known: Known }) {
       Kept in memory since the start of the server{known.dropped > 0 && `, ${counted(known.dropped, 'older event')} had to go`}.{' '}
       {known.file === null ? (
         <>
-          The setting <code className="font-mono">audit-logfile</code> keeps all of it in a file.
+          With the setting <code className="font-mono">audit-logfile</code> they stay in a file.
         </>
       ) : (
         <>
-          All of it is in <code className="font-mono">{display(known.file)}</code>.
+          They stay in <code className="font-mono">{display(known.file)}</code>; of logins and refusals that repeat within a minute, the first.
         </>
       )}{' '}
       Passwords and values are never in it.

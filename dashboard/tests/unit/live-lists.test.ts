@@ -41,6 +41,10 @@ describe('the clients', () => {
     const old = now.rows.get('2');
     expect(old && [ageOf(old, now.t), idleOf(old, now.t)]).toEqual([7, 4]);
     expect(changedSince(now, first)).toBe(2);
+    // What was not told stays so until an answer has it.
+    const later = withChange(now, { t: 4000, total: 2, rows: [], gone: [], left_out: 0 });
+    expect(later.leftOut).toBe(4);
+    expect(withAnswer(later, { t: 5000, clients: [] }).leftOut).toBe(0);
   });
   it('are not brought back by an answer that was under way', () => {
     const now = withChange(first, { t: 3000, total: 2, rows: [client('2', { cmd: 'set' }), client('3')], gone: ['1'], left_out: 0 });
