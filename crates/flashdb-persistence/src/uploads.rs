@@ -3,20 +3,29 @@
 //!
 //! ```text
 //! <dir>/uploads/NAME.fsnap.upload.tmp     being sent
+//! <dir>/uploads/NAME.fsnap.N.upload.tmp   being checked: no part can come to it any more
 //! <dir>/uploads/NAME.fsnap                whole, checked, durable
 //! ```
 
 use crate::PersistenceError;
 use flashdb_disk::{Disk, OpenMode};
 use flashdb_snapshot::{SnapshotError, SnapshotInfo, SnapshotReader};
+use parking_lot::Mutex;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The folder inside the data folder.
 pub const FOLDER: &str = "uploads";
 const ENDING: &str = ".fsnap";
 const UNFINISHED: &str = ".upload.tmp";
 const NAME_BYTES_MAX: usize = 100;
+
+/// Held while a part is written or a file gets or loses a name: a part that takes long cannot bring back what was discarded, and
+/// of two uploads of one name the second finds the first.
+static CHANGES: Mutex<()> = Mutex::new(());
+/// Of files that were checked since the start.
+static CHECKS: AtomicU64 = AtomicU64::new(0);
 
 /// Whether `name` can be a snapshot's: a plain file name.
 pub fn is_name(name: &str) -> bool {
@@ -26,6 +35,14 @@ pub fn is_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// Why `name`, which the server has as its own, is not taken.
+pub fn refusal(name: &str, is_same: bool) -> String {
+    if is_same {
+        return format!("this server has the snapshot {name} already, the same one: nothing needs to be uploaded");
+    }
+    format!("this server has another snapshot named {name}; what was sent is not identical with it")
 }
 
 /// The uploads of a data folder.
@@ -56,15 +73,11 @@ impl<'a> Uploads<'a> {
     /// When the name is none, the offset is another, or the disk fails.
     pub fn write(&self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), PersistenceError> {
         let path = self.unfinished(name)?;
+        let _changes = CHANGES.lock();
         if offset == 0 {
             let folder = self.folder();
             self.disk.create_folder(&folder).map_err(Self::failed(&folder))?;
-            match self.disk.remove(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Self::failed(&path)(error));
-                }
-                _ => {}
-            }
+            self.remove_if_there(&path)?;
         }
         let mode = if offset == 0 {
             OpenMode::CreateNew
@@ -81,41 +94,103 @@ impl<'a> Uploads<'a> {
         file.write_at(bytes, offset).map_err(Self::failed(&path))
     }
 
-    /// Ends an upload: it is checked whole, made durable and gets its name.
+    /// Removes an upload that nobody goes on with, if it is there.
     ///
     /// # Errors
-    /// When it is damaged, not a full snapshot, or the disk fails. Damaged uploads are removed.
-    pub fn commit(&self, name: &str) -> Result<SnapshotInfo, PersistenceError> {
-        let from = self.unfinished(name)?;
-        let path = self.folder().join(name);
-        let mut file = self
-            .disk
-            .open(&from, OpenMode::Write)
-            .map_err(Self::failed(&from))?;
-        file.sync_data().map_err(Self::failed(&from))?;
-        drop(file);
-        // Its name is part of what is checked.
-        self.disk.rename(&from, &path).map_err(Self::failed(&from))?;
-        let checked = self.check(&path);
-        if checked.is_err() {
-            // Nothing relies on it; what cannot be removed is refused again when it is to be restored.
-            let _ = self.disk.remove(&path);
+    /// When the name is none, or the disk fails.
+    pub fn discard(&self, name: &str) -> Result<(), PersistenceError> {
+        let path = self.unfinished(name)?;
+        let _changes = CHANGES.lock();
+        self.remove_if_there(&path)
+    }
+
+    fn remove_if_there(&self, path: &Path) -> Result<(), PersistenceError> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Self::failed(path)(error)),
+            _ => Ok(()),
         }
-        let folder = self.folder();
-        self.disk.sync_folder(&folder).map_err(Self::failed(&folder))?;
-        self.disk.sync_folder(self.dir).map_err(Self::failed(self.dir))?;
+    }
+
+    /// Ends an upload of what the server has as its own: it is removed. What to tell whoever sent it.
+    pub fn refuse(&self, name: &str, own: &SnapshotInfo) -> PersistenceError {
+        let path = match self.unfinished(name) {
+            Ok(path) => path,
+            Err(error) => return error,
+        };
+        let sent = SnapshotReader::open_renamed(self.disk, &path).map(|reader| reader.meta().id);
+        match self.discard(name) {
+            Err(error) => error,
+            Ok(()) => PersistenceError::Refused(refusal(name, sent.is_ok_and(|id| id == own.meta.id))),
+        }
+    }
+
+    /// Ends an upload: it is checked whole, made durable and gets its name, which no other upload may have.
+    ///
+    /// # Errors
+    /// When it is damaged, not a full snapshot, there already, or the disk fails. It is removed then; what was there stays.
+    pub fn commit(&self, name: &str) -> Result<SnapshotInfo, PersistenceError> {
+        let aside = self.set_aside(name)?;
+        let checked = self
+            .check(&aside, name)
+            .and_then(|info| self.publish(&aside, info));
+        if checked.is_err() {
+            // Nothing relies on it; what cannot be removed now is at the next start.
+            let _ = self.disk.remove(&aside);
+        }
         checked
     }
 
-    fn check(&self, path: &Path) -> Result<SnapshotInfo, PersistenceError> {
-        let reader = SnapshotReader::open(self.disk, path)?;
+    /// Gives what was sent a name under which no part comes to it.
+    fn set_aside(&self, name: &str) -> Result<PathBuf, PersistenceError> {
+        let from = self.unfinished(name)?;
+        let number = CHECKS.fetch_add(1, Ordering::Relaxed);
+        let aside = self.folder().join(format!("{name}.{number}{UNFINISHED}"));
+        let _changes = CHANGES.lock();
+        self.disk.rename(&from, &aside).map_err(Self::failed(&from))?;
+        Ok(aside)
+    }
+
+    fn check(&self, aside: &Path, name: &str) -> Result<SnapshotInfo, PersistenceError> {
+        let mut file = self
+            .disk
+            .open(aside, OpenMode::Write)
+            .map_err(Self::failed(aside))?;
+        file.sync_data().map_err(Self::failed(aside))?;
+        drop(file);
+        let path = self.folder().join(name);
+        let reader = SnapshotReader::open_renamed(self.disk, aside)?;
+        let expected = reader.meta().file_name();
+        if expected != name {
+            return Err(SnapshotError::Misnamed { path, expected }.into());
+        }
         if !reader.meta().is_full() {
             return Err(PersistenceError::Refused(
                 "an incremental snapshot cannot be restored by itself; send a full one".into(),
             ));
         }
         reader.verify()?;
-        Ok(reader.info())
+        Ok(SnapshotInfo {
+            path,
+            ..reader.info()
+        })
+    }
+
+    fn publish(&self, aside: &Path, info: SnapshotInfo) -> Result<SnapshotInfo, PersistenceError> {
+        let _changes = CHANGES.lock();
+        let name = info.meta.file_name();
+        // One that cannot be read is of no use, is not listed, and could not be removed by its name.
+        if let Ok(Some(_)) = self.find(&name) {
+            return Err(PersistenceError::Refused(format!(
+                "{name} was uploaded already; restore it, or delete it to send it again"
+            )));
+        }
+        self.disk
+            .rename(aside, &info.path)
+            .map_err(Self::failed(aside))?;
+        let folder = self.folder();
+        self.disk.sync_folder(&folder).map_err(Self::failed(&folder))?;
+        self.disk.sync_folder(self.dir).map_err(Self::failed(self.dir))?;
+        Ok(info)
     }
 
     /// The finished upload of this name.
@@ -188,6 +263,34 @@ impl<'a> Uploads<'a> {
 mod tests {
     use super::*;
     use flashdb_disk::SimDisk;
+    use flashdb_snapshot::{Compression, HistoryId, SnapshotId, SnapshotMeta, SnapshotWriter};
+    use std::sync::Arc;
+
+    /// The file of an empty snapshot, and what the server that took it knows of it.
+    fn snapshot(id: u8) -> (SnapshotInfo, Vec<u8>) {
+        let disk = Arc::new(SimDisk::new(1));
+        let dir = Path::new("/elsewhere");
+        disk.create_folder(dir).unwrap();
+        let meta = SnapshotMeta {
+            id: SnapshotId([id; 16]),
+            lsn: 1,
+            base: None,
+            history: HistoryId([9; 16]),
+            created_ms: 1,
+            label: String::new(),
+            kept: false,
+            databases: 16,
+            shards: 1,
+            hash_seed: Vec::new(),
+            compression: Compression::None,
+        };
+        let info = SnapshotWriter::create(disk.clone(), dir, meta)
+            .unwrap()
+            .finish()
+            .unwrap();
+        let bytes = disk.map(&info.path).unwrap().bytes().to_vec();
+        (info, bytes)
+    }
 
     #[test]
     fn names_do_not_lead_elsewhere() {
@@ -225,5 +328,67 @@ mod tests {
         uploads.write(name, 0, b"x").unwrap();
         uploads.remove_stale().unwrap();
         assert!(uploads.write(name, 1, b"x").is_err());
+    }
+
+    #[test]
+    fn a_good_upload_stays_whatever_comes_under_its_name() {
+        let disk = SimDisk::new(1);
+        let dir = Path::new("/data");
+        disk.create_folder(dir).unwrap();
+        let uploads = Uploads::new(&disk, dir);
+        let (info, good) = snapshot(7);
+        let name = info.meta.file_name();
+        uploads.write(&name, 0, &good).unwrap();
+        let path = uploads.commit(&name).unwrap().path;
+        assert_eq!(path, dir.join(FOLDER).join(&name));
+        let mut damaged = good.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        for sent in [&damaged, &snapshot(8).1, &good] {
+            uploads.write(&name, 0, sent).unwrap();
+            assert!(uploads.commit(&name).is_err());
+            assert_eq!(uploads.names().unwrap(), [&*name], "nothing else is left");
+            assert_eq!(disk.map(&path).unwrap().bytes(), good);
+        }
+        // What cannot be read any more does not stand in the way.
+        disk.open(&path, OpenMode::Write)
+            .unwrap()
+            .write_at(&[0; 64], 0)
+            .unwrap();
+        uploads.write(&name, 0, &good).unwrap();
+        uploads.commit(&name).unwrap();
+        assert_eq!(disk.map(&path).unwrap().bytes(), good);
+    }
+
+    #[test]
+    fn another_name_than_its_own_is_refused() {
+        let disk = SimDisk::new(1);
+        let dir = Path::new("/data");
+        disk.create_folder(dir).unwrap();
+        let uploads = Uploads::new(&disk, dir);
+        uploads.write("a.fsnap", 0, &snapshot(7).1).unwrap();
+        assert!(uploads.commit("a.fsnap").is_err());
+        assert!(uploads.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_discarded_or_refused_leaves_nothing() {
+        let disk = SimDisk::new(1);
+        let dir = Path::new("/data");
+        disk.create_folder(dir).unwrap();
+        let uploads = Uploads::new(&disk, dir);
+        let (own, file) = snapshot(7);
+        let name = own.meta.file_name();
+        uploads.discard(&name).unwrap();
+        uploads.write(&name, 0, &file).unwrap();
+        uploads.discard(&name).unwrap();
+        assert!(uploads.names().unwrap().is_empty());
+        assert!(uploads.discard("../a.fsnap").is_err());
+        for (id, is_same) in [(7, true), (8, false)] {
+            uploads.write(&name, 0, &snapshot(id).1).unwrap();
+            let told = uploads.refuse(&name, &own).to_string();
+            assert_eq!(told, refusal(&name, is_same));
+            assert!(uploads.names().unwrap().is_empty());
+        }
     }
 }
