@@ -84,7 +84,7 @@ pub(crate) struct App {
     /// Exports of keys at a time.
     pub exports: Arc<Semaphore>,
     /// Backups that are being sent at a time.
-    pub backups: Semaphore,
+    pub backups: Arc<Semaphore>,
     /// Files that were sent to be imported.
     pub imports: Arc<api::Imports>,
     /// What large answers under way may take.
@@ -121,7 +121,7 @@ impl App {
             restores: Arc::default(),
             jobs: jobs::Jobs::default(),
             documents: api::openapi::Documents::default(),
-            backups: Semaphore::new(1),
+            backups: Arc::new(Semaphore::new(1)),
             imports: Arc::default(),
             exports: Arc::new(Semaphore::new(api::EXPORTS_MAX)),
             answers: weigh::measure(),

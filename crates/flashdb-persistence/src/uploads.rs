@@ -38,9 +38,11 @@ pub fn is_name(name: &str) -> bool {
 }
 
 /// Why `name`, which the server has as its own, is not taken.
-pub fn refusal(name: &str, is_same: bool) -> String {
+fn refusal(name: &str, is_same: bool) -> String {
     if is_same {
-        return format!("this server has the snapshot {name} already, the same one: nothing needs to be uploaded");
+        return format!(
+            "this server has the snapshot {name} already, the same one: nothing needs to be uploaded"
+        );
     }
     format!("this server has another snapshot named {name}; what was sent is not identical with it")
 }
@@ -184,9 +186,7 @@ impl<'a> Uploads<'a> {
                 "{name} was uploaded already; restore it, or delete it to send it again"
             )));
         }
-        self.disk
-            .rename(aside, &info.path)
-            .map_err(Self::failed(aside))?;
+        self.disk.rename(aside, &info.path).map_err(Self::failed(aside))?;
         let folder = self.folder();
         self.disk.sync_folder(&folder).map_err(Self::failed(&folder))?;
         self.disk.sync_folder(self.dir).map_err(Self::failed(self.dir))?;

@@ -42,7 +42,7 @@ pub use consolidate::consolidate;
 pub use entry::EntryRef;
 pub use error::SnapshotError;
 pub use footer::{BlockInfo, Totals};
-pub use meta::{Base, HEAD_BYTES_MAX, HistoryId, SnapshotId, SnapshotInfo, SnapshotMeta, file_name_of};
+pub use meta::{Base, HEAD_BYTES_MAX, HistoryId, SnapshotId, SnapshotInfo, SnapshotMeta, meta_of};
 pub use piece::{Collection, Member, Members, Portion, put_head};
 pub use reader::{Block, SnapshotReader};
 pub use region::{Region, RegionSet};

@@ -193,10 +193,11 @@ impl SnapshotMeta {
 /// Bytes at the beginning of a file in which its head is, at most.
 pub const HEAD_BYTES_MAX: usize = HEAD_LEN_MAX;
 
-/// The name of a snapshot's file, from its first [`HEAD_BYTES_MAX`] bytes (all of a shorter one); `None` where they are no head.
-pub fn file_name_of(head: &[u8]) -> Option<String> {
+/// What the head of a snapshot's file says, from its first [`HEAD_BYTES_MAX`] bytes (all of a shorter one); `None` where they are
+/// no head.
+pub fn meta_of(head: &[u8]) -> Option<SnapshotMeta> {
     let (meta, _) = SnapshotMeta::decode(Path::new(""), head).ok()?;
-    Some(meta.file_name())
+    Some(meta)
 }
 
 fn unsupported(path: &Path, version: u16) -> SnapshotError {

@@ -355,6 +355,11 @@ fn a_backup_goes_to_another_server_and_into_a_new_folder() {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
         assert_eq!(mode & 0o777, 0o600);
     }
+    // The server that it is from has it and need not be sent it.
+    ok(&mut client, "SET later 1");
+    succeed(&["restore", "-p", &port, &file.to_string_lossy()]);
+    assert_eq!(digest(&mut client), wanted);
+
     // An operator may give it any name.
     let renamed = backups.join("monday.backup");
     std::fs::rename(&file, &renamed).expect("a new name");

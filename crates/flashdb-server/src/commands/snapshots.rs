@@ -524,7 +524,7 @@ fn read_part(durability: &Durability, path: &Path, offset: u64, count: usize) ->
 
 static WRITE: CommandSpec = CommandSpec {
     name: "snapshot.write",
-    summary: "Sends a part of a snapshot's file, or COMMIT after the last, which checks it.",
+    summary: "Sends a part of a snapshot's file; COMMIT after the last, which checks it, or ABORT, which removes what was sent.",
     complexity: "O(N) for N bytes; of the whole file for COMMIT",
     arity: -3,
     args: &[
@@ -534,6 +534,7 @@ static WRITE: CommandSpec = CommandSpec {
             &[
                 Arg::block("bytes", &[Arg::integer("offset"), Arg::string("bytes")]),
                 Arg::word("commit", "COMMIT"),
+                Arg::word("abort", "ABORT"),
             ],
         ),
     ],
@@ -547,11 +548,15 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
     let mut cursor = Cursor::new(context.args, 1);
     let name = text(cursor.word()?)?;
     let commits = cursor.take("COMMIT");
-    if commits && cursor.remaining() == 0 {
+    if (commits || cursor.take("ABORT")) && cursor.remaining() == 0 {
         return answer_apart(
             context,
             Box::new(move |_, durability, reply| {
-                uploads_of(durability).commit(&name).map_err(failed)?;
+                if commits {
+                    commit(durability, &name)?;
+                } else {
+                    uploads_of(durability).discard(&name).map_err(failed)?;
+                }
                 reply.ok();
                 Ok(())
             }),
@@ -578,4 +583,14 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
             Ok(())
         }),
     )
+}
+
+/// Ends an upload. One with the name of an own snapshot would be taken for that.
+fn commit(durability: &Durability, name: &str) -> CommandResult {
+    let uploads = uploads_of(durability);
+    let catalog = durability.folder().catalog().map_err(failed)?;
+    if let Some(own) = catalog.snapshots().iter().find(|info| file_name(info) == name) {
+        return Err(failed(uploads.refuse(name, own)));
+    }
+    uploads.commit(name).map(drop).map_err(failed)
 }

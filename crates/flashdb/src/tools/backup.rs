@@ -105,16 +105,40 @@ pub fn run_restore(arguments: Arguments) -> Result<(), ToolError> {
     let reader = SnapshotReader::open_renamed(&RealDisk, &file)?;
     reader.verify()?;
     let name = reader.meta().file_name();
+    let id = reader.meta().id.to_string();
     let keys = reader.info().totals.entries;
     drop(reader);
     let mut client = Client::connect(&arguments.address)?;
-    send(&mut client, &file, &name)?;
+    if !is_there(&mut client, &name, &id)? {
+        send(&mut client, &file, &name)?;
+    }
     client.ask(&[b"SNAPSHOT.RESTORE", name.as_bytes()])?;
     say(format_args!("{}: {keys} keys restored", file.display()));
     Ok(())
 }
 
+/// Whether the server has this very snapshot, which it would not take again. Where it does not say, it is sent.
+fn is_there(client: &mut Client, name: &str, id: &str) -> Result<bool, ToolError> {
+    match client.ask(&[b"SNAPSHOT.INFO", name.as_bytes(), b"EXACT"]) {
+        Ok(there) => {
+            let begin = there.field("id").and_then(Reply::text);
+            Ok(begin.is_some_and(|begin| !begin.is_empty() && id.starts_with(&begin)))
+        }
+        Err(ToolError::Server(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends the file. What the server has refused in the middle does not stay there.
 fn send(client: &mut Client, path: &Path, name: &str) -> Result<(), ToolError> {
+    let sent = send_parts(client, path, name);
+    if !matches!(sent, Ok(()) | Err(ToolError::Connection(..))) {
+        let _best_effort = client.ask(&[b"SNAPSHOT.WRITE", name.as_bytes(), b"ABORT"]);
+    }
+    sent
+}
+
+fn send_parts(client: &mut Client, path: &Path, name: &str) -> Result<(), ToolError> {
     let mut file = File::open(path).map_err(ToolError::file(path))?;
     let mut offset: u64 = 0;
     let mut part = Vec::with_capacity(PART_BYTES);

@@ -1,9 +1,12 @@
 //! Backups over HTTP: what is taken away is what is brought back, damaged files are refused before anything changes, and each step
 //! takes its right and is in the audit log.
 
-use super::support::http::Http;
+use super::support::{Server, http::Http};
 use super::{basic, start, start_closed, unlocked};
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 fn download(http: &Http) -> Vec<u8> {
     let answer = http.send("POST", "/api/v1/backup", "{}");
@@ -22,11 +25,9 @@ fn upload(http: &Http, file: &[u8]) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
-#[test]
-fn what_was_taken_away_comes_back() {
-    let (server, http) = start(&[]);
+/// Gives a server so many keys of 100 kB that cannot be compressed.
+fn fill(server: &Server, keys: usize) {
     let mut client = server.connect();
-    // More than one part of the file.
     let mut random = 1u64;
     let mut next = || {
         random ^= random << 13;
@@ -34,14 +35,45 @@ fn what_was_taken_away_comes_back() {
         random ^= random << 17;
         random as u8
     };
-    for n in 0..40 {
+    for n in 0..keys {
         let value: Vec<u8> = (0..100_000).map(|_| next()).collect();
         client.request(&[b"SET".to_vec(), format!("key:{n}").into_bytes(), value]);
         client.read();
     }
+}
+
+/// Where the files of uploads are.
+fn uploads_of(server: &Server) -> PathBuf {
+    let dir = server.connect().ask("CONFIG GET dir").items()[1].text();
+    PathBuf::from(dir).join("uploads")
+}
+
+fn files_in(folder: &PathBuf) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).map_or_else(|_| Vec::new(), Iterator::collect);
+    entries
+        .into_iter()
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
+}
+
+fn rows(http: &Http) -> Vec<Value> {
+    let listed = http.get("/api/v1/snapshots").json();
+    listed["snapshots"].as_array().expect("snapshots").clone()
+}
+
+#[test]
+fn what_was_taken_away_comes_back() {
+    let (server, http) = start(&[]);
+    // More than one part of the file.
+    fill(&server, 40);
     let file = download(&http);
     assert!(file.len() > 1 << 20, "{}", file.len());
-    drop(client);
     drop(server);
 
     // On another server, which has nothing of it.
@@ -100,6 +132,13 @@ fn files_that_are_not_whole_are_refused_and_leave_nothing() {
     let mut client = server.connect();
     client.ask("SET a 1");
     let file = download(&http);
+    drop(client);
+    drop(server);
+
+    // Another server, which has nothing of it.
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET a 1");
     let mut flipped = file.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
@@ -126,11 +165,115 @@ fn files_that_are_not_whole_are_refused_and_leave_nothing() {
         0,
         "{kinds}"
     );
+    let folder = uploads_of(&server);
+    assert!(files_in(&folder).is_empty(), "{:?}", files_in(&folder));
+    // Nor do they harm a good one.
+    let (status, answer) = upload(&http, &file);
+    assert_eq!(status, 201, "{answer}");
+    for again in [&flipped, &file] {
+        assert_eq!(upload(&http, again).0, 409);
+        assert_eq!(
+            files_in(&folder),
+            [answer["snapshot"]["file"].as_str().expect("a file")]
+        );
+    }
     assert_eq!(client.ask("GET a"), super::support::Value::Bulk(b"1".to_vec()));
     let refused = http
         .with("Content-Type", "application/json")
         .raw("POST", "/api/v1/backups", b"{}");
     assert_eq!((refused.status, &*refused.code()), (415, "NOT_BYTES"));
+}
+
+#[test]
+fn what_the_server_has_itself_is_not_taken() {
+    let (server, http) = start(&[]);
+    let mut client = server.connect();
+    client.ask("SET a 1");
+    let file = download(&http);
+    let (status, answer) = upload(&http, &file);
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (409, &json!("CONFLICT")),
+        "{answer}"
+    );
+    let message = answer["error"]["message"].as_str().expect("a text");
+    assert!(message.contains("nothing needs to be uploaded"), "{message}");
+    let own = rows(&http);
+    assert_eq!(own.len(), 1, "{own:?}");
+    assert_eq!(own[0]["kind"], "full");
+    // The engine holds to it, whoever sends.
+    let name = own[0]["file"].as_str().expect("a file");
+    let part =
+        |at: &str, bytes: &[u8]| vec![b"SNAPSHOT.WRITE".to_vec(), name.into(), at.into(), bytes.to_vec()];
+    client.request(&part("0", &file));
+    assert_eq!(client.read().text(), "OK");
+    let refused = client.ask(&format!("SNAPSHOT.WRITE {name} COMMIT"));
+    assert!(format!("{refused:?}").contains("already"), "{refused:?}");
+    assert_eq!(rows(&http), own);
+    let folder = uploads_of(&server);
+    assert!(files_in(&folder).is_empty(), "{:?}", files_in(&folder));
+    client.request(&part("0", b"x"));
+    client.read();
+    assert_eq!(files_in(&folder).len(), 1);
+    assert_eq!(client.ask(&format!("SNAPSHOT.WRITE {name} ABORT")).text(), "OK");
+    assert!(files_in(&folder).is_empty(), "{:?}", files_in(&folder));
+}
+
+#[test]
+fn who_goes_away_in_the_middle_leaves_a_note_and_no_file() {
+    let (server, http) = start(&[]);
+    fill(&server, 40);
+    let file = download(&http);
+    drop(server);
+    let (server, http) = start(&[]);
+    let sender = http.with("Content-Type", "application/octet-stream");
+    let bytes = sender.bytes("POST", "/api/v1/backups", &file);
+    let mut stream = sender.connect();
+    stream.write_all(&bytes[..bytes.len() / 2]).expect("half of it");
+    let folder = uploads_of(&server);
+    let await_that = |what: &str, is_so: &dyn Fn() -> bool| {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !is_so() {
+            assert!(Instant::now() < until, "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    await_that("some of it came", &|| !files_in(&folder).is_empty());
+    drop(stream);
+    await_that("a note", &|| {
+        let told = http.get("/api/v1/audit?kind=backup").json();
+        let mut entries = told["entries"].as_array().expect("entries").iter();
+        entries.any(|entry| entry["event"] == "backup" && entry["outcome"] == "failed")
+    });
+    assert!(files_in(&folder).is_empty(), "{:?}", files_in(&folder));
+    // Its place is free.
+    assert_eq!(upload(&http, &file).0, 201);
+}
+
+#[test]
+fn a_backup_for_which_there_is_no_place_takes_no_snapshot() {
+    let (server, http) = start(&[]);
+    // More than fits on the way.
+    fill(&server, 200);
+    server.connect().ask("SNAPSHOT.CREATE FULL");
+    let before = rows(&http);
+    let path = format!(
+        "/api/v1/snapshots/{}/file",
+        before[0]["id"].as_str().expect("an id")
+    );
+    let _held: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = http.connect();
+            stream.write_all(&http.bytes("GET", &path, b"")).expect("asked");
+            let mut begin = [0; 12];
+            stream.read_exact(&mut begin).expect("an answer");
+            assert_eq!(&begin, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let refused = http.send("POST", "/api/v1/backup", "{}");
+    assert_eq!((refused.status, &*refused.code()), (503, "BUSY"));
+    assert_eq!(rows(&http), before);
 }
 
 #[test]

@@ -18,20 +18,22 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
 use flashdb_resp::reply::Value;
-use flashdb_snapshot::{HEAD_BYTES_MAX, file_name_of};
+use flashdb_snapshot::{HEAD_BYTES_MAX, SnapshotMeta, meta_of};
 use http_body_util::BodyExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout};
 
 /// Bytes of a part, the most that the engine takes and gives.
 const PART_BYTES: usize = 1 << 20;
 /// Time for a snapshot to be taken, and for one that was sent to be checked whole.
 const WORK_TIME: Duration = Duration::from_secs(3600);
+/// Time for what was sent to be removed: the part that took too long comes first.
+const CLEANUP_TIME: Duration = Duration::from_secs(60);
 /// Time in which something has to come.
 const STALL_TIME: Duration = Duration::from_secs(20);
 /// Whoever sends more slowly than this, after the first minute, holds the place for nothing.
@@ -58,6 +60,8 @@ pub(crate) async fn download_now(
     if !app.engine.allows(&caller.identity, "snapshot.read") {
         return Err(ApiError::no_right("snapshot.read"));
     }
+    // Before a conversation, of which there are few: it is held for as long as the snapshot takes.
+    let place = place_of(&app)?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     conversation.set_time(WORK_TIME);
     let request = words(["SNAPSHOT.CREATE", "FULL", "TEMPORARY"]);
@@ -68,7 +72,13 @@ pub(crate) async fn download_now(
     let id = String::from_utf8_lossy(&text(id).unwrap_or_default()).into_owned();
     conversation.renew();
     let snapshot = find(&mut conversation, &id).await?;
-    send_file(&app, &caller, conversation, snapshot, request_id)
+    Ok(send_file(
+        &app,
+        &caller,
+        (place, conversation),
+        snapshot,
+        request_id,
+    ))
 }
 
 /// `GET /snapshots/:id/file`: the file of a full snapshot that is there.
@@ -79,6 +89,7 @@ pub(crate) async fn download(
     uri: OriginalUri,
 ) -> Result<Response, ApiError> {
     let name = name_of(&uri)?;
+    let place = place_of(&app)?;
     let mut conversation = Conversation::of(&app, &caller, 0).await?;
     let snapshot = find(&mut conversation, &name).await?;
     if snapshot.base.is_some() {
@@ -89,22 +100,33 @@ pub(crate) async fn download(
     if !app.engine.allows(&caller.identity, "snapshot.read") {
         return Err(ApiError::no_right("snapshot.read"));
     }
-    send_file(&app, &caller, conversation, snapshot, request_id)
+    Ok(send_file(
+        &app,
+        &caller,
+        (place, conversation),
+        snapshot,
+        request_id,
+    ))
+}
+
+/// A place among exports and backups.
+fn place_of(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+    app.exports.clone().try_acquire_owned().map_err(|_| {
+        let message = "as many exports and backups as may are under way";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message)
+    })
 }
 
 /// Answers with the file, which is read as it is taken.
 fn send_file(
-    app: &Arc<App>,
+    app: &App,
     caller: &Caller,
-    conversation: Conversation,
+    (place, conversation): (OwnedSemaphorePermit, Conversation),
     snapshot: SnapshotView,
     request_id: String,
-) -> Result<Response, ApiError> {
-    let Ok(place) = app.exports.clone().try_acquire_owned() else {
-        let message = "as many exports and backups as may are under way";
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
-    };
-    let note = note(app, caller, "download", &snapshot, request_id);
+) -> Response {
+    let request = json!({"act": "download", "file": snapshot.file, "bytes": snapshot.bytes});
+    let note = note(app, caller, request, request_id);
     let (sender, receiver) = mpsc::channel(1);
     let length = HeaderValue::from(snapshot.bytes.unsigned_abs());
     let name = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", snapshot.file));
@@ -133,16 +155,10 @@ fn send_file(
     if let Ok(name) = name {
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
-    Ok(response)
+    response
 }
 
-fn note(
-    app: &App,
-    caller: &Caller,
-    act: &'static str,
-    snapshot: &SnapshotView,
-    request_id: String,
-) -> BulkNote {
+fn note(app: &App, caller: &Caller, request: serde_json::Value, request_id: String) -> BulkNote {
     BulkNote {
         trail: app.engine.audit().clone(),
         event: "backup",
@@ -150,7 +166,7 @@ fn note(
         user: String::from_utf8_lossy(caller.identity.name()).into_owned(),
         peer: caller.peer,
         request_id,
-        request: json!({"act": act, "file": snapshot.file, "bytes": snapshot.bytes}).to_string(),
+        request: request.to_string(),
     }
 }
 
@@ -215,25 +231,31 @@ pub(crate) async fn upload(
             return Err(ApiError::no_right(right));
         }
     }
-    let Ok(_place) = app.backups.try_acquire() else {
+    let Ok(place) = app.backups.clone().try_acquire_owned() else {
         let message = "another backup is being sent";
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
     };
     check_room(&app, request.body().size_hint().lower())?;
     let conversation = Conversation::of(&app, &caller, 0).await?;
-    let mut receiver = Receiver {
-        app: app.clone(),
+    let receiver = Receiver {
+        app,
+        caller,
         conversation,
         body: request.into_body(),
         part: Vec::new(),
+        file: None,
         sent: 0,
         looked: 0,
         began: Instant::now(),
         ended: false,
     };
-    let snapshot = receiver.run().await?;
-    let note = note(&app, &caller, "upload", &snapshot, request_id);
-    note.log("done", snapshot.keys.unsigned_abs(), 0);
+    // It comes to its end, whether or not somebody waits for the answer: what is not whole is removed, and noted.
+    let end = tokio::spawn(async move {
+        let outcome = receiver.end(request_id).await;
+        drop(place);
+        outcome
+    });
+    let snapshot = end.await.map_err(|_| ApiError::stopping())??;
     Ok((StatusCode::CREATED, Json(Received { snapshot })))
 }
 
@@ -257,10 +279,13 @@ fn check_room(app: &App, coming_bytes: u64) -> Result<(), ApiError> {
 /// A file on its way to the engine.
 struct Receiver {
     app: Arc<App>,
+    caller: Caller,
     conversation: Conversation,
     body: Body,
     /// What has come and is not sent yet: up to a part and a frame of the body.
     part: Vec<u8>,
+    /// Its name, once the engine may have some of it.
+    file: Option<String>,
     sent: u64,
     looked: u64,
     began: Instant,
@@ -268,18 +293,87 @@ struct Receiver {
 }
 
 impl Receiver {
+    /// Receives all of it, or removes what has come.
+    async fn end(mut self, request_id: String) -> Result<SnapshotView, ApiError> {
+        let outcome = self.run().await;
+        let (act, file) = ("upload", self.file.as_ref());
+        let (request, result, keys) = match &outcome {
+            Ok(snapshot) => {
+                let request = json!({"act": act, "file": file, "bytes": snapshot.bytes});
+                (request, "done", snapshot.keys.unsigned_abs())
+            }
+            Err(error) => {
+                let request = json!({"act": act, "file": file, "bytes": self.sent, "error": error.message});
+                (request, "failed", 0)
+            }
+        };
+        let note = note(&self.app, &self.caller, request, request_id);
+        if outcome.is_err() {
+            self.clean_up().await;
+        }
+        note.log(result, keys, 0);
+        outcome
+    }
+
+    /// Nobody goes on with it: its room is free again. The conversation may wait for a reply still, or have ended.
+    async fn clean_up(self) {
+        let Receiver {
+            app,
+            caller,
+            conversation,
+            file: Some(file),
+            ..
+        } = self
+        else {
+            return;
+        };
+        drop(conversation);
+        let removed = match Conversation::of(&app, &caller, 0).await {
+            Ok(mut conversation) => {
+                conversation.set_time(CLEANUP_TIME);
+                conversation.ask(&words(["SNAPSHOT.WRITE", &file, "ABORT"])).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(
+                file,
+                error = error.message,
+                "an unfinished upload stays until the next start"
+            );
+        }
+    }
+
     async fn run(&mut self) -> Result<SnapshotView, ApiError> {
         self.fill().await?;
         let head = &self.part[..self.part.len().min(HEAD_BYTES_MAX)];
-        let file = file_name_of(head)
+        let meta = meta_of(head)
             .ok_or_else(|| ApiError::conflict("this is no snapshot of FlashDB, or its head is damaged"))?;
-        let outcome = self.send(&file).await;
-        if outcome.is_err() {
-            // Nobody goes on with it: its room is free again.
-            self.conversation.renew();
-            let _best_effort = self.write(&file, "0", b"").await;
+        let file = meta.file_name();
+        self.refuse_what_is_there(&meta, &file).await?;
+        self.file = Some(file.clone());
+        self.send(&file).await
+    }
+
+    /// The engine refuses it, too, but only once all of it was sent.
+    async fn refuse_what_is_there(&mut self, meta: &SnapshotMeta, file: &str) -> Result<(), ApiError> {
+        self.conversation.renew();
+        match find(&mut self.conversation, file).await {
+            Ok(there) if there.kind == "upload" => Err(ApiError::conflict(format!(
+                "{file} was uploaded already; restore it, or delete it to send it again"
+            ))),
+            Ok(there) if !there.id.is_empty() && meta.id.to_string().starts_with(&there.id) => {
+                Err(ApiError::conflict(format!(
+                    "this server has the snapshot {file} already, the same one: nothing needs to be uploaded"
+                )))
+            }
+            Ok(_) => Err(ApiError::conflict(format!(
+                "this server has another snapshot named {file}; what was sent is not identical with it"
+            ))),
+            // One that cannot be read does not stand in the way.
+            Err(error) if matches!(error.status, StatusCode::NOT_FOUND | StatusCode::CONFLICT) => Ok(()),
+            Err(error) => Err(error),
         }
-        outcome
     }
 
     async fn send(&mut self, file: &str) -> Result<SnapshotView, ApiError> {
