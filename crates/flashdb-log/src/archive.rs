@@ -43,6 +43,31 @@ pub fn retire(
     keep_s: u64,
     now_ms: u64,
 ) -> Result<Retired, LogError> {
+    retire_with(disk, dir, covered, keep_s > 0, keep_s, now_ms)
+}
+
+/// The same on a disk that is full: nothing is added to the archive, for which there is no room, and what is in it stays for its time.
+///
+/// # Errors
+/// When the disk refuses; what was done so far is in order.
+pub fn retire_unpacked(
+    disk: &dyn Disk,
+    dir: &Path,
+    covered: Lsn,
+    keep_s: u64,
+    now_ms: u64,
+) -> Result<Retired, LogError> {
+    retire_with(disk, dir, covered, false, keep_s, now_ms)
+}
+
+fn retire_with(
+    disk: &dyn Disk,
+    dir: &Path,
+    covered: Lsn,
+    packs: bool,
+    keep_s: u64,
+    now_ms: u64,
+) -> Result<Retired, LogError> {
     let mut retired = Retired::default();
     let segments = segment::list(disk, dir)?;
     for (index, info) in segments.iter().enumerate() {
@@ -52,7 +77,7 @@ pub fn retire(
             break;
         }
         let path = segment::path(dir, info.id);
-        if keep_s > 0 && info.first.is_some() {
+        if packs && info.first.is_some() {
             pack(disk, dir, info.id)?;
             retired.archived += 1;
         } else {

@@ -232,6 +232,26 @@ fn frames_can_be_kept() {
     assert_eq!(lens.join().expect("a sound thread"), [0, 1, 2, 3, 4]);
 }
 
+/// A full disk adds nothing to the archive, and takes nothing from it before its time.
+#[test]
+fn a_full_disk_leaves_the_archive_alone() {
+    let disk = disk();
+    let folder = TestFolder::new("unpacked");
+    let mut rig = Rig::new(&disk, &folder.0, WriterSettings::default(), 0);
+    for round in 0..4 {
+        rig.append(100);
+        rig.writer.rotate(10_000 * (round + 1)).expect("a sound disk");
+    }
+    archive::retire(disk.as_ref(), &folder.0, 2, 100, 50_000).expect("a sound disk");
+    let retire = |now_ms| archive::retire_unpacked(disk.as_ref(), &folder.0, 3, 100, now_ms);
+    let retired = retire(50_000).expect("a sound disk");
+    assert_eq!((retired.archived, retired.removed, retired.pruned), (0, 1, 0));
+    let first = archive::first_archived(disk.as_ref(), &folder.0).expect("a sound disk");
+    assert_eq!(first, Some(1));
+    // The first ended at 10 s.
+    assert_eq!(retire(115_000).expect("a sound disk").pruned, 1);
+}
+
 /// PER-17, PER-19: covered segments go, or go to the archive, from where they are read when asked for.
 #[test]
 fn covered_segments_are_retired() {

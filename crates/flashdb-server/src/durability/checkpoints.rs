@@ -11,7 +11,7 @@ use crate::core_loop::Message;
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_config::{Settings, SnapshotCompression};
-use flashdb_log::{Lsn, archive};
+use flashdb_log::{Lsn, RunningWriter, archive};
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::checkpoint::{Checkpoint, CheckpointOptions, CheckpointSink, Step};
 use flashdb_persistence::load::SeededHashes;
@@ -610,16 +610,18 @@ fn begin_log_behind(
 fn tidy_up(server: &Server, durability: &Durability, settings: &Settings, newest: &SnapshotInfo) {
     let folder = durability.folder();
     let now_ms = clock::unix_ms();
-    // The archive is empty by then, and there is no room to fill it anew.
-    let keep_s = match server.space.log().is_full() {
-        true => 0,
-        false => settings.wal_archive_window,
+    // There may be room again since it was looked for.
+    let has_room = durability.with_writer(RunningWriter::regain).unwrap_or(true);
+    // What can be missed goes where that is asked for (`full`), and no more of it than it takes.
+    let retire = match has_room {
+        true => archive::retire,
+        false => archive::retire_unpacked,
     };
-    let retired = archive::retire(
+    let retired = retire(
         folder.disk().as_ref(),
         folder.dir(),
         newest.meta.lsn,
-        keep_s,
+        settings.wal_archive_window,
         now_ms,
     );
     if let Err(error) = retired {
