@@ -582,7 +582,10 @@ fn the_audit_log_tells_of_an_end_with_the_server() {
         }
         let of_running = ends.iter().find(|end| end["job"] == job["id"]).expect("its end");
         // Not those that it is through with: some were deleted by the other one before that was paused.
-        assert!(of_running["keys"].as_u64() >= job["result"]["changed"].as_u64(), "{text}");
+        assert!(
+            of_running["keys"].as_u64() >= job["result"]["changed"].as_u64(),
+            "{text}"
+        );
         std::fs::remove_dir_all(&folder).expect("an own folder");
     }
 }
