@@ -147,7 +147,7 @@ function AuditLog() {
       {pages.loadedAt !== null && (
         <div className="flex flex-col gap-3">
           <DataTable
-            label="Audit log"
+            label="Events of the audit log"
             columns={COLUMNS}
             rows={rows}
             rowKey={(row) => String(row.id)}

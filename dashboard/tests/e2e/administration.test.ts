@@ -56,7 +56,7 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('an administrator', () =>
   it('sees in the audit log who did what, as it happens, and takes it away as a file', async () => {
     const { page } = watched;
     await page.goto(`${server.url}/settings/?tab=audit`);
-    const table = page.getByRole('region', { name: 'Audit log' });
+    const table = page.getByRole('region', { name: 'Events of the audit log' });
     await table.getByText('Session', { exact: true }).first().waitFor();
     await resp([`AUTH "${PASSWORD}"`, 'CONFIG SET slowlog-max-len 100']);
     const row = table.getByRole('row', { name: /CONFIG SET/ });

@@ -76,7 +76,7 @@ enum GivenValue {
         fields: Vec<(GivenBytes, GivenBytes)>,
         /// Those of them that expire, with the ms that they have.
         #[serde(default)]
-        field_ttl_ms: Vec<(GivenBytes, i64)>,
+        field_ttl_ms: Vec<(GivenBytes, GivenTtl)>,
     },
     Zset {
         #[schemars(length(min = 1))]
@@ -90,6 +90,11 @@ enum GivenValue {
         numbers: GivenNumbers,
     },
 }
+
+/// How long a field is to live, in ms.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
+struct GivenTtl(#[schemars(range(min = 1, max = TTL_MS_MAX))] i64);
 
 /// What the entries of a stream do not tell, as an export has it.
 #[derive(Deserialize, JsonSchema)]
@@ -272,14 +277,14 @@ fn making(key: &[u8], value: GivenValue) -> Result<Vec<Vec<Vec<u8>>>, ApiError> 
 fn hash(
     key: &[u8],
     fields: Vec<(GivenBytes, GivenBytes)>,
-    field_ttl_ms: Vec<(GivenBytes, i64)>,
+    field_ttl_ms: Vec<(GivenBytes, GivenTtl)>,
 ) -> Result<Vec<Vec<Vec<u8>>>, ApiError> {
     if fields.is_empty() {
         return Err(empty());
     }
     let mut requests = vec![pairs("HSET", key, fields)?];
     let mut expiring = Vec::new();
-    for (field, ttl_ms) in field_ttl_ms {
+    for (field, GivenTtl(ttl_ms)) in field_ttl_ms {
         check_ttl(ttl_ms)?;
         expiring.push((field.into_vec()?, ttl_ms));
     }
