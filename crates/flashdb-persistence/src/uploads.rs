@@ -37,14 +37,15 @@ pub fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Why `name`, which the server has as its own, is not taken.
-fn refusal(name: &str, is_same: bool) -> String {
-    if is_same {
-        return format!(
-            "this server has the snapshot {name} already, the same one: nothing needs to be uploaded"
-        );
+/// Whether what was `sent` is the snapshot that is there under its name.
+fn same(sent: &SnapshotInfo, there: &SnapshotInfo) -> Result<(), PersistenceError> {
+    if sent.meta.id == there.meta.id {
+        return Ok(());
     }
-    format!("this server has another snapshot named {name}; what was sent is not identical with it")
+    let name = sent.meta.file_name();
+    Err(PersistenceError::Refused(format!(
+        "this server has another snapshot named {name}; what was sent is not identical with it"
+    )))
 }
 
 /// The uploads of a data folder.
@@ -113,23 +114,22 @@ impl<'a> Uploads<'a> {
         }
     }
 
-    /// Ends an upload of what the server has as its own: it is removed. What to tell whoever sent it.
-    pub fn refuse(&self, name: &str, own: &SnapshotInfo) -> PersistenceError {
-        let path = match self.unfinished(name) {
-            Ok(path) => path,
-            Err(error) => return error,
-        };
-        let sent = SnapshotReader::open_renamed(self.disk, &path).map(|reader| reader.meta().id);
-        match self.discard(name) {
-            Err(error) => error,
-            Ok(()) => PersistenceError::Refused(refusal(name, sent.is_ok_and(|id| id == own.meta.id))),
-        }
+    /// Ends an upload of what the server has as its own: it is checked whole and removed, since `own` is there.
+    ///
+    /// # Errors
+    /// When it is damaged, another snapshot than `own`, or the disk fails. It is removed then, too.
+    pub fn compare(&self, name: &str, own: &SnapshotInfo) -> Result<(), PersistenceError> {
+        let aside = self.set_aside(name)?;
+        let checked = self.check(&aside, name);
+        self.remove_if_there(&aside)?;
+        same(&checked?, own)
     }
 
     /// Ends an upload: it is checked whole, made durable and gets its name, which no other upload may have.
     ///
     /// # Errors
-    /// When it is damaged, not a full snapshot, there already, or the disk fails. It is removed then; what was there stays.
+    /// When it is damaged, not a full snapshot, another than the upload of its name, or the disk fails. It is removed then; what was
+    /// there stays, as it does when the same comes once more.
     pub fn commit(&self, name: &str) -> Result<SnapshotInfo, PersistenceError> {
         let aside = self.set_aside(name)?;
         let checked = self
@@ -181,10 +181,9 @@ impl<'a> Uploads<'a> {
         let _changes = CHANGES.lock();
         let name = info.meta.file_name();
         // One that cannot be read is of no use, is not listed, and could not be removed by its name.
-        if let Ok(Some(_)) = self.find(&name) {
-            return Err(PersistenceError::Refused(format!(
-                "{name} was uploaded already; restore it, or delete it to send it again"
-            )));
+        if let Ok(Some(there)) = self.find(&name) {
+            self.remove_if_there(aside)?;
+            return same(&info, &there).map(|()| there);
         }
         self.disk.rename(aside, &info.path).map_err(Self::failed(aside))?;
         let folder = self.folder();
@@ -344,9 +343,9 @@ mod tests {
         let mut damaged = good.clone();
         let middle = damaged.len() / 2;
         damaged[middle] ^= 1;
-        for sent in [&damaged, &snapshot(8).1, &good] {
+        for (sent, is_same) in [(&damaged, false), (&snapshot(8).1, false), (&good, true)] {
             uploads.write(&name, 0, sent).unwrap();
-            assert!(uploads.commit(&name).is_err());
+            assert_eq!(uploads.commit(&name).is_ok(), is_same);
             assert_eq!(uploads.names().unwrap(), [&*name], "nothing else is left");
             assert_eq!(disk.map(&path).unwrap().bytes(), good);
         }
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_discarded_or_refused_leaves_nothing() {
+    fn what_is_discarded_or_there_already_leaves_nothing() {
         let disk = SimDisk::new(1);
         let dir = Path::new("/data");
         disk.create_folder(dir).unwrap();
@@ -384,10 +383,12 @@ mod tests {
         uploads.discard(&name).unwrap();
         assert!(uploads.names().unwrap().is_empty());
         assert!(uploads.discard("../a.fsnap").is_err());
-        for (id, is_same) in [(7, true), (8, false)] {
-            uploads.write(&name, 0, &snapshot(id).1).unwrap();
-            let told = uploads.refuse(&name, &own).to_string();
-            assert_eq!(told, refusal(&name, is_same));
+        let mut damaged = file.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        for (sent, is_same) in [(&file, true), (&snapshot(8).1, false), (&damaged, false)] {
+            uploads.write(&name, 0, sent).unwrap();
+            assert_eq!(uploads.compare(&name, &own).is_ok(), is_same);
             assert!(uploads.names().unwrap().is_empty());
         }
     }

@@ -13,7 +13,8 @@ export function KeyHint({ of, className }: { of: KeyId; className?: string }) {
   const letters = useSettingsStore((store) => store.letters);
   if (!letters && isSingle(combo)) return null;
   return (
-    <span className={cn('inline-flex shrink-0 gap-1 max-sm:hidden', className)}>
+    // Not a part of the button's name: who hears it hears what it does.
+    <span aria-hidden className={cn('inline-flex shrink-0 gap-1 max-sm:hidden', className)}>
       {wordsOf(combo, mod).map((word) => (
         <Kbd key={word}>{word}</Kbd>
       ))}

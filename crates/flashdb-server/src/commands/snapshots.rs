@@ -590,7 +590,7 @@ fn commit(durability: &Durability, name: &str) -> CommandResult {
     let uploads = uploads_of(durability);
     let catalog = durability.folder().catalog().map_err(failed)?;
     if let Some(own) = catalog.snapshots().iter().find(|info| file_name(info) == name) {
-        return Err(failed(uploads.refuse(name, own)));
+        return uploads.compare(name, own).map_err(failed);
     }
     uploads.commit(name).map(drop).map_err(failed)
 }

@@ -350,23 +350,17 @@ impl Receiver {
         let meta = meta_of(head)
             .ok_or_else(|| ApiError::conflict("this is no snapshot of FlashDB, or its head is damaged"))?;
         let file = meta.file_name();
-        self.refuse_what_is_there(&meta, &file).await?;
+        self.refuse_another(&meta, &file).await?;
         self.file = Some(file.clone());
         self.send(&file).await
     }
 
     /// The engine refuses it, too, but only once all of it was sent.
-    async fn refuse_what_is_there(&mut self, meta: &SnapshotMeta, file: &str) -> Result<(), ApiError> {
+    async fn refuse_another(&mut self, meta: &SnapshotMeta, file: &str) -> Result<(), ApiError> {
         self.conversation.renew();
         match find(&mut self.conversation, file).await {
-            Ok(there) if there.kind == "upload" => Err(ApiError::conflict(format!(
-                "{file} was uploaded already; restore it, or delete it to send it again"
-            ))),
-            Ok(there) if !there.id.is_empty() && meta.id.to_string().starts_with(&there.id) => {
-                Err(ApiError::conflict(format!(
-                    "this server has the snapshot {file} already, the same one: nothing needs to be uploaded"
-                )))
-            }
+            // The same is checked all the same: whoever sends it wants to know of the file.
+            Ok(there) if !there.id.is_empty() && meta.id.to_string().starts_with(&there.id) => Ok(()),
             Ok(_) => Err(ApiError::conflict(format!(
                 "this server has another snapshot named {file}; what was sent is not identical with it"
             ))),
