@@ -30,6 +30,9 @@ const INSTALL: &[&str] = &[
 /// No step takes so long, not even on a machine that does other things too.
 const LIMIT: Duration = Duration::from_secs(900);
 
+/// Nor do all tests in the browser, one after the other: some twelve minutes on two cores that are theirs.
+const BROWSER_LIMIT: Duration = Duration::from_secs(2400);
+
 /// Runs the task as asked for on the command line.
 pub fn run(arguments: &mut Arguments) -> Result<()> {
     let given = arguments.option("--server")?;
@@ -56,7 +59,7 @@ pub fn run_pages() -> Result<(usize, usize)> {
     process::capture(&mut npm(INSTALL)?).context("npm install")?;
     let (mut passed, mut failed) = unit_tests()?;
     for script in ["lint", "build", "check"] {
-        match supervised(&mut npm(&["run", "--silent", script])?) {
+        match supervised(LIMIT, &mut npm(&["run", "--silent", script])?) {
             Ok(_) => passed += 1,
             Err(error) => {
                 println!("  npm run {script}: {error:#}");
@@ -68,7 +71,7 @@ pub fn run_pages() -> Result<(usize, usize)> {
 }
 
 fn unit_tests() -> Result<(usize, usize)> {
-    vitest("test", &mut npm(&["test", "--"])?)
+    vitest("test", LIMIT, &mut npm(&["test", "--"])?)
 }
 
 /// What people do, in Chromium, against `given` or the release build: passed and failed. The pages are there already.
@@ -82,16 +85,16 @@ pub fn run_browser(given: Option<String>) -> Result<(usize, usize)> {
     command
         .env("FLASHDB_BIN", server)
         .env("FLASHDB_E2E_PORT", server::free_port(23790)?.to_string());
-    vitest("e2e", &mut command)
+    vitest("e2e", BROWSER_LIMIT, &mut command)
 }
 
 /// Runs vitest and reads its report: passed and failed. A suite that could not run counts as a failure.
-fn vitest(name: &str, command: &mut Command) -> Result<(usize, usize)> {
+fn vitest(name: &str, limit: Duration, command: &mut Command) -> Result<(usize, usize)> {
     let report = folder()?.join(format!("{name}.json"));
     let _ = std::fs::remove_file(&report);
     command.args(["--reporter=dot", "--reporter=json"]);
     command.arg(format!("--outputFile.json={}", report.display()));
-    let outcome = supervised(command);
+    let outcome = supervised(limit, command);
     let text = std::fs::read_to_string(&report).with_context(|| match &outcome {
         Ok(output) => format!("vitest left no report: {output}"),
         Err(error) => format!("vitest left no report: {error:#}"),
@@ -110,16 +113,16 @@ fn vitest(name: &str, command: &mut Command) -> Result<(usize, usize)> {
 }
 
 /// Runs a command to its end and returns what it printed; an error with that when it fails or hangs.
-fn supervised(command: &mut Command) -> Result<String> {
+fn supervised(limit: Duration, command: &mut Command) -> Result<String> {
     let mut output = String::new();
-    let ending = process::supervise(command, LIMIT, LIMIT, |line| {
+    let ending = process::supervise(command, limit, limit, |line| {
         output.push_str(line);
         output.push('\n');
     })?;
     match ending {
         Ending::Exited(status) if status.success() => Ok(output),
         Ending::Exited(status) => bail!("{}\n{output}", process::ending(status)),
-        Ending::Stalled | Ending::OutOfTime => bail!("not done after {} s\n{output}", LIMIT.as_secs()),
+        Ending::Stalled | Ending::OutOfTime => bail!("not done after {} s\n{output}", limit.as_secs()),
     }
 }
 

@@ -34,7 +34,8 @@ export async function openPage(browser: Browser, look: Look = {}): Promise<Watch
   }, look.theme);
   const page = await context.newPage();
   const watched: Watched = { page, context, faults: [], requests: [] };
-  page.on('console', (message) => message.type() === 'error' && watched.faults.push(message.text()));
+  // With the address that it is about, which the text of a refused request does not have.
+  page.on('console', (message) => message.type() === 'error' && watched.faults.push(`${message.text()} ${message.location().url}`.trim()));
   page.on('pageerror', (error) => watched.faults.push(String(error)));
   page.on('request', (request) => watched.requests.push({ at: Date.now(), method: request.method(), url: request.url() }));
   return watched;

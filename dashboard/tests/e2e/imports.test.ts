@@ -100,6 +100,8 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('files of keys', () => {
     await page.getByRole('button', { name: 'Import', exact: true }).focus();
     await page.keyboard.press('Enter');
     await dialog().getByText('Choose a file').waitFor();
+    // The dialog takes the focus once it is there; before that it would take it back.
+    await page.waitForFunction(() => document.querySelector('[role=dialog]')?.contains(document.activeElement));
     await dialog().getByLabel('File', { exact: true }).focus();
     const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
     await chooser.setFiles({ name: 'more.txt', mimeType: 'text/plain', buffer: Buffer.from('SET kb:1 "a b"\nFLUSHALL\nSET "kb:2\nSADD kb:3 x\n') });

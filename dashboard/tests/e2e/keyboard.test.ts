@@ -1,7 +1,7 @@
 // Everything by the keyboard: rows, tabs, what is done with a key, what is copied, and keys of one's own.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser, openPage, signIn, type Watched } from './browser';
+import { openBrowser, openPage, settled, signIn, type Watched } from './browser';
 import { PASSWORD, resp, type Server, startServer } from './server';
 
 let browser: Browser;
@@ -120,7 +120,8 @@ describe.runIf(process.env.FLASHDB_BIN)('the keyboard', () => {
   });
 
   it('is as it was set, and has no single letters where those are off', async () => {
-    const { page, faults } = await open('/settings/?tab=appearance');
+    const watched = await open('/settings/?tab=appearance');
+    const { page, faults } = watched;
     await page.getByRole('button', { name: /^Edit the value:/ }).click();
     await page.keyboard.press('t');
     await page.getByText(/That is the key of “Change the expiry”/).waitFor();
@@ -132,6 +133,8 @@ describe.runIf(process.env.FLASHDB_BIN)('the keyboard', () => {
     await page.keyboard.press('Escape');
     await page.goto(`${server.url}/explorer/?k=keys%253Ab`);
     await page.getByRole('heading', { name: 'keys:b' }).waitFor();
+    // The name stands there before the key has come.
+    await settled(watched);
     await page.keyboard.press('e');
     await page.keyboard.press('o');
     await said(page, /Read-only session/);
