@@ -109,6 +109,20 @@ pub fn remove_oldest(disk: &dyn Disk, dir: &Path) -> Result<Option<PathBuf>, Log
     Ok(Some(path))
 }
 
+/// Bytes that archived segments take.
+///
+/// # Errors
+/// When the folder or a file cannot be read.
+pub fn bytes(disk: &dyn Disk, dir: &Path) -> Result<u64, LogError> {
+    let mut bytes = 0;
+    for source in sources(disk, dir, true)?.iter().filter(|source| source.archived) {
+        let file = disk.open(&source.path, OpenMode::Read);
+        let len = file.and_then(|file| file.len());
+        bytes += len.map_err(LogError::io(&source.path, "read"))?;
+    }
+    Ok(bytes)
+}
+
 /// Removes archived segments that ended more than `keep_s` seconds ago.
 fn prune(disk: &dyn Disk, dir: &Path, keep_s: u64, now_ms: u64) -> Result<u64, LogError> {
     let folder = segment::archive_folder(dir);

@@ -33,7 +33,7 @@ const MARK_EVERY_MS: u64 = 1000;
 /// Capacity of the exchanged buffer that is kept in any case.
 const KEPT_BYTES: usize = 2 * BUFFER_ROOM_BYTES;
 const SEGMENT_BYTES_MIN: u64 = 4096;
-/// Time between two looks at whether there is room for a segment.
+/// Time between two looks at whether there is room: for a segment, or on a disk that was full.
 const WAIT_FOR_ROOM_MS: u64 = 1000;
 
 /// What can be changed while the writer runs.
@@ -209,6 +209,8 @@ pub struct LogWriter {
     /// Exchanged for the log's buffer.
     spare: Vec<u8>,
     last_sync_ms: u64,
+    /// When it was last looked whether there is room again on a disk that was full.
+    regained_ms: u64,
     marked: Marked,
     status: Arc<Mutex<WriterStatus>>,
 }
@@ -253,6 +255,7 @@ impl LogWriter {
             reserve: Reserve::default(),
             spare: Vec::with_capacity(BUFFER_ROOM_BYTES),
             last_sync_ms: now_ms,
+            regained_ms: now_ms,
             marked: Marked::default(),
             status: Arc::default(),
         };
@@ -267,6 +270,7 @@ impl LogWriter {
     /// [`LogWriter::reopen_after`]; the error is in the status.
     pub fn step(&mut self, now_ms: u64) -> StepOutcome {
         match self.state {
+            State::Active(_) if self.looks_for_room(now_ms) => drop(self.regain(now_ms)),
             State::Active(_) => {}
             State::Waiting { after, tried_ms } => {
                 if !has_passed(tried_ms, WAIT_FOR_ROOM_MS, now_ms) {
@@ -304,6 +308,7 @@ impl LogWriter {
     /// Whether there is room again for what clients write, on a disk that was full: then it is held back anew, and writes
     /// are taken from now on. True if the disk was not full.
     pub fn regain(&mut self, now_ms: u64) -> bool {
+        self.regained_ms = now_ms;
         if let State::Waiting { after, .. } = self.state {
             let begun = self.begin_waiting(after, now_ms);
             // A failure is told by the status, and healed like any other.
@@ -410,10 +415,12 @@ impl LogWriter {
                 .saturating_mul(1000)
                 .saturating_sub(age_ms)
         });
-        match (sync, age) {
-            (Some(sync), Some(age)) => Some(sync.min(age)),
-            (sync, age) => sync.or(age),
-        }
+        let look = self
+            .parts
+            .log
+            .is_full()
+            .then(|| WAIT_FOR_ROOM_MS.saturating_sub(now_ms.saturating_sub(self.regained_ms)));
+        [sync, age, look].into_iter().flatten().min()
     }
 
     // ---- steps ---------------------------------------------------------------------------------
@@ -651,6 +658,11 @@ impl LogWriter {
     /// Whether room is all that was lacking for a segment: nothing is left of it.
     fn is_only_room(&self, error: &LogError) -> bool {
         error.is_no_room() && !self.left_behind
+    }
+
+    /// Whether it is time to look for room again. Whoever else does so may be busy for long.
+    fn looks_for_room(&self, now_ms: u64) -> bool {
+        self.parts.log.is_full() && has_passed(self.regained_ms, WAIT_FOR_ROOM_MS, now_ms)
     }
 
     fn note_full(&self, full: bool) {

@@ -72,6 +72,27 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(found.len(), 8);
 }
 
+/// The writer looks for room by itself, once a second, and does not sleep longer than that.
+#[test]
+fn room_is_found_by_the_writer_itself() {
+    let (sim, disk) = new_disk();
+    let mut rig = rig(&disk, SyncPolicy::Always);
+    sim.set_capacity(Some(used(&sim)));
+    for _ in 0..5 {
+        rig.append(900);
+    }
+    rig.writer.step(2000);
+    assert!(rig.log.is_full());
+    assert!(!rig.writer.regain(2001));
+    assert_eq!(rig.writer.idle_ms_max(2101), Some(900));
+    sim.set_capacity(None);
+    rig.writer.step(3000);
+    assert!(rig.log.is_full(), "not at every step");
+    rig.writer.step(3001);
+    assert!(rig.log.takes_writes());
+    assert_eq!(rig.writer.idle_ms_max(3001), None);
+}
+
 /// The room that was held is not enough for all: then it fails, as without.
 #[test]
 fn more_than_was_held_fails_the_log() {

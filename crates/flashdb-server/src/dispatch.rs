@@ -751,7 +751,7 @@ const SAVE_FAILED: ErrorReply = ErrorReply::fixed(
 
 /// Whether the last snapshot failed where the operator relies on them.
 #[inline]
-fn cannot_save(server: &Server, settings: &Settings) -> bool {
+pub fn cannot_save(server: &Server, settings: &Settings) -> bool {
     server.save_failed.load(Ordering::Relaxed)
         && settings.stop_writes_on_bgsave_error
         && !settings.save.is_empty()

@@ -48,15 +48,18 @@ fn policy(settings: &Settings) -> Option<Eviction> {
 pub enum Evicted {
     /// The data is below the limit.
     Enough,
-    /// The time was over first; more keys can go.
+    /// The time was over first, or none may go at the moment; more keys can go.
     Some,
     /// No key may go, and the data is above the limit.
     Nothing,
 }
 
 /// Evicts keys while the data is over the limit, for one slice of time. Holds no locks before and
-/// after.
+/// after. Nothing goes while that could not be logged: writes are refused then for another reason than memory.
 pub fn evict(turn: &mut Turn<'_, '_>) -> Evicted {
+    if turn.server.space.log().refuses_writes() {
+        return Evicted::Some;
+    }
     let Some(eviction) = policy(turn.settings) else {
         return if is_over_limit(turn) {
             Evicted::Nothing

@@ -195,6 +195,28 @@ fn what_is_restored_without_a_log_lasts_too() {
     assert_eq!(server.connect().ask("GET a").text(), "1");
 }
 
+/// The first write after SNAPSHOT.RESTORE has let clients in is acknowledged once it lasts, though the snapshot that the log begins
+/// behind is still being written then.
+#[test]
+fn what_is_written_right_after_a_restore_lasts() {
+    let folder = Folder::new();
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    ok(&mut client, "DEBUG POPULATE 100000 key 300");
+    ok(&mut client, "SET a 1");
+    client.ask("SNAPSHOT.CREATE one");
+    ok(&mut client, "SET a 2");
+    client.request(&["SNAPSHOT.RESTORE", "one"]);
+    let mut writer = server.connect();
+    while writer.ask("GET a").text() != "1" {}
+    ok(&mut writer, "SET b 1");
+    drop(server);
+    let server = serve(&folder.text());
+    let mut client = server.connect();
+    assert_eq!(client.ask("GET a").text(), "1");
+    assert_eq!(client.ask("GET b").text(), "1");
+}
+
 /// PER-67: log and snapshots of one server into another that runs, and again, as after one that was broken off.
 #[test]
 fn a_data_folder_goes_into_a_running_server() {
@@ -673,6 +695,12 @@ fn what_redis_left_is_imported() {
     let said = succeed(&["import", &theirs.join("dump.rdb"), "--dir", &rdb]);
     assert!(said.contains("RDB file"), "{said}");
     assert_eq!(redis_digest(&redis, &rdb), saved);
+    // A folder is what its files are, whatever the names of folders within it.
+    let kept = Folder::new();
+    std::fs::copy(theirs.join("dump.rdb"), kept.join("dump.rdb")).expect("a copy");
+    std::fs::create_dir(kept.join("snapshots")).expect("a folder");
+    let said = succeed(&["import", &kept.text(), "--dir", &imported.join("folder")]);
+    assert!(said.contains("RDB file"), "{said}");
     let said = succeed(&["import", &theirs.join("appendonlydir"), "--dir", &aof]);
     assert!(
         said.contains("append-only") && said.contains(" 0 left out"),

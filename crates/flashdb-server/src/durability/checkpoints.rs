@@ -8,6 +8,7 @@ use super::space::Sizes;
 use super::{Durability, full};
 use crate::client::ClientInfo;
 use crate::core_loop::Message;
+use crate::dispatch;
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_config::{Settings, SnapshotCompression};
@@ -385,7 +386,10 @@ fn due(server: &Server, durability: &Durability) -> Option<Wish> {
     let meanwhile = durability.checkpoints.logged_meanwhile.load(Ordering::Relaxed);
     let sizes = Sizes::of(state.figures.newest.as_ref(), meanwhile);
     drop(state);
-    let why = reason_to_save(server, durability, now_ms, sizes)?;
+    // Whatever has failed, clients that are refused on its account wait for the next that succeeds.
+    let refused = dispatch::cannot_save(server, &server.settings())
+        .then_some("the last one failed, and writes are refused");
+    let why = refused.or_else(|| reason_to_save(server, durability, now_ms, sizes))?;
     tracing::info!(why, "a snapshot is due");
     durability.checkpoints.state.lock().tried_ms = now_ms;
     Some(Wish::new(Reason::Save, None))
@@ -771,7 +775,10 @@ fn note(
         };
     }
     let figures = &mut state.figures;
-    server.save_failed.store(failed, Ordering::Relaxed);
+    // Nobody relies on one that is taken before something else is done, which is then left undone.
+    if !(failed && wish.keeps_all) {
+        server.save_failed.store(failed, Ordering::Relaxed);
+    }
     if let Ok(info) = outcome {
         server.last_save.store(now_ms / 1000, Ordering::Relaxed);
         tracing::info!(

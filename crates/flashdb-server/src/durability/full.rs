@@ -18,7 +18,9 @@ const LOG_MIN_BYTES: u64 = 1 << 20;
 
 /// Has writes taken again, if that is possible; or a snapshot that could make it so.
 pub(super) fn relieve(server: &Server, durability: &Durability) -> Option<Wish> {
-    let has_room = || durability.with_writer(RunningWriter::regain).unwrap_or(true);
+    // Once the log has failed, no room makes it work: that is healed otherwise, and nothing more has to go.
+    let log = server.space.log();
+    let has_room = || log.has_failed() || durability.with_writer(RunningWriter::regain).unwrap_or(true);
     if has_room() {
         return None;
     }
@@ -31,7 +33,7 @@ pub(super) fn relieve(server: &Server, durability: &Durability) -> Option<Wish> 
     }
     let logged = durability.checkpoints.logged_since(server);
     let needed = snapshot_bytes(newest.as_ref(), logged);
-    let fits = free_bytes(durability)? >= needed + needed / 4 + ROOM_MIN_BYTES;
+    let fits = free_bytes(durability)? >= just_enough(needed);
     // Without anything behind the last one it would make no room.
     (fits && logged > 0).then(|| Wish::new(Reason::Save, None))
 }
@@ -46,10 +48,42 @@ pub(super) fn prepare_healing(server: &Server, durability: &Durability) {
         return;
     }
     let needed = snapshot_bytes(Some(&newest), durability.checkpoints.logged_since(server));
-    let has_room = || free_bytes(durability).is_none_or(|free| free >= 2 * needed);
+    let Some(free) = free_bytes(durability) else {
+        return;
+    };
+    let Some(wanted) = room_to_make(needed, free, removable_bytes(durability, &newest)) else {
+        return;
+    };
+    let has_room = || free_bytes(durability).is_none_or(|free| free >= wanted);
     if !has_room() {
         give_up_history(durability, &server.settings(), &newest, has_room);
     }
+}
+
+/// The free room to be reached for a snapshot of so many bytes: with some to spare, or what just does. `None` where even all that
+/// can be removed would not do: then nothing is to go.
+fn room_to_make(needed: u64, free: u64, removable: u64) -> Option<u64> {
+    let reachable = free.saturating_add(removable);
+    let ample = 2 * needed;
+    [ample, just_enough(needed)]
+        .into_iter()
+        .find(|wanted| *wanted <= reachable)
+}
+
+/// At most so much comes free by giving up history: snapshots that nobody has given a name, and the archive.
+fn removable_bytes(durability: &Durability, newest: &SnapshotInfo) -> u64 {
+    let folder = durability.folder();
+    let is_removable = |info: &&SnapshotInfo| info.meta.id != newest.meta.id && !info.meta.kept;
+    let snapshots = folder.catalog().map_or(0, |catalog| {
+        let removable = catalog.snapshots().iter().filter(is_removable);
+        removable.map(|info| info.file_bytes).sum()
+    });
+    snapshots + archive::bytes(folder.disk().as_ref(), folder.dir()).unwrap_or(0)
+}
+
+/// The room in which a snapshot of so many bytes is begun.
+fn just_enough(needed: u64) -> u64 {
+    needed + needed / 4 + ROOM_MIN_BYTES
 }
 
 /// Whether the log is to be made shorter by a snapshot as long as there is room for one.
@@ -108,5 +142,23 @@ fn give_up_history(
         if has_room() {
             return true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// History goes for a snapshot that fits then, and for none other.
+    #[test]
+    fn nothing_goes_that_would_not_help() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(room_to_make(10 * MIB, 5 * MIB, 20 * MIB), Some(20 * MIB));
+        assert_eq!(
+            room_to_make(10 * MIB, 5 * MIB, 10 * MIB),
+            Some(just_enough(10 * MIB))
+        );
+        assert_eq!(room_to_make(10 * MIB, 5 * MIB, 7 * MIB), None);
+        assert_eq!(room_to_make(10 * MIB, 5 * MIB, 0), None);
     }
 }

@@ -11,7 +11,7 @@ use crate::core_loop::Message;
 use crate::dispatch::{self, Turn};
 use crate::server::Server;
 use flashdb_base::clock;
-use flashdb_config::Recover;
+use flashdb_config::{Recover, Settings};
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::load::load_chain;
 use flashdb_persistence::recover::{self, Point, RecoverOptions};
@@ -188,10 +188,10 @@ fn replace(
             bring_back(server, durability)?;
         }
     }
-    server.loading.store(false, Ordering::Release);
+    let settings = server.settings();
+    admit_clients(server, durability, &settings);
     server.post(0, Message::Run(Box::new(tell_all)));
     durability.checkpoints.forget_base();
-    let settings = server.settings();
     let wish = if settings.appendonly {
         Wish::enabling()
     } else {
@@ -208,6 +208,20 @@ fn replace(
         Target::Point(point) => tracing::info!(?point, ms, "the data is that of an earlier point in time"),
     }
     Ok(())
+}
+
+/// Lets clients in again. What they write is kept for the log from the first moment on: under `always` their replies wait until the
+/// snapshot is durable behind which it begins.
+fn admit_clients(server: &Server, durability: &Durability, settings: &Settings) {
+    if settings.appendonly {
+        durability.await_end_of_log();
+    }
+    let closed = server.space.gate().close();
+    if settings.appendonly {
+        durability.enable(server, settings);
+    }
+    server.loading.store(false, Ordering::Release);
+    drop(closed);
 }
 
 /// Whatever clients have cached is of data that is no more, and what some wait for may be there.

@@ -288,6 +288,10 @@ impl<'r, 'k> Running<'r, 'k> {
         }
         if flags.has(Flags::WRITE) {
             dispatch::check_writable(self.server, self.settings)?;
+            if !self.data.policy.expire {
+                // There is room again, or a pause was ended, since the script began.
+                self.data.policy.expire = dispatch::removes_expired(self.server, self.data.now_ms);
+            }
         }
         Ok(())
     }

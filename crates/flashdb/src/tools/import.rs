@@ -10,6 +10,7 @@ use flashdb_disk::RealDisk;
 use flashdb_persistence::import::import;
 use flashdb_persistence::replay::{Commands, Setup};
 use flashdb_persistence::{DataFolder, PersistenceError, offline};
+use flashdb_rdb::SourceKind;
 use flashdb_store::{Keyspace, Usage};
 use std::path::Path;
 use std::sync::Arc;
@@ -53,14 +54,14 @@ pub fn run(arguments: Arguments) -> Result<(), ToolError> {
 
 /// Fills the keyspace; what there was, in words.
 fn read(space: &Keyspace, settings: &Settings, path: &Path) -> Result<String, ToolError> {
-    if is_data_folder(path) {
+    let source = flashdb_rdb::detect(path).map_err(ToolError::Source)?;
+    if matches!(source.kind, SourceKind::FlashDbFolder) && is_data_folder(path) {
         // Log and snapshots, in which nothing is changed; no server may use them.
         let folder = DataFolder::open(Arc::new(RealDisk), path)?;
         let recovered = offline::read(space, &folder, settings, now_ms())?;
         recovered.warnings.iter().for_each(|line| eprintln!("{line}"));
         return Ok(format!("the state of LSN {}", recovered.state));
     }
-    let source = flashdb_rdb::detect(path).map_err(ToolError::Source)?;
     let commands = Commands::new();
     let setup = Setup {
         space,
@@ -83,6 +84,7 @@ fn read(space: &Keyspace, settings: &Settings, path: &Path) -> Result<String, To
     ))
 }
 
+/// Whether a folder with files of FlashDB is not just one of those within a data folder.
 fn is_data_folder(path: &Path) -> bool {
     [flashdb_snapshot::FOLDER, "wal"]
         .iter()

@@ -34,9 +34,6 @@ pub fn send_all(
     rate: u64,
     now_ms: i64,
 ) -> Result<u64, ToolError> {
-    for source in space.libraries().sources().1.values() {
-        client.ask(&[b"FUNCTION", b"LOAD", b"REPLACE", source])?;
-    }
     let policy = Policy {
         touch: false,
         usage: Usage::Lru,
@@ -53,6 +50,9 @@ pub fn send_all(
             .for_each_shard(|_, shard| total += shard.database(db).len() as u64);
     }
     let mut sender = Sender::new(client, rate, total);
+    for source in space.libraries().sources().1.values() {
+        sender.ask(&[b"FUNCTION", b"LOAD", b"REPLACE", source])?;
+    }
     for db in 0..space.databases_count() as u16 {
         let mut outcome = Ok(());
         let mut selected = false;
@@ -114,7 +114,13 @@ impl<'c> Sender<'c> {
     }
 
     fn select(&mut self, db: u16) -> Result<(), ToolError> {
-        self.client.ask(&[b"SELECT", db.to_string().as_bytes()]).map(drop)
+        self.ask(&[b"SELECT", db.to_string().as_bytes()])
+    }
+
+    /// Sends one request, and again until the server takes it. No key waits to be sent.
+    fn ask(&mut self, words: &[&[u8]]) -> Result<(), ToolError> {
+        let mut left = vec![Client::encode(words)];
+        self.retry(|sender| sender.send(&mut left))
     }
 
     fn restore(&mut self, key: &[u8], expire_at_ms: Option<i64>, payload: &[u8]) -> Result<(), ToolError> {
@@ -133,12 +139,24 @@ impl<'c> Sender<'c> {
     fn flush(&mut self) -> Result<(), ToolError> {
         let mut left = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
-        for rest in 0.. {
+        self.retry(|sender| {
             let count = left.len();
-            let refused = self.send(&mut left)?;
-            self.sent += (count - left.len()) as u64;
-            self.tell();
-            match refused {
+            let refused = sender.send(&mut left)?;
+            sender.sent += (count - left.len()) as u64;
+            sender.tell();
+            Ok(refused)
+        })?;
+        self.slow_down();
+        Ok(())
+    }
+
+    /// Does `send` until the server has taken all of it.
+    fn retry(
+        &mut self,
+        mut send: impl FnMut(&mut Self) -> Result<Option<String>, ToolError>,
+    ) -> Result<(), ToolError> {
+        for rest in 0.. {
+            match send(self)? {
                 None => break,
                 Some(text) if rest == RESTS_MAX => return Err(ToolError::Server(text)),
                 Some(text) => {
@@ -147,7 +165,6 @@ impl<'c> Sender<'c> {
                 }
             }
         }
-        self.slow_down();
         Ok(())
     }
 
