@@ -2,7 +2,7 @@
 // written directly: the router would ask the server for the page again, which holds nothing that depends on it.
 'use client';
 import { useSearchParams } from 'next/navigation';
-import { useCallback } from 'react';
+import { useCallback, type MouseEvent } from 'react';
 
 type Mode = 'push' | 'replace';
 
@@ -10,6 +10,13 @@ type Mode = 'push' | 'replace';
 export function setAddress(href: string, mode: Mode): void {
   if (mode === 'push') window.history.pushState(null, '', href);
   else window.history.replaceState(null, '', href);
+}
+
+/** A plain press on a link to another part of this page only changes the address; with a key held the browser opens it its own way. */
+export function pressHere(event: MouseEvent<HTMLAnchorElement>, href: string): void {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  setAddress(href, 'push');
 }
 
 export function useQueryState(name: string, fallback: string): [string, (value: string, mode?: Mode) => void] {

@@ -1,4 +1,5 @@
 // The clients as they are known: an answer of the server and what was told since, each row as of its moment. Pure.
+import { display } from './bytes';
 import type { ClientRow, Clients, ClientsChange } from './contract';
 
 /** `at`: when the server said so, by its clock. */
@@ -54,4 +55,34 @@ export function changedSince(now: ClientsKnown, then: ClientsKnown): number {
   for (const [id, row] of now.rows) if (then.rows.get(id) !== row && row.at > then.t) changed += 1;
   for (const id of then.rows.keys()) if (!now.rows.has(id)) changed += 1;
   return changed;
+}
+
+/** What clients can be told apart by. */
+export type Facet = 'lib' | 'name' | 'addr' | 'user';
+
+/** The word of a client: its library, its name without the number at the end, the machine it comes from, its user. Empty for none. */
+export function facetOf(row: ClientRow, facet: Facet): string {
+  switch (facet) {
+    case 'lib':
+      return display(row.lib_name);
+    case 'name':
+      return display(row.name).replace(/\d+$/, '*');
+    case 'addr':
+      return display(row.addr).replace(/:\d*$/, '');
+    case 'user':
+      return display(row.user);
+  }
+}
+
+/** Whether a filter means the client: `id:7`, any of `lib:` `name:` `addr:` `user:` with the whole word (none: without one), and text that is anywhere in it. */
+export function matchesFilter(row: ClientRow, filter: string): boolean {
+  const words = filter.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  const isFacet = (word: string) => /^(?:id|lib|name|addr|user):/.test(word);
+  const text = words.filter((word) => !isFacet(word)).join(' ');
+  const facets = words.filter(isFacet).every((word) => {
+    const at = word.indexOf(':');
+    const [facet, value] = [word.slice(0, at), word.slice(at + 1)];
+    return facet === 'id' ? row.id === value : facetOf(row, facet as Facet).toLowerCase() === value;
+  });
+  return facets && (text === '' || [row.id, row.addr, display(row.name), row.user, row.cmd, row.lib_name].some((one) => one.toLowerCase().includes(text)));
 }

@@ -13,6 +13,7 @@ export const PAGES = [
 
 /** Places inside pages that the palette offers. */
 export const PLACES = [
+  { label: 'Dashboard › Data flow', href: '/?view=flow' },
   { label: 'Monitoring › Commands', href: '/monitoring/?tab=commands' },
   { label: 'Monitoring › Slow log', href: '/monitoring/?tab=slowlog' },
   { label: 'Monitoring › Clients', href: '/monitoring/?tab=clients' },

@@ -1,8 +1,10 @@
-// The Dashboard: figures, operations and memory over time, what needs attention.
+// The Dashboard: figures, operations and memory over time, what needs attention; and from here the view of how data flows.
 'use client';
+import { ArrowLeft, Waypoints } from 'lucide-react';
 import { useSpan } from '@/components/charts/span-select';
 import { StreamChart } from '@/components/charts/stream-chart';
 import { PageHead } from '@/components/layout/page-head';
+import { pressHere, useQueryState } from '@/hooks/use-query-state';
 import { formatBytes, formatRate } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 import { NoPermission } from '@/components/state/failures';
@@ -25,15 +27,49 @@ const KeyWeight = lazily(
   () => <div className="h-76" />,
 );
 
+const FlowView = lazily(
+  () => import('@/components/flow/flow-view').then((module) => module.FlowView),
+  () => <div role="status" aria-label="Loading" className="h-160 rounded-lg border border-line bg-panel" />,
+);
+
 export function DashboardPage() {
+  const [view] = useQueryState('view', '');
   const { span_ms, control } = useSpan();
+  const isFlow = view === 'flow';
+  return (
+    <>
+      <PageHead title={isFlow ? 'Data flow' : 'Dashboard'}>
+        <OtherView isFlow={isFlow} />
+        {!isFlow && control}
+      </PageHead>
+      {isFlow ? <FlowView /> : <Overview span_ms={span_ms} />}
+    </>
+  );
+}
+
+/** One link that leads there and back, so that it keeps the focus. */
+function OtherView({ isFlow }: { isFlow: boolean }) {
+  const href = isFlow ? '/' : '/?view=flow';
+  const Icon = isFlow ? ArrowLeft : Waypoints;
+  return (
+    <a
+      href={href}
+      onClick={(event) => pressHere(event, href)}
+      className="inline-flex h-7 items-center gap-1.5 rounded-md border border-control bg-page px-2 text-xs font-medium transition-colors duration-[120ms] hover:bg-raised coarse:h-11 coarse:px-3"
+    >
+      <Icon aria-hidden className="size-4" />
+      {isFlow ? 'Dashboard' : 'Data flow'}
+    </a>
+  );
+}
+
+function Overview({ span_ms }: { span_ms: number }) {
   const empty = useServerStore((store) => store.sample?.keys === 0);
   const mayHeat = useServerStore((store) => store.session?.capabilities['hotkeys.list'] !== false);
   const mayTree = useServerStore((store) => store.session?.capabilities['prefix.tree'] !== false);
   const refused = useServerStore((store) => store.live.refused);
   return (
     <>
-      <PageHead title="Dashboard">{control}</PageHead>
       {refused !== null && <NoPermission needs={refused} />}
       <KpiRow />
       {empty && <FirstSteps />}

@@ -1,11 +1,10 @@
 // Which prefixes weigh most, as areas or as a table; a press opens the Explorer there (UI-43).
 'use client';
-import { ChartColumn, Table2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
+import { TableSwitch } from '@/components/charts/table-switch';
 import { Treemap } from '@/components/charts/treemap';
 import { ResourceView } from '@/components/state/resource-view';
 import { Refresh } from '@/components/state/refresh';
-import { Button } from '@/components/ui/button';
 import { Link } from '@/components/ui/link';
 import { Panel } from '@/components/ui/panel';
 import { useResource } from '@/hooks/use-resource';
@@ -36,14 +35,6 @@ export function KeyWeight() {
     >
       <ResourceView resource={tree}>{(answer) => <Weights tree={answer} asTable={asTable} />}</ResourceView>
     </Panel>
-  );
-}
-
-export function TableSwitch({ name, asTable, onChange }: { name: string; asTable: boolean; onChange(asTable: boolean): void }) {
-  return (
-    <Button variant="ghost" size="icon-sm" aria-pressed={asTable} aria-label={asTable ? `Show ${name} as chart` : `Show ${name} as table`} title={asTable ? 'Show as chart' : 'Show as table'} onClick={() => onChange(!asTable)}>
-      {asTable ? <ChartColumn /> : <Table2 />}
-    </Button>
   );
 }
 

@@ -18,7 +18,7 @@ import { useQueryState } from '@/hooks/use-query-state';
 import { useShownSample } from '@/hooks/use-shown-sample';
 import { api } from '@/lib/api';
 import { display } from '@/lib/bytes';
-import { ageOf, changedSince, idleOf, type KnownClient } from '@/lib/client-rows';
+import { ageOf, changedSince, idleOf, type KnownClient, matchesFilter } from '@/lib/client-rows';
 import { formatByteRate, formatBytes, formatCount, formatSeconds, MISSING } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 
@@ -51,11 +51,6 @@ function columns(onKill: (client: KnownClient) => void, t: number): readonly Col
   ];
 }
 
-function matches(row: KnownClient, words: string): boolean {
-  if (words.startsWith('id:')) return row.id === words.slice(3);
-  return [row.id, row.addr, display(row.name), row.user, row.cmd, row.lib_name].some((text) => text.toLowerCase().includes(words));
-}
-
 export function Clients() {
   const paused = useServerStore((store) => store.paused);
   const newest = useClients();
@@ -66,8 +61,8 @@ export function Clients() {
   const [filter, setFilter] = useQueryState('q', '');
   const [doomed, setDoomed] = useState<KnownClient | null>(null);
   const table = useMemo(() => columns(setDoomed, t), [t]);
-  const words = filter.trim().toLowerCase();
-  const rows = useMemo(() => [...(clients.data?.rows.values() ?? [])].filter((row) => words === '' || matches(row, words)), [clients.data, words]);
+  const words = filter.trim();
+  const rows = useMemo(() => [...(clients.data?.rows.values() ?? [])].filter((row) => words === '' || matchesFilter(row, words)), [clients.data, words]);
   return (
     <Panel
       title="Clients"
@@ -99,7 +94,7 @@ export function Clients() {
             initialSort={{ id: 'age', down: true }}
             empty={
               <Empty icon={<Users aria-hidden />} title={words === '' ? 'No client is connected' : 'No client matches'}>
-                {words !== '' && 'The filter looks at address, name, user, command and library.'}
+                {words !== '' && 'The filter looks at address, name, user, command and library; lib:, name:, addr: and user: take the whole word.'}
               </Empty>
             }
           />

@@ -3,8 +3,8 @@
 'use client';
 import { useMemo, useState, type ReactNode } from 'react';
 import { type Column, ColumnsChart } from '@/components/charts/columns-chart';
+import { TableSwitch } from '@/components/charts/table-switch';
 import { Treemap } from '@/components/charts/treemap';
-import { TableSwitch } from '@/components/dashboard/key-weight';
 import { NoPermission } from '@/components/state/failures';
 import { Refresh } from '@/components/state/refresh';
 import { ResourceView } from '@/components/state/resource-view';

@@ -1,20 +1,13 @@
 // Tabs whose state lives in the URL: links, so that each tab has an address and opens in a new window too.
 'use client';
-import { useEffect, useRef, type MouseEvent, type ReactNode } from 'react';
-import { setAddress } from '@/hooks/use-query-state';
+import { useEffect, useRef, type ReactNode } from 'react';
+import { pressHere } from '@/hooks/use-query-state';
 import { cn } from '@/lib/cn';
 
 interface TabsProps {
   label: string;
   current: string;
   tabs: readonly { id: string; label: string; href: string; badge?: ReactNode }[];
-}
-
-// A plain press only changes the address; with a key held the browser opens the link its own way.
-function press(event: MouseEvent<HTMLAnchorElement>, href: string): void {
-  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
-  event.preventDefault();
-  setAddress(href, 'push');
 }
 
 export function Tabs({ label, current, tabs }: TabsProps) {
@@ -37,7 +30,7 @@ export function Tabs({ label, current, tabs }: TabsProps) {
           <a
             key={tab.id}
             href={tab.href}
-            onClick={(event) => press(event, tab.href)}
+            onClick={(event) => pressHere(event, tab.href)}
             aria-current={active ? 'page' : undefined}
             className={cn(
               'relative inline-flex h-9 shrink-0 items-center gap-1.5 px-3 text-dim max-sm:grow max-sm:justify-center max-sm:px-1 max-sm:text-xs -outline-offset-2 transition-colors duration-[120ms] hover:text-ink coarse:h-11',

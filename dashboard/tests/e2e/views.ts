@@ -21,4 +21,5 @@ export const VIEWS = [
   { name: 'appearance', path: '/settings/?tab=appearance' },
   { name: 'tree', path: '/explorer/' },
   { name: 'list', path: '/explorer/?view=list' },
+  { name: 'flow', path: '/?view=flow' },
 ] as const;

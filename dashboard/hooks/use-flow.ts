@@ -1,0 +1,129 @@
+// All that the data-flow view is made of, kept up by topics while it is shown. What no topic carries (the log, snapshots, names
+// of channels) is asked for when it is shown, when the figures say that it has changed, and when somebody wants it.
+'use client';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { api } from '@/lib/api';
+import type { ClientsKnown } from '@/lib/client-rows';
+import { mergeTold } from '@/lib/command-stats';
+import type { CommandStats, HotKeys, Listening, ListeningTotals, Sample, Snapshots } from '@/lib/contract';
+import { type ClientGroup, doings, type FamilyFlow, familyFlows, groupClients, type GroupBy, groupKeys, type KeyFlow, shownGroups, shownKeys, weightOf } from '@/lib/flow-groups';
+import { type LogMark, logPace } from '@/lib/flow-lines';
+import { useCommandStore } from '@/stores/commands';
+import { useServerStore } from '@/stores/server';
+import { useChanged } from './use-changed';
+import { useClients } from './use-clients';
+import { useHeld } from './use-held';
+import { useLiveResource } from './use-live-resource';
+import { usePlaces } from './use-places';
+import { type Resource, useResource } from './use-resource';
+import { useShownSample } from './use-shown-sample';
+import { useSpaced } from './use-spaced';
+import { useTopic } from './use-topic';
+
+const GROUPS_MAX = 12;
+const KEYS_MAX = 7;
+const FAMILIES_MAX = 7;
+/** Stands for an answer that the user may not have: the view says what it would need. */
+const NEVER = new Promise<never>(() => undefined);
+
+export interface Flow {
+  sample: Sample | null;
+  clients: Resource<ClientsKnown>;
+  groups: ClientGroup[];
+  hot: Resource<HotKeys>;
+  keys: KeyFlow[];
+  stats: Resource<CommandStats>;
+  families: FamilyFlow[];
+  names: Resource<Listening>;
+  totals: ListeningTotals | null;
+  kept: Resource<Kept>;
+  /** What is missing to see a part of it. */
+  needs: { clients: string | null; keys: string | null; kept: string | null; listening: string | null };
+  reload(): void;
+}
+
+/** Totals as they are told; the names are asked for again when a subscription began or ended. */
+function useListeningTotals() {
+  const paused = useServerStore((store) => store.paused);
+  const names = useResource((signal) => api.pubsub('', signal));
+  const [told, setTold] = useState<ListeningTotals | null>(null);
+  const again = useSpaced(names.reload);
+  const refused = useTopic('pubsub', { onMessage: (newest) => !paused && setTold(newest) });
+  const totals = told === null || (names.data !== null && names.data.t > told.t) ? names.data : told;
+  useChanged(totals === null ? null : String(totals.changes), again);
+  return { names, totals, refused };
+}
+
+function useSeparator(may: boolean): string {
+  // Where it may not be asked it is the usual one.
+  const asked = useResource((signal) => (may ? api.tree({ db: 0, p: '', sort: 'name', cursor: null, limit: 1, wait: 0 }, signal).then((tree) => tree.separator, () => ':') : Promise.resolve(':')));
+  return asked.data ?? ':';
+}
+
+/** How the log and the snapshots were when they were asked for; the pace of the log is that since the look before. */
+export type Kept = Snapshots & { pace: ReturnType<typeof logPace> };
+
+const SECOND_LOOK_MS = 2000;
+
+function useKept(may: boolean): Resource<Kept> {
+  const mark = useRef<LogMark | null>(null);
+  const kept = useResource(async (signal): Promise<Kept> => {
+    if (!may) return NEVER;
+    const answer = await api.snapshots(signal);
+    if (answer.persistence === null) return { ...answer, pace: null };
+    const now = { lsn: Number(answer.persistence.lsn), at_ms: Date.now() };
+    const pace = logPace(mark.current, now);
+    mark.current = now;
+    return { ...answer, pace };
+  });
+  const { reload } = kept;
+  // It takes two looks to know a pace: the second one follows the first, and no other by itself.
+  const isFirst = kept.data !== null;
+  useEffect(() => {
+    if (!isFirst) return;
+    const timer = setTimeout(reload, SECOND_LOOK_MS);
+    return () => clearTimeout(timer);
+  }, [isFirst, reload]);
+  const changed = useServerStore(({ sample }) => (sample === null ? null : [sample.snapshots_total, sample.snapshot_newest_ms, sample.snapshot_captured !== null, sample.config_changed_ms].join(' ')));
+  useChanged(changed, reload);
+  return kept;
+}
+
+export function useFlow(by: GroupBy): Flow {
+  const rights = useServerStore((store) => store.session?.capabilities);
+  const paused = useServerStore((store) => store.paused);
+  const may = { hot: rights?.['hotkeys.list'] !== false, tree: rights?.['prefix.tree'] !== false, kept: rights?.['snapshot.list'] !== false };
+  const sample = useShownSample();
+  const newest = useClients();
+  const known = useHeld(newest.data, paused);
+  const groups = useMemo(() => (known === null ? [] : groupClients(known, by)), [known, by]);
+  const groupPlaces = usePlaces(by, useMemo(() => new Map(groups.map((group) => [group.id, weightOf(group)])), [groups]), GROUPS_MAX);
+
+  const hot = useLiveResource('hotkeys', (signal) => (may.hot ? api.hotKeys(signal) : NEVER));
+  const separator = useSeparator(may.tree);
+  const flows = useMemo(() => (hot.data === null ? [] : groupKeys(hot.data, separator)), [hot.data, separator]);
+  const keyPlaces = usePlaces(separator, useMemo(() => new Map(flows.map((flow) => [flow.id, flow.rate])), [flows]), KEYS_MAX);
+
+  const stats = useLiveResource('commandstats', (signal) => api.commandStats(signal), mergeTold);
+  const table = useCommandStore((store) => store.commands);
+  const loadTable = useCommandStore((store) => store.load);
+  useEffect(() => loadTable(), [loadTable]);
+  const does = useMemo(() => doings(table), [table]);
+
+  const { names, totals, refused } = useListeningTotals();
+  const kept = useKept(may.kept);
+  return {
+    sample,
+    clients: { ...newest, data: known },
+    groups: shownGroups(groups, groupPlaces),
+    hot,
+    keys: shownKeys(flows, keyPlaces, hot.data?.uses ?? 0),
+    stats,
+    families: useMemo(() => (stats.data === null ? [] : familyFlows(stats.data, does, FAMILIES_MAX)), [stats.data, does]),
+    names,
+    totals,
+    kept,
+    needs: { clients: rights?.['client|list'] === false ? '+client|list' : null, keys: may.hot ? null : '+hotkeys.list', kept: may.kept ? null : '+snapshot.list', listening: refused },
+    reload: () => [newest, hot, stats, names, kept].forEach((one) => one.reload()),
+  };
+}
