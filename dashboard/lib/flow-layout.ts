@@ -40,7 +40,7 @@ export interface Strand extends Way {
   line: string;
   width: number;
   d: string;
-  /** A triangle in its middle that shows the way where nothing moves. */
+  /** A triangle on it that shows the way where nothing moves. */
   arrow: string;
   track: Track;
 }
@@ -111,7 +111,8 @@ function dOf(cubics: readonly Cubic[]): string {
 }
 
 function arrowOf(track: Track, width: number): string {
-  const middle = track.length / 2;
+  // Beyond the middle, so that it does not lie on that of the other way.
+  const middle = track.length * 0.6;
   const [tip, tail] = [pointOn(track, middle + 5), pointOn(track, middle - 4)];
   const size = Math.max(1, Math.hypot(tip.x - tail.x, tip.y - tail.y));
   const [dx, dy] = [(tip.x - tail.x) / size, (tip.y - tail.y) / size];

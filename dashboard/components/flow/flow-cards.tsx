@@ -150,7 +150,7 @@ export function SnapshotsCard({ of, sample, onLit }: OfBox<Snapshots> & { sample
           {formatRatio(captured)} taken
         </Going>
       ) : sample?.snapshot_newest_ms == null ? (
-        'none is in this folder'
+        'none has been made yet'
       ) : (
         <Age at={sample.snapshot_newest_ms} prefix="newest " />
       )}
@@ -223,9 +223,9 @@ export function ServerBox({ name, sample, families }: { name: string; sample: Sa
         <span className="num block text-2xl font-semibold tracking-tight whitespace-nowrap">{formatRate(sample?.ops)}</span>
         <span className="block text-xs text-dim">commands in the core loops</span>
       </p>
-      <dl className="grid grid-cols-2 gap-x-3 gap-y-1 text-xs max-sm:grid-cols-4 max-sm:gap-y-2">
+      <dl className="grid grid-cols-2 gap-x-3 gap-y-2 text-xs @min-[320px]:grid-cols-4 @min-[600px]:grid-cols-1 @min-[600px]:gap-y-0.5 @min-[1000px]:grid-cols-2 @min-[1000px]:gap-y-1">
         {RATES.map(([label, figure]) => (
-          <div key={label} className="min-w-0">
+          <div key={label} className="min-w-0 @min-[600px]:flex @min-[600px]:justify-between @min-[600px]:gap-2 @min-[1000px]:block">
             <dt className="text-dim">{label}</dt>
             <dd className="num truncate font-medium">{sample === null ? MISSING : figure(sample)}</dd>
           </div>

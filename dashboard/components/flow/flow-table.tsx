@@ -39,9 +39,9 @@ export function FlowTable({ flow }: { flow: Flow }) {
       columns={[
         { id: 'part', label: 'Part', part: 'lead', cell: (row) => row.part },
         { id: 'name', label: 'Name', part: 'title', className: 'w-full max-w-0', value: (row) => row.name, cell: (row) => (row.href === null ? <span className="block min-w-24 truncate">{row.name}</span> : <Link href={row.href} className="block min-w-24 truncate text-accent-text underline-offset-2 hover:underline coarse:py-3">{row.name}</Link>) },
-        { id: 'forth', label: 'In, written, published', align: 'right', value: (row) => row.forth.value, cell: (row) => row.forth.text },
-        { id: 'back', label: 'Out, read, delivered', align: 'right', value: (row) => row.back.value, cell: (row) => row.back.text },
-        { id: 'about', label: 'More', cell: (row) => row.about },
+        { id: 'forth', label: 'In, writes', align: 'right', value: (row) => row.forth.value, cell: (row) => row.forth.text },
+        { id: 'back', label: 'Out, reads', align: 'right', value: (row) => row.back.value, cell: (row) => row.back.text },
+        { id: 'about', label: 'Detail', cell: (row) => row.about },
       ]}
       rows={rowsOf(flow)}
       rowKey={(row) => row.id}
