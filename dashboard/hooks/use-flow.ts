@@ -6,7 +6,7 @@ import { api } from '@/lib/api';
 import type { ClientsKnown } from '@/lib/client-rows';
 import { mergeTold } from '@/lib/command-stats';
 import type { CommandStats, HotKeys, Listening, ListeningTotals, Sample, Snapshots } from '@/lib/contract';
-import { type ClientGroup, doings, type FamilyFlow, familyFlows, groupClients, type GroupBy, groupKeys, type KeyFlow, shownGroups, shownKeys, weightOf } from '@/lib/flow-groups';
+import { type ClientGroup, doings, type FamilyFlow, familyFlows, groupClients, type GroupBy, groupKeys, isFlowing, type KeyFlow, shownGroups, shownKeys, weightOf } from '@/lib/flow-groups';
 import { type LogMark, logPace } from '@/lib/flow-lines';
 import { useCommandStore } from '@/stores/commands';
 import { useServerStore } from '@/stores/server';
@@ -97,7 +97,8 @@ export function useFlow(by: GroupBy): Flow {
   const newest = useClients();
   const known = useHeld(newest.data, paused);
   const groups = useMemo(() => (known === null ? [] : groupClients(known, by)), [known, by]);
-  const groupPlaces = usePlaces(by, useMemo(() => new Map(groups.map((group) => [group.id, weightOf(group)])), [groups]), GROUPS_MAX);
+  // Ranked by their number until it is known what flows, and then once more.
+  const groupPlaces = usePlaces(`${by} ${isFlowing(groups)}`, useMemo(() => new Map(groups.map((group) => [group.id, weightOf(group)])), [groups]), GROUPS_MAX);
 
   const hot = useLiveResource('hotkeys', (signal) => (may.hot ? api.hotKeys(signal) : NEVER));
   const separator = useSeparator(may.tree);

@@ -14,8 +14,9 @@ export interface ClientGroup {
   /** Bytes per second that they send and are sent; null where nothing is known of any. */
   in_s: number | null;
   out_s: number | null;
-  /** How many of them have no rate yet: the sums are without theirs. */
-  unknown: number;
+  /** Of how many that is not known: the sums are without theirs. */
+  in_unknown: number;
+  out_unknown: number;
   /** What the table of clients is filtered by to show just these; null for all. */
   filter: string | null;
 }
@@ -58,16 +59,22 @@ export function groupClients({ rows, t }: Pick<ClientsKnown, 'rows' | 't'>, by: 
     const id = `${facet} ${word}`;
     let group = groups.get(id);
     if (group === undefined) {
-      group = { id, label: word === '' ? NONE[facet] : word, clients: 0, in_s: null, out_s: null, unknown: 0, filter };
+      group = { id, label: word === '' ? NONE[facet] : word, clients: 0, in_s: null, out_s: null, in_unknown: 0, out_unknown: 0, filter };
       groups.set(id, group);
     }
     const [in_s, out_s] = ratesOf(row, t);
     group.clients += 1;
     group.in_s = plus(group.in_s, in_s);
     group.out_s = plus(group.out_s, out_s);
-    if (in_s === null || out_s === null) group.unknown += 1;
+    if (in_s === null) group.in_unknown += 1;
+    if (out_s === null) group.out_unknown += 1;
   }
   return [...groups.values()];
+}
+
+/** Whether anything is known to flow. */
+export function isFlowing(groups: readonly ClientGroup[]): boolean {
+  return groups.some((group) => (group.in_s ?? 0) + (group.out_s ?? 0) > 0);
 }
 
 /** Bytes first; where none flow, the number of clients. */
@@ -82,12 +89,13 @@ export function shownGroups(groups: readonly ClientGroup[], places: readonly str
   const kept = new Set(places);
   const rest = groups.filter((group) => !kept.has(group.id));
   if (rest.length === 0) return shown;
-  const others: ClientGroup = { id: 'others', label: `${rest.length} other group${rest.length === 1 ? '' : 's'}`, clients: 0, in_s: null, out_s: null, unknown: 0, filter: null };
+  const others: ClientGroup = { id: 'others', label: `${rest.length} other group${rest.length === 1 ? '' : 's'}`, clients: 0, in_s: null, out_s: null, in_unknown: 0, out_unknown: 0, filter: null };
   for (const group of rest) {
     others.clients += group.clients;
     others.in_s = plus(others.in_s, group.in_s);
     others.out_s = plus(others.out_s, group.out_s);
-    others.unknown += group.unknown;
+    others.in_unknown += group.in_unknown;
+    others.out_unknown += group.out_unknown;
   }
   return [...shown, others];
 }

@@ -74,7 +74,9 @@ interface OfBox<Of> {
 
 /** Before a sum that is not whole: some of its parts are not known. */
 function sum(value: number | null, unknown: number): string {
-  return `${value !== null && unknown > 0 ? '≥ ' : ''}${formatByteRate(value)}`;
+  if (unknown === 0 || value === null) return formatByteRate(value);
+  // That it is at least nothing says nothing.
+  return value === 0 ? MISSING : `≥ ${formatByteRate(value)}`;
 }
 
 export function GroupCard({ of, onLit }: OfBox<ClientGroup>) {
@@ -82,10 +84,10 @@ export function GroupCard({ of, onLit }: OfBox<ClientGroup>) {
   return (
     <Card box={groupBox(of)} href={href} title={of.label} aside={counted(of.clients, 'client')} onLit={onLit}>
       <Going tone={TONES.requests} name="sent to the server">
-        {sum(of.in_s, of.unknown)}
+        {sum(of.in_s, of.in_unknown)}
       </Going>
       <Going tone={TONES.answers} back name="answered">
-        {sum(of.out_s, of.unknown)}
+        {sum(of.out_s, of.out_unknown)}
       </Going>
     </Card>
   );
@@ -116,7 +118,7 @@ export function KeyCard({ of, onLit }: OfBox<KeyFlow>) {
 export function LogCard({ of, sample, at, onLit }: OfBox<Kept> & { sample: Sample | null; at: number | null }) {
   const { persistence } = of;
   const how = persistence?.settings;
-  const title = how == null || persistence?.log !== true ? 'Log' : `Log, fsync ${how.fsync}`;
+  const title = 'Log';
   const behind = persistence === null ? 0 : Number(persistence.lsn) - Number(persistence.durable_lsn);
   const [box, href] = [LOG, '/snapshots/'];
   if (persistence === null) return <Card box={box} href={href} title={title} onLit={onLit}>needs +info</Card>;
@@ -130,6 +132,7 @@ export function LogCard({ of, sample, at, onLit }: OfBox<Kept> & { sample: Sampl
         LSN {formatCount(Number(persistence.lsn))}
         {of.pace !== null && <span title={`Records per second, in the ${formatSeconds(of.pace.span_s)} before it was asked for`}>, {formatRate(Math.round(of.pace.lsn_s))}</span>}
       </span>
+      {how != null && <span>fsync {display(how.fsync)}</span>}
       <span>{behind > 0 ? `${formatCount(behind)} not on disk yet` : 'all on disk'}</span>
       <Age at={at} prefix="as of " />
       {persistence.log_failure !== null && (
@@ -210,7 +213,7 @@ const RATES: readonly [string, (sample: Sample) => string][] = [
   ['Errors', (sample) => formatRate(sample.errors)],
   ['In', (sample) => formatByteRate(sample.net_in)],
   ['Out', (sample) => formatByteRate(sample.net_out)],
-  ['Processor', (sample) => (sample.cpu === null ? MISSING : `${sample.cpu.toFixed(2)} cores`)],
+  ['Cores busy', (sample) => (sample.cpu === null ? MISSING : sample.cpu.toFixed(2))],
   ['Keys', (sample) => formatCompact(sample.keys)],
 ];
 

@@ -28,7 +28,7 @@ export function FlowLines({ strands, width, height, moves, lit }: FlowLinesProps
     <>
       <svg aria-hidden viewBox={`0 0 ${width} ${height}`} width={width} height={height} className="pointer-events-none absolute top-0 left-0">
         {strands.map((strand) => (
-          <path key={strand.id} d={strand.d} fill="none" strokeWidth={strand.width} strokeDasharray={strand.share === null ? '3 4' : undefined} className={cn(STROKE[strand.tone], lit === strand.line ? 'opacity-70' : lit !== null ? 'opacity-15' : strand.share === 0 ? 'opacity-25' : 'opacity-40')} />
+          <path key={strand.id} d={strand.d} fill="none" strokeWidth={strand.width} strokeDasharray={strand.share === null ? '3 4' : undefined} className={cn(STROKE[strand.tone], lit === strand.line ? 'opacity-60' : lit !== null ? 'opacity-15' : strand.share === 0 ? 'opacity-25' : 'opacity-40')} />
         ))}
         {!moves && strands.map((strand) => (strand.share ?? 0) > 0 && <path key={strand.id} d={strand.arrow} className={cn(FILL[strand.tone], lit !== null && lit !== strand.line && 'opacity-15')} />)}
       </svg>

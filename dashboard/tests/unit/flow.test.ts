@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { matchesFilter, NO_CLIENTS, withAnswer } from '@/lib/client-rows';
 import type { ClientRow, CommandRow, HotKey } from '@/lib/contract';
-import { doings, familyFlows, groupClients, groupKeys, placesOf, shownGroups, shownKeys } from '@/lib/flow-groups';
+import { doings, familyFlows, groupClients, groupKeys, isFlowing, placesOf, shownGroups, shownKeys } from '@/lib/flow-groups';
 import { byteShare, commandShare, isStacked, layout, type Line, Packets, pace, pointOn, trackOf, widthOf } from '@/lib/flow-layout';
 import { endLines, groupLines, keyBox, LISTENING, LOG, logPace, SNAPSHOTS } from '@/lib/flow-lines';
 
@@ -26,15 +26,17 @@ describe('groups of clients', () => {
   });
   it('add up what is known, and say how much is not', () => {
     const [group] = groupClients(known(client({ in_s: 10, out_s: 100 }), client({ in_s: 5, out_s: 0 }), client()), 'addr');
-    expect(group).toMatchObject({ in_s: 15, out_s: 100, unknown: 1 });
+    expect(group).toMatchObject({ in_s: 15, out_s: 100, in_unknown: 1, out_unknown: 1 });
     const [fresh] = groupClients(known(client()), 'addr');
-    expect(fresh).toMatchObject({ in_s: null, out_s: null, unknown: 1 });
+    expect(fresh).toMatchObject({ in_s: null, out_s: null, in_unknown: 1, out_unknown: 1 });
+    expect(isFlowing([])).toBe(false);
+    expect([group, fresh].map((one) => one !== undefined && isFlowing([one]))).toEqual([true, false]);
   });
   it('take a client that rests for one that sends nothing, and one that listens for one that may be told', () => {
     const [resting] = groupClients(known(client({ idle_s: 60 })), 'addr');
-    expect(resting).toMatchObject({ in_s: 0, out_s: 0, unknown: 0 });
+    expect(resting).toMatchObject({ in_s: 0, out_s: 0, in_unknown: 0, out_unknown: 0 });
     const [listening] = groupClients(known(client({ idle_s: 60, flags: 'P' })), 'addr');
-    expect(listening).toMatchObject({ in_s: 0, out_s: null, unknown: 1 });
+    expect(listening).toMatchObject({ in_s: 0, out_s: null, in_unknown: 0, out_unknown: 1 });
   });
   it('show what hides or reorders text', () => {
     const [group] = groupClients(known(client({ lib_name: 'a\u202eb' })), 'client');
@@ -144,7 +146,7 @@ describe('lines', () => {
   it('have no two ways to keys of which only the uses are known', () => {
     const [line] = endLines({ keys: [{ id: 'others', label: '', href: null, rate: 9, reads: null, writes: null, keys: 0 }], sample: null, persistence: null, totals: null });
     expect(line).toMatchObject({ id: keyBox({ id: 'others' }), back: null });
-    expect(groupLines([{ id: 'x', label: '', clients: 1, in_s: null, out_s: 0, unknown: 1, filter: null }])[0]).toMatchObject({ forth: { share: null }, back: { share: 0 } });
+    expect(groupLines([{ id: 'x', label: '', clients: 1, in_s: null, out_s: 0, in_unknown: 1, out_unknown: 0, filter: null }])[0]).toMatchObject({ forth: { share: null }, back: { share: 0 } });
   });
 });
 
