@@ -118,9 +118,8 @@ export function KeyCard({ of, onLit }: OfBox<KeyFlow>) {
 export function LogCard({ of, sample, at, onLit }: OfBox<Kept> & { sample: Sample | null; at: number | null }) {
   const { persistence } = of;
   const how = persistence?.settings;
-  const title = 'Log';
   const behind = persistence === null ? 0 : Number(persistence.lsn) - Number(persistence.durable_lsn);
-  const [box, href] = [LOG, '/snapshots/'];
+  const [box, href, title] = [LOG, '/snapshots/', 'Log'];
   if (persistence === null) return <Card box={box} href={href} title={title} onLit={onLit}>needs +info</Card>;
   if (!persistence.log) return <Card box={box} href={href} title={title} aside="off" onLit={onLit}>Writes are in memory only</Card>;
   return (
