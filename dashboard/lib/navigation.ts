@@ -22,6 +22,7 @@ export const PLACES = [
   { label: 'Monitoring › Pub/Sub', href: '/monitoring/?tab=pubsub' },
   { label: 'Monitoring › Alerts', href: '/monitoring/?tab=alerts' },
   { label: 'Playground › Data generator', href: '/playground/?tab=generator' },
+  { label: 'Playground › Lab', href: '/playground/?tab=lab' },
   { label: 'Settings › Configuration', href: '/settings/?tab=server' },
   { label: 'Settings › Access', href: '/settings/?tab=access' },
   { label: 'Settings › Audit', href: '/settings/?tab=audit' },

@@ -133,6 +133,10 @@ describe.runIf(isReal)('production', () => {
     await open('/playground/');
     await page.getByText(/marked as production: load and made-up data do not belong here/).first().waitFor();
     expect(await page.getByRole('button', { name: 'Run', exact: true }).getAttribute('aria-disabled')).toBe('true');
+    await open('/playground/?tab=lab');
+    await page.getByRole('heading', { name: 'How much memory does my data take?' }).waitFor();
+    await page.getByText(/marked as production: load and made-up data do not belong here/).first().waitFor();
+    expect(await page.getByRole('button', { name: 'Run', exact: true }).getAttribute('aria-disabled')).toBe('true');
     expect(unexpected()).toEqual([]);
   });
 });

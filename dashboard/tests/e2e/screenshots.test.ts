@@ -44,6 +44,15 @@ async function unfold(page: Page): Promise<void> {
   await page.getByRole('treeitem', { name: /^user:/, level: 2 }).click();
 }
 
+/** Runs the experiment that is open. */
+async function tryOut(page: Page): Promise<void> {
+  const locked = page.getByRole('button', { name: 'Read-only', exact: true });
+  if ((await locked.count()) > 0) await locked.click();
+  await page.locator('form').getByRole('button', { name: 'Run', exact: true }).click();
+  await page.getByText(/^Nothing of this run is left/).waitFor({ timeout: 30_000 });
+  await page.getByRole('main').evaluate((main) => main.scrollTo(0, 0));
+}
+
 describe.runIf(folder !== '')('screenshots', () => {
   let browser: Browser;
   let server: Server;
@@ -85,6 +94,7 @@ describe.runIf(folder !== '')('screenshots', () => {
         await page.waitForTimeout(500);
         await unfold(page);
       }
+      if (view.name === 'lab' && server.isReal) await tryOut(page);
       await page.waitForTimeout(view.name === 'dashboard' || view.name === 'monitoring' ? 2500 : 700);
       await shoot(view.name);
     }

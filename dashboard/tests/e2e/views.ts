@@ -14,6 +14,7 @@ export const VIEWS = [
   { name: 'snapshots', path: '/snapshots/' },
   { name: 'benchmark', path: '/playground/' },
   { name: 'generator', path: '/playground/?tab=generator' },
+  { name: 'lab', path: '/playground/?tab=lab&x=encoding' },
   { name: 'settings', path: '/settings/' },
   { name: 'access', path: '/settings/?tab=access' },
   { name: 'audit', path: '/settings/?tab=audit' },
