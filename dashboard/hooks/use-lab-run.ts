@@ -1,7 +1,7 @@
 // One experiment of the Lab as it runs. Its keys are removed when it ends, however it ends, and when somebody leaves.
 'use client';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { api } from '@/lib/api';
+import { api, csrfValue } from '@/lib/api';
 import { type Experiment, LabRun, newId, type Step, Stopped, TTL_MS, type Values } from '@/lib/lab/bench';
 import type { LabResult } from '@/lib/lab/experiments';
 import { useToastStore } from '@/stores/toast';
@@ -33,8 +33,15 @@ interface Going {
   db: number;
 }
 
-/** More names than this in one body and the browser would not send it after the page is gone. */
+/** A larger body would not be sent once the page is gone. */
 const KEEPALIVE_BYTES = 60_000;
+
+/** Runs a command whose answer nobody will read: the browser sends it to its end also when the page is gone. */
+function sendLast(args: readonly string[], db: number): void {
+  const body = JSON.stringify({ db, args });
+  if (body.length > KEEPALIVE_BYTES) return;
+  fetch('/api/v1/execute', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-FlashDB-CSRF': csrfValue() }, body, keepalive: true, credentials: 'same-origin' }).catch(() => undefined);
+}
 
 export function useLabRun() {
   const [state, setState] = useState<LabState>(IDLE);
@@ -106,9 +113,7 @@ export function useLabRun() {
       const going = current.current;
       if (going === null) return;
       going.run.stop();
-      for (const args of going.run.removal()) {
-        if (args.join('').length < KEEPALIVE_BYTES) void api.executeArgs(args, going.db, true).catch(() => undefined);
-      }
+      for (const args of going.run.removal()) sendLast(args, going.db);
     };
     hasLeft.current = false;
     window.addEventListener('pagehide', onHide);

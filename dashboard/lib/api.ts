@@ -102,8 +102,6 @@ interface Options {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
   signal?: AbortSignal;
-  /** Is sent to its end also where the page is left. */
-  keepalive?: boolean;
   /** An answer that is already under way. */
   early?: Promise<Response>;
 }
@@ -120,7 +118,6 @@ async function send(url: string, options: Options = {}): Promise<Response> {
       headers,
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
       signal: options.signal,
-      keepalive: options.keepalive,
       cache: 'no-store',
       credentials: 'same-origin',
     });
@@ -229,7 +226,7 @@ export const api = {
     if (!response.ok) throw await failure(response);
     return response.blob();
   },
-  executeArgs: (args: readonly Bytes[], db: number, keepalive?: boolean) => request<Executed>('/execute', { method: 'POST', body: { db, args }, keepalive }),
+  executeArgs: (args: readonly Bytes[], db: number) => request<Executed>('/execute', { method: 'POST', body: { db, args } }),
   execute: (line: string, db: number, signal?: AbortSignal) => request<Executed>('/execute', { method: 'POST', body: { db, line }, signal }),
   /** As `execute`; the server keeps the line for its user, without secrets. */
   executeTyped: (line: string, db: number) => request<Executed>('/execute', { method: 'POST', body: { db, line, remember: true } }),

@@ -99,7 +99,7 @@ export const limiter: Experiment<LimiterResult> = {
   id: 'limiter',
   title: 'Does the rate limiter hold?',
   shows: 'Two limiters as Lua scripts, asked by the same callers at the same moments; drawn is who gets in, and by which rule.',
-  does: 'The window of the first begins with its first caller. Who comes shortly before and shortly after its end is counted in two windows.',
+  does: 'The window of the first begins with its first caller. Of two bursts one comes shortly before its end, the other shortly after it.',
   needs: ['eval', 'time', 'incr', 'pexpire', 'zremrangebyscore', 'zcard', 'zadd', 'unlink'],
   parameters: [
     { kind: 'number', id: 'limit', label: 'Allowed', unit: 'calls per window', least: 1, most: 12, start: 5 },
@@ -110,7 +110,7 @@ export const limiter: Experiment<LimiterResult> = {
       label: 'Callers come',
       start: 'edge',
       options: [
-        { value: 'edge', label: 'around the window’s end' },
+        { value: 'edge', label: 'in two bursts' },
         { value: 'even', label: 'evenly' },
       ],
     },

@@ -50,7 +50,7 @@ export function EncodingView({ result }: { result: EncodingResult }) {
       )}
       <Figures
         label="Memory and encoding"
-        columns={[`${element}s`, 'Bytes', `Bytes per ${element}`, 'Encoding']}
+        columns={[`${element.charAt(0).toUpperCase()}${element.slice(1)}s`, 'Bytes', `Bytes per ${element}`, 'Encoding']}
         rows={points.map((point) => [formatCount(point.count), formatCount(point.bytes), formatCount(point.bytes / point.count), point.encoding])}
       />
     </>

@@ -91,7 +91,7 @@ export function ExperimentView({ experiment, db, onDb }: ExperimentViewProps) {
                 <Square /> Stop
               </Button>
             )}
-            <p className="min-w-0 text-xs text-muted">
+            <p className="min-w-0 flex-1 basis-64 text-xs text-muted">
               On keys of its own, <code className="font-mono">{prefixOf(state.id === '' ? '…' : state.id)}*</code>, which are removed when it ends or you leave, and expire after two minutes in any case.
             </p>
           </div>
@@ -139,7 +139,7 @@ function Outcome({ experiment, needs, state, onCleanAgain }: OutcomeProps) {
     return (
       <Panel title="Result">
         <Empty icon={<FlaskConical aria-hidden />} title="Nothing has run yet">
-          Press Run: it takes seconds, and what was run stands here with its replies.
+          Press Run: it takes a few seconds.
         </Empty>
       </Panel>
     );

@@ -62,7 +62,7 @@ function Lane({ limiter, limit, window_ms, to, hasWindows }: LaneProps) {
         <text x={SIDE} y={HEIGHT - 5} className="num fill-muted text-tick">
           0
         </text>
-        <text x={x(window_ms)} y={HEIGHT - 5} textAnchor="middle" className="num fill-muted text-tick">
+        <text x={x(window_ms)} y={HEIGHT - 5} textAnchor={x(window_ms) > width * 0.7 ? 'end' : 'middle'} className="num fill-muted text-tick">
           {hasWindows ? `window ends, ${formatCount(window_ms)} ms` : `${formatCount(window_ms)} ms`}
         </text>
         {limiter.tries.map((one, at) =>

@@ -37,7 +37,7 @@ function StepView({ step, db, like }: { step: Step; db: number; like: number | n
       <div className="flex min-h-7 flex-wrap items-center gap-x-3">
         <span className="num w-5 text-right text-xs text-muted">{step.id}</span>
         <h3 className="min-w-0 flex-1 font-medium">{step.label}</h3>
-        <span className="num text-xs text-muted">
+        <span className="num text-xs text-muted max-sm:order-last max-sm:basis-full max-sm:pl-8">
           {step.count > 1 && `${counted(step.count, 'call')}, `}
           {formatMicros(step.total_us)}
         </span>

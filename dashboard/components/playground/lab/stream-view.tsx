@@ -43,7 +43,7 @@ export function StreamView({ result }: { result: StreamResult }) {
             {entries.map((entry, at) => (
               <tr key={entry.id} className="row-h border-b border-line last:border-0">
                 <th scope="row" className="py-1 pr-3 font-normal" title={entry.id}>
-                  <span className="num">{1001 + at}</span> <code className="ml-1 font-mono text-xs text-muted max-sm:hidden">{entry.id}</code>
+                  <span className="num">{1001 + at}</span> <code className="ml-1 font-mono text-xs whitespace-nowrap text-muted max-lg:hidden">{entry.id}</code>
                 </th>
                 <td className="border-l border-line px-3 py-1">{(entry.reader === 'ada' || entry.claimed) && <Ada entry={entry} />}</td>
                 <td className="border-l border-line px-3 py-1">{entry.reader === 'bob' && <Bob isOver={crashed} />}</td>
