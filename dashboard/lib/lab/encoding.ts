@@ -151,11 +151,20 @@ function ordinal(count: number): string {
   return `${formatCount(count)}${ten === 1 ? 'th' : (['th', 'st', 'nd', 'rd'][one] ?? 'th')}`;
 }
 
+/** Some forms share a name: then the limit shows in what is taken, and nowhere else. */
+function unnamedChange(result: EncodingResult, { encoding: name, count }: Point): string | null {
+  const { limit, element } = result;
+  if (limit === null || limit.value >= count) return null;
+  const around = aroundChange(result, { at: limit.value + 1, from: name, to: name });
+  if (around === null || around.after < around.before * 1.15) return null;
+  return `OBJECT ENCODING says ${name} throughout, and yet behind ${limit.setting}, ${formatCount(limit.value)}, a ${element} takes ${formatCount(around.after)} bytes instead of ${formatCount(around.before)}.`;
+}
+
 function headline(result: EncodingResult): string {
   const last = result.points.at(-1);
   if (last === undefined) return 'Nothing was weighed.';
   const change = result.changes[0];
-  if (change === undefined) return `It stayed ${withArticle(last.encoding)} up to ${formatCount(last.count)} ${result.element}s, ${formatCount(last.bytes / last.count)} bytes for each of them.`;
+  if (change === undefined) return unnamedChange(result, last) ?? `It stayed ${withArticle(last.encoding)} up to ${formatCount(last.count)} ${result.element}s, ${formatCount(last.bytes / last.count)} bytes for each of them.`;
   const around = aroundChange(result, change);
   const cost = around === null ? '' : `; a ${result.element} took about ${formatCount(around.before)} bytes before and takes ${formatCount(around.after)} after it`;
   return `With its ${ordinal(change.at)} ${result.element} the ${change.from} became ${withArticle(change.to)}${cost}.`;

@@ -87,6 +87,7 @@ function headline(result: FieldsResult): string {
   if (late === null || last.left > 0) return `${formatCount(last.left)} of ${counted(fields, 'field')} were still there ${formatSeconds(last.at_ms / 1000)} after they were made.`;
   const rest_ms = end.at_ms - last.at_ms;
   const key = !end.isGone ? 'the key is still there' : rest_ms < every_ms ? 'with the last one the key was gone' : `the key itself was cleared away ${formatCount(rest_ms)} ms after the last one`;
+  if (fields === 1) return `The field went at most ${formatCount(late)} ms after its time; ${key}.`;
   return `${counted(fields, 'field')} went one by one, the latest at most ${formatCount(late)} ms after its time; ${key}.`;
 }
 

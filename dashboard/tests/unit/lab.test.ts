@@ -229,6 +229,13 @@ describe('when an encoding changes', () => {
     expect((result as EncodingResult).limit).toBeNull();
     expect(encoding.headline(result)).toBe('It stayed an intset up to 100 members, 9 bytes for each of them.');
   });
+  it('is told by what is taken where the name stays', () => {
+    const points = [100, 120, 140, 160].map((count) => ({ count, bytes: count * (count > 128 ? 44 : 24), encoding: 'hashtable' }));
+    const result: EncodingResult = { kind: 'encoding', type: 'set', element: 'member', to: 160, value_bytes: 16, points, changes: [], limit: { setting: 'set-max-listpack-entries', value: 128 }, value_limit: null };
+    const { headline } = byId('encoding');
+    expect(headline(result)).toBe('OBJECT ENCODING says hashtable throughout, and yet behind set-max-listpack-entries, 128, a member takes 44 bytes instead of 24.');
+    expect(headline({ ...result, limit: { setting: 'set-max-listpack-entries', value: 512 } })).toMatch(/^It stayed a hashtable/);
+  });
   it('has stages that end with the last element', () => {
     expect(stagesTo(16)).toEqual(Array.from({ length: 16 }, (_, at) => at + 1));
     expect(stagesTo(4000)).toHaveLength(40);

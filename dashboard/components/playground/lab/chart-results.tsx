@@ -24,6 +24,8 @@ export function EncodingView({ result }: { result: EncodingResult }) {
   const most = Math.max(0, ...points.map((point) => point.bytes));
   const lines = runs.map(({ name, points: own }, at) => ({ name, tone: ((at % 6) + 1) as Tone, points: own.map((point) => [point.count, point.bytes] as const) }));
   const marks = changes.filter((change) => change.at > 1).map((change) => ({ at: change.at, text: `${formatCount(change.at)}: ${change.to}` }));
+  // A limit that changes what is taken, and not what it is called.
+  if (limit !== null && limit.value < to && !changes.some((change) => change.at === limit.value + 1)) marks.push({ at: limit.value, text: `limit: ${formatCount(limit.value)}` });
   const limits = [limit, value_bytes === null ? null : value_limit].flatMap((one) => (one === null ? [] : [one]));
   return (
     <>
