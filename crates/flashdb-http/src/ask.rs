@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::thin::Thinner;
 use axum::http::StatusCode;
 use flashdb_resp::reply::{ReplyFault, ReplyLimits, ReplyParser, Value};
-use flashdb_server::engine::{Identity, Seat, State};
+use flashdb_server::engine::{Aim, Identity, Seat, State};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,19 @@ impl Conversation {
         peer: SocketAddr,
         identity: Option<&Identity>,
     ) -> Result<Self, ApiError> {
+        Conversation::begin_to(Aim::Use, app, peer, identity).await
+    }
+
+    /// As [`Conversation::begin`], and says what its commands are to keys: what is only shown of them is a look.
+    ///
+    /// # Errors
+    /// As [`Conversation::begin`].
+    pub async fn begin_to(
+        aim: Aim,
+        app: &Arc<App>,
+        peer: SocketAddr,
+        identity: Option<&Identity>,
+    ) -> Result<Self, ApiError> {
         if app.engine.state() == State::Stopping {
             return Err(ApiError::stopping());
         }
@@ -85,7 +98,7 @@ impl Conversation {
         };
         let (stream, seat) = app
             .engine
-            .connect(NAME, &peer.to_string(), identity)
+            .connect(NAME, &peer.to_string(), identity, aim)
             .map_err(|error| system_error(&error))?;
         Ok(Conversation {
             app: app.clone(),
@@ -106,7 +119,19 @@ impl Conversation {
     /// # Errors
     /// As [`Conversation::begin`], or when there is no such database for the caller.
     pub async fn of(app: &Arc<App>, caller: &Caller, db: u64) -> Result<Self, ApiError> {
-        let mut conversation = Conversation::begin(app, caller.peer, Some(&caller.identity)).await?;
+        Conversation::of_to(Aim::Use, app, caller, db).await
+    }
+
+    /// As [`Conversation::of`], for what shows keys: none of it is a use of them.
+    ///
+    /// # Errors
+    /// As [`Conversation::of`].
+    pub async fn look(app: &Arc<App>, caller: &Caller, db: u64) -> Result<Self, ApiError> {
+        Conversation::of_to(Aim::Look, app, caller, db).await
+    }
+
+    async fn of_to(aim: Aim, app: &Arc<App>, caller: &Caller, db: u64) -> Result<Self, ApiError> {
+        let mut conversation = Conversation::begin_to(aim, app, caller.peer, Some(&caller.identity)).await?;
         if db != 0 {
             conversation.ask(&words(["SELECT", &db.to_string()])).await?;
         }

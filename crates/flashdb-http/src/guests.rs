@@ -4,7 +4,7 @@
 use crate::ask::encode;
 use flashdb_benchmark::socket::{BlockingSocket, Socket};
 use flashdb_resp::reply::{ReplyLimits, ReplyParser, Value};
-use flashdb_server::engine::{Engine, Identity};
+use flashdb_server::engine::{Aim, Engine, Identity};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -37,7 +37,7 @@ impl Guests {
     fn connect(&self) -> Result<Guest, String> {
         let connected = self
             .engine
-            .connect(NAME, &self.peer.to_string(), Some(&self.identity));
+            .connect(NAME, &self.peer.to_string(), Some(&self.identity), Aim::Use);
         let (stream, _) = connected.map_err(|error| format!("no connection: {error}"))?;
         let ready = stream
             .set_nonblocking(false)

@@ -128,7 +128,10 @@ pub(crate) async fn run(
     for key in given.keys {
         requests.extend(given.action.requests(&key.into_vec()?));
     }
-    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let mut conversation = match given.action {
+        Action::Look => Conversation::look(&app, &caller, db).await?,
+        _ => Conversation::of(&app, &caller, db).await?,
+    };
     let replies = conversation.ask_all(&requests).await?;
     let results = replies.chunks_exact(requests.len() / count).map(outcome);
     Ok(Json(Bulk {

@@ -15,7 +15,7 @@ use crate::json::Query;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use flashdb_resp::reply::Value;
-use flashdb_server::engine::Identity;
+use flashdb_server::engine::{Aim, Identity};
 use prefixes::{FoundPrefix, Prefixes};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -146,7 +146,8 @@ pub(crate) async fn find(
     if !["scan", "exists", "type", "prefix.tree"].iter().any(may) {
         return Err(ApiError::no_right("scan"));
     }
-    let mut conversation = Conversation::begin(&app, caller.peer, Some(&caller.identity)).await?;
+    let mut conversation =
+        Conversation::begin_to(Aim::Look, &app, caller.peer, Some(&caller.identity)).await?;
     let mut hits = Hits::default();
     let mut places = survey(&asker, &mut conversation, &mut hits).await?;
     let (prefixes, looked_at) = match &from {

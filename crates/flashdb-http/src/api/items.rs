@@ -147,7 +147,7 @@ pub(crate) async fn list(
     let query = Query::of(query.as_deref());
     let (key, db) = (key_of(&uri), database(&app, &query)?);
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
-    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let mut conversation = Conversation::look(&app, &caller, db).await?;
     let kind = conversation.ask(&about("TYPE", &key, [])).await?;
     let kind = kind_of(&kind)
         .filter(|kind| kind != "none")
@@ -214,7 +214,7 @@ impl Wanted<'_> {
                 Err(_) => {
                     // Its place is given back first: whoever holds one must not wait for another.
                     drop(conversation);
-                    conversation = Conversation::of(self.app, self.caller, self.db).await?;
+                    conversation = Conversation::look(self.app, self.caller, self.db).await?;
                     conversation.cut_strings(KEPT_BYTES);
                     step = 1;
                     continue;

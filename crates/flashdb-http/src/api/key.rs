@@ -93,7 +93,7 @@ pub(crate) async fn show(
     let query = Query::of(query.as_deref());
     let (key, db) = (key_of(&uri), database(&app, &query)?);
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
-    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let mut conversation = Conversation::look(&app, &caller, db).await?;
     let asks_type = about("TYPE", &key, []);
     let kind = conversation.ask(&asks_type).await?;
     let kind = kind_of(&kind)

@@ -90,7 +90,7 @@ pub(crate) async fn list(
         .into_iter()
         .filter_map(|(option, name)| Some((option, query.get(name)?)))
         .collect();
-    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let mut conversation = Conversation::look(&app, &caller, db).await?;
     let (mut keys, mut scanned) = (Vec::new(), 0);
     // Where all that is looked at comes, no more is looked at than is missing; where little does, more and more.
     let mut count = limit.min(STEP_KEYS);

@@ -116,7 +116,7 @@ fn changed() -> ApiError {
 
 impl Download {
     async fn begin(app: Arc<App>, caller: Caller, db: u64, key: Vec<u8>) -> Result<Self, ApiError> {
-        let mut conversation = Conversation::of(&app, &caller, db).await?;
+        let mut conversation = Conversation::look(&app, &caller, db).await?;
         let may_watch = ["watch", "multi", "exec"]
             .iter()
             .all(|command| app.engine.allows(&caller.identity, command));

@@ -143,7 +143,7 @@ pub(crate) async fn show(
     let (limit, offset, wait) = (limit.to_string(), offset.to_string(), wait_ms.to_string());
     let options = ["SORT", sort, "LIMIT", &limit, "OFFSET", &offset, "WAIT", &wait];
     let request = about("PREFIX.TREE", query.get("p").unwrap_or_default(), options);
-    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let mut conversation = Conversation::look(&app, &caller, db).await?;
     // Counting may be switched off.
     let reply = conversation
         .ask(&request)
@@ -163,7 +163,7 @@ pub(crate) async fn keys(
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
     let mut cursor = query.names_cursor()?.to_string();
     let prefix = query.get("p").unwrap_or_default();
-    let mut conversation = Conversation::of(&app, &caller, db).await?;
+    let mut conversation = Conversation::look(&app, &caller, db).await?;
     let (mut names, began) = (Vec::new(), Instant::now());
     conversation.cut_strings(NAME_BYTES_MAX);
     loop {

@@ -26,7 +26,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use feed::{End, Feed, Kind};
 use flashdb_command::CommandSpec;
-use flashdb_server::engine::Seat;
+use flashdb_server::engine::{Aim, Seat};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -290,7 +290,7 @@ impl Run {
         };
         let connected = app
             .engine
-            .connect(NAME, &caller.peer.to_string(), Some(&caller.identity));
+            .connect(NAME, &caller.peer.to_string(), Some(&caller.identity), Aim::Use);
         let (stream, seat) = connected.map_err(failed)?;
         let (from_engine, mut to_engine) = UnixStream::from_std(stream).map_err(failed)?.into_split();
         // What is listened to knows no databases.

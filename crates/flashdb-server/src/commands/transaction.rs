@@ -301,6 +301,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
     let args = request.as_args();
     let client = downcast(context.session);
     let (server, info) = (client.server.clone(), client.info.clone());
+    let touches = !client.no_touch;
     context.data.db = client.db;
     let (dirty, queued_db) = (context.data.effects.dirty, client.db);
     let start = context.reply.len();
@@ -356,6 +357,7 @@ fn run_queued(context: &mut Context<'_, '_>, command: &Command, request: &OwnedA
             client: &info,
             elapsed_ns: Some(elapsed_ns),
             failed: result.is_err(),
+            touches,
         };
         samples.measure(&ran, (context.reply.len() - start) as u64);
         samples.look_at(&ran);

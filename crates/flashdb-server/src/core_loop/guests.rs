@@ -4,7 +4,7 @@
 use super::CoreLoop;
 use crate::client::flags;
 use crate::dispatch::Turn;
-use crate::engine::Guest;
+use crate::engine::{Aim, Guest};
 use flashdb_base::version::FLASHDB_VERSION;
 use flashdb_resp::Protocol;
 use std::sync::atomic::Ordering;
@@ -27,6 +27,7 @@ impl CoreLoop {
         connection.reply().set_protocol(Protocol::Resp3);
         let client = &mut connection.client;
         client.is_resp3 = true;
+        client.no_touch = guest.aim == Aim::Look;
         client.info.flags.fetch_or(flags::RESP3, Ordering::Relaxed);
         {
             let mut names = client.info.names.lock();

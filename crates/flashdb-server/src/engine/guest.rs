@@ -33,6 +33,15 @@ impl Identity {
     }
 }
 
+/// What the commands of a connection are to the keys that they are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// Uses of them, as those of any client.
+    Use,
+    /// Looks, as after CLIENT NO-TOUCH ON: their idle time and frequency stay, and they get no hotter.
+    Look,
+}
+
 /// Whom a connection runs as.
 pub struct Seat(Arc<OnceLock<Arc<ClientInfo>>>);
 
@@ -57,6 +66,7 @@ pub struct Guest {
     pub seat: Arc<OnceLock<Arc<ClientInfo>>>,
     /// Whom it begins as; else as clients do.
     pub user: Option<Arc<User>>,
+    pub aim: Aim,
     /// What CLIENT LIST calls it, also as its library.
     pub name: &'static str,
 }
@@ -78,6 +88,7 @@ impl Engine {
         name: &'static str,
         from: &str,
         identity: Option<&Identity>,
+        aim: Aim,
     ) -> io::Result<(UnixStream, Seat)> {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
@@ -95,6 +106,7 @@ impl Engine {
             },
             seat: seat.clone(),
             user: identity.map(|identity| identity.0.clone()),
+            aim,
             name,
         };
         let turn = self.next_loop.fetch_add(1, Ordering::Relaxed);

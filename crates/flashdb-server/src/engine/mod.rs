@@ -24,7 +24,7 @@ pub use figures::{
     CommandFigures, CommandTotals, DatabaseFigures, Durations, Figures, PART_NAMES, Resident,
     SnapshotFigures, Work,
 };
-pub use guest::{Guest, Identity, Seat};
+pub use guest::{Aim, Guest, Identity, Seat};
 pub use listening::{Heard, ListenedTo, ListeningKind, ListeningTotals};
 
 use crate::acl::Users;

@@ -94,6 +94,8 @@ pub struct Ran<'a> {
     pub elapsed_ns: Option<u64>,
     /// Whether its answer is an error.
     pub failed: bool,
+    /// Whether it is a use of its keys; not of a client that only looks (CLIENT NO-TOUCH).
+    pub touches: bool,
 }
 
 impl Ran<'_> {
@@ -208,6 +210,9 @@ impl Held {
     }
 
     fn note(&mut self, ran: &Ran<'_>, weight: u32) {
+        if !ran.touches {
+            return;
+        }
         let spec = ran.command.spec;
         let is_write = spec.flags.has(Flags::WRITE);
         let mut note = |key: &[u8]| {
@@ -246,6 +251,7 @@ pub fn look_at_last(
         client: &client.info,
         elapsed_ns: (elapsed_ns > 0).then_some(elapsed_ns),
         failed: handle.samples.failures.has(handle.stats.commands.get()),
+        touches: !client.no_touch,
     };
     handle.samples.measure(&ran, session::reply_bytes(1));
     handle.samples.look_at(&ran);
@@ -269,6 +275,7 @@ pub fn look_at_window<'a>(
         client: &client.info,
         elapsed_ns: elapsed_ns(&commands[at]),
         failed: handle.samples.failures.has(before.wrapping_add(at as u64 + 1)),
+        touches: !client.no_touch,
     };
     if handle.samples.in_session.load(Ordering::Relaxed) {
         for at in 0..commands.len() {
@@ -324,6 +331,27 @@ mod tests {
     }
 
     #[test]
+    fn who_only_looks_uses_no_key() {
+        let registry = crate::command_registry();
+        let get = get_of(&registry);
+        let samples = LoopSamples::default();
+        let request = OwnedArgs::from_words([b"GET".as_slice(), b"key"]);
+        let client = ClientInfo::default();
+        for touches in [false, true, false] {
+            let ran = ran(&get, request.as_args(), &client);
+            samples.left.store(1, Ordering::Relaxed);
+            samples.look_at(&Ran { touches, ..ran });
+        }
+        let held = samples.held.lock();
+        let weight = u64::from(INTERVAL_MAX);
+        assert_eq!(
+            (held.looks, held.uses),
+            (3, weight),
+            "all are looked at, one is counted"
+        );
+    }
+
+    #[test]
     fn the_last_failures_are_known_by_their_numbers() {
         let failures = Failures::default();
         for number in [3, 5, 70] {
@@ -347,6 +375,7 @@ mod tests {
             client,
             elapsed_ns: Some(700),
             failed: false,
+            touches: true,
         }
     }
 

@@ -408,6 +408,7 @@ impl<'r, 'k> Running<'r, 'k> {
                 client: &client.info,
                 elapsed_ns,
                 failed,
+                touches: !client.no_touch,
             });
         }
         client.tracking.script_read |= client.tracking.is_on() && tracking::reads(command.spec);

@@ -21,7 +21,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flashdb_resp::reply::Value as Reply;
-use flashdb_server::engine::Identity;
+use flashdb_server::engine::{Aim, Identity};
 use hyper::body::Frame;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -145,7 +145,7 @@ async fn begin(
         let message = "as many exports as may are under way";
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
     };
-    let mut walk = Walk::new(&app, &caller.identity, caller.peer, &plan);
+    let mut walk = Walk::new(Aim::Look, &app, &caller.identity, caller.peer, &plan);
     walk.conversation().await?;
     let note = BulkNote {
         trail: app.engine.audit().clone(),
@@ -385,7 +385,8 @@ impl Export {
             return Err(ApiError::session_ended());
         };
         // One for each: what a connection is answered in all is bounded, and values are not cut here.
-        let mut conversation = Conversation::begin(&self.app, self.peer, Some(&identity)).await?;
+        let mut conversation =
+            Conversation::begin_to(Aim::Look, &self.app, self.peer, Some(&identity)).await?;
         if self.plan.db != 0 {
             let select = about("SELECT", self.plan.db.to_string().as_bytes(), []);
             conversation.ask(&select).await?;

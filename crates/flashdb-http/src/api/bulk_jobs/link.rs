@@ -6,7 +6,7 @@ use crate::api::keys::NAME_BYTES_MAX;
 use crate::ask::{Conversation, about};
 use crate::error::ApiError;
 use axum::http::StatusCode;
-use flashdb_server::engine::Identity;
+use flashdb_server::engine::{Aim, Identity};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ const TIME: Duration = Duration::from_secs(10);
 
 /// See the module's head.
 pub(in crate::api) struct Link {
+    aim: Aim,
     app: Arc<App>,
     identity: Identity,
     peer: SocketAddr,
@@ -26,8 +27,9 @@ pub(in crate::api) struct Link {
 }
 
 impl Link {
-    pub fn new(app: &Arc<App>, identity: &Identity, peer: SocketAddr, db: u64) -> Self {
+    pub fn new(aim: Aim, app: &Arc<App>, identity: &Identity, peer: SocketAddr, db: u64) -> Self {
         Link {
+            aim,
             app: app.clone(),
             identity: identity.clone(),
             peer,
@@ -65,7 +67,8 @@ impl Link {
         let is_spent = |conversation: &Conversation| conversation.received_bytes() >= CONNECTION_BYTES;
         if self.conversation.as_ref().is_none_or(is_spent) {
             self.conversation = None;
-            let mut fresh = Conversation::begin(&self.app, self.peer, Some(&self.identity)).await?;
+            let mut fresh =
+                Conversation::begin_to(self.aim, &self.app, self.peer, Some(&self.identity)).await?;
             if self.db != 0 {
                 let select = about("SELECT", self.db.to_string().as_bytes(), []);
                 fresh.ask(&select).await?;

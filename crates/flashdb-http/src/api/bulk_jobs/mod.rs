@@ -26,6 +26,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 pub(crate) use export::{EXPORTS_MAX, ExportWish, Piece, by_match, by_name, streamed};
+use flashdb_server::engine::Aim;
 pub(super) use lines::by_ttl;
 pub(crate) use preview::BulkPreview;
 use schemars::JsonSchema;
@@ -75,7 +76,7 @@ pub(crate) async fn start(
         caller.may_write()?;
     }
     let plan = Arc::new(wish.check(app.engine.databases_count() as u64)?);
-    let mut walk = Walk::new(&app, &caller.identity, caller.peer, &plan);
+    let mut walk = Walk::new(Aim::Look, &app, &caller.identity, caller.peer, &plan);
     if dry_run {
         // Those that wait share their places with who waits for counts of the tree.
         let place = app.tree_waits.try_acquire().ok();

@@ -8,7 +8,7 @@ use crate::api::keys::Name;
 use crate::ask::{Conversation, about, items, text};
 use crate::error::ApiError;
 use crate::thin;
-use flashdb_server::engine::Identity;
+use flashdb_server::engine::{Aim, Identity};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -34,9 +34,9 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub fn new(app: &Arc<App>, identity: &Identity, peer: SocketAddr, plan: &Arc<Plan>) -> Self {
+    pub fn new(aim: Aim, app: &Arc<App>, identity: &Identity, peer: SocketAddr, plan: &Arc<Plan>) -> Self {
         Walk {
-            link: Link::new(app, identity, peer, plan.db),
+            link: Link::new(aim, app, identity, peer, plan.db),
             plan: plan.clone(),
             place: match plan.matched {
                 Matched::Keys(_) => Place::Named(0),

@@ -17,7 +17,7 @@ use crate::jobs::{Job, JobState};
 use crate::json::Bytes;
 use axum::http::StatusCode;
 use flashdb_resp::reply::Value as Reply;
-use flashdb_server::engine::{EndHold, Identity};
+use flashdb_server::engine::{Aim, EndHold, Identity};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -111,7 +111,7 @@ impl Work {
 
     /// False if it ended before the last key, by request.
     async fn work(&self, job: &Job, tally: &mut Tally) -> Result<bool, ApiError> {
-        let mut walk = Walk::new(&self.app, &self.identity, self.peer, &self.plan);
+        let mut walk = Walk::new(Aim::Use, &self.app, &self.identity, self.peer, &self.plan);
         if self.plan.snapshot_first {
             job.progress("taking a snapshot", 0, 0, 0, Value::Null);
             tally.snapshot = self.snapshot(job).await?;

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::json::Bytes;
 use crate::thin;
 use flashdb_resp::reply::Value;
+use flashdb_server::engine::Aim;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -86,7 +87,7 @@ async fn ask(
     rows: &mut Vec<FoundPrefix>,
     few: &mut Vec<(u64, Name)>,
 ) -> Result<bool, ApiError> {
-    let mut conversation = Conversation::begin(asker.app, peer, Some(asker.identity)).await?;
+    let mut conversation = Conversation::begin_to(Aim::Look, asker.app, peer, Some(asker.identity)).await?;
     let separator = asker.app.engine.prefix_separator();
     let end = asker.text.iter().rposition(|byte| *byte == separator);
     let level = &asker.text[..end.map_or(0, |end| end + 1)];

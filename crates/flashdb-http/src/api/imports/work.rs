@@ -21,7 +21,7 @@ use flashdb_command::key_spec::KeyFlags;
 use flashdb_command::{CommandSpec, Flags};
 use flashdb_import::{Access, Expiry};
 use flashdb_resp::reply::Value as Reply;
-use flashdb_server::engine::{EndHold, Identity};
+use flashdb_server::engine::{Aim, EndHold, Identity};
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Work {
         let engine = &self.app.engine;
         let databases = engine.databases_count() as u64;
         let mut pieces = rows::read(&self.upload, &self.plan, &engine.config().settings(), databases);
-        let mut link = Link::new(&self.app, &self.identity, self.peer, 0);
+        let mut link = Link::new(Aim::Use, &self.app, &self.identity, self.peer, 0);
         let speed = |rate| {
             if self.plan.dry_run {
                 rate * LOOKS_PER_WRITE

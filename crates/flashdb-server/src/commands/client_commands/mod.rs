@@ -217,7 +217,7 @@ static NO_EVICT: CommandSpec = CommandSpec {
 
 static NO_TOUCH: CommandSpec = CommandSpec {
     name: "no-touch",
-    summary: "Makes the connection's commands not count as use of keys.",
+    summary: "Makes the connection's commands not count as use of keys: neither for OBJECT nor for hot keys.",
     since: "7.2.0",
     arity: 3,
     flags: OWN,

@@ -20,6 +20,7 @@ fn row(line: &str) -> Option<TappedCommand> {
             client: &client,
             elapsed_ns: Some(700),
             failed: true,
+            touches: true,
         },
         1,
         &mut Prng::from_seed(1),
@@ -105,6 +106,7 @@ fn many_commands_leave_few_rows_that_stand_for_them() {
         client: &client,
         elapsed_ns: None,
         failed: false,
+        touches: true,
     };
     let (mut tap, mut random) = (Tap::new(1), Prng::from_seed(7));
     let (mut rows, mut stand_for) = (0, 0);
