@@ -32,6 +32,7 @@ mod room;
 mod runs;
 mod sampler;
 mod sessions;
+mod settings;
 mod streams;
 mod tap;
 mod thin;
@@ -41,6 +42,7 @@ mod weigh;
 
 pub use api::openapi::document as openapi_document;
 pub use listen::{BindError, Listeners, Running};
+pub use settings::{check_setting, check_settings};
 
 use flashdb_server::engine::Engine;
 use std::sync::Arc;

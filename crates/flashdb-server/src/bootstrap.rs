@@ -293,6 +293,7 @@ fn build(
         ends_scripts: false.into(),
         stopping: false.into(),
         port: (settings.port as usize).into(),
+        setting_check: Default::default(),
     };
     server
         .space

@@ -140,7 +140,12 @@ pub struct Server {
     pub stopping: AtomicBool,
     /// TCP port in use.
     pub port: AtomicUsize,
+    /// What others than the server have to say of settings before they count.
+    pub setting_check: OnceLock<SettingCheck>,
 }
+
+/// Whether a setting can have the value that it has there; else why not.
+pub type SettingCheck = fn(name: &str, settings: &Settings) -> Result<(), String>;
 
 impl Server {
     /// The settings of this moment. Core loops keep them for a turn instead of asking per command.

@@ -36,6 +36,10 @@ fn main() -> ExitCode {
                 eprintln!("flashdb: {error}");
                 return ExitCode::FAILURE;
             }
+            if let Err(error) = flashdb_http::check_settings(&config.settings()) {
+                eprintln!("flashdb: {error}");
+                return ExitCode::FAILURE;
+            }
             println!("Configuration OK");
             ExitCode::SUCCESS
         }
@@ -48,8 +52,10 @@ fn main() -> ExitCode {
 
 /// Runs the server, and the HTTP interface beside it.
 fn serve(config: ConfigStore, mut warnings: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+    flashdb_http::check_settings(&config.settings())?;
     let listeners = Listeners::open(&config, &mut warnings)?;
     flashdb_server::run(config, &warnings, |engine| {
+        engine.check_settings_by(flashdb_http::check_setting);
         let Some(listeners) = listeners else {
             return Ok(Box::new(|| {}));
         };

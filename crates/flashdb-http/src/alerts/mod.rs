@@ -29,6 +29,14 @@ const CALM_S: u32 = 10;
 /// Keys that are looked at; so many alerts of hot keys there are at most at a time.
 pub(crate) const HOT_KEYS_MAX: usize = 8;
 
+/// Whether `alert-webhook-ca-file` names a file with certificates, if it names one.
+///
+/// # Errors
+/// Which file, and what is wrong with it.
+pub(crate) fn check_ca_file(settings: &Settings) -> Result<(), String> {
+    post::ca_file(settings).map_or(Ok(()), |file| tls::check(&file))
+}
+
 /// Whether an alert stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -47,12 +47,17 @@ pub(super) struct Terms {
 
 impl Terms {
     pub fn of(settings: &Settings) -> Self {
-        let ca_file = &settings.alert_webhook_ca_file;
         Terms {
-            ca_file: (!ca_file.is_empty()).then(|| settings.dir.join(ca_file)),
+            ca_file: ca_file(settings),
             secret: settings.alert_webhook_secret.clone(),
         }
     }
+}
+
+/// The file that `alert-webhook-ca-file` names.
+pub(super) fn ca_file(settings: &Settings) -> Option<PathBuf> {
+    let file = &settings.alert_webhook_ca_file;
+    (!file.is_empty()).then(|| settings.dir.join(file))
 }
 
 /// Posts a body, once.

@@ -1,8 +1,8 @@
 //! TLS towards webhooks: who is trusted, and what is said of an address that is not.
 //!
 //! Trusted is what the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name other files, as for OpenSSL), and what the setting
-//! `alert-webhook-ca-file` names besides. Certificates are read anew for each post: it is rare, and a file that was replaced counts
-//! at once. The cipher suites are those of ring, from TLS 1.2 on; a certificate is always verified, and there is no setting against it.
+//! `alert-webhook-ca-file` names besides. That file is looked at when it is named, at the start or by CONFIG SET. Certificates are
+//! read anew for each post: it is rare, and a file that was replaced counts at once. The cipher suites are those of ring, from TLS 1.2 on; a certificate is always verified, and there is no setting against it.
 
 use rustls::client::Resumption;
 use rustls::crypto::ring::default_provider;
@@ -44,8 +44,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     // What of the system's cannot be read is of no use; that there is none at all is told below.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = ca_file {
-        add_own(&mut roots, file)
-            .map_err(|why| format!("alert-webhook-ca-file {}: {why}", file.display()))?;
+        add_own(&mut roots, file)?;
     }
     if roots.is_empty() {
         return Err(
@@ -56,7 +55,19 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// Whether a file has what is looked for there.
+///
+/// # Errors
+/// Why not, with the setting and the file.
+pub(super) fn check(file: &Path) -> Result<(), String> {
+    add_own(&mut RootCertStore::empty(), file)
+}
+
 fn add_own(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
+    add(roots, file).map_err(|why| format!("alert-webhook-ca-file {}: {why}", file.display()))
+}
+
+fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
     let text = read(file).map_err(|error| error.to_string())?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&text) {

@@ -214,6 +214,9 @@ impl Applied {
     }
 
     fn apply(&mut self, row: &Row, settings: &Settings) -> Result<(), String> {
+        if let Some(check) = self.server.setting_check.get() {
+            check(row.name, settings)?;
+        }
         match row.name {
             "port" | "bind" => self.listen(row.name, settings),
             "requirepass" => {

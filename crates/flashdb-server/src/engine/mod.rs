@@ -29,7 +29,7 @@ pub use listening::{Heard, ListenedTo, ListeningKind, ListeningTotals};
 
 use crate::acl::Users;
 use crate::key_tree::KeyTree;
-use crate::server::Server;
+use crate::server::{Server, SettingCheck};
 use flashdb_command::registry::Command;
 use flashdb_command::{CommandSpec, Flags};
 use flashdb_config::ConfigStore;
@@ -99,6 +99,11 @@ impl Engine {
     /// The configuration.
     pub fn config(&self) -> &ConfigStore {
         &self.server.config
+    }
+
+    /// Has changes of settings refused for reasons that the server does not know. For one who asks; later ones are not heard.
+    pub fn check_settings_by(&self, check: SettingCheck) {
+        let _first_stays = self.server.setting_check.set(check);
     }
 
     /// Random name of this run, 40 hexadecimal digits.

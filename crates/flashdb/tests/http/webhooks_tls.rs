@@ -2,7 +2,7 @@
 //! nothing, and what is wrong is shown. Receivers that say nothing, or too much, hold up nobody; some addresses are never asked.
 
 use crate::support::http::Http;
-use crate::support::{Server, own_port};
+use crate::support::{Raw, Server, own_port};
 use crate::webhooks::{Posted, QUIET, add, await_hook, next, take};
 use crate::{start, unlocked};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
@@ -171,8 +171,61 @@ fn who_is_trusted_is_told_and_others_are_not() {
         &format!("https://127.0.0.1:{port}/"),
         "its certificate has expired",
     );
-    admin.ask("CONFIG SET alert-webhook-ca-file /nowhere/ca.pem");
-    refused(&page, &url, "alert-webhook-ca-file /nowhere/ca.pem: No such file");
+    let ours = folder.0.join("ours.pem");
+    std::fs::remove_file(&ours).expect("an own file");
+    let why = format!("alert-webhook-ca-file {}: No such file", ours.display());
+    refused(&page, &url, &why);
+}
+
+#[test]
+fn a_file_that_says_nothing_is_refused_when_it_is_named() {
+    let folder = Folder::new("hooks-named");
+    let good = folder.file("good.pem", &authority("ours"));
+    let bad = folder.0.join("bad.pem").display().to_string();
+    std::fs::write(&bad, "no certificate").expect("a file");
+    let protected = ["--enable-protected-configs", "yes"];
+    let (server, _http) = start(&[&protected, &["--alert-webhook-ca-file", &good][..]].concat());
+    let mut admin = server.connect();
+    for (file, why) in [
+        ("/nowhere/ca.pem", "No such file"),
+        (bad.as_str(), "there is no certificate in it"),
+    ] {
+        let why = format!("alert-webhook-ca-file {file}: {why}");
+        let answer = admin.ask(&format!(
+            "CONFIG SET alert-hot-key-rate 7 alert-webhook-ca-file {file}"
+        ));
+        assert!(answer.text().contains(&why), "{answer:?}");
+        for more in [&[][..], &["--http-port", "0"], &["--check-config"]] {
+            let ended = Command::new(env!("CARGO_BIN_EXE_flashdb"))
+                .args(["--port", "0", "--save", "", "--alert-webhook-ca-file", file])
+                .args(["--dir", &folder.0.display().to_string()])
+                .args(more)
+                .output()
+                .expect("a process");
+            let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(!ended.status.success() && told.contains(&why), "{told}");
+        }
+    }
+    for (name, value) in [
+        ("alert-webhook-ca-file", good.as_str()),
+        ("alert-hot-key-rate", "20000"),
+    ] {
+        let kept = admin.ask(&format!("CONFIG GET {name}"));
+        assert_eq!(kept.items()[1].text(), value);
+    }
+    // A relative name is seen from the data folder.
+    let moved = folder.0.join("moved");
+    std::fs::create_dir_all(&moved).expect("a folder");
+    let set = |admin: &mut Raw, line: &str| admin.ask(&format!("CONFIG SET {line}")).text();
+    let here = folder.0.display();
+    assert_eq!(
+        set(&mut admin, &format!("dir {here} alert-webhook-ca-file good.pem")),
+        "OK"
+    );
+    let refused = set(&mut admin, &format!("dir {}", moved.display()));
+    assert!(refused.contains("alert-webhook-ca-file"), "{refused}");
+    let both = format!("dir {} alert-webhook-ca-file ../good.pem", moved.display());
+    assert_eq!(set(&mut admin, &both), "OK");
 }
 
 #[test]
