@@ -470,6 +470,8 @@ export interface ListenedTo {
   subscribers: number;
   /** Since somebody listens. */
   messages: Int;
+  /** Per second, since they were asked for before. */
+  messages_s: number | null;
 }
 
 export interface ClientRow {

@@ -1,5 +1,5 @@
 // What the Pub/Sub tab asks for: which names a filter means, and the command that listens to or publishes by one.
-import type { Bytes } from './contract';
+import type { Bytes, Listening, ListeningTotals } from './contract';
 import type { RunWish } from './run-socket';
 
 export type ListenKind = 'channel' | 'pattern' | 'shard';
@@ -19,6 +19,12 @@ export function kindOf(name: string): ListenKind {
 
 export function listenWish(kind: ListenKind, name: Bytes): RunWish {
   return { db: 0, args: [LISTEN[kind], name] };
+}
+
+/** Whether what is told makes another answer than the one that is shown: for a name that falls silent the rate has to, too. */
+export function isNews(shown: Listening, told: ListeningTotals): boolean {
+  const differs = String(told.changes) !== String(shown.changes) || String(told.published_total) !== String(shown.published_total);
+  return differs || (told.published === 0 && shown.names.some((row) => row.messages_s !== null && row.messages_s > 0));
 }
 
 export function publishArgs(toShard: boolean, channel: string, message: string): string[] {

@@ -20,7 +20,7 @@ import { api } from '@/lib/api';
 import { cutLength, display, keyWord, whole } from '@/lib/bytes';
 import type { Bytes, ListenedTo, Listening, ListeningTotals } from '@/lib/contract';
 import { counted, formatCount, formatRate, MISSING } from '@/lib/format';
-import { type ListenKind, listenWish, matchOf } from '@/lib/listening';
+import { isNews, type ListenKind, listenWish, matchOf } from '@/lib/listening';
 import { useServerStore } from '@/stores/server';
 import { ListenPanel } from './pubsub-listen';
 import { PublishPanel } from './pubsub-publish';
@@ -37,6 +37,7 @@ function columns(onListen: (row: ListenedTo) => void): readonly Column<ListenedT
     { id: 'kind', label: 'Kind', value: (row) => row.kind, cell: (row) => <Badge title={KINDS[row.kind].title}>{KINDS[row.kind].label}</Badge> },
     { id: 'subscribers', label: 'Subscribers', align: 'right', value: (row) => row.subscribers, cell: (row) => formatCount(row.subscribers) },
     { id: 'messages', label: 'Messages', align: 'right', value: (row) => Number(row.messages), cell: (row) => formatCount(Number(row.messages)) },
+    { id: 'rate', label: 'Messages/s', align: 'right', value: (row) => row.messages_s ?? -1, cell: (row) => formatRate(row.messages_s) },
     {
       id: 'listen',
       label: 'Actions',
@@ -80,11 +81,9 @@ function useListening(match: string) {
       setTotals(told);
       const before = shown.current;
       if (before === null) return;
-      const changed = String(told.changes) !== String(before.changes);
-      const heard = String(told.published_total) !== String(before.published_total);
-      if (!changed && !heard) return;
+      if (!isNews(before, told)) return;
       // Until the answer is there this one stands for what is on its way.
-      shown.current = { ...before, ...told };
+      shown.current = { ...before, ...told, names: [] };
       again();
     },
   });

@@ -206,6 +206,10 @@ describe.runIf(process.env.FLASHDB_BIN)('the tab Pub/Sub', () => {
     await page.getByText('Delivered to 2 clients.').waitFor();
     await page.getByRole('log', { name: 'What came' }).getByText('from the page').waitFor();
     await other.page.getByText('from the page').waitFor();
+    // One message is a rate for a while, and none once it is over.
+    const rate = () => table.locator('tbody tr').innerText();
+    await expect.poll(rate, { timeout: 15_000 }).toMatch(/[1-9]\S*\s*\/s/);
+    await expect.poll(rate, { timeout: 20_000 }).toMatch(/\s0\s*\/s/);
     await page.getByRole('button', { name: 'Stop listening to news:a' }).click();
     await page.getByText('Stopped.', { exact: true }).waitFor();
     await page.getByLabel('Channel or pattern').fill('no*');

@@ -126,16 +126,16 @@ export function hotKeys(): HotKeys {
   return { t: Date.now(), uses: 184_000, part_s: 10, keys };
 }
 
-const LISTENED: readonly [ListenedTo['kind'], string, number, number][] = [
-  ['channel', 'orders:paid', 12, 48_211],
-  ['pattern', 'session:*', 4, 1_204_330],
-  ['channel', 'news', 3, 812],
-  ['shard', 'shard:17', 1, 9],
+const LISTENED: readonly [ListenedTo['kind'], string, number, number, number | null][] = [
+  ['channel', 'orders:paid', 12, 48_211, 41.5],
+  ['pattern', 'session:*', 4, 1_204_330, 370.2],
+  ['channel', 'news', 3, 812, 0.8],
+  ['shard', 'shard:17', 1, 9, null],
 ];
 
 export function listening(match: string): Listening {
   const words = match.replaceAll('*', '');
-  const names = LISTENED.filter(([, name]) => name.includes(words)).map(([kind, name, subscribers, messages]) => ({ kind, name, subscribers, messages }));
+  const names = LISTENED.filter(([, name]) => name.includes(words)).map(([kind, name, subscribers, messages, messages_s]) => ({ kind, name, subscribers, messages, messages_s }));
   return { t: Date.now(), channels: 2, patterns: 1, shard_channels: 1, subscriptions: 20, published: 412.5, delivered: 1630, published_total: 1_253_362, changes: 20, matching: names.length, names };
 }
 

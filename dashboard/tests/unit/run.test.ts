@@ -1,8 +1,8 @@
 // Commands that listen or wait: what is kept of what comes, how it is told, and how it ended. And what a filter means.
 import { describe, expect, it } from 'vitest';
 import { goesOn, unsubscribes } from '@/lib/command-line';
-import type { CommandRow, RunMessage, RunRow } from '@/lib/contract';
-import { kindOf, listenWish, matchOf, publishArgs } from '@/lib/listening';
+import type { CommandRow, Listening, RunMessage, RunRow } from '@/lib/contract';
+import { isNews, kindOf, listenWish, matchOf, publishArgs } from '@/lib/listening';
 import { endText, hasAnswer, initialRun, isOver, reduceRun, ROWS, runStatus, type RunState } from '@/lib/run';
 
 const began: RunMessage = { type: 'began', data: { command: 'subscribe', kind: 'subscribe', t: 1 } };
@@ -88,6 +88,16 @@ describe('names and commands', () => {
     expect(listenWish('pattern', 'n*')).toEqual({ db: 0, args: ['PSUBSCRIBE', 'n*'] });
     expect(listenWish('shard', { b64: '/w==' })).toEqual({ db: 0, args: ['SSUBSCRIBE', { b64: '/w==' }] });
     expect(publishArgs(true, 'a b', 'hi')).toEqual(['SPUBLISH', 'a b', 'hi']);
+  });
+
+  it('what is listened to is asked for again when it has changed, or when a name has fallen silent', () => {
+    const totals = { t: 1, channels: 1, patterns: 0, shard_channels: 0, subscriptions: 1, published: 0, delivered: 0, published_total: 5, changes: 2 };
+    const shown = (messages_s: number | null): Listening => ({ ...totals, matching: 1, names: [{ kind: 'channel', name: 'news', subscribers: 1, messages: 5, messages_s }] });
+    expect([shown(null), shown(0)].map((before) => isNews(before, totals))).toEqual([false, false]);
+    expect(isNews(shown(0.4), totals)).toBe(true);
+    expect(isNews(shown(0.4), { ...totals, published: 3 })).toBe(false);
+    expect(isNews(shown(0), { ...totals, published_total: '6' })).toBe(true);
+    expect(isNews(shown(0), { ...totals, changes: 3 })).toBe(true);
   });
 
   it('what listens or waits is told from the table, reads of streams from their words', () => {

@@ -1,6 +1,8 @@
 //! Who listens to what: channels, patterns and shard channels with their subscribers, asked for by a glob; and how much is
 //! published, each second to who watches. A viewer is told that something has changed and asks for what it shows of it.
 
+mod by_name;
+
 use crate::App;
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
@@ -8,6 +10,7 @@ use crate::json::{Bytes, Int, Query};
 use crate::topic::Topic;
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use by_name::ByName;
 use flashdb_server::engine::{Heard, ListenedTo, ListeningKind};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
@@ -66,6 +69,8 @@ pub(crate) struct Name {
     subscribers: usize,
     /// Messages since somebody listens.
     messages: Int,
+    /// Messages per second since it was asked for before, a second ago at least and a minute at most; null where that is not known.
+    messages_s: Option<f64>,
 }
 
 /// What a name is of.
@@ -77,8 +82,8 @@ pub(crate) enum NameKind {
     Shard,
 }
 
-impl From<ListenedTo> for Name {
-    fn from(listened: ListenedTo) -> Self {
+impl Name {
+    fn of(listened: ListenedTo, messages_s: Option<f64>) -> Self {
         let bytes = listened.name.len();
         Name {
             kind: match listened.kind {
@@ -92,6 +97,7 @@ impl From<ListenedTo> for Name {
             },
             subscribers: listened.subscribers,
             messages: int(listened.messages),
+            messages_s,
         }
     }
 }
@@ -100,9 +106,12 @@ fn int(count: u64) -> Int {
     Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// How much was published in the last second that was looked at.
+/// How much was published: in the last second that was looked at, and by each name since somebody asked for it.
 #[derive(Default)]
-pub(crate) struct Rates(Mutex<Looked>);
+pub(crate) struct Rates {
+    all: Mutex<Looked>,
+    by_name: Mutex<ByName>,
+}
 
 #[derive(Clone, Copy, Default)]
 struct Looked {
@@ -134,7 +143,7 @@ impl Looked {
 
 fn totals(app: &App) -> Totals {
     let (all, heard) = (app.engine.listening_totals(), app.engine.heard());
-    let rates = app.pubsub.0.lock().rates;
+    let rates = app.pubsub.all.lock().rates;
     Totals {
         t: now_ms(),
         channels: all.channels,
@@ -165,16 +174,24 @@ pub(crate) async fn list(
     }
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
     let (names, matching) = app.engine.listened_to(pattern, limit as usize);
+    let t = now_ms();
+    let mut by_name = app.pubsub.by_name.lock();
+    let names = names.into_iter().map(|listened| {
+        let rate = by_name.rate(&listened, t);
+        Name::of(listened, rate)
+    });
+    let names = names.collect();
+    drop(by_name);
     Ok(Json(Listening {
         totals: totals(&app),
         matching,
-        names: names.into_iter().map(Name::from).collect(),
+        names,
     }))
 }
 
 /// Counts the second, and tells who watches.
 pub(crate) fn publish(app: &App) {
-    app.pubsub.0.lock().take(now_ms(), app.engine.heard());
+    app.pubsub.all.lock().take(now_ms(), app.engine.heard());
     if app.hub.is_watched(Topic::PubSub) {
         app.hub.publish(Topic::PubSub, None, &totals(app));
     }
@@ -214,9 +231,9 @@ mod tests {
             subscribers: 2,
             messages: 3,
         };
-        let view = serde_json::to_value(Name::from(listened)).expect("JSON");
+        let view = serde_json::to_value(Name::of(listened, Some(0.5))).expect("JSON");
         assert_eq!(view["name"]["bytes"], 5000);
         assert_eq!(view["kind"], "pattern");
-        assert_eq!(view["messages"], 3);
+        assert_eq!((&view["messages"], &view["messages_s"]), (&3.into(), &0.5.into()));
     }
 }

@@ -413,7 +413,7 @@ fn who_listens_to_what_is_told() {
         ),
         (&json!(2), &json!(1), &json!(4))
     );
-    let row = |kind: &str, name: &str, subscribers, messages| json!({"kind": kind, "name": name, "subscribers": subscribers, "messages": messages});
+    let row = |kind: &str, name: &str, subscribers, messages| json!({"kind": kind, "name": name, "subscribers": subscribers, "messages": messages, "messages_s": null});
     let all = [
         row("channel", "news", 2, 1),
         row("pattern", "n*", 1, 1),
@@ -422,9 +422,27 @@ fn who_listens_to_what_is_told() {
     assert_eq!(listening["names"], json!(all));
     assert_eq!(listening["published_total"], 1);
     let some = page.get("/api/v1/pubsub?match=s*&limit=5").json();
-    assert_eq!((&some["names"], &some["matching"]), (&json!([all[2]]), &json!(1)));
+    assert_eq!(
+        (&some["names"][0]["name"], &some["matching"]),
+        (&json!("sport"), &json!(1))
+    );
+    assert_eq!(some["names"].as_array().map(Vec::len), Some(1));
     let mut viewer = crate::live::Viewer::open(&page, true);
     viewer.say(json!({"type": "sub", "data": {"id": 1, "topic": "pubsub"}}));
     assert_eq!(viewer.hear("ok")["id"], 1);
     assert_eq!(viewer.hear("pubsub")["subscriptions"], 4);
+    // Once there is a second to count in, each name has a rate of its own.
+    let end = Instant::now() + Duration::from_secs(20);
+    let rates = loop {
+        client.ask("PUBLISH news hello");
+        let names = page.get("/api/v1/pubsub").json()["names"].clone();
+        let rates: Vec<_> = (0..3).map(|at| names[at]["messages_s"].as_f64()).collect();
+        if let [Some(news), Some(pattern), Some(sport)] = rates[..] {
+            break [news, pattern, sport];
+        }
+        assert!(Instant::now() < end, "{names}");
+        viewer.hear("pubsub");
+    };
+    assert!(rates[0] > 0.0 && rates[1] > 0.0, "{rates:?}");
+    assert_eq!(rates[2], 0.0);
 }
