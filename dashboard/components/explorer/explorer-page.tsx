@@ -20,6 +20,7 @@ import { BOX, ImportLabel, LEFT, NewKeyLabel, Toolbar } from './toolbar';
 
 // The list comes where a filter is set, the editors once there is a key to edit; the first load has a budget.
 const KeyList = lazily(() => import('./key-list').then((module) => module.KeyList), () => <SkeletonRows rows={10} className="px-4 pt-10" />);
+const AllDatabases = lazily(() => import('./all-databases').then((module) => module.AllDatabases), () => <SkeletonRows rows={4} className="px-4 pt-10" />);
 const KeyPane = lazily(() => import('./key-pane').then((module) => module.KeyPane), () => <SkeletonRows rows={8} className="p-4" />);
 const NewKey = lazily(() => import('./new-key').then((module) => module.NewKey));
 const UndoBar = lazily(() => import('./undo-bar').then((module) => module.UndoBar));
@@ -41,8 +42,9 @@ export function ExplorerPage() {
   const [segment, setSegment] = useQueryState('k', '');
   const filter = useRef<HTMLInputElement>(null);
   const databases = session?.databases ?? 16;
+  const isAll = rawDb === 'all';
   const db = Math.min(Math.max(0, Number.parseInt(rawDb, 10) || 0), databases - 1);
-  const key = useMemo(() => (segment === '' ? null : fromKeyWord(segment)), [segment]);
+  const key = useMemo(() => (segment === '' || isAll ? null : fromKeyWord(segment)), [segment, isAll]);
   const root = useMemo(() => fromKeyWord(rootWord), [rootWord]);
   const mayTree = session?.capabilities['prefix.tree'] !== false;
   const isFiltered = text.trim() !== '' || type !== '';
@@ -52,7 +54,8 @@ export function ExplorerPage() {
   const enter = useExplorerStore((store) => store.enter);
   const isSelecting = useExplorerStore((store) => store.selected.size > 0 && store.db === db);
   const isChanging = useExplorerStore((store) => store.bulk !== null);
-  useEffect(() => enter(db), [enter, db]);
+  // Nothing is selected in all of them.
+  useEffect(() => enter(isAll ? -1 : db), [enter, isAll, db]);
   const open = (word: string) => setSegment(word, 'push');
   const show = (next: 'tree' | 'list') => {
     if (next === 'tree') {
@@ -62,12 +65,17 @@ export function ExplorerPage() {
     }
     setView(next, 'push');
   };
+  const enterDb = (next: number) => {
+    setRoot('');
+    setSegment('');
+    setDb(String(next), 'push');
+  };
   const { reason } = useWriteGate();
   const mayMake = useWriteGate('set').reason;
   useViewActions([
-    { id: 'new-key', label: 'New key…', reason: mayMake, run: () => setMaking(true) },
+    ...(isAll ? [] : [{ id: 'new-key', label: 'New key…', reason: mayMake, run: () => setMaking(true) }]),
     { id: 'import', label: 'Import keys…', reason, run: () => setImporting(true) },
-    { id: 'as', label: asTree ? 'Show the keys as a list' : 'Show the keys as a tree', run: () => show(asTree ? 'list' : 'tree') },
+    ...(isAll ? [] : [{ id: 'as', label: asTree ? 'Show the keys as a list' : 'Show the keys as a tree', run: () => show(asTree ? 'list' : 'tree') }]),
     ...(key === null ? [] : [{ id: 'close', label: 'Close the key', run: () => setSegment('') }]),
   ]);
   const order = ORDERS.find((one) => one === sort) ?? 'bytes';
@@ -83,7 +91,7 @@ export function ExplorerPage() {
     <>
       <PageHead title="Explorer">
         <Toolbar
-          db={db}
+          db={isAll ? 'all' : db}
           databases={databases}
           mayTree={mayTree}
           asTree={asTree}
@@ -101,16 +109,20 @@ export function ExplorerPage() {
           <GatedButton onClick={() => setImporting(true)}>
             <ImportLabel />
           </GatedButton>
-          <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
-            <NewKeyLabel />
-          </GatedButton>
+          {!isAll && (
+            <GatedButton right="set" variant="solid" onClick={() => setMaking(true)}>
+              <NewKeyLabel />
+            </GatedButton>
+          )}
         </Toolbar>
       </PageHead>
       <UndoBar db={db} onOpen={open} />
       <BulkJobs />
       <div className={BOX}>
         <div className={cn(LEFT, key !== null && 'max-md:hidden')}>
-          {asTree ? (
+          {isAll ? (
+            <AllDatabases mayTree={mayTree} onOpen={enterDb} />
+          ) : asTree ? (
             <KeyTree key={`${db} ${rootWord} ${order}`} db={db} root={root} sort={order} selected={segment} onSelect={(next) => setSegment(next, 'push')} onRoot={(prefix) => setRoot(keyWord(prefix), 'push')} />
           ) : (
             <KeyList db={db} match={globOf(text)} type={type} selected={segment} onSelect={(next) => setSegment(next, 'push')} />
@@ -118,7 +130,7 @@ export function ExplorerPage() {
         </div>
         <div className={cn('min-w-0 flex-1 bg-page', key === null && 'max-md:hidden')}>
           {key === null ? (
-            <p className="grid h-full place-items-center p-6 text-center text-dim">Choose a key to see what is in it.</p>
+            <p className="grid h-full place-items-center p-6 text-center text-dim">Choose a {isAll ? 'database' : 'key'} to see what is in it.</p>
           ) : (
             <KeyPane key={`${db} ${segment}`} name={key} db={db} onClose={() => setSegment('')} onSelect={open} />
           )}

@@ -4,6 +4,7 @@ import { ChevronRight, CircleAlert, FolderTree } from 'lucide-react';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Failure } from '@/components/state/failures';
+import { lazily } from '@/components/state/lazily';
 import { Refresh } from '@/components/state/refresh';
 import { SkeletonRows } from '@/components/state/skeleton';
 import { type Jump, useJump } from '@/hooks/use-jump';
@@ -33,6 +34,8 @@ interface KeyTreeProps {
   onSelect(word: string): void;
   onRoot(prefix: Bytes): void;
 }
+
+const Crumbs = lazily(() => import('./tree-crumbs').then((module) => module.Crumbs), () => <div className="h-7.25 shrink-0 border-b border-line" />);
 
 /** Rows drawn above and below what is in view. */
 const SPARE = 12;
@@ -382,34 +385,5 @@ export function KeySize({ row: { bytes } }: { row: KeyRow }) {
     <span className="num w-16 shrink-0 text-right text-xs text-dim" title={`${counted(bytes, 'byte')} in memory`}>
       {formatBytes(bytes)}
     </span>
-  );
-}
-
-// Where the tree begins, level by level.
-function Crumbs({ root, separator, onRoot }: { root: Bytes; separator: string; onRoot(prefix: Bytes): void }) {
-  const text = typeof root === 'string' ? root : '';
-  const levels = text.split(separator).filter((_, at, all) => at < all.length - 1);
-  return (
-    <nav aria-label="Where the tree begins" className="flex shrink-0 flex-wrap items-center gap-1 border-b border-line px-4 py-1.5 font-mono text-xs">
-      <button type="button" className="rounded-sm text-accent-text underline-offset-2 hover:underline coarse:min-h-11" onClick={() => onRoot('')}>
-        all keys
-      </button>
-      {text === '' && <span>{display(root)}</span>}
-      {levels.map((level, at) => {
-        const prefix = levels.slice(0, at + 1).join(separator) + separator;
-        return (
-          <span key={prefix} className="flex items-center gap-1">
-            <ChevronRight aria-hidden className="size-3 text-muted" />
-            {at === levels.length - 1 ? (
-              <span aria-current="location">{display(level + separator)}</span>
-            ) : (
-              <button type="button" className="rounded-sm text-accent-text underline-offset-2 hover:underline coarse:min-h-11" onClick={() => onRoot(prefix)}>
-                {display(level + separator)}
-              </button>
-            )}
-          </span>
-        );
-      })}
-    </nav>
   );
 }

@@ -19,7 +19,7 @@ export const LEFT = 'min-w-0 flex-1 bg-panel md:w-[42%] md:flex-none md:border-r
 const TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 
 interface ToolbarProps {
-  db: number;
+  db: number | 'all';
   databases: number;
   mayTree: boolean;
   asTree: boolean;
@@ -42,53 +42,58 @@ export function Toolbar({ db, databases, mayTree, asTree, order, type, text, fil
   return (
     <div inert={inert} className={cn('contents', className)}>
       <Select aria-label="Database" value={String(db)} onChange={(event) => onDb(event.target.value)}>
+        <option value="all">All dbs</option>
         {Array.from({ length: databases }, (_, at) => (
           <option key={at} value={String(at)}>
             db{at}
           </option>
         ))}
       </Select>
-      {mayTree && (
-        <Segmented
-          label="Show keys as"
-          size="md"
-          value={asTree ? 'tree' : 'list'}
-          onChange={onView}
-          options={[
-            { value: 'tree', label: 'Tree' },
-            { value: 'list', label: 'List' },
-          ]}
-        />
+      {db !== 'all' && (
+        <>
+          {mayTree && (
+            <Segmented
+              label="Show keys as"
+              size="md"
+              value={asTree ? 'tree' : 'list'}
+              onChange={onView}
+              options={[
+                { value: 'tree', label: 'Tree' },
+                { value: 'list', label: 'List' },
+              ]}
+            />
+          )}
+          {asTree && (
+            <Select aria-label="Order of branches" value={order} onChange={(event) => onOrder(event.target.value)}>
+              <option value="bytes">By bytes</option>
+              <option value="count">By keys</option>
+              <option value="name">By name</option>
+              <option value="expiry">By expiry</option>
+              <option value="heat">Hottest</option>
+            </Select>
+          )}
+          <Select aria-label="Type" value={type} onChange={(event) => onType(event.target.value)}>
+            <option value="">All types</option>
+            {TYPES.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </Select>
+          <Input
+            ref={filter}
+            data-filter
+            type="search"
+            // The font of keys would be fetched for the first paint, for a field that holds none yet.
+            variant={inert ? 'text' : 'mono'}
+            aria-label="Filter keys"
+            placeholder="text or pattern*"
+            defaultValue={text}
+            onChange={(event) => onText(event.target.value)}
+            className="w-52 placeholder:font-sans max-md:w-44 max-sm:order-last max-sm:w-full"
+          />
+        </>
       )}
-      {asTree && (
-        <Select aria-label="Order of branches" value={order} onChange={(event) => onOrder(event.target.value)}>
-          <option value="bytes">By bytes</option>
-          <option value="count">By keys</option>
-          <option value="name">By name</option>
-          <option value="expiry">By expiry</option>
-          <option value="heat">Hottest</option>
-        </Select>
-      )}
-      <Select aria-label="Type" value={type} onChange={(event) => onType(event.target.value)}>
-        <option value="">All types</option>
-        {TYPES.map((name) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </Select>
-      <Input
-        ref={filter}
-        data-filter
-        type="search"
-        // The font of keys would be fetched for the first paint, for a field that holds none yet.
-        variant={inert ? 'text' : 'mono'}
-        aria-label="Filter keys"
-        placeholder="text or pattern*"
-        defaultValue={text}
-        onChange={(event) => onText(event.target.value)}
-        className="w-52 placeholder:font-sans max-md:w-44 max-sm:order-last max-sm:w-full"
-      />
       {children}
     </div>
   );

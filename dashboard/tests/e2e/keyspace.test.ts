@@ -74,4 +74,25 @@ describe.runIf(process.env.FLASHDB_BIN)('the weight of keys', () => {
     expect(faults).toEqual([]);
     await context.close();
   });
+  it('stands side by side for all databases, and leads into the tree of each', async () => {
+    await resp([`AUTH "${PASSWORD}"`, 'SELECT 3', 'SET other:1 x', 'SET other:2 x']);
+    const { page, faults, context } = await openPage(browser);
+    await signIn({ page, faults, context, requests: [] }, server.url, '/explorer/?p=big%3A');
+    await page.getByRole('treeitem', { name: /^a:/ }).waitFor();
+    await page.getByRole('navigation', { name: 'Where the tree begins' }).waitFor();
+    await page.getByLabel('Database', { exact: true }).selectOption('all');
+    const rows = page.getByRole('list', { name: 'Databases' }).getByRole('button');
+    await page.getByText(/^2\sdatabases with \d+\skeys · ≈ /).waitFor();
+    expect(await rows.allInnerTexts()).toEqual([expect.stringMatching(/^db0\s+\d+\s.*≈ .*B/s), expect.stringMatching(/^db3\s+2\s.*≈ .*B/s)]);
+    expect(await page.getByLabel('Filter keys').count()).toBe(0);
+    await rows.nth(1).click();
+    await page.waitForURL(/\/explorer\/\?db=3$/);
+    await page.getByRole('treeitem', { name: /^other:/ }).waitFor();
+    expect(await page.getByLabel('Database', { exact: true }).inputValue()).toBe('3');
+    await page.goBack();
+    await rows.nth(0).click();
+    await page.getByRole('treeitem', { name: /^big:/ }).waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
 });

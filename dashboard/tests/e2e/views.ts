@@ -23,4 +23,5 @@ export const VIEWS = [
   { name: 'tree', path: '/explorer/' },
   { name: 'list', path: '/explorer/?view=list' },
   { name: 'flow', path: '/?view=flow' },
+  { name: 'databases', path: '/explorer/?db=all' },
 ] as const;
