@@ -135,8 +135,10 @@ settings! {
     import_max_bytes: u64 = "import-max-bytes", Number::memory(1 << 10, LONG_MAX, 1 << 30);
     /// OTLP collector for traces of HTTP requests, such as http://localhost:4318; empty for none.
     otlp_endpoint: String = "otlp-endpoint", Text::new("").checked(is_http_origin), [AT_START];
-    /// Percentage of HTTP requests that are traced; those that their callers leave out of a trace of their own are not.
+    /// Percentage of HTTP requests, and of connections, that are traced; requests that their callers leave out of a trace of their own are not.
     otlp_sample_percent: u32 = "otlp-sample-percent", Number::plain(0, 100, 100), [AT_START];
+    /// Traces connections of clients, too: each is a span once it has ended.
+    otlp_connections: bool = "otlp-connections", YesNo(false), [AT_START];
     /// Counts keys and bytes by prefix, for PREFIX.TREE and the dashboard, from the first question on until an hour after the last.
     prefix_index: bool = "prefix-index", YesNo(true);
     /// The character that ends a prefix.

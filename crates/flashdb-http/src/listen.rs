@@ -202,6 +202,9 @@ impl Listeners {
                 app.console.forget_the_gone();
             }
         });
+        if let Some(traces) = &app.traces {
+            traces.follow_clients(&app.engine);
+        }
         api::remove_leftovers(&app);
         let router = api::router(app.clone());
         let places = Arc::new(Places::default());
@@ -242,6 +245,7 @@ impl Running {
         });
         traced.console.write();
         if let Some(traces) = &traced.traces {
+            traced.engine.tell_of_connected();
             traces.end();
         }
         self.runtime.shutdown_background();

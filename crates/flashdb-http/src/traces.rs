@@ -1,7 +1,8 @@
 //! Traces of requests in OpenTelemetry's words, sent over OTLP to the collector that `otlp-endpoint` names; none without it.
 //!
 //! A request of the API is a span, below the caller's own where it sent a `traceparent`; what it asks the engine is a span
-//! below that; the connection that it came over is a span that it links to. Spans carry the request's id, the route and the names of commands: never keys, values or passwords. They
+//! below that; the connection that it came over is a span that it links to. With `otlp-connections` each connection of a client that
+//! speaks RESP is a span once it has ended: its commands are none, since they are what the server is fast at. Spans carry the request's id, the route and the names of commands: never keys, values or passwords. They
 //! are sent in batches by a thread of the SDK, which drops them where the collector does not keep up, and tells the log.
 
 use crate::request_log::{method_of, route_of};
@@ -10,6 +11,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use flashdb_config::Settings;
+use flashdb_server::engine::{Engine, LeftClient};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -28,7 +30,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 
 /// Where collectors take traces, behind the endpoint.
@@ -135,6 +137,14 @@ impl Traces {
         Some(EngineSpan(self.tracer.build_with_context(builder, &request)))
     }
 
+    /// Has the connections of clients be spans as they end, where the settings ask for it.
+    pub fn follow_clients(&self, engine: &Engine) {
+        if engine.config().settings().otlp_connections {
+            let tracer = self.tracer.clone();
+            engine.on_client_left(move |client| client_left(&tracer, client, SystemTime::now()));
+        }
+    }
+
     /// Sends what is left, for at most five seconds. Blocks.
     pub fn end(&self) {
         if let Err(error) = self.provider.shutdown_with_timeout(SEND_TIME) {
@@ -189,6 +199,35 @@ impl Drop for Connection {
             span.end();
         }
     }
+}
+
+/// The span of a client's connection, which has ended at this time.
+fn client_left(tracer: &SdkTracer, client: &LeftClient, ended: SystemTime) {
+    let connected = UNIX_EPOCH + Duration::from_millis(u64::try_from(client.created_ms).unwrap_or(0));
+    let count = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    let mut attributes = vec![
+        KeyValue::new("db.system.name", "flashdb"),
+        KeyValue::new("network.protocol.name", "resp"),
+        KeyValue::new(
+            "network.protocol.version",
+            if client.is_resp3 { "3" } else { "2" },
+        ),
+        KeyValue::new("network.transport", if client.is_unix { "unix" } else { "tcp" }),
+        KeyValue::new("flashdb.client_id", count(client.id)),
+        KeyValue::new("flashdb.received_bytes", count(client.input_total_bytes)),
+        KeyValue::new("flashdb.sent_bytes", count(client.output_total_bytes)),
+    ];
+    if let Ok(peer) = client.addr.parse::<SocketAddr>() {
+        attributes.push(KeyValue::new("client.address", peer.ip().to_string()));
+        attributes.push(KeyValue::new("client.port", i64::from(peer.port())));
+    }
+    let builder = SpanBuilder::from_name("RESP connection")
+        .with_kind(SpanKind::Server)
+        .with_start_time(connected.min(ended))
+        .with_attributes(attributes);
+    tracer
+        .build_with_context(builder, &Context::new())
+        .end_with_timestamp(ended);
 }
 
 /// Ends with its fate.

@@ -294,6 +294,7 @@ fn build(
         stopping: false.into(),
         port: (settings.port as usize).into(),
         setting_check: Default::default(),
+        on_left: Default::default(),
     };
     server
         .space

@@ -37,6 +37,8 @@ pub struct ClientInfo {
     pub fd: i32,
     /// Whether it came over the unix socket.
     pub unix: bool,
+    /// Whether it comes from within the process.
+    pub is_guest: bool,
     /// Unix time of connecting, ms.
     pub created_ms: i64,
     /// Name, library name and version, as set by the client.
@@ -359,6 +361,7 @@ impl Client {
         self.count_memory(0);
         self.info.killed.store(true, Ordering::Release);
         server.clients.lock().remove(&self.info.id);
+        server.tell_left(&self.info);
         if let Some(ticket) = self.ticket.take()
             && server.tickets.close(&ticket)
         {

@@ -359,11 +359,16 @@ impl CoreLoop {
             server.clients_count.fetch_sub(1, Ordering::AcqRel);
             return refuse(&mut accepted, PROTECTED);
         }
-        self.seat(turn, accepted);
+        self.seat(turn, accepted, false);
     }
 
     /// Gives a connection, which has been counted, its place.
-    fn seat(&mut self, turn: &Turn<'_, '_>, mut accepted: Accepted) -> Option<&mut Connection> {
+    fn seat(
+        &mut self,
+        turn: &Turn<'_, '_>,
+        mut accepted: Accepted,
+        is_guest: bool,
+    ) -> Option<&mut Connection> {
         let server = &self.server;
         server.stats.connections.fetch_add(1, Ordering::Relaxed);
         let _ = accepted.stream.set_nodelay();
@@ -384,7 +389,7 @@ impl CoreLoop {
             self.free.push(slot);
             return None;
         }
-        let client = self.new_client(turn, &accepted);
+        let client = self.new_client(turn, &accepted, is_guest);
         self.by_id.insert(client.info.id, slot);
         server.clients.lock().insert(client.info.id, client.info.clone());
         let connection = self.connections[slot].insert(Box::new(Connection::new(accepted.stream, client)));
@@ -393,7 +398,7 @@ impl CoreLoop {
         Some(connection)
     }
 
-    fn new_client(&self, turn: &Turn<'_, '_>, accepted: &Accepted) -> Client {
+    fn new_client(&self, turn: &Turn<'_, '_>, accepted: &Accepted, is_guest: bool) -> Client {
         use std::os::fd::AsRawFd;
         let now_ms = turn.data.now_ms;
         let info = Arc::new(ClientInfo {
@@ -403,6 +408,7 @@ impl CoreLoop {
             laddr: accepted.local.clone(),
             fd: accepted.stream.as_raw_fd(),
             unix: accepted.is_unix,
+            is_guest,
             created_ms: now_ms,
             last_ms: now_ms.into(),
             ..ClientInfo::default()

@@ -142,7 +142,12 @@ pub struct Server {
     pub port: AtomicUsize,
     /// What others than the server have to say of settings before they count.
     pub setting_check: OnceLock<SettingCheck>,
+    /// Who is told of the connections of clients as they end.
+    pub on_left: OnceLock<OnLeft>,
 }
+
+/// Hears of a client whose connection has ended.
+pub type OnLeft = Box<dyn Fn(&ClientInfo) + Send + Sync>;
 
 /// Whether a setting can have the value that it has there; else why not.
 pub type SettingCheck = fn(name: &str, settings: &Settings) -> Result<(), String>;
@@ -151,6 +156,15 @@ impl Server {
     /// The settings of this moment. Core loops keep them for a turn instead of asking per command.
     pub fn settings(&self) -> Arc<Settings> {
         self.config.settings()
+    }
+
+    /// Tells who has asked for it that a client's connection has ended, unless it came from within the process.
+    pub fn tell_left(&self, client: &ClientInfo) {
+        if let Some(tell) = self.on_left.get()
+            && !client.is_guest
+        {
+            tell(client);
+        }
     }
 
     /// Posts to core loop `loop_id`.

@@ -2,7 +2,7 @@
 //! part; a loop that accepts or drops a connection waits while the list of all is copied, which is a pointer for each.
 
 use super::Engine;
-use crate::client::ClientInfo;
+use crate::client::{ClientInfo, flags};
 use crate::commands::client_commands::describe;
 use flashdb_base::clock;
 use std::collections::HashSet;
@@ -23,6 +23,36 @@ pub struct ClientLine {
     pub output_total_bytes: u64,
 }
 
+/// A client whose connection has ended.
+#[derive(Clone, Debug)]
+pub struct LeftClient {
+    pub id: u64,
+    /// Address and port; of a unix socket its path.
+    pub addr: String,
+    pub is_unix: bool,
+    pub is_resp3: bool,
+    /// Unix time of connecting, ms.
+    pub created_ms: i64,
+    /// Bytes that it has sent.
+    pub input_total_bytes: u64,
+    /// Bytes that it was sent.
+    pub output_total_bytes: u64,
+}
+
+impl From<&ClientInfo> for LeftClient {
+    fn from(client: &ClientInfo) -> Self {
+        LeftClient {
+            id: client.id,
+            addr: client.addr.clone(),
+            is_unix: client.unix,
+            is_resp3: client.flags.load(Ordering::Relaxed) & flags::RESP3 != 0,
+            created_ms: client.created_ms,
+            input_total_bytes: client.input_total_bytes.load(Ordering::Relaxed),
+            output_total_bytes: client.output_total_bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// The clients of a moment.
 #[derive(Clone, Debug, Default)]
 pub struct Clients {
@@ -37,6 +67,21 @@ pub struct Clients {
 }
 
 impl Engine {
+    /// Has something told of each connection of a client as it ends, on the thread of its core loop; guests are none. For one
+    /// listener; later ones are not heard. Without one nothing is made of it.
+    pub fn on_client_left(&self, tell: impl Fn(&LeftClient) + Send + Sync + 'static) {
+        let tell = move |client: &ClientInfo| tell(&client.into());
+        let _first_stays = self.server.on_left.set(Box::new(tell));
+    }
+
+    /// Tells of the clients whose connections the end of the server ends, once no loop is left to do so.
+    pub fn tell_of_connected(&self) {
+        let connected = std::mem::take(&mut *self.server.clients.lock());
+        for client in connected.values() {
+            self.server.tell_left(client);
+        }
+    }
+
     /// The clients, and at most `max` of those that ran a command or connected at `since_ms` or later, have buffers in use, or
     /// are among `also`. O(n log n) for n clients, and some microseconds for each that is described.
     pub fn clients(&self, since_ms: i64, also: &HashSet<u64>, max: usize) -> Clients {

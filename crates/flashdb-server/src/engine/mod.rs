@@ -19,7 +19,7 @@ pub use crate::hot::{
 };
 pub use crate::key_tree::{BranchChange, Look};
 pub use crate::slowlog::{SlowEntry, SlowNews};
-pub use clients::{ClientLine, Clients};
+pub use clients::{ClientLine, Clients, LeftClient};
 pub use figures::{
     CommandFigures, CommandTotals, DatabaseFigures, Durations, Figures, PART_NAMES, Resident,
     SnapshotFigures, Work,

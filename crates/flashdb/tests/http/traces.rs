@@ -2,6 +2,8 @@
 //! below it, and neither keys nor values. A collector that is away costs nothing but the spans.
 
 use super::start;
+use super::support::Raw;
+use super::support::Value::Int;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -124,6 +126,69 @@ fn requests_and_what_they_ask_are_told_without_keys() {
     // Not found is no fault of the server.
     let of_404 = of_404.unwrap_or_else(|| panic!("{text}"));
     assert!(of_404["status"]["code"].as_i64().unwrap_or(0) != 2, "{of_404}");
+}
+
+#[test]
+fn connections_of_clients_are_told_when_that_is_asked_for() {
+    let (port, batches) = collector();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let (mut server, http) = start(&["--otlp-endpoint", &endpoint, "--otlp-connections", "yes"]);
+    let id_of = |client: &mut Raw| match client.ask("CLIENT ID") {
+        Int(id) => id.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let mut gone = server.connect();
+    gone.ask("HELLO 3");
+    gone.ask("SET very-secret-key its-value");
+    let of_gone = id_of(&mut gone);
+    drop(gone);
+    let mut stays = server.connect();
+    let of_stays = id_of(&mut stays);
+    // What it asks comes from within, and is in its own spans.
+    assert_eq!(http.get("/api/v1/keys").status, 200);
+    end(&mut server);
+    drop(stays);
+
+    let spans = spans(&batches);
+    let text = Value::from(spans.clone()).to_string();
+    assert!(
+        !text.contains("very-secret-key") && !text.contains("its-value"),
+        "{text}"
+    );
+    let number = |span: &Value, name: &str| {
+        let value = &attribute(span, name)["intValue"];
+        value.as_str().map_or(value.to_string(), str::to_owned)
+    };
+    let of = |id: &str| {
+        let mut found = spans
+            .iter()
+            .filter(|span| span["name"] == "RESP connection" && number(span, "flashdb.client_id") == id);
+        let first = found.next().unwrap_or_else(|| panic!("no {id} in {text}"));
+        assert!(found.next().is_none(), "{id} twice in {text}");
+        first
+    };
+    for (id, version) in [(&of_gone, "3"), (&of_stays, "2")] {
+        let span = of(id);
+        assert_eq!(
+            attribute(span, "network.protocol.version")["stringValue"],
+            version,
+            "{span}"
+        );
+        assert_eq!(attribute(span, "client.address")["stringValue"], "127.0.0.1");
+        assert_ne!(number(span, "flashdb.received_bytes"), "0", "{span}");
+        assert_ne!(number(span, "flashdb.sent_bytes"), "0", "{span}");
+        let time = |name: &str| span[name].as_str().and_then(|ns| ns.parse::<u128>().ok());
+        assert!(time("startTimeUnixNano") <= time("endTimeUnixNano"), "{span}");
+        assert!(time("startTimeUnixNano") > Some(0), "{span}");
+    }
+    // What the API asks for a request has its address, and is no client.
+    let ports = |name: &str| -> Vec<String> {
+        let named = spans.iter().filter(|span| span["name"] == name);
+        named.map(|span| number(span, "client.port")).collect()
+    };
+    let (of_http, of_clients) = (ports("HTTP connection"), ports("RESP connection"));
+    assert!(!of_http.is_empty(), "{text}");
+    assert!(of_http.iter().all(|port| !of_clients.contains(port)), "{text}");
 }
 
 #[test]
