@@ -44,13 +44,22 @@ async function unfold(page: Page): Promise<void> {
   await page.getByRole('treeitem', { name: /^user:/, level: 2 }).click();
 }
 
-/** Runs the experiment that is open. */
-async function tryOut(page: Page): Promise<void> {
-  const locked = page.getByRole('button', { name: 'Read-only', exact: true });
-  if ((await locked.count()) > 0) await locked.click();
+/** Runs the experiment that is open, and locks the session again for the views behind it. */
+async function tryOut(page: Page, shoot: () => Promise<unknown>): Promise<void> {
+  await page.getByRole('button', { name: 'Read-only', exact: true }).click();
   await page.locator('form').getByRole('button', { name: 'Run', exact: true }).click();
   await page.getByText(/^Nothing of this run is left/).waitFor({ timeout: 30_000 });
-  await page.getByRole('main').evaluate((main) => main.scrollTo(0, 0));
+  await page.getByRole('button', { name: 'Dismiss' }).first().click();
+  // On a phone what came out stands below the form.
+  if ((page.viewportSize()?.width ?? 0) < 640) {
+    const { y = 0 } = (await page.getByRole('region', { name: 'Result' }).boundingBox()) ?? {};
+    await page.mouse.move(195, 400);
+    await page.mouse.wheel(0, y - 64);
+  }
+  await page.waitForTimeout(400);
+  await shoot();
+  await page.getByRole('button', { name: /^Editing/ }).click();
+  await page.getByRole('button', { name: 'Read-only', exact: true }).waitFor();
 }
 
 describe.runIf(folder !== '')('screenshots', () => {
@@ -94,7 +103,10 @@ describe.runIf(folder !== '')('screenshots', () => {
         await page.waitForTimeout(500);
         await unfold(page);
       }
-      if (view.name === 'lab' && server.isReal) await tryOut(page);
+      if (view.name === 'lab' && server.isReal) {
+        await tryOut(page, () => shoot(view.name));
+        continue;
+      }
       await page.waitForTimeout(view.name === 'dashboard' || view.name === 'monitoring' ? 2500 : 700);
       await shoot(view.name);
     }
