@@ -336,6 +336,13 @@ fn keys_of_a_benchmark_that_was_killed_end_by_themselves() {
         assert!(Instant::now() < end, "an end is given to keys as the run goes on");
         std::thread::sleep(Duration::from_millis(50));
     }
+    await_size(&mut client, 90 + 90 + 1);
+    // The last second before a kill may be lost.
+    let appended = client.info("wal_lsn");
+    while client.info("wal_durable_lsn") < appended {
+        assert!(Instant::now() < end, "all of them become durable");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     kill(&mut server, "-KILL");
     let (next, _http) = folder.start();
     let mut client = next.connect();
