@@ -214,11 +214,13 @@ pub fn scan(
     };
     for (index, source) in needed.iter().enumerate() {
         // What came later may lie behind a gap: whoever goes back does not need it to join.
-        let created_ms = match options.until_ms {
-            Some(_) => source.start(disk)?.map(|start| start.created_ms),
+        let start = match options.until_ms {
+            Some(_) => source.start(disk)?,
             None => None,
         };
+        let created_ms = start.as_ref().map(|start| start.created_ms);
         if scan.placed && options.is_behind(scan.expected, created_ms) {
+            refuse_hole(&needed[..=index], start.map(|start| start.first), scan.expected)?;
             scan.end.stopped = true;
             break;
         }
@@ -231,6 +233,25 @@ pub fn scan(
         scan.end.last = scan.end.last.max(scan.expected - 1);
     }
     Ok(scan.end)
+}
+
+/// LSNs that are left out where a log is switched off and on again: no frame had them.
+const LEFT_OUT_MAX: Lsn = 2;
+
+/// Refuses to end before the last of `sources`, which begins with frame `first`, where a segment before it is gone: what was there by
+/// the time that is wanted may have been in that one. The numbers of segments follow one another, also behind a gap of LSNs.
+fn refuse_hole(sources: &[Source], first: Option<Lsn>, expected: Lsn) -> Result<(), LogError> {
+    let ([.., before, source], Some(found)) = (sources, first) else {
+        return Ok(());
+    };
+    if before.id + 1 == source.id || found <= expected + LEFT_OUT_MAX {
+        return Ok(());
+    }
+    Err(LogError::Gap {
+        wanted: expected,
+        found,
+        path: source.path.clone(),
+    })
 }
 
 /// Takes away the segments at the end that were never entered.

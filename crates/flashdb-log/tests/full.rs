@@ -4,10 +4,12 @@
 mod support;
 
 use flashdb_disk::{Disk, SimDisk};
-use flashdb_log::{LogWriter, StepOutcome, SyncPolicy, WriterSettings, reserve, segment};
+use flashdb_log::{
+    LogError, LogWriter, ScanOptions, StepOutcome, SyncPolicy, WriterSettings, reserve, segment,
+};
 use std::path::Path;
 use std::sync::Arc;
-use support::{HISTORY, Rig, parts, recover};
+use support::{HISTORY, Rig, parts, read, recover};
 
 const DIR: &str = "/data";
 const RESERVE_BYTES: u64 = 8192;
@@ -91,6 +93,36 @@ fn room_is_found_by_the_writer_itself() {
     rig.writer.step(3001);
     assert!(rig.log.takes_writes());
     assert_eq!(rig.writer.idle_ms_max(3001), None);
+}
+
+/// A segment that had to go leaves a hole, in which no point in time can be told from another; nor is the one before taken for it.
+#[test]
+fn a_hole_is_no_point_in_time() {
+    let (_sim, disk) = new_disk();
+    let mut rig = rig(&disk, SyncPolicy::Always);
+    for now_ms in [2000, 3000, 4000] {
+        for _ in 0..5 {
+            rig.append(100);
+        }
+        rig.writer.step(now_ms);
+        rig.writer.rotate(now_ms).expect("another segment");
+    }
+    let reached = |until_ms| {
+        let options = ScanOptions {
+            until_ms: Some(until_ms),
+            ..ScanOptions::default()
+        };
+        read(disk.as_ref(), Path::new(DIR), &options).map(|(_, end)| end)
+    };
+    // The second segment was made at 2000, and so on.
+    assert_eq!(reached(2500).expect("all of it is there").last, 10);
+    disk.remove(&segment::path(Path::new(DIR), 2)).expect("removed");
+    for until_ms in [1500, 2500] {
+        assert!(
+            matches!(reached(until_ms), Err(LogError::Gap { .. })),
+            "{until_ms}"
+        );
+    }
 }
 
 /// The room that was held is not enough for all: then it fails, as without.

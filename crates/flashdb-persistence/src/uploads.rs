@@ -122,7 +122,9 @@ impl<'a> Uploads<'a> {
         let aside = self.set_aside(name)?;
         let checked = self.check(&aside, name);
         self.remove_if_there(&aside)?;
-        same(&checked?, own)
+        same(&checked?, own)?;
+        // Whoever sends it again may have reason to doubt the one that is here.
+        Ok(SnapshotReader::open(self.disk, &own.path)?.verify()?)
     }
 
     /// Ends an upload: it is checked whole, made durable and gets its name, which no other upload may have.
@@ -182,8 +184,13 @@ impl<'a> Uploads<'a> {
         let name = info.meta.file_name();
         // One that cannot be read is of no use, is not listed, and could not be removed by its name.
         if let Ok(Some(there)) = self.find(&name) {
-            self.remove_if_there(aside)?;
-            return same(&info, &there).map(|()| there);
+            same(&info, &there)?;
+            let checked = SnapshotReader::open(self.disk, &there.path).and_then(|reader| reader.verify());
+            // One that was damaged since it came gives way to the one that is whole.
+            if checked.is_ok() {
+                self.remove_if_there(aside)?;
+                return Ok(there);
+            }
         }
         self.disk.rename(aside, &info.path).map_err(Self::failed(aside))?;
         let folder = self.folder();
@@ -349,7 +356,14 @@ mod tests {
             assert_eq!(uploads.names().unwrap(), [&*name], "nothing else is left");
             assert_eq!(disk.map(&path).unwrap().bytes(), good);
         }
-        // What cannot be read any more does not stand in the way.
+        // Nor does one stand in the way that was damaged since: anywhere, or where it cannot even be read.
+        disk.open(&path, OpenMode::Write)
+            .unwrap()
+            .write_at(&[damaged[middle]], middle as u64)
+            .unwrap();
+        uploads.write(&name, 0, &good).unwrap();
+        uploads.commit(&name).unwrap();
+        assert_eq!(disk.map(&path).unwrap().bytes(), good);
         disk.open(&path, OpenMode::Write)
             .unwrap()
             .write_at(&[0; 64], 0)
@@ -386,10 +400,17 @@ mod tests {
         let mut damaged = file.clone();
         let middle = damaged.len() / 2;
         damaged[middle] ^= 1;
+        disk.create_folder(own.path.parent().unwrap()).unwrap();
+        let mut there = disk.open(&own.path, OpenMode::CreateNew).unwrap();
+        there.write_at(&file, 0).unwrap();
         for (sent, is_same) in [(&file, true), (&snapshot(8).1, false), (&damaged, false)] {
             uploads.write(&name, 0, sent).unwrap();
             assert_eq!(uploads.compare(&name, &own).is_ok(), is_same);
             assert!(uploads.names().unwrap().is_empty());
         }
+        // What the server has may be what is damaged.
+        there.write_at(&damaged, 0).unwrap();
+        uploads.write(&name, 0, &file).unwrap();
+        assert!(uploads.compare(&name, &own).is_err());
     }
 }

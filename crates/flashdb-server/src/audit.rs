@@ -281,13 +281,16 @@ fn shown(spec: &CommandSpec, args: &Args<'_>) -> (String, usize) {
     let mut out = Vec::new();
     let mut hidden = 0;
     for (index, word) in args.iter().enumerate() {
-        let open = match spec.audit {
-            Audit::No => false,
-            Audit::Words | Audit::With(_) => !spec.is_secret(args, index),
-            Audit::Head(words) => index < words as usize && !(index >= 2 && is_rule_with_secret(spec, word)),
-            Audit::FirstPart => index < 2,
-        };
-        if !open || index >= WORDS_MAX {
+        let open = index < WORDS_MAX
+            && match spec.audit {
+                Audit::No => false,
+                Audit::Words | Audit::With(_) => !spec.is_secret(args, index),
+                Audit::Head(words) => {
+                    index < words as usize && !(index >= 2 && is_rule_with_secret(spec, word))
+                }
+                Audit::FirstPart => index < 2,
+            };
+        if !open {
             hidden += 1;
             continue;
         }

@@ -195,6 +195,37 @@ fn what_is_restored_without_a_log_lasts_too() {
     assert_eq!(server.connect().ask("GET a").text(), "1");
 }
 
+/// What is taken before a restore, so that it can be undone, does not push out what is to be restored.
+#[test]
+fn the_oldest_snapshot_can_be_restored() {
+    let folder = Folder::new();
+    let dir = folder.text();
+    let server = start(&[
+        "--dir",
+        dir.as_str(),
+        "--appendonly",
+        "no",
+        "--snapshot-retention",
+        "2",
+    ]);
+    let mut client = server.connect();
+    for value in [1, 2] {
+        ok(&mut client, &format!("SET a {value}"));
+        ok(&mut client, "SAVE");
+    }
+    ok(&mut client, "SET a 3");
+    let list = client.ask("SNAPSHOT.LIST");
+    let oldest = list
+        .items()
+        .last()
+        .expect("two")
+        .field("id")
+        .expect("an id")
+        .text();
+    ok(&mut client, &format!("SNAPSHOT.RESTORE {oldest}"));
+    assert_eq!(client.ask("GET a").text(), "1");
+}
+
 /// The first write after SNAPSHOT.RESTORE has let clients in is acknowledged once it lasts, though the snapshot that the log begins
 /// behind is still being written then.
 #[test]

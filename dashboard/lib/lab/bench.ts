@@ -158,7 +158,8 @@ export class LabRun<Result> implements Bench<Result> {
     const hadDone = this.hasDone;
     this.hasDone = true;
     const { reply, duration_us } = await this.around.execute(args);
-    this.hasDone = hadDone || reply.type !== 'error';
+    // A script may have failed behind its first writes, but where it was not let in.
+    this.hasDone = hadDone || reply.type !== 'error' || (args[0] === 'EVAL' && reply.code !== 'NOPERM');
     const call = { args, reply, duration_us };
     this.note(label, call);
     if (this.isStopped) throw new Stopped();

@@ -99,11 +99,18 @@ static HELP: CommandSpec = help::row("config", "5.0.0", Group::Server, |context|
     help::reply(context, &CONFIG)
 });
 
+/// More than all settings and their values take.
+const SET_WORDS_MAX: usize = 1024;
+
 /// Whether word `index` of a CONFIG SET may not be shown: the value of a sensitive setting, and all words of a request that is
 /// not pairs of known settings. There a password may stand anywhere, cut by a blank or behind a name misspelt.
 fn is_secret_of_set(args: &Args<'_>, index: usize) -> bool {
     let mut names = (2..args.len()).step_by(2);
-    if args.len() % 2 == 1 || names.any(|at| flashdb_config::find(args.at(at)).is_none()) {
+    // Of so many words some repeat a name, which is refused; they are not all looked up for each of them.
+    if args.len() > SET_WORDS_MAX
+        || args.len() % 2 == 1
+        || names.any(|at| flashdb_config::find(args.at(at)).is_none())
+    {
         return index >= 2;
     }
     index % 2 == 1 && flashdb_config::is_sensitive(args.at(index - 1))

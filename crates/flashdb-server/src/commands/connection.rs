@@ -277,6 +277,10 @@ static HELLO: CommandSpec = CommandSpec {
 
 /// What AUTH has behind it, and all words from the first on that is not in its place: it may be a part of a password.
 fn is_secret_of_hello(args: &Args<'_>, index: usize) -> bool {
+    // Behind what a whole one has, nothing is in its place; nor is it looked through for each of a million words.
+    if index > 6 {
+        return true;
+    }
     let is_version = |word: &[u8]| matches!(word, b"2" | b"3");
     if args.get(1).is_some_and(|word| !is_version(word)) {
         return index >= 1;

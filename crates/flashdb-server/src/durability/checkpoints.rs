@@ -768,6 +768,10 @@ fn note(
         figures.rewrites += u64::from(!failed);
     }
     figures.taken += u64::from(!failed);
+    if failed {
+        // The next waits from now on, however long this one took to fail.
+        state.tried_ms = now_ms;
+    }
     if wish.reason == Reason::Healing {
         state.heal_wait_ms = match failed {
             true => (2 * state.heal_wait_ms).clamp(HEAL_RETRY_MS, HEAL_RETRY_MAX_MS),

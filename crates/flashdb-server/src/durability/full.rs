@@ -51,7 +51,13 @@ pub(super) fn prepare_healing(server: &Server, durability: &Durability) {
     let Some(free) = free_bytes(durability) else {
         return;
     };
-    let Some(wanted) = room_to_make(needed, free, removable_bytes(durability, &newest)) else {
+    // The log counts raw in what is needed: what overwrites the same keys again and again takes no more than the last one did.
+    let least = if newest.meta.is_full() {
+        newest.file_bytes
+    } else {
+        needed
+    };
+    let Some(wanted) = room_to_make((needed, least), free, removable_bytes(durability, &newest)) else {
         return;
     };
     let has_room = || free_bytes(durability).is_none_or(|free| free >= wanted);
@@ -60,12 +66,12 @@ pub(super) fn prepare_healing(server: &Server, durability: &Durability) {
     }
 }
 
-/// The free room to be reached for a snapshot of so many bytes: with some to spare, or what just does. `None` where even all that
-/// can be removed would not do: then nothing is to go.
-fn room_to_make(needed: u64, free: u64, removable: u64) -> Option<u64> {
+/// The free room to be reached for a snapshot of so many bytes, and at least so many: with some to spare, or what just does. `None`
+/// where even all that can be removed would not do: then nothing is to go.
+fn room_to_make((needed, least): (u64, u64), free: u64, removable: u64) -> Option<u64> {
     let reachable = free.saturating_add(removable);
     let ample = 2 * needed;
-    [ample, just_enough(needed)]
+    [ample, just_enough(needed), just_enough(least)]
         .into_iter()
         .find(|wanted| *wanted <= reachable)
 }
@@ -153,12 +159,19 @@ mod tests {
     #[test]
     fn nothing_goes_that_would_not_help() {
         const MIB: u64 = 1 << 20;
-        assert_eq!(room_to_make(10 * MIB, 5 * MIB, 20 * MIB), Some(20 * MIB));
         assert_eq!(
-            room_to_make(10 * MIB, 5 * MIB, 10 * MIB),
+            room_to_make((10 * MIB, 10 * MIB), 5 * MIB, 20 * MIB),
+            Some(20 * MIB)
+        );
+        assert_eq!(
+            room_to_make((10 * MIB, 10 * MIB), 5 * MIB, 10 * MIB),
             Some(just_enough(10 * MIB))
         );
-        assert_eq!(room_to_make(10 * MIB, 5 * MIB, 7 * MIB), None);
-        assert_eq!(room_to_make(10 * MIB, 5 * MIB, 0), None);
+        assert_eq!(room_to_make((10 * MIB, 10 * MIB), 5 * MIB, 7 * MIB), None);
+        assert_eq!(room_to_make((10 * MIB, 10 * MIB), 5 * MIB, 0), None);
+        assert_eq!(
+            room_to_make((10 * MIB, 4 * MIB), 5 * MIB, 4 * MIB),
+            Some(just_enough(4 * MIB))
+        );
     }
 }

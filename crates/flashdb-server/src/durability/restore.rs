@@ -48,7 +48,7 @@ pub fn restore_to(
     refuse_without_log(server)?;
     let settings = server.settings();
     if durability.is_enabling() {
-        checkpoints::take_now(server, durability, &settings, Wish::enabling())?;
+        checkpoints::take_now(server, durability, &settings, Wish::enabling().keeping_all())?;
     }
     // So that the log can be read as far as it goes.
     durability.with_writer(|writer| writer.rotate()).transpose()?;
@@ -76,10 +76,11 @@ pub fn restore(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> 
     refuse_without_log(server)?;
     // Should the load fail, the data from before has to come from the folder.
     let (settings, log) = (server.settings(), server.space.log());
+    // Nothing goes meanwhile: what is restored may be the next to go.
     if durability.is_enabling() {
-        checkpoints::take_now(server, durability, &settings, Wish::enabling())?;
+        checkpoints::take_now(server, durability, &settings, Wish::enabling().keeping_all())?;
     } else if !log.is_enabled() {
-        let wish = Wish::labelled(String::new(), false).full();
+        let wish = Wish::labelled(String::new(), false).full().keeping_all();
         checkpoints::take_now(server, durability, &settings, wish)?;
     }
     if !stop_clients(server) {

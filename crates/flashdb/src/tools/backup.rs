@@ -112,7 +112,8 @@ pub fn run_restore(arguments: Arguments) -> Result<(), ToolError> {
     if !is_there(&mut client, &name, &id)? {
         send(&mut client, &file, &name)?;
     }
-    client.ask(&[b"SNAPSHOT.RESTORE", name.as_bytes()])?;
+    // By its file, whatever label another may have.
+    client.ask(&[b"SNAPSHOT.RESTORE", name.as_bytes(), b"EXACT"])?;
     say(format_args!("{}: {keys} keys restored", file.display()));
     Ok(())
 }

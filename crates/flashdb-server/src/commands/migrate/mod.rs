@@ -169,6 +169,10 @@ fn is_secret(args: &Args<'_>, index: usize) -> bool {
     }
     let mut at = FIRST_OPTION;
     while at <= index {
+        // More options than there are: nothing is in its place, nor is all of it looked through for each word.
+        if at > FIRST_OPTION + 8 {
+            return true;
+        }
         at += match args.at(at) {
             word if args::is(word, "COPY") || args::is(word, "REPLACE") => 1,
             word if args::is(word, "AUTH") => 2,
