@@ -130,20 +130,24 @@ fn read_stdin() -> Result<Vec<u8>, Failed> {
 /// Asks for the password on the terminal without showing it.
 fn ask_password() -> std::io::Result<String> {
     let stdin = std::io::stdin();
-    eprint!("Please input password: ");
-    std::io::stderr().flush()?;
-    let mut line = String::new();
     if !stdin.is_terminal() {
-        stdin.read_line(&mut line)?;
-        eprintln!();
-        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+        return answer_to_prompt();
     }
     let before = tcgetattr(&stdin)?;
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);
+    // Before it is asked for: what is typed at once would be shown, and thrown away.
     tcsetattr(&stdin, OptionalActions::Flush, &silent)?;
-    let read = stdin.read_line(&mut line);
+    let answer = answer_to_prompt();
     tcsetattr(&stdin, OptionalActions::Flush, &before)?;
+    answer
+}
+
+fn answer_to_prompt() -> std::io::Result<String> {
+    eprint!("Please input password: ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
     eprintln!();
     read?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

@@ -3,10 +3,13 @@
 
 use mio::Waker;
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A core loop's mailbox for messages of type `M`.
 pub struct Mailbox<M> {
     queue: Mutex<Vec<M>>,
+    /// Whether there is something in the queue, so that a loop that looks several times a turn need not lock it.
+    has_mail: AtomicBool,
     waker: Waker,
 }
 
@@ -15,6 +18,7 @@ impl<M> Mailbox<M> {
     pub fn new(waker: Waker) -> Self {
         Mailbox {
             queue: Mutex::new(Vec::new()),
+            has_mail: false.into(),
             waker,
         }
     }
@@ -24,6 +28,7 @@ impl<M> Mailbox<M> {
         let was_empty = {
             let mut queue = self.queue.lock();
             queue.push(message);
+            self.has_mail.store(true, Ordering::Release);
             queue.len() == 1
         };
         if was_empty {
@@ -32,9 +37,14 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Takes all messages, oldest first, leaving `spare` (empty) in the queue's place.
-    pub fn take(&self, spare: Vec<M>) -> Vec<M> {
-        debug_assert!(spare.is_empty());
-        std::mem::replace(&mut *self.queue.lock(), spare)
+    /// Takes all messages, oldest first.
+    #[inline]
+    pub fn take(&self) -> Vec<M> {
+        if !self.has_mail.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut queue = self.queue.lock();
+        self.has_mail.store(false, Ordering::Release);
+        std::mem::take(&mut *queue)
     }
 }

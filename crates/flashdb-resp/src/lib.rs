@@ -11,4 +11,4 @@ mod request;
 pub use encode::{Deferred, Protocol, Reply};
 pub use flashdb_base::args::{Args, OwnedArgs, Span};
 pub use limits::RequestLimits;
-pub use request::{Batch, ProtocolError, RequestParser};
+pub use request::{Batch, ProtocolError, RequestParser, second_word};

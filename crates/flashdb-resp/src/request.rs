@@ -88,6 +88,38 @@ enum Step {
     NeedMore,
 }
 
+/// The second word of the request that `buffer` begins with, which in most commands is the key: a glance, for bringing what
+/// is there towards the core before the request is parsed. None where it is not all here, or the request is no plain array.
+#[inline]
+pub fn second_word(buffer: &[u8]) -> Option<&[u8]> {
+    let (words, rest) = short_header(buffer, b'*')?;
+    if words < 2 {
+        return None;
+    }
+    let (name_bytes, rest) = short_header(rest, b'$')?;
+    let (word_bytes, rest) = short_header(rest.get(name_bytes + 2..)?, b'$')?;
+    rest.get(..word_bytes)
+}
+
+/// A header line of at most four digits, and what follows it.
+#[inline]
+fn short_header(buffer: &[u8], kind: u8) -> Option<(usize, &[u8])> {
+    const DIGITS_MAX: usize = 4;
+    let (&first, rest) = buffer.split_first()?;
+    if first != kind {
+        return None;
+    }
+    let mut value = 0;
+    for (at, &byte) in rest.iter().enumerate().take(DIGITS_MAX + 1) {
+        match byte {
+            b'0'..=b'9' => value = value * 10 + usize::from(byte - b'0'),
+            b'\r' => return Some((value, rest.get(at + 2..)?)),
+            _ => return None,
+        }
+    }
+    None
+}
+
 impl RequestParser {
     /// Parses complete requests from `buffer` into `batch` (appending), at most `requests_max`.
     /// Returns how many bytes they took; the caller drops those before the next call, once the
@@ -439,6 +471,35 @@ mod tests {
         }
         let every: Vec<usize> = (0..input.len()).collect();
         assert_eq!(parse_all(input, &every).expect("valid"), whole);
+    }
+
+    #[test]
+    fn a_glance_finds_the_second_word_of_what_is_all_here() {
+        let request = b"*3\r\n$3\r\nSET\r\n$10\r\nkey:000001\r\n$1\r\nv\r\n";
+        assert_eq!(second_word(request), Some(b"key:000001".as_slice()));
+        let end = request
+            .iter()
+            .rposition(|&byte| byte == b'1')
+            .expect("the value's header")
+            - 3;
+        for cut in 0..request.len() {
+            assert_eq!(
+                second_word(&request[..cut]).is_some(),
+                cut >= end - 1,
+                "cut {cut}"
+            );
+        }
+        for other in [
+            b"GET key\r\n".as_slice(),
+            b"*1\r\n$4\r\nPING\r\n",
+            b"*2\r\n$-1\r\n$1\r\na\r\n",
+            b"*2\r\n$3\r\nGET\r\n$99999\r\nabc\r\n",
+            b"*2\r\n$3\r\nGET\r\n+OK\r\n",
+            b"*\r\n$\r\n$\r\n",
+            b"*2222222222222222222222222",
+        ] {
+            assert_eq!(second_word(other), None, "{}", other.escape_ascii());
+        }
     }
 
     #[test]

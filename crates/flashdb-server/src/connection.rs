@@ -185,18 +185,54 @@ impl Connection {
                 Err(_) => Next::Close,
             };
         }
-        let count = match self.stream.read(scratch) {
-            Ok(0) => return Next::Close,
+        let count = match self.receive(turn, scratch) {
             Ok(count) => count,
-            Err(error) if is_transient(&error) => return Next::Wait,
-            Err(_) => return Next::Close,
+            Err(next) => return next,
+        };
+        self.run_received(turn, &scratch[..count], batch)
+    }
+
+    /// Whether what it sends next can be read before what others have sent is run, by [`Connection::receive`].
+    pub fn is_clear(&self) -> bool {
+        self.client.ticket.is_none()
+            && !self.paused
+            && !self.client.closing
+            && self.input_bytes() == 0
+            && !self.is_held_by_output()
+    }
+
+    /// Reads what has come into `room`, and returns how much it is.
+    ///
+    /// # Errors
+    /// What the connection wants where nothing has come.
+    pub fn receive(&mut self, turn: &Turn<'_, '_>, room: &mut [u8]) -> Result<usize, Next> {
+        let count = match self.stream.read(room) {
+            Ok(0) => return Err(Next::Close),
+            Ok(count) => count,
+            Err(error) if is_transient(&error) => return Err(Next::Wait),
+            Err(_) => return Err(Next::Close),
         };
         self.count_input(turn, count);
-        let (used, next) = self.run_buffer(turn, &scratch[..count], batch);
-        self.inbox.extend_from_slice(&scratch[used..count]);
+        self.undrained = count == room.len() || self.read_closed;
+        Ok(count)
+    }
+
+    /// Runs what was received.
+    pub fn run_received(&mut self, turn: &mut Turn<'_, '_>, received: &[u8], batch: &mut Batch) -> Next {
+        if !self.is_clear() {
+            // Something has happened to it since.
+            self.keep(received);
+            return self.resume(turn, batch);
+        }
+        let (used, next) = self.run_buffer(turn, received, batch);
+        self.keep(&received[used..]);
         self.reserve_for_large_value();
-        self.undrained = count == scratch.len() || self.read_closed;
         next
+    }
+
+    /// Keeps what was received until it can be run.
+    pub fn keep(&mut self, received: &[u8]) {
+        self.inbox.extend_from_slice(received);
     }
 
     /// Notes that the peer has ended its sending half. The poller says so once, perhaps together with

@@ -4,6 +4,7 @@
 mod attend;
 mod expiry;
 mod guests;
+mod incoming;
 
 pub use attend::attend;
 
@@ -135,6 +136,7 @@ pub struct CoreLoop {
     parked: Vec<usize>,
     config: ConfigView,
     scratch: Vec<u8>,
+    incoming: incoming::Incoming,
     batch: Batch,
     expiry: expiry::Round,
     /// How often free memory is still to be returned to the system when the loop rests.
@@ -173,6 +175,7 @@ impl CoreLoop {
             parked: Vec::new(),
             config,
             scratch: vec![0; READ_BYTES],
+            incoming: incoming::Incoming::default(),
             batch: Batch::default(),
             expiry: expiry::Round::new(id as u16),
             give_back_rounds: 0,
@@ -264,6 +267,7 @@ impl CoreLoop {
         self.attended = false;
         // First of all: what others had told before they answered stands before what was asked after that.
         self.run_messages(&mut turn);
+        self.incoming.has_company = events.iter().nth(1).is_some();
         for event in events {
             match event.token() {
                 WAKER => {}
@@ -271,6 +275,7 @@ impl CoreLoop {
                 Token(token) => self.on_event(&mut turn, token - CONNECTIONS, event),
             }
         }
+        self.run_incoming(&mut turn);
         for slot in std::mem::take(&mut self.again) {
             self.resume(&mut turn, slot);
         }
@@ -438,12 +443,20 @@ impl CoreLoop {
         }
         // What a client sends after the end of its session is not looked at.
         if !connection.client.closing && (event.is_readable() || event.is_read_closed()) {
-            let read = |connection: &mut Connection, scratch: &mut [u8], batch: &mut Batch| {
-                connection.on_readable(turn, scratch, batch)
-            };
-            if let Some(next) = self.with_connection(slot, read) {
-                self.after(turn, slot, next);
-            }
+            self.read(turn, slot);
+        }
+    }
+
+    /// Reads what a connection sent. What is short runs once all others were read, see [`incoming`].
+    fn read(&mut self, turn: &mut Turn<'_, '_>, slot: usize) {
+        if !self.attending && self.gather(turn, slot) {
+            return;
+        }
+        let read = |connection: &mut Connection, scratch: &mut [u8], batch: &mut Batch| {
+            connection.on_readable(turn, scratch, batch)
+        };
+        if let Some(next) = self.with_connection(slot, read) {
+            self.after(turn, slot, next);
         }
     }
 
@@ -608,7 +621,7 @@ impl CoreLoop {
             self.lend(|| client.leave(turn));
         }
         let postponed = std::mem::take(&mut self.postponed);
-        let posted = self.server.clone().loops[self.id].mailbox.take(Vec::new());
+        let posted = turn.server.loops[self.id].mailbox.take();
         for message in postponed.into_iter().chain(posted) {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),

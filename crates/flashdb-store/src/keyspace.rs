@@ -206,6 +206,30 @@ impl Keyspace {
         })
     }
 
+    /// Brings the bucket of a key of a database towards the core, some time before its shard is locked for it. A hint:
+    /// nobody is waited for, and a shard that somebody holds is left alone.
+    #[inline]
+    pub fn approach_bucket(&self, db: u16, key: &KeyPlace) {
+        if let Some(shard) = self.shards[key.shard as usize].0.try_lock() {
+            shard.database(db).prefetch(key.hash);
+        }
+    }
+
+    /// Brings the entries of keys, at most [`WINDOW`] of them, towards the core, whose buckets are on their way since
+    /// [`Keyspace::approach_bucket`]. As that, a hint.
+    pub fn approach_entries<'w>(&self, keys: impl Iterator<Item = &'w (u16, KeyPlace)>) {
+        // Each locked instruction waits for the reads before it: all locks first, so that the reads overlap.
+        let mut found = SmallVec::<[(MutexGuard<'_, Shard>, u16, u64); WINDOW]>::new();
+        for (db, key) in keys {
+            if let Some(shard) = self.shards[key.shard as usize].0.try_lock() {
+                found.push((shard, *db, key.hash));
+            }
+        }
+        for (shard, db, hash) in &found {
+            shard.database(*db).prefetch_entry(*hash);
+        }
+    }
+
     /// As [`Keyspace::lock`]; gives up when somebody holds locks for long and it would have to wait.
     pub fn try_lock(&self, mut shards: ShardSet) -> Option<Held<'_>> {
         shards.sort_unstable();

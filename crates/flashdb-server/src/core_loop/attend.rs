@@ -112,6 +112,7 @@ impl CoreLoop {
             attending: true,
         };
         self.attending = true;
+        self.give_back_incoming();
         let mut events = Events::with_capacity(EVENTS_MAX);
         if self.poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
             for event in &events {
@@ -155,7 +156,7 @@ impl CoreLoop {
 
     /// Messages that need no data; the others wait.
     fn run_messages_meanwhile(&mut self, turn: &Turn<'_, '_>) {
-        for message in self.server.clone().loops[self.id].mailbox.take(Vec::new()) {
+        for message in turn.server.loops[self.id].mailbox.take() {
             match message {
                 Message::Accept(accepted) => self.admit(turn, accepted),
                 Message::Guest(guest) => self.admit_guest(turn, guest),
