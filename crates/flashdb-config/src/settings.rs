@@ -263,7 +263,7 @@ settings! {
     alert_persistence: bool = "alert-persistence", YesNo(true);
     /// Addresses that alerts are sent to when they begin and end, as `https://host/path` or `http://host:9000/path`, at most four, separated by spaces. Secrets: their paths are what others would need to post there.
     alert_webhooks: String = "alert-webhooks", Text::new("").checked(are_webhooks), [SENSITIVE];
-    /// File with certificates (PEM) of authorities that sign for `https://` webhooks, besides those that the system trusts. A relative name is seen from `dir`; one that is no such file is refused.
+    /// File with certificates (PEM) of authorities that sign for `https://` webhooks, besides those that the system trusts. A relative name is seen from `dir`; one that is no such file is refused, at the start with a warning only.
     alert_webhook_ca_file: String = "alert-webhook-ca-file", Text::new("");
     /// Key with which alerts are signed for webhooks (HMAC-SHA256, header `X-FlashDB-Signature`); empty for no signature.
     alert_webhook_secret: Vec<u8> = "alert-webhook-secret", Bytes, [SENSITIVE];

@@ -1,11 +1,12 @@
-//! What is wrong with settings that only this interface can judge: it knows what a certificate is. Asked before the server starts, and
-//! for CONFIG SET before the new value counts, so that a file that is not there is found by who names it and not by the first alert.
+//! What is wrong with settings that only this interface can judge: it knows what a certificate is. Asked for CONFIG SET before the new
+//! value counts, so that a file that is not there is found by who names it and not by the first alert; and when the server starts,
+//! where it is a warning: data is served whatever becomes of alerts.
 
 use crate::alerts;
 use flashdb_config::Settings;
 use std::path::Path;
 
-/// Whether the server can start with these settings.
+/// Whether these settings are in order. The server starts with others, too.
 ///
 /// # Errors
 /// Which setting is wrong, which file it names, and why.

@@ -52,7 +52,12 @@ fn main() -> ExitCode {
 
 /// Runs the server, and the HTTP interface beside it.
 fn serve(config: ConfigStore, mut warnings: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
-    flashdb_http::check_settings(&config.settings())?;
+    // No database stays away for an alert's certificate: it is told here, and again of each alert that is not delivered.
+    if let Err(fault) = flashdb_http::check_settings(&config.settings()) {
+        warnings.push(format!(
+            "{fault}; no alert goes to an https:// address until that is mended"
+        ));
+    }
     let listeners = Listeners::open(&config, &mut warnings)?;
     flashdb_server::run(config, &warnings, |engine| {
         engine.check_settings_by(flashdb_http::check_setting);

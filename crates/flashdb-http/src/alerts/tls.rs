@@ -1,7 +1,7 @@
 //! TLS towards webhooks: who is trusted, and what is said of an address that is not.
 //!
 //! Trusted is what the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name other files, as for OpenSSL), and what the setting
-//! `alert-webhook-ca-file` names besides. That file is looked at when it is named, at the start or by CONFIG SET. Certificates are
+//! `alert-webhook-ca-file` names besides. That file is looked at when it is named, at the start, where a fault is a warning, or by CONFIG SET, where it is refused. Certificates are
 //! read anew for each post: it is rare, and a file that was replaced counts at once. The cipher suites are those of ring, from TLS 1.2 on; a certificate is always verified, and there is no setting against it.
 
 use rustls::client::Resumption;
