@@ -119,6 +119,8 @@ impl ApiError {
             "NOPERM" => (StatusCode::FORBIDDEN, "NOPERM"),
             "LOADING" => (StatusCode::SERVICE_UNAVAILABLE, "LOADING"),
             "BUSY" => (StatusCode::SERVICE_UNAVAILABLE, "BUSY"),
+            // Too many open files, a disk that cannot be read: not what was asked for is wrong.
+            "DISKERR" => (StatusCode::SERVICE_UNAVAILABLE, "DISK_FAILED"),
             "NOAUTH" => (StatusCode::UNAUTHORIZED, "NO_SESSION"),
             // The key is of another type: not the request is wrong, but what it meets.
             "WRONGTYPE" => (StatusCode::CONFLICT, "COMMAND_FAILED"),
@@ -228,6 +230,19 @@ pub(crate) fn with_body(mut response: Response, request_id: &str, trail: &AuditT
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_fails_is_no_conflict() {
+        let failed = ApiError::from_engine(b"DISKERR cannot read a.fsnap: Too many open files", None);
+        let failed = failed.into_conflict();
+        assert_eq!(
+            (failed.status, failed.code),
+            (StatusCode::SERVICE_UNAVAILABLE, "DISK_FAILED")
+        );
+        assert!(failed.message.contains("Too many open files"));
+        let refused = ApiError::from_engine(b"ERR a.fsnap is damaged at offset 0", None).into_conflict();
+        assert_eq!(refused.status, StatusCode::CONFLICT);
+    }
 
     #[test]
     fn what_is_lacking_is_what_would_help() {

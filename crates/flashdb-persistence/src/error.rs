@@ -3,7 +3,7 @@
 use flashdb_log::LogError;
 use flashdb_snapshot::SnapshotError;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 /// See the module's head.
@@ -115,6 +115,22 @@ impl fmt::Display for PersistenceError {
 }
 
 impl std::error::Error for PersistenceError {}
+
+impl PersistenceError {
+    /// Whether it is the system that failed, such as a disk that cannot be read or a process without files left: neither is the request
+    /// wrong nor what it is about.
+    pub fn is_of_system(&self) -> bool {
+        match self {
+            PersistenceError::Folder(_, error)
+            | PersistenceError::Snapshot(SnapshotError::Io { source: error, .. })
+            | PersistenceError::Log(LogError::Io { source: error, .. }) => {
+                error.kind() != ErrorKind::NotFound
+            }
+            PersistenceError::Snapshot(SnapshotError::OutOfMemory { .. }) => true,
+            _ => false,
+        }
+    }
+}
 
 impl From<LogError> for PersistenceError {
     fn from(error: LogError) -> Self {

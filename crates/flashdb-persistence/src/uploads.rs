@@ -130,8 +130,8 @@ impl<'a> Uploads<'a> {
     /// Ends an upload: it is checked whole, made durable and gets its name, which no other upload may have.
     ///
     /// # Errors
-    /// When it is damaged, not a full snapshot, another than the upload of its name, or the disk fails. It is removed then; what was
-    /// there stays, as it does when the same comes once more.
+    /// When it is damaged, not a full snapshot, another than the upload of its name, or the disk fails, also where it cannot be told whether
+    /// that upload is whole. It is removed then; what was there stays, as it does when the same comes once more.
     pub fn commit(&self, name: &str) -> Result<SnapshotInfo, PersistenceError> {
         let aside = self.set_aside(name)?;
         let checked = self
@@ -182,21 +182,37 @@ impl<'a> Uploads<'a> {
     fn publish(&self, aside: &Path, info: SnapshotInfo) -> Result<SnapshotInfo, PersistenceError> {
         let _changes = CHANGES.lock();
         let name = info.meta.file_name();
-        // One that cannot be read is of no use, is not listed, and could not be removed by its name.
-        if let Ok(Some(there)) = self.find(&name) {
-            same(&info, &there)?;
-            let checked = SnapshotReader::open(self.disk, &there.path).and_then(|reader| reader.verify());
-            // One that was damaged since it came gives way to the one that is whole.
-            if checked.is_ok() {
-                self.remove_if_there(aside)?;
-                return Ok(there);
-            }
+        if let Some(there) = self.sound(&name, &info)? {
+            self.remove_if_there(aside)?;
+            return Ok(there);
         }
         self.disk.rename(aside, &info.path).map_err(Self::failed(aside))?;
         let folder = self.folder();
         self.disk.sync_folder(&folder).map_err(Self::failed(&folder))?;
         self.disk.sync_folder(self.dir).map_err(Self::failed(self.dir))?;
         Ok(info)
+    }
+
+    /// The upload of this name, which is what was `sent`; `None` if there is none or it is proven to be damaged. Such a one gives way:
+    /// it is of no use, is not listed, and could not be removed by its name.
+    fn sound(&self, name: &str, sent: &SnapshotInfo) -> Result<Option<SnapshotInfo>, PersistenceError> {
+        let gives_way = |error: &SnapshotError| {
+            let is_damage = error.is_damage();
+            if is_damage {
+                tracing::warn!(%error, "an upload is damaged, and the one that was sent now takes its place");
+            }
+            is_damage
+        };
+        let there = match self.find(name) {
+            Err(PersistenceError::Snapshot(error)) if gives_way(&error) => return Ok(None),
+            there => there?,
+        };
+        let Some(there) = there else { return Ok(None) };
+        same(sent, &there)?;
+        match SnapshotReader::open(self.disk, &there.path).and_then(|reader| reader.verify()) {
+            Err(error) if gives_way(&error) => Ok(None),
+            checked => Ok(checked.map(|()| Some(there))?),
+        }
     }
 
     /// The finished upload of this name.
@@ -269,6 +285,7 @@ impl<'a> Uploads<'a> {
 mod tests {
     use super::*;
     use flashdb_disk::SimDisk;
+    use flashdb_disk::sim::{Fault, FaultOn, Operation};
     use flashdb_snapshot::{Compression, HistoryId, SnapshotId, SnapshotMeta, SnapshotWriter};
     use std::sync::Arc;
 
@@ -371,6 +388,55 @@ mod tests {
         uploads.write(&name, 0, &good).unwrap();
         uploads.commit(&name).unwrap();
         assert_eq!(disk.map(&path).unwrap().bytes(), good);
+    }
+
+    /// A disk that cannot be read for a moment, a process without files left: neither is a reason to give up what may be whole.
+    #[test]
+    fn only_what_is_proven_to_be_damaged_gives_way() {
+        let disk = SimDisk::new(1);
+        let dir = Path::new("/data");
+        disk.create_folder(dir).unwrap();
+        let uploads = Uploads::new(&disk, dir);
+        let (info, good) = snapshot(7);
+        let (other, other_file) = snapshot(8);
+        let name = info.meta.file_name();
+        assert_eq!(name, other.meta.file_name());
+        uploads.write(&name, 0, &good).unwrap();
+        let path = uploads.commit(&name).unwrap().path;
+        // What was sent is read first; then it is looked for the one that is there, and that one is checked.
+        for (sent, nth) in [(&other_file, 2), (&good, 2), (&good, 3)] {
+            for kind in [
+                ErrorKind::Other,
+                ErrorKind::PermissionDenied,
+                ErrorKind::OutOfMemory,
+            ] {
+                uploads.write(&name, 0, sent).unwrap();
+                disk.inject(Fault {
+                    on: FaultOn::Only(Operation::Map),
+                    nth,
+                    kind,
+                    lasting: false,
+                });
+                let refused = uploads.commit(&name).unwrap_err();
+                disk.clear_faults();
+                assert!(refused.is_of_system(), "{nth}: {refused}");
+                assert!(refused.to_string().contains(&name), "{refused}");
+                assert_eq!(disk.map(&path).unwrap().bytes(), good, "{nth} {kind}");
+                assert_eq!(uploads.names().unwrap(), [&*name], "nothing else is left");
+            }
+        }
+        // One of a later version may be whole, too: nobody here can tell.
+        let mut later = good.clone();
+        later[8] = 0xEE;
+        later[12..16].fill(0xEE);
+        disk.open(&path, OpenMode::Write)
+            .unwrap()
+            .write_at(&later, 0)
+            .unwrap();
+        uploads.write(&name, 0, &good).unwrap();
+        let refused = uploads.commit(&name).unwrap_err();
+        assert!(refused.to_string().contains("version"), "{refused}");
+        assert_eq!(disk.map(&path).unwrap().bytes(), later);
     }
 
     #[test]

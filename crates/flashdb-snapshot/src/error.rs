@@ -91,6 +91,12 @@ impl SnapshotError {
         matches!(self, Self::Io { source, .. } if flashdb_disk::is_no_room(source))
     }
 
+    /// Whether the content of the file is proven to be other than what was written. A disk that cannot be read, too many open files or
+    /// too little memory prove nothing, nor does a version or a name that is not ours: the snapshot may be whole.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Incomplete { .. } | Self::Damaged { .. })
+    }
+
     pub(crate) fn damaged(path: &Path, offset: u64, what: &'static str) -> Self {
         Self::Damaged {
             path: path.to_path_buf(),

@@ -17,6 +17,7 @@ use flashdb_persistence::recover::{Point, RECOVERED_TO};
 use flashdb_persistence::uploads::{self, Uploads};
 use flashdb_resp::{Protocol, Reply};
 use flashdb_snapshot::{Catalog, Chain, Dependents, Lsn, SnapshotInfo, load_order};
+use std::borrow::Borrow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,8 +47,15 @@ const SNAPSHOT: CommandSpec = CommandSpec {
 
 const NO_SUCH_SNAPSHOT: ErrorReply = ErrorReply::fixed("ERR no such snapshot");
 
-fn failed(error: impl std::fmt::Display) -> ErrorReply {
-    ErrorReply::new(format!("ERR {error}"))
+/// What the system has refused has a word of its own: the same request may succeed another time.
+fn failed(error: impl Borrow<PersistenceError>) -> ErrorReply {
+    let error: &PersistenceError = error.borrow();
+    let word = if error.is_of_system() { "DISKERR" } else { "ERR" };
+    ErrorReply::new(format!("{word} {error}"))
+}
+
+fn refused(why: impl std::fmt::Display) -> ErrorReply {
+    ErrorReply::new(format!("ERR {why}"))
 }
 
 fn text(word: &[u8]) -> Result<String, ErrorReply> {
@@ -88,7 +96,7 @@ fn answer_apart(context: &mut Context<'_, '_>, work: Work) -> CommandResult {
     });
     spawned.map(drop).map_err(|error| {
         context.block = None;
-        failed(format!("cannot start a thread: {error}"))
+        refused(format!("cannot start a thread: {error}"))
     })
 }
 
@@ -179,8 +187,22 @@ fn find(durability: &Durability, catalog: &Catalog, name: &Name) -> Result<Found
     if let Some(info) = catalog.snapshots().iter().find(|info| file_name(info) == *name) {
         return Ok(Found::Own(info.clone()));
     }
+    refuse_unreadable(catalog, name)?;
     let upload = uploads_of(durability).find(name).map_err(failed)?;
     upload.map(Found::Upload).ok_or(NO_SUCH_SNAPSHOT)
+}
+
+/// Refuses to take an own file of this name for one that is not there: it could not be read, and may be whole.
+fn refuse_unreadable(catalog: &Catalog, name: &str) -> CommandResult {
+    let is_named = |path: &Path| path.file_name().is_some_and(|file| file == name);
+    let unreadable = catalog
+        .broken()
+        .iter()
+        .find(|file| is_named(&file.path) && !file.error.is_damage());
+    match unreadable {
+        Some(file) => Err(ErrorReply::new(format!("DISKERR {}", file.error))),
+        None => Ok(()),
+    }
 }
 
 /// The file of a snapshot. By the file's own name it is found without a look at the others: who copies one asks for every part.
@@ -387,7 +409,7 @@ fn delete(durability: &Durability, name: &Name) -> CommandResult {
     catalog
         .delete(info.meta.id, Dependents::Refuse)
         .map(drop)
-        .map_err(failed)
+        .map_err(|error| failed(PersistenceError::from(error)))
 }
 
 static RESTORE: CommandSpec = CommandSpec {
@@ -453,7 +475,7 @@ fn restore_named(server: &Arc<Server>, durability: &Durability, name: &Name) -> 
     let catalog = durability.folder().catalog().map_err(failed)?;
     let found = find(durability, &catalog, name)?;
     let chain = match &found {
-        Found::Own(info) => Chain::of(&catalog, info).map_err(failed)?,
+        Found::Own(info) => Chain::of(&catalog, info).map_err(refused)?,
         Found::Upload(info) => {
             Chain::of_full(info.clone()).ok_or(ErrorReply::fixed("ERR an incremental snapshot was sent"))?
         }
@@ -592,5 +614,6 @@ fn commit(durability: &Durability, name: &str) -> CommandResult {
     if let Some(own) = catalog.snapshots().iter().find(|info| file_name(info) == name) {
         return uploads.compare(name, own).map_err(failed);
     }
+    refuse_unreadable(&catalog, name)?;
     uploads.commit(name).map(drop).map_err(failed)
 }

@@ -140,7 +140,7 @@ const REFUSALS: &[(u16, &str)] = &[
         429,
         "Too many logins have failed, or too many sessions are in use; `Retry-After` says for how long.",
     ),
-    (503, "The server loads, ends, or is too busy."),
+    (503, "The server loads, ends, is too busy, or its disk fails."),
     (504, "The command took too long."),
     (507, "There is no room for the file (`NO_SPACE`)."),
 ];
