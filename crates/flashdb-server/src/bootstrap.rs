@@ -114,6 +114,8 @@ pub fn run(
     let durability = open_durability(&settings)?;
     let (server, pollers, collector) = build(config.clone(), log)?;
     if let Some(durability) = durability {
+        // Before anybody can send, also while the data is loaded.
+        durability.uploads().remove_stale().map_err(StartError::Data)?;
         // Set once, before anybody can look.
         let _ = server.durability.set(durability);
     }

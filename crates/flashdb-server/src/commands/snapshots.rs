@@ -14,7 +14,7 @@ use flashdb_command::{Arg, Audit, CommandResult, CommandSpec, Context, Flags, Gr
 use flashdb_disk::OpenMode;
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::recover::{Point, RECOVERED_TO};
-use flashdb_persistence::uploads::{self, Uploads};
+use flashdb_persistence::uploads;
 use flashdb_resp::{Protocol, Reply};
 use flashdb_snapshot::{Catalog, Chain, Dependents, Lsn, SnapshotInfo, load_order};
 use std::borrow::Borrow;
@@ -43,6 +43,13 @@ const SNAPSHOT: CommandSpec = CommandSpec {
     group: Group::Server,
     flags: FLAGS,
     ..CommandSpec::EMPTY
+};
+
+/// About files only. Allowed while data is loaded, too: a restore breaks off nobody who sends a file or takes one away, and what is
+/// broken off can be removed.
+const SNAPSHOT_FILES: CommandSpec = CommandSpec {
+    flags: FLAGS.without(Flags::NO_ASYNC_LOADING).and(Flags::LOADING),
+    ..SNAPSHOT
 };
 
 const NO_SUCH_SNAPSHOT: ErrorReply = ErrorReply::fixed("ERR no such snapshot");
@@ -122,11 +129,6 @@ fn file_name(info: &SnapshotInfo) -> String {
     info.meta.file_name()
 }
 
-fn uploads_of(durability: &Durability) -> Uploads<'_> {
-    let folder = durability.folder();
-    Uploads::new(folder.disk().as_ref(), folder.dir())
-}
-
 /// What a client calls a snapshot.
 struct Name {
     text: String,
@@ -188,7 +190,7 @@ fn find(durability: &Durability, catalog: &Catalog, name: &Name) -> Result<Found
         return Ok(Found::Own(info.clone()));
     }
     refuse_unreadable(catalog, name)?;
-    let upload = uploads_of(durability).find(name).map_err(failed)?;
+    let upload = durability.uploads().find(name).map_err(failed)?;
     upload.map(Found::Upload).ok_or(NO_SUCH_SNAPSHOT)
 }
 
@@ -326,7 +328,7 @@ static LIST: CommandSpec = CommandSpec {
             context,
             Box::new(|_, durability, reply| {
                 let catalog = durability.folder().catalog().map_err(failed)?;
-                let sent = uploads_of(durability).list().map_err(failed)?;
+                let sent = durability.uploads().list().map_err(failed)?;
                 let own = catalog.snapshots().iter().cloned().map(Found::Own);
                 let all: Vec<Found> = own.chain(sent.into_iter().map(Found::Upload)).collect();
                 reply.array(all.len());
@@ -335,7 +337,7 @@ static LIST: CommandSpec = CommandSpec {
             }),
         )
     },
-    ..SNAPSHOT
+    ..SNAPSHOT_FILES
 };
 
 static INFO: CommandSpec = CommandSpec {
@@ -366,7 +368,7 @@ static INFO: CommandSpec = CommandSpec {
             }),
         )
     },
-    ..SNAPSHOT
+    ..SNAPSHOT_FILES
 };
 
 static DELETE: CommandSpec = CommandSpec {
@@ -394,7 +396,7 @@ static DELETE: CommandSpec = CommandSpec {
 fn delete(durability: &Durability, name: &Name) -> CommandResult {
     let mut catalog = durability.folder().catalog().map_err(failed)?;
     let info = match find(durability, &catalog, name)? {
-        Found::Upload(info) => return uploads_of(durability).remove(&file_name(&info)).map_err(failed),
+        Found::Upload(info) => return durability.uploads().remove(&file_name(&info)).map_err(failed),
         Found::Own(info) => info,
     };
     // The log before the newest one is gone.
@@ -482,7 +484,7 @@ fn restore_named(server: &Arc<Server>, durability: &Durability, name: &Name) -> 
     };
     restore::restore(server, durability, &chain).map_err(failed)?;
     if let Found::Upload(info) = &found
-        && let Err(error) = uploads_of(durability).remove(&file_name(info))
+        && let Err(error) = durability.uploads().remove(&file_name(info))
     {
         tracing::warn!(%error, "an upload that was restored could not be removed");
     }
@@ -502,7 +504,7 @@ static READ: CommandSpec = CommandSpec {
     reply: "The bytes; fewer than asked for at the end of the file.",
     audit: Audit::FirstPart,
     handler: read,
-    ..SNAPSHOT
+    ..SNAPSHOT_FILES
 };
 
 fn read(context: &mut Context<'_, '_>) -> CommandResult {
@@ -563,7 +565,7 @@ static WRITE: CommandSpec = CommandSpec {
     reply: "OK.",
     audit: Audit::FirstPart,
     handler: write,
-    ..SNAPSHOT
+    ..SNAPSHOT_FILES
 };
 
 fn write(context: &mut Context<'_, '_>) -> CommandResult {
@@ -577,7 +579,7 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
                 if commits {
                     commit(durability, &name)?;
                 } else {
-                    uploads_of(durability).discard(&name).map_err(failed)?;
+                    durability.uploads().discard(&name).map_err(failed)?;
                 }
                 reply.ok();
                 Ok(())
@@ -598,7 +600,8 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
     answer_apart(
         context,
         Box::new(move |_, durability, reply| {
-            uploads_of(durability)
+            durability
+                .uploads()
                 .write(&name, offset as u64, &bytes)
                 .map_err(failed)?;
             reply.ok();
@@ -609,7 +612,7 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
 
 /// Ends an upload. One with the name of an own snapshot would be taken for that.
 fn commit(durability: &Durability, name: &str) -> CommandResult {
-    let uploads = uploads_of(durability);
+    let uploads = durability.uploads();
     let catalog = durability.folder().catalog().map_err(failed)?;
     if let Some(own) = catalog.snapshots().iter().find(|info| file_name(info) == name) {
         return uploads.compare(name, own).map_err(failed);

@@ -25,6 +25,7 @@ use flashdb_disk::{Disk, RealDisk};
 use flashdb_log::{LogError, LogWriter, Lsn, Medium, RunningWriter, SegmentInfo, SyncPolicy};
 use flashdb_log::{WriterParts, WriterSettings, WriterStatus};
 use flashdb_persistence::load::LoadProgress;
+use flashdb_persistence::uploads::Uploads;
 use flashdb_persistence::{DataFolder, PersistenceError};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -77,6 +78,11 @@ impl Durability {
             enabled_after: 0.into(),
             segments: Mutex::default(),
         })
+    }
+
+    /// Snapshots that clients have sent, or are sending.
+    pub fn uploads(&self) -> Uploads<'_> {
+        Uploads::new(self.folder.disk().as_ref(), self.folder.dir())
     }
 
     /// The data folder.

@@ -12,7 +12,6 @@ use flashdb_persistence::PersistenceError;
 use flashdb_persistence::import::{self, ImportError};
 use flashdb_persistence::recover::{Point, RECOVERED_TO, RecoverOptions, Recovered};
 use flashdb_persistence::replay::{Commands, Setup};
-use flashdb_persistence::uploads::Uploads;
 use flashdb_rdb::{DetectError, Source, detect};
 use flashdb_store::Usage;
 use std::fmt;
@@ -72,8 +71,6 @@ pub fn recover(
     let began_ms = clock::unix_ms() as i64;
     durability.load_began_ms.store(began_ms, Ordering::Relaxed);
     let to = point(durability, settings)?;
-    let folder = durability.folder();
-    Uploads::new(folder.disk().as_ref(), folder.dir()).remove_stale()?;
     let options = RecoverOptions {
         on_damage: settings.recover,
         to,

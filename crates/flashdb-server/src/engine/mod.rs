@@ -8,6 +8,7 @@
 
 mod clients;
 mod figures;
+mod files;
 mod guest;
 mod listening;
 

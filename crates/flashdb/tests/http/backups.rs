@@ -67,6 +67,14 @@ fn rows(http: &Http) -> Vec<Value> {
     listed["snapshots"].as_array().expect("snapshots").clone()
 }
 
+fn await_that(what: &str, is_so: &dyn Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn what_was_taken_away_comes_back() {
     let (server, http) = start(&[]);
@@ -237,13 +245,6 @@ fn who_goes_away_in_the_middle_leaves_a_note_and_no_file() {
     let mut stream = sender.connect();
     stream.write_all(&bytes[..bytes.len() / 2]).expect("half of it");
     let folder = uploads_of(&server);
-    let await_that = |what: &str, is_so: &dyn Fn() -> bool| {
-        let until = Instant::now() + Duration::from_secs(30);
-        while !is_so() {
-            assert!(Instant::now() < until, "{what}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
     await_that("some of it came", &|| !files_in(&folder).is_empty());
     drop(stream);
     await_that("a note", &|| {
@@ -254,6 +255,52 @@ fn who_goes_away_in_the_middle_leaves_a_note_and_no_file() {
     assert!(files_in(&folder).is_empty(), "{:?}", files_in(&folder));
     // Its place is free.
     assert_eq!(upload(&http, &file).0, 201);
+}
+
+/// A file has nothing to do with the data that is loaded meanwhile: it comes in whole, and what is broken off goes.
+#[test]
+fn an_upload_that_meets_a_restore_goes_on() {
+    let (server, http) = start(&[]);
+    fill(&server, 40);
+    let file = download(&http);
+    drop(server);
+    let (server, http) = start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    client.ask("DEBUG POPULATE 60000 key 10");
+    client.ask("SNAPSHOT.CREATE one");
+    // 200 us for each key, by two threads or more.
+    client.ask("CONFIG SET key-load-delay 200");
+    let folder = uploads_of(&server);
+    let sender = http.with("Content-Type", "application/octet-stream");
+    let bytes = sender.bytes("POST", "/api/v1/backups", &file);
+    // One is broken off.
+    let mut stream = sender.connect();
+    stream.write_all(&bytes[..bytes.len() / 2]).expect("half of it");
+    await_that("some of it came", &|| !files_in(&folder).is_empty());
+    client.request(&["SNAPSHOT.RESTORE", "one"]);
+    let is_loading = || matches!(server.connect().ask("PING"), super::support::Value::Error(text) if text.starts_with("LOADING"));
+    await_that("the restore loads", &is_loading);
+    drop(stream);
+    await_that("it was removed", &|| files_in(&folder).is_empty());
+    // Another one comes to its end.
+    let (status, answer) = upload(&http, &file);
+    assert_eq!(
+        (status, &answer["snapshot"]["kind"]),
+        (201, &json!("upload")),
+        "{answer}"
+    );
+    let listed = rows(&http);
+    assert!(listed.iter().any(|row| row["kind"] == "upload"), "{listed:?}");
+    // So does a download, but no snapshot is taken of what is half loaded.
+    let path = format!(
+        "/api/v1/snapshots/{}/file",
+        answer["snapshot"]["file"].as_str().expect("a file")
+    );
+    assert_eq!(http.get(&path).body, file);
+    assert_eq!(http.send("POST", "/api/v1/backup", "{}").code(), "LOADING");
+    assert!(is_loading(), "the restore was over too soon");
+    assert_eq!(client.read().text(), "OK");
+    assert_eq!(client.ask("DBSIZE"), super::support::Value::Int(60_000));
 }
 
 #[test]

@@ -248,6 +248,7 @@ pub(crate) async fn upload(
         looked: 0,
         began: Instant::now(),
         ended: false,
+        committed: false,
     };
     // It comes to its end, whether or not somebody waits for the answer: what is not whole is removed, and noted.
     let end = tokio::spawn(async move {
@@ -290,6 +291,8 @@ struct Receiver {
     looked: u64,
     began: Instant,
     ended: bool,
+    /// It is among the snapshots, whatever follows.
+    committed: bool,
 }
 
 impl Receiver {
@@ -304,44 +307,41 @@ impl Receiver {
             }
             Err(error) => {
                 let request = json!({"act": act, "file": file, "bytes": self.sent, "error": error.message});
-                (request, "failed", 0)
+                // Only the look at what has come in may have failed.
+                (request, if self.committed { "done" } else { "failed" }, 0)
             }
         };
         let note = note(&self.app, &self.caller, request, request_id);
-        if outcome.is_err() {
+        if outcome.is_err() && !self.committed {
             self.clean_up().await;
         }
         note.log(result, keys, 0);
         outcome
     }
 
-    /// Nobody goes on with it: its room is free again. The conversation may wait for a reply still, or have ended.
+    /// Nobody goes on with it: its room is free again, whatever the server is at and whatever the user may still do.
     async fn clean_up(self) {
         let Receiver {
             app,
-            caller,
-            conversation,
+            mut conversation,
             file: Some(file),
             ..
         } = self
         else {
             return;
         };
+        // A part that is on its way would bring the file back: its reply comes before this one's, unless the connection has ended.
+        conversation.set_time(CLEANUP_TIME);
+        let _either_way = conversation.ask_raw(&words(["PING"])).await;
         drop(conversation);
-        let removed = match Conversation::of(&app, &caller, 0).await {
-            Ok(mut conversation) => {
-                conversation.set_time(CLEANUP_TIME);
-                conversation.ask(&words(["SNAPSHOT.WRITE", &file, "ABORT"])).await
-            }
-            Err(error) => Err(error),
+        let name = file.clone();
+        let discarded = tokio::task::spawn_blocking(move || app.engine.discard_upload(&name)).await;
+        let error = match discarded {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(error) => error.to_string(),
         };
-        if let Err(error) = removed {
-            tracing::warn!(
-                file,
-                error = error.message,
-                "an unfinished upload stays until the next start"
-            );
-        }
+        tracing::warn!(file, error, "an unfinished upload stays until the next start");
     }
 
     async fn run(&mut self) -> Result<SnapshotView, ApiError> {
@@ -389,6 +389,7 @@ impl Receiver {
             .ask(&words(["SNAPSHOT.WRITE", file, "COMMIT"]))
             .await
             .map_err(ApiError::into_conflict)?;
+        self.committed = true;
         self.conversation.renew();
         find(&mut self.conversation, file).await
     }
