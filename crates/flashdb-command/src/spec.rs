@@ -235,6 +235,8 @@ pub enum Audit {
     Head(u8),
     /// The first two words, where the third is 0: the request moves one of many parts, and the first of them tells enough.
     FirstPart,
+    /// As `FirstPart`; and all words where the third is one of these, with which the last part is behind: once, as it ends.
+    FirstPartAnd(&'static [&'static str]),
     /// All words but the secret ones, where the last is this: without it the request only looks.
     With(&'static str),
 }

@@ -130,6 +130,14 @@ impl Conversation {
         Conversation::of_to(Aim::Look, app, caller, db).await
     }
 
+    /// As [`Conversation::of`], for who sends a file and notes in the audit log what became of it.
+    ///
+    /// # Errors
+    /// As [`Conversation::of`].
+    pub async fn sending_file(app: &Arc<App>, caller: &Caller) -> Result<Self, ApiError> {
+        Conversation::of_to(Aim::SendFile, app, caller, 0).await
+    }
+
     async fn of_to(aim: Aim, app: &Arc<App>, caller: &Caller, db: u64) -> Result<Self, ApiError> {
         let mut conversation = Conversation::begin_to(aim, app, caller.peer, Some(&caller.identity)).await?;
         if db != 0 {

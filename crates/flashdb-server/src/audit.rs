@@ -57,7 +57,8 @@ pub fn note_request(
     command: &Command,
     outcome: Outcome,
 ) {
-    if is_noted(command.spec, args) {
+    // What ends the sending of parts is noted as it ends: that it began says nothing that the first part has not said.
+    if is_noted(command.spec, args) && !(outcome == Outcome::Begun && is_last(command.spec, args)) {
         log_request(
             server,
             client,
@@ -73,8 +74,25 @@ fn is_noted(spec: &CommandSpec, args: &Args<'_>) -> bool {
         Audit::No => false,
         Audit::Words | Audit::Head(_) => true,
         Audit::With(word) => args.at(args.len() - 1).eq_ignore_ascii_case(word.as_bytes()),
-        Audit::FirstPart => args.len() > 2 && args.at(2) == b"0",
+        Audit::FirstPart => is_first(args),
+        Audit::FirstPartAnd(_) => is_first(args) || is_last(spec, args),
     }
+}
+
+/// Whether the request is about the first of many parts.
+fn is_first(args: &Args<'_>) -> bool {
+    args.len() > 2 && args.at(2) == b"0"
+}
+
+/// Whether the request ends what was sent in parts.
+fn is_last(spec: &CommandSpec, args: &Args<'_>) -> bool {
+    let Audit::FirstPartAnd(words) = spec.audit else {
+        return false;
+    };
+    args.len() > 2
+        && words
+            .iter()
+            .any(|word| args.at(2).eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// What is logged at the end of a request that is answered later, as it began.
@@ -85,9 +103,14 @@ pub struct EndNote {
 }
 
 impl EndNote {
-    /// None for what is not logged, and for parts of a file: that the first was asked for tells enough.
+    /// None for what is not logged, and for parts of a file: that the first was asked for tells enough. Nor for the end of a file that a
+    /// guest sends who notes that itself.
     pub fn of(client: &Arc<ClientInfo>, spec: &CommandSpec, args: &Args<'_>) -> Option<Self> {
-        let wanted = spec.audit != Audit::FirstPart && is_noted(spec, args);
+        let wanted = match spec.audit {
+            Audit::FirstPart => false,
+            Audit::FirstPartAnd(_) => is_last(spec, args) && !client.notes_files,
+            _ => is_noted(spec, args),
+        };
         wanted.then(|| EndNote {
             client: client.clone(),
             command: spec.full_name(),
@@ -289,6 +312,7 @@ fn shown(spec: &CommandSpec, args: &Args<'_>) -> (String, usize) {
                     index < words as usize && !(index >= 2 && is_rule_with_secret(spec, word))
                 }
                 Audit::FirstPart => index < 2,
+                Audit::FirstPartAnd(_) => index < 2 || index == 2 && is_last(spec, args),
             };
         if !open {
             hidden += 1;
@@ -345,6 +369,36 @@ mod tests {
         let long = "x".repeat(1000);
         assert_eq!(of(&["function", "load", &long]).1, 1);
         assert!(of(&["client", "kill", &long]).0.len() < 200);
+    }
+
+    #[test]
+    fn of_a_file_in_parts_the_first_and_the_end_are_told() {
+        let server = TestServer::start(&[]);
+        let of = |words: &[&str]| {
+            let owned = OwnedArgs::from_words(words.iter().map(|word| word.as_bytes()));
+            let args = owned.as_args();
+            let spec = server.server.registry.resolve(&args).expect("a command").spec;
+            let [own, other] = [false, true].map(|notes_files| {
+                let client = Arc::new(ClientInfo {
+                    notes_files,
+                    ..ClientInfo::default()
+                });
+                EndNote::of(&client, spec, &args).is_some()
+            });
+            (is_noted(spec, &args), own, other)
+        };
+        assert_eq!(of(&["SNAPSHOT.WRITE", "a", "0", "x"]), (true, false, false));
+        assert_eq!(of(&["SNAPSHOT.WRITE", "a", "1", "x"]), (false, false, false));
+        assert_eq!(of(&["SNAPSHOT.READ", "a", "0", "1"]), (true, false, false));
+        assert_eq!(of(&["SNAPSHOT.READ", "commit", "1", "1"]), (false, false, false));
+        for end in ["COMMIT", "abort"] {
+            assert_eq!(of(&["SNAPSHOT.WRITE", "a", end]), (true, true, false), "{end}");
+            let (request, hidden) = shown_of(&server, &["SNAPSHOT.WRITE", "a", end]);
+            assert_eq!(
+                (request, hidden),
+                (format!("\"SNAPSHOT.WRITE\" \"a\" \"{end}\""), 0)
+            );
+        }
     }
 
     /// A request that fails for its form is logged, too, and seen in the slow log and by MONITOR.

@@ -39,6 +39,8 @@ pub struct ClientInfo {
     pub unix: bool,
     /// Whether it comes from within the process.
     pub is_guest: bool,
+    /// A guest that notes in the audit log itself what became of the files that it sends.
+    pub notes_files: bool,
     /// Unix time of connecting, ms.
     pub created_ms: i64,
     /// Name, library name and version, as set by the client.

@@ -14,7 +14,7 @@ use crate::client::{Client, ClientInfo};
 use crate::compaction::Compaction;
 use crate::connection::{Connection, Next, READ_BYTES};
 use crate::dispatch::{self, Turn};
-use crate::engine::Guest;
+use crate::engine::{Aim, Guest};
 use crate::pubsub::{Kind, Subscription};
 use crate::server::Server;
 use crate::tracking::{self, Notice};
@@ -364,15 +364,15 @@ impl CoreLoop {
             server.clients_count.fetch_sub(1, Ordering::AcqRel);
             return refuse(&mut accepted, PROTECTED);
         }
-        self.seat(turn, accepted, false);
+        self.seat(turn, accepted, None);
     }
 
-    /// Gives a connection, which has been counted, its place.
+    /// Gives a connection, which has been counted, its place. Only a guest has an aim.
     fn seat(
         &mut self,
         turn: &Turn<'_, '_>,
         mut accepted: Accepted,
-        is_guest: bool,
+        aim: Option<Aim>,
     ) -> Option<&mut Connection> {
         let server = &self.server;
         server.stats.connections.fetch_add(1, Ordering::Relaxed);
@@ -394,7 +394,7 @@ impl CoreLoop {
             self.free.push(slot);
             return None;
         }
-        let client = self.new_client(turn, &accepted, is_guest);
+        let client = self.new_client(turn, &accepted, aim);
         self.by_id.insert(client.info.id, slot);
         server.clients.lock().insert(client.info.id, client.info.clone());
         let connection = self.connections[slot].insert(Box::new(Connection::new(accepted.stream, client)));
@@ -403,7 +403,7 @@ impl CoreLoop {
         Some(connection)
     }
 
-    fn new_client(&self, turn: &Turn<'_, '_>, accepted: &Accepted, is_guest: bool) -> Client {
+    fn new_client(&self, turn: &Turn<'_, '_>, accepted: &Accepted, aim: Option<Aim>) -> Client {
         use std::os::fd::AsRawFd;
         let now_ms = turn.data.now_ms;
         let info = Arc::new(ClientInfo {
@@ -413,7 +413,8 @@ impl CoreLoop {
             laddr: accepted.local.clone(),
             fd: accepted.stream.as_raw_fd(),
             unix: accepted.is_unix,
-            is_guest,
+            is_guest: aim.is_some(),
+            notes_files: aim == Some(Aim::SendFile),
             created_ms: now_ms,
             last_ms: now_ms.into(),
             ..ClientInfo::default()

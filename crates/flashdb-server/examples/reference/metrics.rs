@@ -47,6 +47,13 @@ fn audited() -> String {
             Audit::With(word) => format!("with `{word}`: all words"),
             Audit::Head(words) => format!("the first {words} words"),
             Audit::FirstPart => "of the first part only: the first 2 words".to_owned(),
+            Audit::FirstPartAnd(words) => {
+                let words: Vec<String> = words.iter().map(|word| code(word)).collect();
+                format!(
+                    "of the first part: the first 2 words; with {}: all words",
+                    words.join(" or ")
+                )
+            }
         };
         let name = command.spec.full_name().replace('|', " ").to_uppercase();
         out.push_str(&format!("| {} | {shown} |\n", code(&name)));

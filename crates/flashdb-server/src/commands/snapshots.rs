@@ -563,7 +563,7 @@ static WRITE: CommandSpec = CommandSpec {
         ),
     ],
     reply: "OK.",
-    audit: Audit::FirstPart,
+    audit: Audit::FirstPartAnd(&["COMMIT", "ABORT"]),
     handler: write,
     ..SNAPSHOT_FILES
 };

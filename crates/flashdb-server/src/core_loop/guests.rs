@@ -21,7 +21,7 @@ impl CoreLoop {
             None => None,
         };
         turn.server.clients_count.fetch_add(1, Ordering::AcqRel);
-        let Some(connection) = self.seat(turn, guest.accepted, true) else {
+        let Some(connection) = self.seat(turn, guest.accepted, Some(guest.aim)) else {
             return;
         };
         connection.reply().set_protocol(Protocol::Resp3);

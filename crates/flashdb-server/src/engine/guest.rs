@@ -40,6 +40,8 @@ pub enum Aim {
     Use,
     /// Looks, as after CLIENT NO-TOUCH ON: their idle time and frequency stay, and they get no hotter.
     Look,
+    /// Uses, as a rule of none: a file is sent. What becomes of it is in the audit log by who asks, with more than the engine knows.
+    SendFile,
 }
 
 /// Whom a connection runs as.

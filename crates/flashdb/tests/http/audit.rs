@@ -97,6 +97,65 @@ fn what_is_done_to_the_server_is_told_whichever_way_it_came() {
     drop(http);
 }
 
+/// Who sent which file, and what became of it: once, whichever way it came.
+#[test]
+fn a_file_that_is_sent_is_told_once() {
+    let (server, http) = start(&[]);
+    server.connect().ask("SET a 1");
+    let file = http.send("POST", "/api/v1/backup", "{}").body;
+    drop(server);
+    let (server, http, page) = start_closed();
+    let mut client = server.connect();
+    client.ask("AUTH secret");
+    client.ask("ACL SETUSER ada on >word ~* +@all");
+    let mut ada = server.connect();
+    ada.ask("AUTH ada word");
+    let sent = basic(&http, "ada:word")
+        .with("Content-Type", "application/octet-stream")
+        .raw("POST", "/api/v1/backups", &file);
+    assert_eq!(sent.status, 201, "{sent:?}");
+    let name = sent.json()["snapshot"]["file"]
+        .as_str()
+        .expect("a file")
+        .to_owned();
+    let page = unlocked(&page);
+    let told = |outcome: &str| {
+        let ends = entries(
+            &page,
+            &format!("?kind=backup&user=ada&q={name}&outcome={outcome}"),
+        );
+        let of = |entry: &Value| entry["event"].as_str().map(str::to_owned);
+        ends.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(told("done"), ["backup"]);
+    let mut write = |last: &[&[u8]]| {
+        let mut words: Vec<&[u8]> = vec![b"SNAPSHOT.WRITE", name.as_bytes()];
+        words.extend(last);
+        ada.request(&words);
+        ada.read().text()
+    };
+    for (end, reply, outcomes) in [
+        ("COMMIT", "OK", ["command", "backup"].as_slice()),
+        ("abort", "OK", &["command", "command", "backup"]),
+    ] {
+        assert_eq!(write(&[b"0", &file]), "OK");
+        assert_eq!(write(&[end.as_bytes()]), reply);
+        assert_eq!(told("done"), outcomes, "{end}");
+    }
+    // Damaged.
+    assert_eq!(write(&[b"0", &file[..40]]), "OK");
+    assert!(write(&[b"COMMIT"]).starts_with("ERR"));
+    assert_eq!(told("failed"), ["command"]);
+    let last = &entries(&page, "?kind=backup&user=ada&outcome=failed")[0];
+    assert_eq!(
+        (&last["what"], &last["detail"]),
+        (
+            &json!("snapshot.write"),
+            &json!(format!("\"SNAPSHOT.WRITE\" \"{name}\" \"COMMIT\""))
+        )
+    );
+}
+
 #[test]
 fn logins_are_told_and_counted() {
     let (server, http, page) = start_closed();

@@ -236,7 +236,7 @@ pub(crate) async fn upload(
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
     };
     check_room(&app, request.body().size_hint().lower())?;
-    let conversation = Conversation::of(&app, &caller, 0).await?;
+    let conversation = Conversation::sending_file(&app, &caller).await?;
     let receiver = Receiver {
         app,
         caller,
