@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use opentelemetry::context::FutureExt;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{
     Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
+use tracing::Instrument;
 
 /// Where collectors take traces, behind the endpoint.
 const PATH: &str = "/v1/traces";
@@ -239,6 +241,12 @@ impl EngineSpan {
         self.0.set_attribute(KeyValue::new("error.type", code));
         self.0.set_status(Status::error(code));
     }
+}
+
+/// Work that a request waits for and that goes on without it, as a task of its own: it stays in the request's trace, and its lines in the log
+/// have the request's id.
+pub(crate) fn of_request<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    work.with_context(Context::current()).in_current_span()
 }
 
 /// Ends the span of a request with its answer.

@@ -10,6 +10,7 @@ use crate::ask::{Conversation, about, integer, items, text, words};
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
 use crate::json::{Int, JsonBody};
+use crate::traces::of_request;
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
@@ -504,13 +505,13 @@ async fn see_through(
 ) -> Result<Response, ApiError> {
     let restores = app.restores.clone();
     let (told, outcome) = oneshot::channel();
-    tokio::spawn(async move {
+    tokio::spawn(of_request(async move {
         let done = restore.await;
         let kept = done.as_ref().map(Clone::clone);
         let ended = restores.end(kept.map_err(|error| error.message.clone()));
         // Whoever asked may have gone.
         let _ = told.send(done.map(|_| ended));
-    });
+    }));
     match tokio::time::timeout(WAIT_TIME, outcome).await {
         Ok(Ok(outcome)) => Ok(Json(outcome?).into_response()),
         Ok(Err(_)) => Err(ApiError::stopping()),

@@ -128,6 +128,50 @@ fn requests_and_what_they_ask_are_told_without_keys() {
     assert!(of_404["status"]["code"].as_i64().unwrap_or(0) != 2, "{of_404}");
 }
 
+/// What goes on when nobody waits for the answer is part of the request all the same.
+#[test]
+fn what_a_request_leaves_to_a_task_is_below_it() {
+    let (port, batches) = collector();
+    let endpoint = format!("http://127.0.0.1:{port}/");
+    let (mut server, http) = start(&["--otlp-endpoint", &endpoint]);
+    server.connect().ask("SET a 1");
+    let file = http.send("POST", "/api/v1/backup", "{}").body;
+    let sent = http
+        .with("Content-Type", "application/octet-stream")
+        .raw("POST", "/api/v1/backups", &file);
+    assert_eq!(sent.status, 201, "{sent:?}");
+    let name = sent.json()["snapshot"]["file"]
+        .as_str()
+        .expect("a file")
+        .to_owned();
+    let path = format!("/api/v1/snapshots/{name}/restore");
+    let done = http.send("POST", &path, r#"{"confirm":"restore 1 keys"}"#);
+    assert_eq!(done.status, 200, "{done:?}");
+    end(&mut server);
+
+    let spans = spans(&batches);
+    let below = |answer: &crate::support::http::Answer| -> Vec<&str> {
+        let id = answer.header("x-request-id").expect("an id");
+        let of = |span: &&Value| attribute(span, "flashdb.request_id")["stringValue"] == id;
+        let request = spans.iter().find(of).expect("a span of the request");
+        let children = spans
+            .iter()
+            .filter(|span| span["parentSpanId"] == request["spanId"]);
+        children.filter_map(|span| span["name"].as_str()).collect()
+    };
+    let of_upload = below(&sent);
+    assert_eq!(
+        of_upload,
+        [
+            "snapshot.info",
+            "snapshot.write",
+            "snapshot.write",
+            "snapshot.info"
+        ]
+    );
+    assert!(below(&done).contains(&"snapshot.restore"), "{:?}", below(&done));
+}
+
 #[test]
 fn connections_of_clients_are_told_when_that_is_asked_for() {
     let (port, batches) = collector();

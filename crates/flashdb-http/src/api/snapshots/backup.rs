@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::gate::RequestId;
 use crate::json::JsonBody;
+use crate::traces::of_request;
 use axum::body::{Body, HttpBody};
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -251,11 +252,11 @@ pub(crate) async fn upload(
         committed: false,
     };
     // It comes to its end, whether or not somebody waits for the answer: what is not whole is removed, and noted.
-    let end = tokio::spawn(async move {
+    let end = tokio::spawn(of_request(async move {
         let outcome = receiver.end(request_id).await;
         drop(place);
         outcome
-    });
+    }));
     let snapshot = end.await.map_err(|_| ApiError::stopping())??;
     Ok((StatusCode::CREATED, Json(Received { snapshot })))
 }
