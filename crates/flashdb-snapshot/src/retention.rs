@@ -45,15 +45,16 @@ impl Catalog {
 
     /// As [`Self::retain`], while some are held.
     pub fn retain_with(&mut self, retention: Retention, held: &Held) -> Result<Vec<PathBuf>, SnapshotError> {
-        let staying = self.staying(retention, held);
-        let leaving = |info: &&SnapshotInfo| !staying.contains(info.path.as_path());
-        let leaving = self
-            .snapshots()
-            .iter()
-            .filter(leaving)
-            .map(|info| info.path.clone())
-            .collect();
+        let leaving = self.leaving(retention, held);
+        let leaving = leaving.into_iter().map(|info| info.path.clone()).collect();
         self.remove(&leaving)
+    }
+
+    /// What [`Self::retain_with`] would remove, newest first.
+    pub fn leaving(&self, retention: Retention, held: &Held) -> Vec<&SnapshotInfo> {
+        let staying = self.staying(retention, held);
+        let leaves = |info: &&SnapshotInfo| !staying.contains(info.path.as_path());
+        self.snapshots().iter().filter(leaves).collect()
     }
 
     fn staying(&self, retention: Retention, held: &Held) -> HashSet<&Path> {

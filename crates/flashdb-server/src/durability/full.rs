@@ -9,7 +9,7 @@ use super::checkpoints::{self, Reason, Wish};
 use crate::server::Server;
 use flashdb_config::Settings;
 use flashdb_log::{RunningWriter, archive};
-use flashdb_snapshot::SnapshotInfo;
+use flashdb_snapshot::{Catalog, Held, Retention, SnapshotInfo};
 
 /// A snapshot is not begun on a full disk with less room than that beside it.
 const ROOM_MIN_BYTES: u64 = 64 << 10;
@@ -76,13 +76,22 @@ fn room_to_make((needed, least): (u64, u64), free: u64, removable: u64) -> Optio
         .find(|wanted| *wanted <= reachable)
 }
 
-/// At most so much comes free by giving up history: snapshots that nobody has given a name, and the archive.
+/// So much comes free by giving up all history: the archive, and the snapshots that go once it is empty. None of those that the newest
+/// one builds on, that somebody reads, or that have a name.
 fn removable_bytes(durability: &Durability, newest: &SnapshotInfo) -> u64 {
     let folder = durability.folder();
-    let is_removable = |info: &&SnapshotInfo| info.meta.id != newest.meta.id && !info.meta.kept;
-    let snapshots = folder.catalog().map_or(0, |catalog| {
-        let removable = catalog.snapshots().iter().filter(is_removable);
-        removable.map(|info| info.file_bytes).sum()
+    let all_history = Retention {
+        chains: 1,
+        reach_back_to: None,
+    };
+    let bytes_leaving = |catalog: &mut Catalog, held: &Held| {
+        let leaving = catalog.leaving(all_history, held);
+        leaving.iter().map(|info| info.file_bytes).sum()
+    };
+    let snapshots: u64 = folder.catalog().map_or(0, |mut catalog| {
+        durability
+            .pins
+            .while_held(&mut catalog, newest.meta.id, bytes_leaving)
     });
     snapshots + archive::bytes(folder.disk().as_ref(), folder.dir()).unwrap_or(0)
 }
@@ -154,6 +163,50 @@ fn give_up_history(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bootstrap::test_server::TestServer;
+    use flashdb_snapshot::Chain;
+
+    /// What is counted is what goes: neither what the newest one builds on, nor what somebody reads, nor what has a name.
+    #[test]
+    fn no_more_is_counted_than_can_go() {
+        let mut server = TestServer::start(&["--snapshot-incremental", "yes", "--snapshot-retention", "9"]);
+        let take = |server: &mut TestServer, words: &str| {
+            server.ask(&["set", "key", words]);
+            let request: Vec<&str> = words.split(' ').collect();
+            let answer = server.ask(&request);
+            assert!(!answer.starts_with('-'), "{words}: {answer}");
+        };
+        // A tree that can go, one that is read, and the newest: a chain of three, of which one has a name.
+        for words in [
+            "save",
+            "save",
+            "snapshot.create FULL TEMPORARY",
+            "snapshot.create named FULL",
+            "save",
+            "save",
+        ] {
+            take(&mut server, words);
+        }
+        let shared = server.server.clone();
+        let durability = shared.durability.get().expect("a data folder");
+        let catalog = durability.folder().catalog().expect("a folder");
+        let newest = durability.checkpoints.figures().newest.expect("one");
+        assert_eq!(Chain::of(&catalog, &newest).expect("a chain").files().len(), 3);
+        let free_before = bytes_of(durability);
+        let counted = removable_bytes(durability, &newest);
+        assert!(counted > 0);
+        checkpoints::retain(durability, &shared.settings(), 1, &newest);
+        assert_eq!(free_before - bytes_of(durability), counted);
+        // Now all that is left is needed.
+        assert_eq!(removable_bytes(durability, &newest), 0);
+        let catalog = durability.folder().catalog().expect("a folder");
+        assert!(Chain::of(&catalog, &newest).is_ok());
+    }
+
+    fn bytes_of(durability: &Durability) -> u64 {
+        let catalog = durability.folder().catalog().expect("a folder");
+        catalog.snapshots().iter().map(|info| info.file_bytes).sum()
+    }
 
     /// History goes for a snapshot that fits then, and for none other.
     #[test]
