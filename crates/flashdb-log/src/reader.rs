@@ -42,15 +42,26 @@ pub struct ScanOptions {
     pub archived: bool,
     /// The last frame wanted. Frames behind it may be visited; segments behind it are not even looked at.
     pub until_lsn: Option<Lsn>,
-    /// As `until_lsn`: segments made later than this, Unix ms, are not looked at.
+    /// As `until_lsn`: segments made later than this, Unix ms, are not looked at. It is an error where LSNs are missing by then.
     pub until_ms: Option<u64>,
+    /// Unix ms of the state that `from` stands for; 0 if that is not known. The second behind it needs no log.
+    pub from_ms: u64,
 }
+
+/// A point in time is as exact as that.
+const EXACT_MS: u64 = 1000;
 
 impl ScanOptions {
     /// Whether nothing from frame `next` on is wanted, which is in a segment made at `created_ms` if that is known.
     fn is_behind(&self, next: Lsn, created_ms: Option<u64>) -> bool {
         let made_later = |until_ms| created_ms.is_some_and(|created_ms| created_ms > until_ms);
         self.until_lsn.is_some_and(|until| next > until) || self.until_ms.is_some_and(made_later)
+    }
+
+    /// Whether the state at `from` is that of the time until which frames are wanted, as exactly as times are known.
+    pub fn is_reached_by_from(&self) -> bool {
+        let second = self.from_ms..self.from_ms.saturating_add(EXACT_MS);
+        self.until_ms.is_some_and(|until_ms| second.contains(&until_ms))
     }
 }
 
@@ -165,6 +176,8 @@ pub struct ScanEnd {
     pub skipped: Skipped,
     /// Whether `visit` ended the scan.
     pub stopped: bool,
+    /// Unix ms of the last mark or segment beginning that was read, 0 if there was none: what was written before it was visited.
+    pub known_ms: u64,
 }
 
 /// Calls `visit` for all frames of the log in `dir` behind `options.from`, in order and without gaps; a group that takes
@@ -220,7 +233,7 @@ pub fn scan(
         };
         let created_ms = start.as_ref().map(|start| start.created_ms);
         if scan.placed && options.is_behind(scan.expected, created_ms) {
-            refuse_hole(&needed[..=index], start.map(|start| start.first), scan.expected)?;
+            scan.refuse_hole(source, start)?;
             scan.end.stopped = true;
             break;
         }
@@ -232,26 +245,8 @@ pub fn scan(
     if scan.placed {
         scan.end.last = scan.end.last.max(scan.expected - 1);
     }
+    scan.end.known_ms = scan.written_ms;
     Ok(scan.end)
-}
-
-/// LSNs that are left out where a log is switched off and on again: no frame had them.
-const LEFT_OUT_MAX: Lsn = 2;
-
-/// Refuses to end before the last of `sources`, which begins with frame `first`, where a segment before it is gone: what was there by
-/// the time that is wanted may have been in that one. The numbers of segments follow one another, also behind a gap of LSNs.
-fn refuse_hole(sources: &[Source], first: Option<Lsn>, expected: Lsn) -> Result<(), LogError> {
-    let ([.., before, source], Some(found)) = (sources, first) else {
-        return Ok(());
-    };
-    if before.id + 1 == source.id || found <= expected + LEFT_OUT_MAX {
-        return Ok(());
-    }
-    Err(LogError::Gap {
-        wanted: expected,
-        found,
-        path: source.path.clone(),
-    })
 }
 
 /// Takes away the segments at the end that were never entered.
@@ -286,7 +281,7 @@ fn take_headless(
 }
 
 /// Index of the segment that has the first frame wanted: the last of those that begin early enough; `None` if all of them are
-/// behind the last one wanted.
+/// behind the last one wanted, and nothing is between that and `from`.
 fn first_needed(
     disk: &dyn Disk,
     sources: &[Source],
@@ -306,9 +301,13 @@ fn first_needed(
         }
         earliest = Some((index, start));
     }
+    let needs_none = |start: &SegmentStart| {
+        options.is_behind(wanted, Some(start.created_ms))
+            && (options.is_reached_by_from() || options.on_damage == OnDamage::Skip)
+    };
     match earliest {
         // A segment before it whose beginning cannot be read is the cause, and is reported.
-        Some((0, start)) if options.is_behind(wanted, Some(start.created_ms)) => Ok(None),
+        Some((0, start)) if needs_none(&start) => Ok(None),
         Some((index @ 0, start)) if options.on_damage == OnDamage::Stop => Err(LogError::Gap {
             wanted,
             found: start.first,
@@ -389,6 +388,24 @@ struct Scan<'s, V> {
 }
 
 impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
+    /// Refuses to end before a segment of which LSNs before it are missing, unless the log tells of the time that is wanted: those may
+    /// have come by then, in a segment that is gone or while the log was off.
+    fn refuse_hole(&self, source: &Source, start: Option<SegmentStart>) -> Result<(), LogError> {
+        let found = start.map_or(0, |start| start.first);
+        let tells = self
+            .options
+            .until_ms
+            .is_none_or(|until_ms| until_ms <= self.written_ms);
+        if found <= self.expected || tells {
+            return Ok(());
+        }
+        Err(LogError::Gap {
+            wanted: self.expected,
+            found,
+            path: source.path.clone(),
+        })
+    }
+
     fn segment(&mut self, source: &Source, is_last: bool) -> Result<(), LogError> {
         let mapped = match source.content(self.disk) {
             Err(LogError::Damage(damage)) => {

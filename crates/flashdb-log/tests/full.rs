@@ -5,7 +5,7 @@ mod support;
 
 use flashdb_disk::{Disk, SimDisk};
 use flashdb_log::{
-    LogError, LogWriter, ScanOptions, StepOutcome, SyncPolicy, WriterSettings, reserve, segment,
+    LogError, LogWriter, ScanOptions, StepOutcome, SyncPolicy, WriterSettings, archive, reserve, segment,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -117,9 +117,95 @@ fn a_hole_is_no_point_in_time() {
     // The second segment was made at 2000, and so on.
     assert_eq!(reached(2500).expect("all of it is there").last, 10);
     disk.remove(&segment::path(Path::new(DIR), 2)).expect("removed");
-    for until_ms in [1500, 2500] {
+    // The last mark in the first segment tells of the time up to 2000.
+    assert_eq!(reached(1500).expect("it is there").last, 5);
+    for until_ms in [2001, 2500] {
         assert!(
-            matches!(reached(until_ms), Err(LogError::Gap { .. })),
+            matches!(
+                reached(until_ms),
+                Err(LogError::Gap {
+                    wanted: 6,
+                    found: 11,
+                    ..
+                })
+            ),
+            "{until_ms}"
+        );
+    }
+}
+
+/// Between a snapshot and a log that begins later there is no point in time, but for the second of the snapshot itself.
+#[test]
+fn before_the_log_there_is_only_what_a_snapshot_holds() {
+    let (_sim, disk) = new_disk();
+    let dir = Path::new(DIR);
+    let mut rig = rig(&disk, SyncPolicy::Always);
+    for now_ms in [2000, 5000] {
+        for _ in 0..5 {
+            rig.append(100);
+        }
+        rig.writer.step(now_ms);
+        rig.writer.rotate(now_ms).expect("another segment");
+    }
+    // Frames 1 to 10 go with a snapshot of them, taken at 5000; one of frames 1 to 3 stays.
+    archive::retire(disk.as_ref(), dir, 10, 0, 6000).expect("a sound disk");
+    let reached = |from, from_ms, until_ms| {
+        let options = ScanOptions {
+            from,
+            from_ms,
+            until_ms: Some(until_ms),
+            archived: true,
+            ..ScanOptions::default()
+        };
+        read(disk.as_ref(), dir, &options).map(|(found, end)| (found.len(), end.last))
+    };
+    for (until_ms, is_known) in [(2500, true), (3499, true), (3500, false), (4999, false)] {
+        match reached(3, 2500, until_ms) {
+            Ok(reached) => assert!(is_known && reached == (0, 3), "{until_ms}: {reached:?}"),
+            Err(LogError::Gap { wanted, found, .. }) => {
+                assert!(!is_known && (wanted, found) == (4, 11), "{until_ms}");
+            }
+            Err(error) => panic!("{until_ms}: {error}"),
+        }
+    }
+    // The log goes on where this one ends.
+    assert_eq!(reached(10, 4000, 4900).expect("nothing is missing"), (0, 10));
+}
+
+/// While the log was off nobody wrote down what changed; up to its end it is known, however long nothing happened before that.
+#[test]
+fn while_the_log_was_off_there_is_no_point_in_time() {
+    let (_sim, disk) = new_disk();
+    let mut first = rig(&disk, SyncPolicy::Always);
+    for _ in 0..5 {
+        first.append(100);
+    }
+    first.writer.step(2000);
+    first.writer.close(6000).expect("a sound disk");
+    let settings = settings(SyncPolicy::Always);
+    let mut second = Rig::try_new(&disk, Path::new(DIR), settings, 7, 9000).expect("a segment");
+    second.append(100);
+    second.writer.step(9500);
+    let reached = |until_ms| {
+        let options = ScanOptions {
+            until_ms: Some(until_ms),
+            ..ScanOptions::default()
+        };
+        read(disk.as_ref(), Path::new(DIR), &options).map(|(_, end)| end.last)
+    };
+    for until_ms in [2000, 5000, 6000] {
+        assert_eq!(reached(until_ms).expect("it is known"), 5, "{until_ms}");
+    }
+    for until_ms in [6001, 8999] {
+        assert!(
+            matches!(
+                reached(until_ms),
+                Err(LogError::Gap {
+                    wanted: 6,
+                    found: 8,
+                    ..
+                })
+            ),
             "{until_ms}"
         );
     }

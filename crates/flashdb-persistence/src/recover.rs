@@ -178,24 +178,25 @@ fn load_newest(
 }
 
 /// LSN of the state that going back to `point` leads to. Loads nothing, but reads and checks all that would be: the newest sound
-/// snapshot before it, and the log from there on. What is in the log's last segment has been written.
+/// snapshot before it, and the log from there on. What is in the log's last segment has been written; unless `is_logged`, more was changed
+/// since, or may have been.
 ///
 /// # Errors
 /// When something is damaged or missing, or nothing reaches to the point.
-pub fn state_at(folder: &DataFolder, point: Point) -> Result<Lsn, PersistenceError> {
+pub fn state_at(folder: &DataFolder, point: Point, is_logged: bool) -> Result<Lsn, PersistenceError> {
     let disk = folder.disk().as_ref();
     let catalog = folder.catalog()?;
     let target = match point {
         Point::Lsn(lsn) => lsn,
         Point::TimeMs(_) => Lsn::MAX,
     };
-    let from = load_order(&catalog, target, Some(folder.history()))
+    let begin = load_order(&catalog, target, Some(folder.history()))
         .into_iter()
         .filter_map(|candidate| candidate.chain.ok())
         .find(|chain| !is_too_new(chain, Some(point)) && is_sound(disk, chain))
-        .map_or(0, |chain| chain.lsn());
-    let mut state = from;
-    let options = scan_options(folder, Recover::Stop, Some(point), from);
+        .map_or(Begin::default(), |chain| Begin::of(chain.newest()));
+    let mut state = begin.lsn;
+    let options = scan_options(folder, Recover::Stop, Some(point), begin);
     let scanned = scan(disk, folder.dir(), &options, |visited| {
         if is_behind(visited, Some(point)) {
             return ControlFlow::Break(());
@@ -209,9 +210,41 @@ pub fn state_at(folder: &DataFolder, point: Point) -> Result<Lsn, PersistenceErr
             "neither the log nor a snapshot reaches back to that point{why}"
         )));
     }
-    scanned?;
+    let end = scanned?;
+    let later = match is_logged {
+        true => later_than(folder, &catalog, end.last),
+        // What is in memory.
+        false => Some(end.last + 1),
+    };
+    check_known(&end, &options, later)?;
     check_reached(state, point)?;
     Ok(state)
+}
+
+/// LSN of the snapshot that follows upon this one.
+fn later_than(folder: &DataFolder, catalog: &Catalog, last: Lsn) -> Option<Lsn> {
+    let own = catalog
+        .snapshots()
+        .iter()
+        .filter(|info| info.meta.history == folder.history());
+    own.map(|info| info.meta.lsn).filter(|lsn| *lsn > last).min()
+}
+
+/// Refuses a time by which the log has ended where something comes `later`, a snapshot or what is in memory: what was changed by then is
+/// nowhere. The log was off, or what it said is gone.
+fn check_known(end: &ScanEnd, options: &ScanOptions, later: Option<Lsn>) -> Result<(), PersistenceError> {
+    let (Some(time_ms), Some(later)) = (options.until_ms, later) else {
+        return Ok(());
+    };
+    if end.stopped || time_ms <= end.known_ms || options.is_reached_by_from() {
+        return Ok(());
+    }
+    let last = end.last;
+    Err(PersistenceError::NoSuchPoint(format!(
+        "what was changed by that time is not known: LSN {} to {later} are missing in the log; the state of LSN {last} can be gone back to \
+         (lsn:{last}), and that of each snapshot",
+        last + 1
+    )))
 }
 
 fn is_sound(disk: &dyn flashdb_disk::Disk, chain: &Chain) -> bool {
@@ -238,9 +271,27 @@ fn is_behind(visited: &Visited<'_>, to: Option<Point>) -> bool {
     }
 }
 
-fn scan_options(folder: &DataFolder, on_damage: Recover, to: Option<Point>, from: Lsn) -> ScanOptions {
+/// The state that the log is read from on.
+#[derive(Clone, Copy, Default)]
+struct Begin {
+    lsn: Lsn,
+    /// Unix ms; 0 where there is no snapshot.
+    created_ms: u64,
+}
+
+impl Begin {
+    fn of(info: &SnapshotInfo) -> Self {
+        Begin {
+            lsn: info.meta.lsn,
+            created_ms: info.meta.created_ms.max(0).cast_unsigned(),
+        }
+    }
+}
+
+fn scan_options(folder: &DataFolder, on_damage: Recover, to: Option<Point>, begin: Begin) -> ScanOptions {
     ScanOptions {
-        from,
+        from: begin.lsn,
+        from_ms: begin.created_ms,
         history: Some(folder.history().0),
         on_damage: match on_damage {
             Recover::Skip => OnDamage::Skip,
@@ -290,11 +341,18 @@ fn replay_log(
     progress: &LoadProgress,
     recovered: &mut Recovered,
 ) -> Result<(), PersistenceError> {
-    let mut from = recovered.state;
+    let mut begin = recovered.snapshot.as_ref().map_or(Begin::default(), Begin::of);
     loop {
         let paths = RefCell::default();
-        match replay_from(space, folder, options, lanes.clone(), progress, from, &paths) {
-            Ok(replayed) => return finish(folder, options, replayed, recovered),
+        match replay_from(space, folder, options, lanes.clone(), progress, begin, &paths) {
+            Ok(replayed) => {
+                if options.to.is_some() && options.on_damage == Recover::Stop {
+                    let read = scan_options(folder, options.on_damage, options.to, begin);
+                    let later = later_than(folder, &folder.catalog()?, replayed.end.last);
+                    check_known(&replayed.end, &read, later)?;
+                }
+                return finish(folder, options, replayed, recovered);
+            }
             Err(Stopped::At(LogStop { damage, frames, last }))
                 if options.on_damage == Recover::Truncate && !options.read_only =>
             {
@@ -310,7 +368,7 @@ fn replay_log(
                 );
                 tracing::warn!(warning);
                 recovered.warnings.push(warning);
-                from = last;
+                begin.lsn = last;
             }
             Err(Stopped::At(stop)) if is_left_behind(folder, &stop.damage, recovered)? => {
                 tracing::warn!(damage = %stop.damage, "the log is damaged, but the data was taken back to before that");
@@ -383,7 +441,7 @@ fn replay_from(
     options: RecoverOptions<'_>,
     lanes: Range<usize>,
     progress: &LoadProgress,
-    from: Lsn,
+    begin: Begin,
     paths: &RefCell<Vec<PathBuf>>,
 ) -> Result<Replayed, Stopped> {
     let commands = Commands::new();
@@ -396,7 +454,8 @@ fn replay_from(
     };
     // Frames are executed by other threads while the scan goes on, so all segments stay mapped.
     let mappings = Arena::new();
-    let scan_options = scan_options(folder, options.on_damage, options.to, from);
+    let scan_options = scan_options(folder, options.on_damage, options.to, begin);
+    let from = begin.lsn;
     replay_in_parallel(setup, lanes, |replayer| {
         let mut feed = Feed {
             replayer,

@@ -374,6 +374,69 @@ fn a_running_server_goes_back_to_a_time() {
     assert_eq!(server.connect().ask("GET a").text(), "2");
 }
 
+fn now_ms() -> u128 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a clock").as_millis()
+}
+
+/// Between two snapshots there is a way only by the log. Neither of them is taken for what was there between them.
+#[test]
+fn a_time_that_no_log_leads_to_is_refused() {
+    for log in ["yes", "no"] {
+        let folder = Folder::new();
+        let dir = folder.text();
+        let server = start(&["--dir", &dir, "--appendonly", log, "--snapshot-retention", "9"]);
+        let mut client = server.connect();
+        // Times are as exact as a second.
+        let pause = || std::thread::sleep(std::time::Duration::from_millis(1100));
+        ok(&mut client, "SET a 1");
+        ok(&mut client, "SAVE");
+        let first = client.ask("SNAPSHOT.INFO");
+        pause();
+        ok(&mut client, "SET a 2");
+        let between_ms = now_ms();
+        pause();
+        ok(&mut client, "SET a 3");
+        ok(&mut client, "SAVE");
+        pause();
+        ok(&mut client, "SET a 4");
+        let behind_ms = now_ms();
+        pause();
+        ok(&mut client, "SET a 5");
+        let refused = client.ask(&format!("SNAPSHOT.RESTORE TO {between_ms}")).text();
+        assert!(refused.contains("are missing"), "{log}: {refused}");
+        assert_eq!(client.ask("GET a").text(), "5", "{log}");
+        // What follows the last snapshot is in the log, if there is one.
+        let answer = client.ask(&format!("SNAPSHOT.RESTORE TO {behind_ms}")).text();
+        match log {
+            "yes" => assert_eq!(client.ask("GET a").text(), "4", "{answer}"),
+            _ => assert!(answer.contains("are missing"), "{answer}"),
+        }
+        // The second of a snapshot is known.
+        let Some(Value::Int(created)) = first.field("created") else {
+            panic!("{first:?}");
+        };
+        let answer = client.ask(&format!("SNAPSHOT.RESTORE TO {created}")).text();
+        assert!(answer.starts_with("before-restore:"), "{log}: {answer}");
+        assert_eq!(client.ask("GET a").text(), "1", "{log}");
+        drop(server);
+        // A start goes by the same.
+        let (done, said) = tool(&[
+            "--dir",
+            &dir,
+            "--port",
+            &support::own_port().to_string(),
+            "--http-port",
+            "0",
+            "--appendonly",
+            log,
+            "--recover-to",
+            &between_ms.to_string(),
+        ]);
+        assert!(!done && said.contains("are missing"), "{log}: {said}");
+    }
+}
+
 /// The state before is all there is of it where there is no log.
 #[test]
 fn going_back_without_a_log_keeps_what_was_before() {

@@ -52,7 +52,7 @@ pub fn restore_to(
     }
     // So that the log can be read as far as it goes.
     durability.with_writer(|writer| writer.rotate()).transpose()?;
-    recover::state_at(durability.folder(), point)?;
+    recover::state_at(durability.folder(), point, server.space.log().is_enabled())?;
     if !stop_clients(server) {
         return Err(PersistenceError::Stopped);
     }
