@@ -304,6 +304,19 @@ impl Source {
         Ok((bytes, len))
     }
 
+    /// The first bytes of a plain segment, read into memory.
+    pub fn read(&self, disk: &dyn Disk, bytes_max: u64) -> Result<Mapped, LogError> {
+        let read = || {
+            let file = disk.open(&self.path, OpenMode::Read)?;
+            let mut bytes = vec![0; file.len()?.min(bytes_max) as usize];
+            let len = file.read_at(&mut bytes, 0)?;
+            bytes.truncate(len);
+            Ok(bytes)
+        };
+        let bytes = read().map_err(LogError::io(&self.path, "read"))?;
+        Ok(Arc::new(InMemory(bytes)))
+    }
+
     /// The segment's bytes: mapped, or unpacked into memory.
     pub fn content(&self, disk: &dyn Disk) -> Result<Mapped, LogError> {
         let mapped = disk.map(&self.path).map_err(LogError::io(&self.path, "map"))?;
@@ -311,7 +324,7 @@ impl Source {
             return Ok(mapped);
         }
         match unpack(mapped.bytes(), UNPACKED_BYTES_MAX) {
-            Ok(content) => Ok(Arc::new(Unpacked(content))),
+            Ok(content) => Ok(Arc::new(InMemory(content))),
             Err(reason) => Err(LogDamage {
                 path: self.path.clone(),
                 offset: 0,
@@ -324,9 +337,9 @@ impl Source {
     }
 }
 
-struct Unpacked(Vec<u8>);
+struct InMemory(Vec<u8>);
 
-impl MappedBytes for Unpacked {
+impl MappedBytes for InMemory {
     fn bytes(&self) -> &[u8] {
         &self.0
     }

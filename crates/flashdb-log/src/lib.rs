@@ -24,7 +24,7 @@ pub use effects::{EffectBuffer, EffectMark};
 pub use error::{LogDamage, LogError};
 pub use log::{FrameTap, Log, LogListener, SyncPolicy};
 pub use pmem::Medium;
-pub use reader::{KeptFrame, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, scan};
+pub use reader::{ActiveSegment, KeptFrame, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, scan};
 pub use record::{Frame, FrameError, Kind, Record, Words};
 pub use run::RunningWriter;
 pub use segment::{HistoryId, SegmentInfo};

@@ -46,6 +46,17 @@ pub struct ScanOptions {
     pub until_ms: Option<u64>,
     /// Unix ms of the state that `from` stands for; 0 if that is not known. The second behind it needs no log.
     pub from_ms: u64,
+    /// The segment that a writer goes on with meanwhile; segments behind it are not looked at.
+    pub active: Option<ActiveSegment>,
+}
+
+/// A segment that is being written. It may be cut at any moment, so it is read and not mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveSegment {
+    /// Its number.
+    pub id: u64,
+    /// How much of it is whole frames. What follows is not looked at.
+    pub bytes: u64,
 }
 
 /// A point in time is as exact as that.
@@ -192,6 +203,10 @@ pub fn scan(
     visit: impl FnMut(&Visited<'_>) -> ControlFlow<()>,
 ) -> Result<ScanEnd, LogError> {
     let mut sources = archive::sources(disk, dir, options.archived)?;
+    if let Some(active) = options.active {
+        // What was begun since.
+        sources.retain(|source| source.id <= active.id);
+    }
     let headless = take_headless(disk, &mut sources, options)?;
     let Some(begin) = first_needed(disk, &sources, options)? else {
         return Ok(ScanEnd {
@@ -249,6 +264,14 @@ pub fn scan(
     Ok(scan.end)
 }
 
+/// A segment's bytes.
+fn content(source: &Source, disk: &dyn Disk, options: &ScanOptions) -> Result<Mapped, LogError> {
+    match options.active {
+        Some(active) if active.id == source.id && !source.archived => source.read(disk, active.bytes),
+        _ => source.content(disk),
+    }
+}
+
 /// Takes away the segments at the end that were never entered.
 fn take_headless(
     disk: &dyn Disk,
@@ -260,7 +283,7 @@ fn take_headless(
         if last.archived || last.start(disk)?.is_some() {
             break;
         }
-        let mapped = last.content(disk)?;
+        let mapped = content(last, disk, options)?;
         let bytes = mapped.bytes();
         // Frames and marks are written only behind a beginning that is durable; before it the file holds no more than that,
         // or a part of it, and zeros.
@@ -407,7 +430,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
     }
 
     fn segment(&mut self, source: &Source, is_last: bool) -> Result<(), LogError> {
-        let mapped = match source.content(self.disk) {
+        let mapped = match content(source, self.disk, self.options) {
             Err(LogError::Damage(damage)) => {
                 return self.damage_at(damage.path, damage.offset, damage.reason);
             }

@@ -3,9 +3,11 @@
 
 mod support;
 
+use flashdb_disk::sim::Operation;
 use flashdb_disk::{Disk, SimDisk};
 use flashdb_log::{
-    LogError, LogWriter, ScanOptions, StepOutcome, SyncPolicy, WriterSettings, archive, reserve, segment,
+    ActiveSegment, LogError, LogWriter, ScanOptions, StepOutcome, SyncPolicy, WriterSettings, archive,
+    reserve, segment,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -209,6 +211,45 @@ fn while_the_log_was_off_there_is_no_point_in_time() {
             "{until_ms}"
         );
     }
+}
+
+/// A segment that is being written is read as far as it is whole, and never mapped: it may be cut meanwhile.
+#[test]
+fn a_segment_that_is_written_is_not_mapped() {
+    let (sim, disk) = new_disk();
+    let mut rig = Rig::new(
+        &disk,
+        Path::new(DIR),
+        WriterSettings {
+            preallocate_bytes: 4096,
+            ..settings(SyncPolicy::Always)
+        },
+        0,
+    );
+    rig.append(100);
+    rig.writer.rotate(2000).expect("another segment");
+    rig.append(100);
+    rig.writer.step(3000);
+    let active = rig.writer.status().lock().active.expect("a segment");
+    let options = ScanOptions {
+        active: Some(ActiveSegment {
+            id: active.id,
+            bytes: active.bytes,
+        }),
+        ..ScanOptions::default()
+    };
+    let looked = || {
+        let before = sim.counts().of(Operation::Map);
+        let (found, end) = read(disk.as_ref(), Path::new(DIR), &options).expect("a sound log");
+        (found.len(), end.last, sim.counts().of(Operation::Map) - before)
+    };
+    assert_eq!(looked(), (2, 2, 1));
+    // What comes later is not looked at: neither in the same segment, which is cut then, nor in the next.
+    rig.append(100);
+    rig.writer.rotate(4000).expect("another segment");
+    rig.append(100);
+    rig.writer.step(5000);
+    assert_eq!(looked(), (2, 2, 1));
 }
 
 /// The room that was held is not enough for all: then it fails, as without.

@@ -10,7 +10,8 @@ use crate::replay::{Commands, ParallelReplayer, ReplayError, Setup, replay_in_pa
 use crate::{DataFolder, PersistenceError};
 use flashdb_config::{Recover, Settings};
 use flashdb_log::{
-    Frame, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, end_mark, repair, scan,
+    ActiveSegment, Frame, LogError, Lsn, OnDamage, ScanEnd, ScanOptions, Tail, TailKind, Visited, end_mark,
+    repair, scan,
 };
 use flashdb_snapshot::{Candidate, Catalog, Chain, Rejection, SnapshotInfo, SnapshotReader, load_order};
 use flashdb_store::libraries::Sources;
@@ -178,12 +179,16 @@ fn load_newest(
 }
 
 /// LSN of the state that going back to `point` leads to. Loads nothing, but reads and checks all that would be: the newest sound
-/// snapshot before it, and the log from there on. What is in the log's last segment has been written; unless `is_logged`, more was changed
-/// since, or may have been.
+/// snapshot before it, and the log from there on, up to what of its `active` segment has been written. Without one, more was changed since
+/// the log ended, or may have been.
 ///
 /// # Errors
 /// When something is damaged or missing, or nothing reaches to the point.
-pub fn state_at(folder: &DataFolder, point: Point, is_logged: bool) -> Result<Lsn, PersistenceError> {
+pub fn state_at(
+    folder: &DataFolder,
+    point: Point,
+    active: Option<ActiveSegment>,
+) -> Result<Lsn, PersistenceError> {
     let disk = folder.disk().as_ref();
     let catalog = folder.catalog()?;
     let target = match point {
@@ -196,7 +201,10 @@ pub fn state_at(folder: &DataFolder, point: Point, is_logged: bool) -> Result<Ls
         .find(|chain| !is_too_new(chain, Some(point)) && is_sound(disk, chain))
         .map_or(Begin::default(), |chain| Begin::of(chain.newest()));
     let mut state = begin.lsn;
-    let options = scan_options(folder, Recover::Stop, Some(point), begin);
+    let options = ScanOptions {
+        active,
+        ..scan_options(folder, Recover::Stop, Some(point), begin)
+    };
     let scanned = scan(disk, folder.dir(), &options, |visited| {
         if is_behind(visited, Some(point)) {
             return ControlFlow::Break(());
@@ -211,10 +219,10 @@ pub fn state_at(folder: &DataFolder, point: Point, is_logged: bool) -> Result<Ls
         )));
     }
     let end = scanned?;
-    let later = match is_logged {
-        true => later_than(folder, &catalog, end.last),
+    let later = match active {
+        Some(_) => later_than(folder, &catalog, end.last),
         // What is in memory.
-        false => Some(end.last + 1),
+        None => Some(end.last + 1),
     };
     check_known(&end, &options, later)?;
     check_reached(state, point)?;
@@ -292,6 +300,7 @@ fn scan_options(folder: &DataFolder, on_damage: Recover, to: Option<Point>, begi
     ScanOptions {
         from: begin.lsn,
         from_ms: begin.created_ms,
+        active: None,
         history: Some(folder.history().0),
         on_damage: match on_damage {
             Recover::Skip => OnDamage::Skip,

@@ -12,6 +12,7 @@ use crate::dispatch::{self, Turn};
 use crate::server::Server;
 use flashdb_base::clock;
 use flashdb_config::{Recover, Settings};
+use flashdb_log::ActiveSegment;
 use flashdb_persistence::PersistenceError;
 use flashdb_persistence::load::load_chain;
 use flashdb_persistence::recover::{self, Point, RecoverOptions};
@@ -52,7 +53,13 @@ pub fn restore_to(
     }
     // So that the log can be read as far as it goes.
     durability.with_writer(|writer| writer.rotate()).transpose()?;
-    recover::state_at(durability.folder(), point, server.space.log().is_enabled())?;
+    // Clients go on writing: the segment that they write to may be cut while it is read.
+    let active = durability.writer_status().and_then(|status| status.active);
+    let active = active.map(|active| ActiveSegment {
+        id: active.id,
+        bytes: active.bytes,
+    });
+    recover::state_at(durability.folder(), point, active)?;
     if !stop_clients(server) {
         return Err(PersistenceError::Stopped);
     }
