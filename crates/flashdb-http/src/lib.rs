@@ -23,6 +23,7 @@ mod guests;
 mod hub;
 mod jobs;
 mod json;
+mod linger;
 mod listen;
 mod live;
 mod pages;

@@ -2,6 +2,7 @@
 //! and ends the threads of the interface.
 
 use crate::jobs::JobKind;
+use crate::linger::{Linger, Unread};
 use crate::traces::{Connection, Traces};
 use crate::{App, api, audit, branches, live, tap};
 use axum::body::Body;
@@ -20,7 +21,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -377,11 +378,13 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: axum::Rou
     // Answers are written whole.
     let _ = stream.set_nodelay(true);
     let traced = Arc::new(Connection::new(peer));
-    let stream = Impatient::new(stream, traced.clone());
+    let unread = Unread::default();
+    let stream = Impatient::new(stream, traced.clone(), unread.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(traced.clone());
-        router.clone().oneshot(request.map(Body::new))
+        let watch = |body| Body::new(unread.watch(body));
+        router.clone().oneshot(request.map(watch))
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -398,15 +401,17 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: axum::Rou
 struct Impatient {
     stream: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
+    linger: Linger,
     /// Ends with the stream, which a WebSocket takes along.
     _traced: Arc<Connection>,
 }
 
 impl Impatient {
-    fn new(stream: TcpStream, traced: Arc<Connection>) -> Self {
+    fn new(stream: TcpStream, traced: Arc<Connection>, unread: Unread) -> Self {
         Impatient {
             stream,
             stalled: None,
+            linger: Linger::new(unread),
             _traced: traced,
         }
     }
@@ -448,7 +453,10 @@ impl AsyncWrite for Impatient {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Impatient { stream, linger, .. } = &mut *self;
+        // Of a stream that was shut down already it is done at once.
+        ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
+        linger.poll(cx, stream)
     }
 
     fn poll_write_vectored(

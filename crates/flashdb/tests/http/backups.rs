@@ -192,6 +192,27 @@ fn files_that_are_not_whole_are_refused_and_leave_nothing() {
     assert_eq!((refused.status, &*refused.code()), (415, "NOT_BYTES"));
 }
 
+/// Whoever is refused before the end of a file can send it to its end all the same, and reads why.
+#[test]
+fn a_refusal_in_the_middle_of_a_file_is_heard() {
+    let (_server, http) = start(&[]);
+    let file = vec![0; 24 << 20];
+    for (kind, status, code) in [
+        ("application/octet-stream", 409, "CONFLICT"),
+        ("application/json", 415, "NOT_BYTES"),
+    ] {
+        let sender = http.with("Content-Type", kind);
+        let mut stream = sender.connect();
+        stream
+            .write_all(&sender.bytes("POST", "/api/v1/backups", &file))
+            .expect("all of it is taken");
+        let answer = super::read(&mut stream);
+        assert_eq!((answer.status, &*answer.code()), (status, code), "{answer:?}");
+    }
+    // Nor does it hold up anybody else.
+    assert_eq!(upload(&http, b"no snapshot").0, 409);
+}
+
 #[test]
 fn what_the_server_has_itself_is_checked_and_not_kept_twice() {
     let (server, http) = start(&[]);
