@@ -320,6 +320,46 @@ fn a_start_that_needs_a_snapshot_says_so() {
     assert!((2 << 20..4 << 20).contains(&bytes), "{text}");
 }
 
+/// What is restored has to last, too: without room for its snapshot nothing is restored.
+#[test]
+fn a_restore_without_room_changes_nothing() {
+    let Some(place) = Place::new("restore") else {
+        return;
+    };
+    let server = place.start("always", &[]);
+    let mut writer = Writer::new(&server, 0);
+    for _ in 0..12 {
+        writer.write(1 << 20).expect("room");
+    }
+    let acknowledged = std::mem::take(&mut writer.acknowledged);
+    let mut client = server.connect();
+    client.ask("SNAPSHOT.CREATE large FULL");
+    client.ask("FLUSHALL");
+    client.ask("SET a 1");
+    client.ask("SAVE");
+    let filler = place.mounted.fill();
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(&filler)
+        .expect("a file");
+    let bytes = file.metadata().expect("a length").len();
+    file.set_len(bytes - (6 << 20)).expect("some room");
+    drop(file);
+    let refused = client.ask("SNAPSHOT.RESTORE large").text();
+    assert!(
+        refused.contains("no room for a snapshot of the restored state"),
+        "{refused}"
+    );
+    assert_eq!(client.ask("DBSIZE"), Value::Int(1));
+    assert_eq!(client.ask("GET a").text(), "1");
+    assert_eq!(client.ask("SET a 2").text(), "OK", "the log goes on");
+    std::fs::remove_file(filler).expect("a file");
+    assert_eq!(client.ask("SNAPSHOT.RESTORE large").text(), "OK");
+    assert_all(&server, &acknowledged);
+    drop(server);
+    assert_all(&place.start("always", &[]), &acknowledged);
+}
+
 /// Keys expire on a disk that had no room at the start; what is read then is right, and nothing comes back.
 #[test]
 fn keys_expire_on_a_full_disk() {

@@ -584,11 +584,16 @@ fn options(durability: &Durability, settings: &Settings, wish: &Wish) -> Checkpo
         since: since.map(|(base, epoch, _)| (base, epoch)),
         track: settings.snapshot_incremental,
         memory_limit_bytes: settings.snapshot_memory_limit as usize,
-        compression: match settings.snapshot_compression {
-            SnapshotCompression::Lz4 => Compression::Lz4,
-            SnapshotCompression::Zstd => Compression::Zstd { level: ZSTD_LEVEL },
-            SnapshotCompression::None => Compression::None,
-        },
+        compression: compression(settings),
+    }
+}
+
+/// How snapshots are compressed by these settings.
+pub(super) fn compression(settings: &Settings) -> Compression {
+    match settings.snapshot_compression {
+        SnapshotCompression::Lz4 => Compression::Lz4,
+        SnapshotCompression::Zstd => Compression::Zstd { level: ZSTD_LEVEL },
+        SnapshotCompression::None => Compression::None,
     }
 }
 

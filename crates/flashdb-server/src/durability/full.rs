@@ -121,7 +121,7 @@ fn snapshot_bytes(newest: Option<&SnapshotInfo>, logged: u64) -> u64 {
 }
 
 /// Bytes free on the disk; `None` where that is not told.
-fn free_bytes(durability: &Durability) -> Option<u64> {
+pub(super) fn free_bytes(durability: &Durability) -> Option<u64> {
     let folder = durability.folder();
     folder.disk().free_bytes(folder.dir()).ok()
 }

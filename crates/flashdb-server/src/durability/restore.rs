@@ -5,7 +5,7 @@
 //!
 //! Runs on the thread that takes snapshots, so nobody else writes or removes one meanwhile.
 
-use super::{Durability, Wish, checkpoints, startup};
+use super::{Durability, Wish, checkpoints, full, startup};
 use crate::blocking::{ReadyKey, ReadyKeys};
 use crate::core_loop::Message;
 use crate::dispatch::{self, Turn};
@@ -18,6 +18,7 @@ use flashdb_persistence::load::load_chain;
 use flashdb_persistence::recover::{self, Point, RecoverOptions};
 use flashdb_snapshot::{Chain, SnapshotReader};
 use flashdb_store::Usage;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -76,7 +77,7 @@ pub fn restore_to(
 /// Goes back to a snapshot.
 ///
 /// # Errors
-/// When the snapshot cannot be loaded; the data is that from before then. When the new state could not be made durable: then it is
+/// When the snapshot cannot be loaded, or there is no room for one of what it holds; the data is that from before then. When the new state could not be made durable: then it is
 /// in memory, and a snapshot of it is tried again.
 pub fn restore(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> Result<(), PersistenceError> {
     verify(server, durability, chain)?;
@@ -90,6 +91,7 @@ pub fn restore(server: &Arc<Server>, durability: &Durability, chain: &Chain) -> 
         let wish = Wish::labelled(String::new(), false).full().keeping_all();
         checkpoints::take_now(server, durability, &settings, wish)?;
     }
+    refuse_without_room(durability, &settings, chain)?;
     if !stop_clients(server) {
         return Err(PersistenceError::Stopped);
     }
@@ -106,6 +108,26 @@ fn refuse_without_log(server: &Server) -> Result<(), PersistenceError> {
         return refused("the disk is full; restore once there is room");
     }
     Ok(())
+}
+
+/// Refuses a state for whose snapshot there is no room: it would be in memory only, and a log would not go on. What is compressed otherwise
+/// than here, or builds on others, does not tell how much room that is.
+fn refuse_without_room(
+    durability: &Durability,
+    settings: &Settings,
+    chain: &Chain,
+) -> Result<(), PersistenceError> {
+    let ([only], Some(free)) = (chain.files(), full::free_bytes(durability)) else {
+        return Ok(());
+    };
+    let is_alike = discriminant(&only.meta.compression) == discriminant(&checkpoints::compression(settings));
+    let needed = only.file_bytes;
+    if !is_alike || needed <= free {
+        return Ok(());
+    }
+    Err(PersistenceError::Refused(format!(
+        "the disk has no room for a snapshot of the restored state: it takes about {needed} bytes, and {free} are free; nothing was changed"
+    )))
 }
 
 /// Has clients answered `-LOADING` from now on, and awaits those who are not; false when the server ends instead.
