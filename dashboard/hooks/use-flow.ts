@@ -3,11 +3,12 @@
 'use client';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { api } from '@/lib/api';
+import { askIf } from '@/lib/ask';
 import type { ClientsKnown } from '@/lib/client-rows';
 import { mergeTold } from '@/lib/command-stats';
 import type { CommandStats, HotKeys, Listening, ListeningTotals, Sample, Snapshots } from '@/lib/contract';
 import { type ClientGroup, doings, type FamilyFlow, familyFlows, groupClients, type GroupBy, groupKeys, isFlowing, type KeyFlow, shownGroups, shownKeys, weightOf } from '@/lib/flow-groups';
-import { type LogMark, logPace } from '@/lib/flow-lines';
+import { type LogLooks, logPace, withLook } from '@/lib/flow-lines';
 import { useCommandStore } from '@/stores/commands';
 import { useServerStore } from '@/stores/server';
 import { useChanged } from './use-changed';
@@ -23,8 +24,6 @@ import { useTopic } from './use-topic';
 const GROUPS_MAX = 12;
 const KEYS_MAX = 7;
 const FAMILIES_MAX = 7;
-/** Stands for an answer that the user may not have: the view says what it would need. */
-const NEVER = new Promise<never>(() => undefined);
 
 export interface Flow {
   sample: Sample | null;
@@ -56,34 +55,43 @@ function useListeningTotals() {
 
 function useSeparator(may: boolean): string {
   // Where it may not be asked it is the usual one.
-  const asked = useResource((signal) => (may ? api.tree({ db: 0, p: '', sort: 'name', cursor: null, limit: 1, wait: 0 }, signal).then((tree) => tree.separator, () => ':') : Promise.resolve(':')));
+  const asked = useResource((signal) => (may ? api.tree({ db: 0, p: '', sort: 'name', cursor: null, limit: 1, wait: 0 }, signal).then((tree) => tree.separator, () => ':') : Promise.resolve(':')), [may]);
   return asked.data ?? ':';
 }
 
 /** How the log and the snapshots were when they were asked for; the pace of the log is that since the look before. */
-export type Kept = Snapshots & { pace: ReturnType<typeof logPace> };
+export interface Kept extends Snapshots {
+  pace: ReturnType<typeof logPace>;
+  /** Since when another look is wanted, because one tells no pace; null where it is known, or there is no log. */
+  lone_since_ms: number | null;
+}
 
 const SECOND_LOOK_MS = 2000;
 
 function useKept(may: boolean): Resource<Kept> {
-  const mark = useRef<LogMark | null>(null);
-  const kept = useResource(async (signal): Promise<Kept> => {
-    if (!may) return NEVER;
-    const answer = await api.snapshots(signal);
-    if (answer.persistence === null) return { ...answer, pace: null };
-    const now = { lsn: Number(answer.persistence.lsn), at_ms: Date.now() };
-    const pace = logPace(mark.current, now);
-    mark.current = now;
-    return { ...answer, pace };
-  });
+  const looks = useRef<LogLooks | null>(null);
+  const kept = useResource(
+    (signal) =>
+      askIf(may, async (): Promise<Kept> => {
+        const answer = await api.snapshots(signal);
+        // What is not shown counts for nothing.
+        signal.throwIfAborted();
+        const { persistence } = answer;
+        if (persistence === null || !persistence.log) return { ...answer, pace: null, lone_since_ms: null };
+        looks.current = withLook(looks.current, { lsn: Number(persistence.lsn), at_ms: performance.now() });
+        const pace = logPace(looks.current);
+        return { ...answer, pace, lone_since_ms: pace === null ? looks.current.from.at_ms : null };
+      }),
+    [may],
+  );
   const { reload } = kept;
-  // It takes two looks to know a pace: the second one follows the first, and no other by itself.
-  const isFirst = kept.data !== null;
+  // It takes two looks to know a pace: the second one follows the first by itself, and no other.
+  const since_ms = kept.data?.lone_since_ms ?? null;
   useEffect(() => {
-    if (!isFirst) return;
-    const timer = setTimeout(reload, SECOND_LOOK_MS);
+    if (since_ms === null) return;
+    const timer = setTimeout(reload, Math.max(0, since_ms + SECOND_LOOK_MS - performance.now()));
     return () => clearTimeout(timer);
-  }, [isFirst, reload]);
+  }, [since_ms, reload]);
   const changed = useServerStore(({ sample }) => (sample === null ? null : [sample.snapshots_total, sample.snapshot_newest_ms, sample.snapshot_captured !== null, sample.config_changed_ms].join(' ')));
   useChanged(changed, reload);
   return kept;
@@ -100,7 +108,9 @@ export function useFlow(by: GroupBy): Flow {
   // Ranked by their number until it is known what flows, and then once more.
   const groupPlaces = usePlaces(`${by} ${isFlowing(groups)}`, useMemo(() => new Map(groups.map((group) => [group.id, weightOf(group)])), [groups]), GROUPS_MAX);
 
-  const hot = useLiveResource('hotkeys', (signal) => (may.hot ? api.hotKeys(signal) : NEVER));
+  const hot = useLiveResource('hotkeys', (signal) => askIf(may.hot, () => api.hotKeys(signal)));
+  // A right that is given while the view is open.
+  useChanged(String(may.hot), hot.reload);
   const separator = useSeparator(may.tree);
   const flows = useMemo(() => (hot.data === null ? [] : groupKeys(hot.data, separator)), [hot.data, separator]);
   const keyPlaces = usePlaces(separator, useMemo(() => new Map(flows.map((flow) => [flow.id, flow.rate])), [flows]), KEYS_MAX);

@@ -48,12 +48,23 @@ export interface LogMark {
   at_ms: number;
 }
 
+/** Two looks at the log that its pace is known from; at first both are one. */
+export interface LogLooks {
+  from: LogMark;
+  to: LogMark;
+}
+
 /** Less than this says more of the network than of the log. */
 const SPAN_MIN_MS = 500;
 
-/** Records of the log per second between two looks, and how far these were apart; null where that says nothing, as after a restart. */
-export function logPace(before: LogMark | null, now: LogMark): { lsn_s: number; span_s: number } | null {
-  if (before === null || now.at_ms - before.at_ms < SPAN_MIN_MS || now.lsn < before.lsn) return null;
-  const span_s = (now.at_ms - before.at_ms) / 1000;
-  return { lsn_s: (now.lsn - before.lsn) / span_s, span_s };
+/** With one look more. One that follows too soon is measured from where the one before was; a log that begins anew, as after a restart, from here. */
+export function withLook(before: LogLooks | null, now: LogMark): LogLooks {
+  if (before === null || now.lsn < before.to.lsn) return { from: now, to: now };
+  return { from: now.at_ms - before.to.at_ms < SPAN_MIN_MS ? before.from : before.to, to: now };
+}
+
+/** Records of the log per second between the two looks, and how far these are apart; null where that says nothing yet. */
+export function logPace({ from, to }: LogLooks): { lsn_s: number; span_s: number } | null {
+  const span_ms = to.at_ms - from.at_ms;
+  return span_ms < SPAN_MIN_MS ? null : { lsn_s: (1000 * (to.lsn - from.lsn)) / span_ms, span_s: span_ms / 1000 };
 }

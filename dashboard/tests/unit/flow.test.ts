@@ -1,10 +1,11 @@
 // The data-flow view: how clients and keys are put together, who keeps a place, and where lines and packets go.
 import { describe, expect, it } from 'vitest';
+import { askIf, NotAsked } from '@/lib/ask';
 import { matchesFilter, NO_CLIENTS, withAnswer } from '@/lib/client-rows';
 import type { ClientRow, CommandRow, HotKey } from '@/lib/contract';
 import { doings, familyFlows, groupClients, groupKeys, isFlowing, placesOf, shownGroups, shownKeys } from '@/lib/flow-groups';
 import { byteShare, commandShare, isStacked, layout, type Line, Packets, pace, pointOn, trackOf, widthOf } from '@/lib/flow-layout';
-import { endLines, groupLines, keyBox, LISTENING, LOG, logPace, SNAPSHOTS } from '@/lib/flow-lines';
+import { endLines, groupLines, keyBox, LISTENING, LOG, type LogLooks, logPace, SNAPSHOTS, withLook } from '@/lib/flow-lines';
 
 let last = 0;
 const client = (part: Partial<ClientRow> = {}): ClientRow => ({ id: String((last += 1)), addr: '10.0.0.1:5000', laddr: '', name: '', user: 'default', db: 0, age_s: 5, idle_s: 0, flags: 'N', cmd: 'get', sub: 0, psub: 0, ssub: 0, multi: -1, qbuf: 0, obl: 0, omem: 0, tot_mem: 1, resp: 2, lib_name: '', lib_ver: '', in_s: null, out_s: null, ...part });
@@ -137,16 +138,42 @@ describe('lines', () => {
     expect(on.map(({ id, forth }) => [id, forth?.share])).toEqual([[LOG, commandShare(999)], [SNAPSHOTS, 0.4], [LISTENING, null]]);
     expect(endLines({ keys: [], sample: null, persistence: null, totals: null }).map(({ id }) => id)).toEqual([SNAPSHOTS, LISTENING]);
   });
+  const looked = (...looks: readonly (readonly [lsn: number, at_ms: number])[]) => {
+    const last = looks.reduce<LogLooks | null>((before, [lsn, at_ms]) => withLook(before, { lsn, at_ms }), null);
+    return last === null ? null : logPace(last);
+  };
   it('know the pace of the log from two looks at it', () => {
-    expect(logPace(null, { lsn: 5, at_ms: 0 })).toBeNull();
-    expect(logPace({ lsn: 5, at_ms: 0 }, { lsn: 205, at_ms: 2000 })).toEqual({ lsn_s: 100, span_s: 2 });
-    expect(logPace({ lsn: 5, at_ms: 0 }, { lsn: 205, at_ms: 100 })).toBeNull();
-    expect(logPace({ lsn: 500, at_ms: 0 }, { lsn: 2, at_ms: 2000 })).toBeNull();
+    expect(looked([5, 0])).toBeNull();
+    expect(looked([5, 0], [205, 2000])).toEqual({ lsn_s: 100, span_s: 2 });
+    expect(looked([5, 0], [205, 100])).toBeNull();
+    expect(looked([5, 0], [205, 2000], [205, 4000])).toEqual({ lsn_s: 0, span_s: 2 });
+  });
+  it('keep the pace when a look follows too soon, as when a snapshot ends while somebody asks', () => {
+    expect(looked([0, 0], [200, 2000], [220, 2200])).toEqual({ lsn_s: 100, span_s: 2.2 });
+    expect(looked([0, 0], [200, 2000], [220, 2200], [230, 2300])?.lsn_s).toBeCloseTo(100);
+    // Many that are each too soon come to be far enough apart from the first.
+    expect(looked([0, 0], [30, 300], [60, 600])).toEqual({ lsn_s: 100, span_s: 0.6 });
+    expect(looked([0, 0], [200, 2000], [220, 2200], [422, 4200])).toEqual({ lsn_s: 101, span_s: 2 });
+  });
+  it('begin anew where the log does', () => {
+    expect(looked([0, 0], [500, 2000], [2, 4000])).toBeNull();
+    expect(looked([0, 0], [500, 2000], [2, 4000], [12, 4100])).toBeNull();
+    expect(looked([0, 0], [500, 2000], [2, 4000], [202, 6000])).toEqual({ lsn_s: 100, span_s: 2 });
   });
   it('have no two ways to keys of which only the uses are known', () => {
     const [line] = endLines({ keys: [{ id: 'others', label: '', href: null, rate: 9, reads: null, writes: null, keys: 0 }], sample: null, persistence: null, totals: null });
     expect(line).toMatchObject({ id: keyBox({ id: 'others' }), back: null });
     expect(groupLines([{ id: 'x', label: '', clients: 1, in_s: null, out_s: 0, in_unknown: 1, out_unknown: 0, filter: null }])[0]).toMatchObject({ forth: { share: null }, back: { share: 0 } });
+  });
+});
+
+describe('what the user may not have', () => {
+  it('is not asked for, and is waited for by nobody', async () => {
+    let asked = 0;
+    const ask = () => Promise.resolve((asked += 1));
+    await expect(askIf(false, ask)).rejects.toBeInstanceOf(NotAsked);
+    expect(asked).toBe(0);
+    expect(await askIf(true, ask)).toBe(1);
   });
 });
 
