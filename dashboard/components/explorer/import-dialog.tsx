@@ -152,7 +152,8 @@ function FileField({ chosen, disabled, onChoose }: { chosen: Chosen | null; disa
         </span>
       )}
       <span className="text-xs text-muted">RDB, append-only file, JSON lines, CSV or commands</span>
-      <input id={id} type="file" aria-label="File" disabled={disabled} className="sr-only" onChange={(event) => onChoose(event.target.files?.[0])} />
+      {/* It begins here: the first that takes the focus by itself would be the button that closes, and Space would close. */}
+      <input id={id} type="file" aria-label="File" autoFocus disabled={disabled} className="sr-only" onChange={(event) => onChoose(event.target.files?.[0])} />
     </label>
   );
 }

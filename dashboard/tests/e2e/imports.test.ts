@@ -2,7 +2,7 @@
 // keyboard alone; a broken file; and who may not. With axe on what is shown. Against a real server only.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Browser, FileChooser, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, signIn, type Watched } from './browser';
 import { PASSWORD, resp, type Server, startServer } from './server';
@@ -98,19 +98,13 @@ describe.runIf((process.env.FLASHDB_BIN ?? '') !== '')('files of keys', () => {
     await page.goto(`${server.url}/explorer/`);
     await unlock();
     // Listened for from the beginning: a browser that does not yet know that somebody listens opens a window of its own.
-    const choosers: FileChooser[] = [];
-    page.on('filechooser', (one) => choosers.push(one));
+    const chosen = page.waitForEvent('filechooser');
     await page.getByRole('button', { name: 'Import', exact: true }).focus();
     await page.keyboard.press('Enter');
-    await dialog().getByText('Choose a file').waitFor();
-    // The dialog takes the focus once it is there; what had it before is without.
-    await expect
-      .poll(async () => {
-        if (choosers.length === 0) await dialog().getByLabel('File', { exact: true }).press('Space');
-        return choosers.length;
-      }, { interval: 1000 })
-      .toBeGreaterThan(0);
-    const chooser = choosers[0] as FileChooser;
+    // The dialog begins at the file.
+    await expect.poll(() => dialog().getByLabel('File', { exact: true }).and(page.locator(':focus')).count()).toBe(1);
+    await page.keyboard.press('Space');
+    const chooser = await chosen;
     await chooser.setFiles({ name: 'more.txt', mimeType: 'text/plain', buffer: Buffer.from('SET kb:1 "a b"\nFLUSHALL\nSET "kb:2\nSADD kb:3 x\n') });
     await dialog().getByText('more.txt').waitFor();
     await dialog().getByRole('button', { name: 'Dry run' }).focus();
