@@ -81,6 +81,45 @@ describe.runIf(isReal)('the Lab', () => {
     await page.goBack();
     await page.getByRole('heading', { name: 'How much memory does my data take?' }).waitFor();
   });
+  it('has its parameters in the address: a link brings them, and Back leads from one run to the one before', async () => {
+    await page.goto(`${server.url}/playground/?tab=lab&x=memory&entries=300&bytes=8&db=2`);
+    const [entries, bytes, db] = [page.getByLabel(/^Entries\s*$/), page.getByLabel(/^Value/), page.getByLabel(/^Database/)];
+    await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
+    expect(await Promise.all([entries, bytes, db].map((field) => field.inputValue()))).toEqual(['300', '8', '2']);
+    await page.getByRole('button', { name: /^Live/ }).waitFor();
+    await unlock();
+    await ran();
+    // Typed in the middle: the cursor stays where it was.
+    await entries.focus();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.type('12');
+    expect(await entries.inputValue()).toBe('31200');
+    await page.getByText(/A whole number from 10 to 2,000/).waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Delete');
+    expect(await entries.inputValue()).toBe('3120');
+    await page.keyboard.press('Backspace');
+    await bytes.fill('16');
+    expect(new URL(page.url()).search).toBe('?tab=lab&x=memory&entries=312&bytes=16&db=2');
+    await ran();
+    await page.goBack();
+    await expect.poll(() => entries.inputValue()).toBe('300');
+    expect(await bytes.inputValue()).toBe('8');
+    await page.goForward();
+    await expect.poll(() => entries.inputValue()).toBe('312');
+    // Another experiment keeps the database.
+    await page.getByRole('navigation', { name: 'Experiments' }).getByRole('link', { name: 'How do fields expire?' }).click();
+    expect(new URL(page.url()).search).toBe('?tab=lab&x=fields&db=2');
+    expect(await db.inputValue()).toBe('2');
+    await page.goBack();
+    await expect.poll(() => entries.inputValue()).toBe('312');
+    // The link of the tab by itself begins anew.
+    await page.getByRole('link', { name: 'Data generator', exact: true }).click();
+    await page.getByRole('link', { name: 'Lab', exact: true }).click();
+    await expect.poll(() => entries.inputValue()).toBe('1000');
+    expect(await keysOfLab(2)).toEqual([]);
+  });
   it('weighs the same data in four layouts', async () => {
     await open('memory');
     expect(await ran({ 'Entries\\s*$': '600' })).toMatch(/less than a string per entry|One string per entry takes the least/);

@@ -2,6 +2,7 @@
 // theirs has an end and is removed.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Executed, Reply } from '@/lib/contract';
+import { dbFrom, labAddress, typedFrom } from '@/lib/lab/address';
 import { type Experiment, grantFor, LabRun, needsOf, newId, readValues, Refused, startValues, type Step, Stopped } from '@/lib/lab/bench';
 import { shownCommand } from '@/lib/lab/command-text';
 import { aroundChange, changesFrom, type EncodingResult, limitFrom, stagesTo } from '@/lib/lab/encoding';
@@ -364,5 +365,27 @@ describe('how fields expire', () => {
     const { result } = await play(fields, (args) => (args[0] === 'EVAL' || args[0] === 'HLEN' ? integer(4) : args[0] === 'EXISTS' ? integer(1) : array()), { fields: '4', over: '500' });
     expect(fields.headline(result)).toMatch(/^4 of 4 fields were still there/);
     expect(latest({ fields: 2, over_ms: 100, looks: [{ at_ms: 60, left: 1 }] })).toBeNull();
+  });
+});
+
+describe('the address of an experiment', () => {
+  const queryOf = (address: string) => new URL(address, 'http://x').searchParams;
+  it.each(EXPERIMENTS.map(({ id }) => id))('brings back what stood in the fields of %s', (id) => {
+    const { parameters } = byId(id);
+    // None of them is taken for the tab, the experiment or the database.
+    for (const parameter of parameters) expect(['tab', 'x', 'db', 'view']).not.toContain(parameter.id);
+    expect(labAddress(id, parameters, startValues(parameters), '0')).toBe(`/playground/?tab=lab&x=${id}`);
+    const other = Object.fromEntries(parameters.map((parameter) => [parameter.id, parameter.kind === 'number' ? String(parameter.most) : (parameter.options.at(-1)?.value ?? '')]));
+    const query = queryOf(labAddress(id, parameters, other, '3'));
+    expect(typedFrom(parameters, query)).toEqual(other);
+    expect(readValues(parameters, typedFrom(parameters, query))).not.toBeNull();
+    expect([query.get('x'), dbFrom(query)]).toEqual([id, '3']);
+  });
+  it('keeps a field that is empty empty, and takes no choice that there is not', () => {
+    const { parameters } = byId('encoding');
+    const query = queryOf(labAddress('encoding', parameters, { ...startValues(parameters), to: '' }, '0'));
+    expect(typedFrom(parameters, query)).toMatchObject({ to: '', type: 'hash' });
+    expect(readValues(parameters, typedFrom(parameters, query))).toBeNull();
+    expect(typedFrom(parameters, queryOf('/?type=<b>&to=99999999999999999999&bytes=a+b'))).toEqual({ type: 'hash', to: '999999999999', bytes: 'a b' });
   });
 });

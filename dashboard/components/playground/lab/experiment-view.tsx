@@ -1,7 +1,7 @@
 // One experiment: what it shows, its parameters, what came out, and the commands that were run for it.
 'use client';
 import { FlaskConical, Play, Square, Trash2 } from 'lucide-react';
-import { useEffect, useId, useState, type FormEvent } from 'react';
+import { useCallback, useEffect, useId, useMemo, useRef, type FormEvent } from 'react';
 import { Empty } from '@/components/state/empty';
 import { Failure, NoPermission } from '@/components/state/failures';
 import { GatedButton } from '@/components/state/gated-button';
@@ -9,12 +9,14 @@ import { Button } from '@/components/ui/button';
 import { Select } from '@/components/ui/input';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
+import { changeAddress } from '@/hooks/use-address';
 import { useLabRun, type LabState } from '@/hooks/use-lab-run';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { display } from '@/lib/bytes';
 import { errorText } from '@/lib/errors';
 import { counted, formatClock } from '@/lib/format';
-import { type Experiment, grantFor, needsOf, type Parameter, prefixOf, readValues, Refused, startValues } from '@/lib/lab/bench';
+import { dbFrom, labAddress, typedFrom } from '@/lib/lab/address';
+import { type Experiment, grantFor, needsOf, type Parameter, prefixOf, readValues, Refused } from '@/lib/lab/bench';
 import type { LabResult } from '@/lib/lab/experiments';
 import { whyNoPlay } from '@/lib/ladder';
 import { wholeNumber } from '@/lib/playground';
@@ -24,10 +26,25 @@ import { NumberField } from '../number-field';
 import { ResultView } from './result-view';
 import { StepList } from './step-list';
 
-interface ExperimentViewProps {
-  experiment: Experiment<LabResult>;
-  db: string;
-  onDb(value: string): void;
+type Typed = Readonly<Record<string, string>>;
+
+/** What stands in the fields is what stands in the address. The first change since a run is a step that leads back, the next ones belong to it. */
+function useTyped({ id, parameters }: Experiment<LabResult>, query: URLSearchParams) {
+  const typed = useMemo(() => typedFrom(parameters, query), [parameters, query]);
+  const db = dbFrom(query);
+  const isBegun = useRef(false);
+  const settle = useCallback(() => {
+    isBegun.current = false;
+  }, []);
+  useEffect(() => {
+    window.addEventListener('popstate', settle);
+    return () => window.removeEventListener('popstate', settle);
+  }, [settle]);
+  const change = (next: Typed, nextDb: string) => {
+    changeAddress(labAddress(id, parameters, next, nextDb), isBegun.current ? 'replace' : 'push');
+    isBegun.current = true;
+  };
+  return { typed, db, change, settle };
 }
 
 /** Those of `needs` that the command table says the user may not run; none while it is not known. */
@@ -38,9 +55,9 @@ function useMissing(needs: readonly string[]): readonly string[] {
   return needs.filter((name) => commands.some((row) => row.name === name && !row.allowed));
 }
 
-export function ExperimentView({ experiment, db, onDb }: ExperimentViewProps) {
+export function ExperimentView({ experiment, query }: { experiment: Experiment<LabResult>; query: URLSearchParams }) {
   const { parameters } = experiment;
-  const [typed, setTyped] = useState(() => startValues(parameters));
+  const { typed, db, change, settle } = useTyped(experiment, query);
   const { state, start, stop, cleanAgain } = useLabRun();
   const databases = useServerStore((store) => store.session?.databases ?? 1);
   const production = useServerStore((store) => whyNoPlay(store.server?.environment ?? null));
@@ -56,9 +73,10 @@ export function ExperimentView({ experiment, db, onDb }: ExperimentViewProps) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (isBusy || barred !== null || !right.allowed || values === null || chosen === null) return;
+    settle();
     void start(experiment, values, chosen);
   };
-  const set = (id: string) => (value: string) => setTyped({ ...typed, [id]: value });
+  const set = (id: string) => (value: string) => change({ ...typed, [id]: value }, db);
   return (
     <div className="flex min-w-0 flex-col gap-4">
       <Panel title={experiment.title} bodyClassName="flex flex-col gap-4">
@@ -72,7 +90,7 @@ export function ExperimentView({ experiment, db, onDb }: ExperimentViewProps) {
             {parameters.map((parameter) => (
               <Field key={parameter.id} parameter={parameter} value={typed[parameter.id] ?? ''} onChange={set(parameter.id)} />
             ))}
-            <NumberField label="Database" value={db} least={0} most={Math.max(0, databases - 1)} onChange={onDb} />
+            <NumberField label="Database" value={db} least={0} most={Math.max(0, databases - 1)} onChange={(value) => change(typed, value)} />
           </div>
           {production !== null && <p className="rounded-md bg-tint-warning px-3 py-2 text-warning">{production}</p>}
           <div className="flex flex-wrap items-center gap-x-3 gap-y-2">

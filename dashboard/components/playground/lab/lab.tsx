@@ -1,21 +1,20 @@
-// The Lab: short experiments that answer a "what if" by trying it on this server, on keys of their own. Which one is looked
-// at stands in the address.
+// The Lab: short experiments that answer a "what if" by trying it on this server, on keys of their own. Which one is looked at, and
+// with what, stands in the address.
 'use client';
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { Select } from '@/components/ui/input';
-import { setAddress, useQueryState } from '@/hooks/use-query-state';
+import { changeAddress, useAddress } from '@/hooks/use-address';
 import { cn } from '@/lib/cn';
+import { dbFrom, labAddress } from '@/lib/lab/address';
 import { EXPERIMENTS } from '@/lib/lab/experiments';
 import { ExperimentView } from './experiment-view';
 
-const addressOf = (id: string) => `/playground/?tab=lab&x=${id}`;
-
 export function Lab() {
-  const [raw] = useQueryState('x', '');
-  // Kept from one experiment to the next.
-  const [db, setDb] = useState('0');
+  const query = useAddress();
   const id = useId();
-  const experiment = EXPERIMENTS.find((one) => one.id === raw) ?? EXPERIMENTS[0];
+  const experiment = EXPERIMENTS.find((one) => one.id === query.get('x')) ?? EXPERIMENTS[0];
+  // The database is kept from one experiment to the next; the other begins with its own parameters.
+  const addressOf = (other: string) => labAddress(other, [], {}, dbFrom(query));
   if (experiment === undefined) return null;
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[300px_minmax(0,1fr)]">
@@ -31,7 +30,7 @@ export function Lab() {
                   onClick={(event) => {
                     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
                     event.preventDefault();
-                    setAddress(addressOf(one.id), 'push');
+                    changeAddress(addressOf(one.id), 'push');
                   }}
                   className={cn('relative flex min-h-9 items-center rounded-md px-3 py-1.5 text-dim -outline-offset-2 hover:bg-raised hover:text-ink coarse:min-h-11', active && 'bg-tint-accent font-medium text-ink before:absolute before:inset-y-1.5 before:left-0 before:w-0.5 before:rounded-full before:bg-accent')}
                 >
@@ -44,7 +43,7 @@ export function Lab() {
       </nav>
       <div className="flex flex-col gap-1.5 sm:hidden">
         <label htmlFor={id}>Experiment</label>
-        <Select id={id} className="flex" value={experiment.id} onChange={(event) => setAddress(addressOf(event.target.value), 'push')}>
+        <Select id={id} className="flex" value={experiment.id} onChange={(event) => changeAddress(addressOf(event.target.value), 'push')}>
           {EXPERIMENTS.map((one) => (
             <option key={one.id} value={one.id}>
               {one.title}
@@ -52,7 +51,7 @@ export function Lab() {
           ))}
         </Select>
       </div>
-      <ExperimentView key={experiment.id} experiment={experiment} db={db} onDb={setDb} />
+      <ExperimentView key={experiment.id} experiment={experiment} query={query} />
     </div>
   );
 }
