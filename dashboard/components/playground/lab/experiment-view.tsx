@@ -13,6 +13,7 @@ import { changeAddress } from '@/hooks/use-address';
 import { useLabRun, type LabState } from '@/hooks/use-lab-run';
 import { useWriteGate } from '@/hooks/use-write-gate';
 import { display } from '@/lib/bytes';
+import { cn } from '@/lib/cn';
 import { errorText } from '@/lib/errors';
 import { counted, formatClock } from '@/lib/format';
 import { dbFrom, labAddress, typedFrom } from '@/lib/lab/address';
@@ -86,7 +87,8 @@ export function ExperimentView({ experiment, query }: { experiment: Experiment<L
         </div>
         {production === null && missing.length > 0 && <NoPermission needs={grant} />}
         <form onSubmit={submit} className="flex flex-col gap-4">
-          <div className="grid grid-cols-2 items-end gap-x-4 gap-y-3 sm:grid-cols-[repeat(auto-fill,minmax(180px,1fr))]">
+          {/* Labels of two lines leave the fields in a row; a complaint below one of them must not move the others. */}
+          <div className={cn('grid grid-cols-2 gap-x-4 gap-y-3 sm:grid-cols-[repeat(auto-fill,minmax(180px,1fr))]', isReady ? 'items-end' : 'items-start')}>
             {parameters.map((parameter) => (
               <Field key={parameter.id} parameter={parameter} value={typed[parameter.id] ?? ''} onChange={set(parameter.id)} />
             ))}
