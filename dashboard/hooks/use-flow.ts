@@ -7,8 +7,9 @@ import { askIf } from '@/lib/ask';
 import type { ClientsKnown } from '@/lib/client-rows';
 import { mergeTold } from '@/lib/command-stats';
 import type { CommandStats, HotKeys, Listening, ListeningTotals, Sample, Snapshots } from '@/lib/contract';
-import { type ClientGroup, doings, type FamilyFlow, familyFlows, groupClients, type GroupBy, groupKeys, isFlowing, type KeyFlow, shownGroups, shownKeys, weightOf } from '@/lib/flow-groups';
+import { type ClientGroup, doings, type FamilyFlow, familyFlows, groupClients, type GroupBy, groupIdOf, groupKeys, isFlowing, type KeyFlow, keysIdOf, shownGroups, shownKeys, weightOf } from '@/lib/flow-groups';
 import { type LogLooks, logPace, withLook } from '@/lib/flow-lines';
+import { type Touch, Touches } from '@/lib/flow-touches';
 import { useCommandStore } from '@/stores/commands';
 import { useServerStore } from '@/stores/server';
 import { useChanged } from './use-changed';
@@ -31,14 +32,50 @@ export interface Flow {
   groups: ClientGroup[];
   hot: Resource<HotKeys>;
   keys: KeyFlow[];
+  /** Which of the groups were seen to touch which of the keys. */
+  touches: Touch[];
   stats: Resource<CommandStats>;
   families: FamilyFlow[];
   names: Resource<Listening>;
   totals: ListeningTotals | null;
   kept: Resource<Kept>;
   /** What is missing to see a part of it. */
-  needs: { clients: string | null; keys: string | null; kept: string | null; listening: string | null };
+  needs: { clients: string | null; keys: string | null; kept: string | null; listening: string | null; touches: string | null };
   reload(): void;
+}
+
+const OTHERS = 'others';
+
+/** The place of what has none of its own is with the others, where these are shown. */
+function among(shown: readonly { id: string }[]): (id: string) => string | null {
+  const ids = new Set(shown.map(({ id }) => id));
+  return (id) => (ids.has(id) ? id : ids.has(OTHERS) ? OTHERS : null);
+}
+
+interface Seen {
+  sample: Sample | null;
+  known: ClientsKnown | null;
+  by: GroupBy;
+  groups: readonly ClientGroup[];
+  keys: readonly KeyFlow[];
+  separator: string;
+}
+
+/** What is seen is put aside as it comes, and counted with each sample of the server. */
+function useTouches(may: boolean, { sample, known, by, groups, keys, separator }: Seen): { touches: Touch[]; needs: string | null } {
+  const [seen] = useState(() => new Touches());
+  const refused = useTopic('command', { onMessage: (command) => seen.put(command) }, may);
+  const t = sample?.t ?? null;
+  const touches = useMemo(() => {
+    if (t === null || known === null) return [];
+    const [groupAmong, keysAmong] = [among(groups), among(keys)];
+    const groupOf = (cid: string) => {
+      const row = known.rows.get(cid);
+      return row === undefined ? null : groupAmong(groupIdOf(row, by));
+    };
+    return seen.at(t, groupOf, (key, db) => keysAmong(keysIdOf(key, db, separator)));
+  }, [seen, t, known, by, groups, keys, separator]);
+  return { touches, needs: may ? refused : '+monitor' };
 }
 
 /** Totals as they are told; the names are asked for again when a subscription began or ended. */
@@ -100,7 +137,7 @@ function useKept(may: boolean): Resource<Kept> {
 export function useFlow(by: GroupBy): Flow {
   const rights = useServerStore((store) => store.session?.capabilities);
   const paused = useServerStore((store) => store.paused);
-  const may = { hot: rights?.['hotkeys.list'] !== false, tree: rights?.['prefix.tree'] !== false, kept: rights?.['snapshot.list'] !== false };
+  const may = { hot: rights?.['hotkeys.list'] !== false, tree: rights?.['prefix.tree'] !== false, kept: rights?.['snapshot.list'] !== false, feed: rights?.['monitor'] !== false };
   const sample = useShownSample();
   const newest = useClients();
   const known = useHeld(newest.data, paused);
@@ -121,20 +158,25 @@ export function useFlow(by: GroupBy): Flow {
   useEffect(() => loadTable(), [loadTable]);
   const does = useMemo(() => doings(table), [table]);
 
+  const uses = hot.data?.uses ?? 0;
+  const shown = useMemo(() => ({ groups: shownGroups(groups, groupPlaces), keys: shownKeys(flows, keyPlaces, uses) }), [groups, groupPlaces, flows, keyPlaces, uses]);
+  const { touches, needs: needsFeed } = useTouches(may.feed, { sample, known, by, ...shown, separator });
+
   const { names, totals, refused } = useListeningTotals();
   const kept = useKept(may.kept);
   return {
     sample,
     clients: { ...newest, data: known },
-    groups: shownGroups(groups, groupPlaces),
+    groups: shown.groups,
     hot,
-    keys: shownKeys(flows, keyPlaces, hot.data?.uses ?? 0),
+    keys: shown.keys,
+    touches,
     stats,
     families: useMemo(() => (stats.data === null ? [] : familyFlows(stats.data, does, FAMILIES_MAX)), [stats.data, does]),
     names,
     totals,
     kept,
-    needs: { clients: rights?.['client|list'] === false ? '+client|list' : null, keys: may.hot ? null : '+hotkeys.list', kept: may.kept ? null : '+snapshot.list', listening: refused },
+    needs: { clients: rights?.['client|list'] === false ? '+client|list' : null, keys: may.hot ? null : '+hotkeys.list', kept: may.kept ? null : '+snapshot.list', listening: refused, touches: needsFeed },
     reload: () => [newest, hot, stats, names, kept].forEach((one) => one.reload()),
   };
 }

@@ -47,6 +47,12 @@ function keyOf(row: KnownClient, by: GroupBy): { facet: Facet; word: string; fil
   return { facet: 'addr', word: addr, filter: `lib: name: addr:${addr}` };
 }
 
+/** The group that a client is in. */
+export function groupIdOf(row: KnownClient, by: GroupBy): string {
+  const { facet, word } = keyOf(row, by);
+  return `${facet} ${word}`;
+}
+
 export function plus(a: number | null, b: number | null): number | null {
   return a === null ? b : b === null ? a : a + b;
 }
@@ -142,7 +148,7 @@ function prefixOf(key: Bytes, separator: string): Bytes | null {
   return at < 0 ? null : fromBytes(raw.subarray(0, at + mark.length));
 }
 
-function flowOf({ key, db }: HotKey, separator: string): KeyFlow {
+function flowOf({ key, db }: Pick<HotKey, 'key' | 'db'>, separator: string): KeyFlow {
   const name = whole(key);
   const prefix = prefixOf(name, separator);
   const place = db === 0 ? '' : ` db${db}`;
@@ -150,6 +156,11 @@ function flowOf({ key, db }: HotKey, separator: string): KeyFlow {
   if (prefix !== null) return { id: `${db} p ${keyWord(prefix)}`, label: `${display(prefix)}*${place}`, href: explorerLink(db, { p: prefix }), ...empty };
   const isCut = cutLength(key) !== null;
   return { id: `${db} k ${keyWord(name)}`, label: `${display(name)}${isCut ? '…' : ''}${place}`, href: isCut ? null : explorerLink(db, { k: name }), ...empty };
+}
+
+/** Among which keys a key is: those of its prefix, or it by itself. */
+export function keysIdOf(key: HotKey['key'], db: number, separator: string): string {
+  return flowOf({ key, db }, separator).id;
 }
 
 /** The hottest keys by prefix; those without one stand for themselves. */

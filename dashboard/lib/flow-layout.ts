@@ -200,6 +200,25 @@ export function layout(lines: { left: readonly Line[]; right: readonly Line[] },
   return [...side(lines.left, true), ...side(lines.right, false)];
 }
 
+/** From clients to keys, behind the server; without a way of its own. */
+export interface Thread {
+  id: string;
+  from: string;
+  to: string;
+  width: number;
+  d: string;
+}
+
+/** Where boxes stand below one another there is no room for them. */
+export function threadsOf(ties: readonly { from: string; to: string; share: number | null }[], boxes: ReadonlyMap<string, Box>, server: Box): Thread[] {
+  return ties.flatMap(({ from, to, share }) => {
+    const [own, other] = [boxes.get(from), boxes.get(to)];
+    if (own === undefined || other === undefined || isStacked(own, server) || isStacked(other, server)) return [];
+    const curve = bow({ x: own.right, y: middle(own) }, { x: other.left, y: middle(other) });
+    return [{ id: `${from} ${to}`, from, to, width: 1 + widthOf(share) / 3, d: dOf([curve]) }];
+  });
+}
+
 /** How packets go along a strand: so many pixels a second, so far apart, so long; null where none go. */
 export function pace(share: number | null): { speed: number; apart: number; long: number } | null {
   if (share === null || share <= 0) return null;

@@ -3,6 +3,7 @@ import type { Tone } from '@/components/charts/palette';
 import type { ListeningTotals, Persistence, Sample } from './contract';
 import type { ClientGroup, KeyFlow } from './flow-groups';
 import { byteShare, commandShare, type Line } from './flow-layout';
+import type { Touch } from './flow-touches';
 
 /** What goes along a line, by its colour: the same everywhere in the view. */
 export const TONES = { requests: 1, writes: 2, answers: 3, messages: 4, snapshot: 6 } as const satisfies Record<string, Tone>;
@@ -22,6 +23,11 @@ function keyLine(flow: KeyFlow): Line {
   // Of the others it is not known what reads and what writes.
   if (flow.reads === null || flow.writes === null) return { id, forth: { tone: TONES.requests, share: commandShare(flow.rate) }, back: null };
   return { id, forth: { tone: TONES.writes, share: commandShare(flow.writes) }, back: { tone: TONES.answers, share: commandShare(flow.reads) } };
+}
+
+/** What joins clients with the keys that they were seen to touch. */
+export function touchTies(touches: readonly Touch[]): { from: string; to: string; share: number | null }[] {
+  return touches.map(({ group, keys, rate }) => ({ from: groupBox({ id: group }), to: keyBox({ id: keys }), share: commandShare(rate) }));
 }
 
 export interface Ends {

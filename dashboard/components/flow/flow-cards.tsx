@@ -79,7 +79,11 @@ function sum(value: number | null, unknown: number): string {
   return value === 0 ? MISSING : `≥ ${formatByteRate(value)}`;
 }
 
-export function GroupCard({ of, onLit }: OfBox<ClientGroup>) {
+/** So many names have room in a line. */
+const TOUCHED_MAX = 3;
+
+/** `touched`: the keys that they were seen to touch, most first; null where nobody looks. */
+export function GroupCard({ of, touched, onLit }: OfBox<ClientGroup> & { touched: readonly string[] | null }) {
   const href = `/monitoring/?tab=clients${of.filter === null ? '' : `&q=${encodeURIComponent(of.filter)}`}`;
   return (
     <Card box={groupBox(of)} href={href} title={of.label} aside={counted(of.clients, 'client')} onLit={onLit}>
@@ -89,6 +93,12 @@ export function GroupCard({ of, onLit }: OfBox<ClientGroup>) {
       <Going tone={TONES.answers} back name="answered">
         {sum(of.out_s, of.out_unknown)}
       </Going>
+      {/* Side by side with the keys, threads say it; the line has its place before anything was seen. */}
+      {touched !== null && (
+        <span className="block min-h-4 basis-full truncate text-muted @min-[600px]:sr-only">
+          {touched.length === 0 ? 'No key seen lately' : `Seen at ${touched.slice(0, TOUCHED_MAX).join(', ')}${touched.length > TOUCHED_MAX ? ` and ${counted(touched.length - TOUCHED_MAX, 'other')}` : ''}`}
+        </span>
+      )}
     </Card>
   );
 }

@@ -4,7 +4,7 @@
 import { useEffect, useRef } from 'react';
 import { cssColour, type Tone } from '@/components/charts/palette';
 import { cn } from '@/lib/cn';
-import { Packets, pace, pointOn, type Strand } from '@/lib/flow-layout';
+import { Packets, pace, pointOn, type Strand, type Thread } from '@/lib/flow-layout';
 
 const STROKE: Record<Tone, string> = { 1: 'stroke-series-1', 2: 'stroke-series-2', 3: 'stroke-series-3', 4: 'stroke-series-4', 5: 'stroke-series-5', 6: 'stroke-series-6' };
 const FILL: Record<Tone, string> = { 1: 'fill-series-1', 2: 'fill-series-2', 3: 'fill-series-3', 4: 'fill-series-4', 5: 'fill-series-5', 6: 'fill-series-6' };
@@ -16,6 +16,8 @@ const LEAP_MAX_MS = 200;
 
 interface FlowLinesProps {
   strands: readonly Strand[];
+  /** Samples: dashed, and nothing moves on them. */
+  threads: readonly Thread[];
   width: number;
   height: number;
   moves: boolean;
@@ -23,10 +25,13 @@ interface FlowLinesProps {
   lit: string | null;
 }
 
-export function FlowLines({ strands, width, height, moves, lit }: FlowLinesProps) {
+export function FlowLines({ strands, threads, width, height, moves, lit }: FlowLinesProps) {
   return (
     <>
       <svg aria-hidden viewBox={`0 0 ${width} ${height}`} width={width} height={height} className="pointer-events-none absolute top-0 left-0">
+        {threads.map((thread) => (
+          <path key={thread.id} data-thread d={thread.d} fill="none" strokeWidth={thread.width} strokeDasharray="2 3" className={cn('stroke-series-5', lit === thread.from || lit === thread.to ? 'opacity-90' : lit !== null ? 'opacity-10' : 'opacity-35')} />
+        ))}
         {strands.map((strand) => (
           <path key={strand.id} d={strand.d} fill="none" strokeWidth={strand.width} strokeDasharray={strand.share === null ? '3 4' : undefined} className={cn(STROKE[strand.tone], lit === strand.line ? 'opacity-60' : lit !== null ? 'opacity-15' : strand.share === 0 ? 'opacity-25' : 'opacity-40')} />
         ))}
@@ -37,7 +42,9 @@ export function FlowLines({ strands, width, height, moves, lit }: FlowLinesProps
   );
 }
 
-function PacketCanvas({ strands, width, height, lit }: Omit<FlowLinesProps, 'moves'>) {
+type Moving = Omit<FlowLinesProps, 'moves' | 'threads'>;
+
+function PacketCanvas({ strands, width, height, lit }: Moving) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const latest = useRef({ strands, width, height, lit });
   useEffect(() => {
@@ -73,7 +80,7 @@ function PacketCanvas({ strands, width, height, lit }: Omit<FlowLinesProps, 'mov
   return <canvas ref={canvas} aria-hidden data-packets className="pointer-events-none absolute top-0 left-0" />;
 }
 
-function draw(element: HTMLCanvasElement, packets: Packets, { strands, width, height, lit }: Omit<FlowLinesProps, 'moves'>): void {
+function draw(element: HTMLCanvasElement, packets: Packets, { strands, width, height, lit }: Moving): void {
   const brush = element.getContext('2d');
   if (brush === null) return;
   const dense = Math.min(2, window.devicePixelRatio || 1);

@@ -8,8 +8,8 @@ import type { Flow } from '@/hooks/use-flow';
 import type { Resource } from '@/hooks/use-resource';
 import { useStill } from '@/hooks/use-still';
 import { cn } from '@/lib/cn';
-import { type Box, layout } from '@/lib/flow-layout';
-import { endLines, groupLines } from '@/lib/flow-lines';
+import { type Box, layout, threadsOf } from '@/lib/flow-layout';
+import { endLines, groupLines, touchTies } from '@/lib/flow-lines';
 import { counted, formatCount, formatRate } from '@/lib/format';
 import { useServerStore } from '@/stores/server';
 import { GroupCard, KeyCard, ListeningCard, LogCard, ServerBox, SnapshotsCard } from './flow-cards';
@@ -69,15 +69,17 @@ export function FlowPicture({ flow }: { flow: Flow }) {
   const right = useMemo(() => endLines({ keys: flow.keys, sample: flow.sample, persistence, totals: flow.totals }), [flow.keys, flow.sample, persistence, flow.totals]);
   const server = places?.boxes.get('server');
   const strands = useMemo(() => (places === null || server === undefined ? [] : layout({ left, right }, places.boxes, server)), [left, right, places, server]);
+  const threads = useMemo(() => (places === null || server === undefined ? [] : threadsOf(touchTies(flow.touches), places.boxes, server)), [flow.touches, places, server]);
   return (
     <div data-moves={moves} className={cn('@container', phase === 'waiting' && 'opacity-60')}>
       <div ref={root} className="relative">
-        {places !== null && <FlowLines strands={strands} width={places.width} height={places.height} moves={moves} lit={lit} />}
+        {places !== null && <FlowLines strands={strands} threads={threads} width={places.width} height={places.height} moves={moves} lit={lit} />}
         <div className="relative grid grid-cols-1 items-center gap-y-8 @min-[600px]:grid-cols-[minmax(0,6fr)_minmax(0,4fr)_minmax(0,6fr)] @min-[600px]:gap-x-12 @min-[1000px]:grid-cols-[minmax(0,18rem)_minmax(0,16rem)_minmax(0,20rem)] @min-[1000px]:justify-between">
           <Part title="Clients" figure={flow.clients.data === null ? undefined : `${formatCount(flow.clients.data.total)} connected`} needs={flow.needs.clients} resource={flow.clients}>
             <Clients flow={flow} onLit={setLit} />
           </Part>
-          <section aria-label="Server" className="min-w-0">
+          {/* Threads go behind it. */}
+          <section aria-label="Server" className="min-w-0 rounded-lg bg-panel">
             {refused === null ? <ServerBox name={name} sample={flow.sample} families={flow.families} /> : <NoPermission needs={refused} />}
           </section>
           <div className="flex min-w-0 flex-col gap-4">
@@ -143,12 +145,13 @@ function Nothing({ children }: { children: ReactNode }) {
 
 function Clients({ flow, onLit }: { flow: Flow; onLit(box: string | null): void }) {
   const leftOut = flow.clients.data?.leftOut ?? 0;
+  const touchedBy = (group: string) => flow.touches.filter((touch) => touch.group === group).flatMap((touch) => flow.keys.find(({ id }) => id === touch.keys)?.label ?? []);
   if (flow.groups.length === 0) return <Nothing>No client is connected.</Nothing>;
   return (
     <>
       <Cards label="Groups of clients">
         {flow.groups.map((group) => (
-          <GroupCard key={group.id} of={group} onLit={onLit} />
+          <GroupCard key={group.id} of={group} touched={flow.needs.touches === null ? touchedBy(group.id) : null} onLit={onLit} />
         ))}
       </Cards>
       {leftOut > 0 && <p className="text-xs text-muted">Rates are of those that were active last: {counted(leftOut, 'change')} of others came faster than they are told.</p>}

@@ -18,14 +18,16 @@ interface Row {
 
 const NOTHING = { value: null, text: MISSING };
 
-function rowsOf({ groups, keys, families, kept, totals, sample }: Flow): Row[] {
+function rowsOf({ groups, keys, touches, families, kept, totals, sample }: Flow): Row[] {
   const bytes = (value: number | null) => ({ value, text: formatByteRate(value) });
   const rate = (value: number | null | undefined, about = '') => ({ value: value ?? null, text: value == null ? MISSING : `${about}${formatRate(value)}` });
   const persistence = kept.data?.persistence ?? null;
+  const labelOf = (of: readonly { id: string; label: string }[], id: string) => of.find((one) => one.id === id)?.label ?? id;
   return [
     ...groups.map((group): Row => ({ id: `group ${group.id}`, part: 'Clients', name: group.label, href: `/monitoring/?tab=clients${group.filter === null ? '' : `&q=${encodeURIComponent(group.filter)}`}`, forth: bytes(group.in_s), back: bytes(group.out_s), about: `${counted(group.clients, 'client')}${group.in_unknown + group.out_unknown > 0 ? `, rates of ${formatCount(Math.max(group.in_unknown, group.out_unknown))} not known` : ''}` })),
     ...families.map((family): Row => ({ id: `family ${family.name}`, part: 'Commands', name: family.name, href: `/monitoring/?tab=commands${family.name === 'others' ? '' : `&q=${encodeURIComponent(family.name)}`}`, forth: rate(family.writes), back: rate(family.reads), about: `${formatRate(family.rate)} in all` })),
     ...keys.map((flow): Row => ({ id: `keys ${flow.id}`, part: 'Keys', name: flow.label, href: flow.href, forth: rate(flow.writes, '≈ '), back: rate(flow.reads, '≈ '), about: `≈ ${formatRate(flow.rate)} in all` })),
+    ...touches.map((touch): Row => ({ id: `touch ${touch.group} ${touch.keys}`, part: 'Samples', name: `${labelOf(groups, touch.group)} → ${labelOf(keys, touch.keys)}`, href: null, forth: NOTHING, back: NOTHING, about: `≈ ${formatRate(touch.rate)} seen to touch these keys` })),
     ...(persistence === null ? [] : [{ id: 'log', part: 'Disk', name: 'Log', href: '/snapshots/', forth: persistence.log ? rate(sample?.writes) : NOTHING, back: NOTHING, about: persistence.log ? `LSN ${formatCount(Number(persistence.lsn))}, on disk ${formatCount(Number(persistence.durable_lsn))}${persistence.settings === null ? '' : `, fsync ${persistence.settings.fsync}`}` : 'off' }]),
     ...(kept.data === null ? [] : [{ id: 'snapshots', part: 'Disk', name: 'Snapshots', href: '/snapshots/', forth: NOTHING, back: NOTHING, about: counted(kept.data.snapshots.length, 'snapshot') }]),
     ...(totals === null ? [] : [{ id: 'listening', part: 'Messages', name: 'Pub/Sub', href: '/monitoring/?tab=pubsub', forth: rate(totals.published), back: rate(totals.delivered), about: counted(totals.subscriptions, 'subscription') }]),

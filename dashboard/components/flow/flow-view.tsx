@@ -61,6 +61,12 @@ export function FlowView() {
                 {words}
               </li>
             ))}
+            {flow.needs.touches === null && (
+              <li className="flex items-center gap-1.5">
+                <span aria-hidden className="w-4 border-t-2 border-dashed border-series-5" />
+                clients at keys, sampled
+              </li>
+            )}
           </ul>
         )}
       </div>
@@ -68,7 +74,8 @@ export function FlowView() {
       {!asTable && (
         <p className="pt-4 text-xs text-muted">
           <Waypoints aria-hidden className="mr-1.5 inline size-3.5 align-text-bottom" />
-          Lines grow with each power of ten: those of clients by bytes per second, all others by commands or messages per second. Rates of keys are estimates from a sample; the log and the names of channels are as of when they were asked for.
+          Lines grow with each power of ten: those of clients by bytes per second, all others by commands or messages per second. Rates of keys are estimates from a sample; the log and the names of channels are as of when they were asked for.{' '}
+          {flow.needs.touches === null ? 'Which clients touch which keys is known of samples only: the first keys of some of the commands of the last ten seconds.' : `Which clients touch which keys needs ${flow.needs.touches}.`}
         </p>
       )}
     </Panel>

@@ -67,6 +67,12 @@ describe('the data-flow view', () => {
     await expect.poll(() => orders.innerText()).toMatch(/1 client[\s\S]*\d[\s\S]*B\/s/);
     const cart = page.getByRole('list', { name: 'Keys by prefix' }).getByRole('link', { name: /^cart:\*/ });
     await expect.poll(() => cart.innerText()).toMatch(/≈ [1-9]/);
+    // Threads join who was seen with what was touched; beside the picture it is said in words.
+    await expect.poll(() => page.locator('path[data-thread]').count()).toBeGreaterThan(0);
+    await expect.poll(() => orders.innerText()).toMatch(/Seen at cart:\*/);
+    await page.getByRole('button', { name: 'Show Data flow as table' }).click();
+    await page.getByRole('region', { name: 'Data flow as table' }).getByText('orders-lib → cart:*').waitFor();
+    await page.getByRole('button', { name: 'Show Data flow as chart' }).click();
     // Packets go along the lines.
     expect(await flow(page).getAttribute('data-moves')).toBe('true');
     const ink = () => page.locator('canvas[data-packets]').evaluate((element) => {
@@ -144,7 +150,7 @@ describe('the data-flow view', () => {
     await signIn(watched, server.url, '/?view=flow');
     const { page, requests, context } = watched;
     await group(page).first().waitFor();
-    for (const topic of ['clients', 'hotkeys', 'commandstats', 'pubsub']) await expect.poll(() => wanted.has(topic)).toBe(true);
+    for (const topic of ['clients', 'hotkeys', 'commandstats', 'pubsub', 'command']) await expect.poll(() => wanted.has(topic)).toBe(true);
     await settled(watched);
     const before = requests.length;
     await page.waitForTimeout(12_000);

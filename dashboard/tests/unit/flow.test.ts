@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { askIf, NotAsked } from '@/lib/ask';
 import { matchesFilter, NO_CLIENTS, withAnswer } from '@/lib/client-rows';
 import type { ClientRow, CommandRow, HotKey } from '@/lib/contract';
-import { doings, familyFlows, groupClients, groupKeys, isFlowing, placesOf, shownGroups, shownKeys } from '@/lib/flow-groups';
-import { byteShare, commandShare, isStacked, layout, type Line, Packets, pace, pointOn, trackOf, widthOf } from '@/lib/flow-layout';
-import { endLines, groupLines, keyBox, LISTENING, LOG, type LogLooks, logPace, SNAPSHOTS, withLook } from '@/lib/flow-lines';
+import { doings, familyFlows, groupClients, groupIdOf, groupKeys, isFlowing, keysIdOf, placesOf, shownGroups, shownKeys } from '@/lib/flow-groups';
+import { byteShare, commandShare, isStacked, layout, type Line, Packets, pace, pointOn, threadsOf, trackOf, widthOf } from '@/lib/flow-layout';
+import { endLines, groupLines, keyBox, LISTENING, LOG, type LogLooks, logPace, SNAPSHOTS, touchTies, withLook } from '@/lib/flow-lines';
+import { Touches } from '@/lib/flow-touches';
 
 let last = 0;
 const client = (part: Partial<ClientRow> = {}): ClientRow => ({ id: String((last += 1)), addr: '10.0.0.1:5000', laddr: '', name: '', user: 'default', db: 0, age_s: 5, idle_s: 0, flags: 'N', cmd: 'get', sub: 0, psub: 0, ssub: 0, multi: -1, qbuf: 0, obl: 0, omem: 0, tot_mem: 1, resp: 2, lib_name: '', lib_ver: '', in_s: null, out_s: null, ...part });
@@ -96,6 +97,43 @@ describe('hot keys', () => {
     // Estimates may be above the whole.
     expect(shownKeys(flows, flows.map(({ id }) => id), 60)).toHaveLength(2);
     expect(shownKeys([], [], 0)).toEqual([]);
+  });
+});
+
+describe('what clients were seen to touch', () => {
+  const rows = [client({ lib_name: 'jedis' }), client({ lib_name: 'jedis' }), client({ name: 'web-1' })];
+  const { rows: byId } = known(...rows);
+  const [a = '', b = '', web = ''] = rows.map(({ id }) => id);
+  const seen = (cid: string, key: string | null, t: number, sample = 1) => ({ cid, key, t, sample, db: 0 });
+  const groupOf = (cid: string) => {
+    const row = byId.get(cid);
+    return row === undefined ? null : groupIdOf(row, 'client');
+  };
+  const keysOf = (key: HotKey['key'], db: number) => keysIdOf(key, db, ':');
+  it('is told by group and prefix, each that was seen for those it stands for', () => {
+    const touches = new Touches();
+    for (const command of [seen(a, 'cart:1', 0, 8), seen(b, 'cart:2', 1000, 8), seen(web, 'cart:2', 1500), seen(web, 'top', 2000, 4), seen(web, null, 2000), seen('gone', 'cart:1', 2000)]) touches.put(command);
+    const keys = groupKeys({ keys: ['cart:1', 'top'].map((key) => ({ key, db: 0, rate: 1, reads: 1, writes: 0, share: 0, history: [], advice: null })) }, ':');
+    const [cart, top] = keys.map(({ id }) => id);
+    expect(touches.at(4000, groupOf, keysOf)).toEqual([{ group: 'lib jedis', keys: cart, rate: 4 }, { group: 'name web-*', keys: top, rate: 1 }, { group: 'name web-*', keys: cart, rate: 0.25 }]);
+    // The groups are those that are shown.
+    expect(groupClients({ rows: byId, t: 0 }, 'client').map(({ id }) => id)).toEqual(['lib jedis', 'name web-*']);
+  });
+  it('is forgotten after ten seconds, and is never much', () => {
+    const touches = new Touches();
+    for (let at = 0; at < 5000; at += 1) touches.put(seen(a, `p${at}:x`, at));
+    expect(touches.at(6000, groupOf, keysOf)).toHaveLength(24);
+    expect(touches.at(20_000, groupOf, keysOf)).toEqual([]);
+  });
+  it('leaves out what has no box, and is drawn behind the server', () => {
+    const touches = new Touches();
+    touches.put(seen(a, 'cart:1', 0));
+    expect(touches.at(100, groupOf, () => null)).toEqual([]);
+    const box = (left: number, top: number) => ({ left, top, right: left + 100, bottom: top + 40 });
+    const server = { left: 300, top: 0, right: 400, bottom: 400 };
+    const ties = touchTies([{ group: 'g', keys: 'k', rate: 10 }, { group: 'g', keys: 'gone', rate: 10 }]);
+    expect(threadsOf(ties, new Map([['group g', box(0, 0)], ['keys k', box(600, 200)]]), server)).toMatchObject([{ from: 'group g', to: 'keys k', d: 'M100 20C350 20 350 220 600 220' }]);
+    expect(threadsOf(ties, new Map([['group g', box(320, 0)], ['keys k', box(320, 200)]]), server)).toEqual([]);
   });
 });
 
