@@ -14,7 +14,7 @@ export interface Recent {
 
 /** Whether a row may be kept. */
 export function isKept(id: string): boolean {
-  return /^(page|place|command|action) /.test(id);
+  return /^(page|place|command|action|docs) /.test(id);
 }
 
 export function scoreOf({ count, at }: Recent, now_ms: number): number {

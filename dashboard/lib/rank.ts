@@ -1,4 +1,5 @@
-// Which commands come first for what is typed: exact name, then beginning, then word inside, then summary.
+// Which commands come first for what is typed: exact name, then beginning, then word inside, then summary; and whose documentation
+// is meant by some words.
 import type { CommandRow } from './contract';
 
 function spoken(command: CommandRow): string {
@@ -20,8 +21,33 @@ function score(command: CommandRow, words: string): number {
 export function rankCommands(commands: readonly CommandRow[], text: string, limit: number): CommandRow[] {
   const words = text.trim().toLowerCase().replace(/\s+/g, ' ');
   if (words === '') return [];
+  return best(commands, (command) => score(command, words), limit);
+}
+
+/** What may be looked for in what the server says of a command. */
+function textOf({ summary, group, syntax, complexity, categories }: CommandRow): string {
+  return `${summary} ${group} ${syntax} ${complexity} ${categories.join(' ')}`.toLowerCase();
+}
+
+/** Commands whose documentation has all the words, those first whose name or summary has them. */
+export function rankDocs(commands: readonly CommandRow[], text: string, limit: number): CommandRow[] {
+  const words = text.toLowerCase().split(/[\s,;]+/).filter((word) => word !== '');
+  if (words.length === 0) return [];
+  const rank = (command: CommandRow): number => {
+    const [name, summary] = [spoken(command), command.summary.toLowerCase()];
+    if (words.join(' ') === name) return 0;
+    if (words.every((word) => name.includes(word))) return 1;
+    if (words.every((word) => name.includes(word) || summary.includes(word))) return 2;
+    const all = textOf(command);
+    if (!words.every((word) => name.includes(word) || all.includes(word))) return 9;
+    return words.some((word) => name.includes(word)) ? 3 : 4;
+  };
+  return best(commands, rank, limit);
+}
+
+function best(commands: readonly CommandRow[], rankOf: (command: CommandRow) => number, limit: number): CommandRow[] {
   return commands
-    .map((command) => ({ command, rank: score(command, words) }))
+    .map((command) => ({ command, rank: rankOf(command) }))
     .filter(({ rank }) => rank < 9)
     .sort((a, b) => a.rank - b.rank || a.command.name.length - b.command.name.length || a.command.name.localeCompare(b.command.name))
     .slice(0, limit)

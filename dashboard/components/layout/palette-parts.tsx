@@ -59,7 +59,7 @@ export function Row({ value, onSelect, hint, of, keys, enter, reason = null, chi
 export function Foot({ isOfKey }: { isOfKey: boolean }) {
   const hints: readonly (readonly [keys: readonly string[], what: string])[] = isOfKey
     ? [[['↑', '↓'], 'move'], [['↵'], 'run'], [['esc'], 'back']]
-    : [[['↑', '↓'], 'move'], [['↵'], 'run'], [['⇥'], 'actions of a key'], [['>'], 'commands'], [['#'], 'settings'], [['esc'], 'close']];
+    : [[['↑', '↓'], 'move'], [['↵'], 'run'], [['⇥'], 'actions of a key'], [['>'], 'commands'], [[':'], 'documentation'], [['#'], 'settings'], [['esc'], 'close']];
   return (
     <div aria-hidden className="flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-4 py-2 text-xs text-muted max-sm:hidden coarse:hidden">
       {hints.map(([keys, what]) => (

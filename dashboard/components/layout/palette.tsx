@@ -1,5 +1,6 @@
-// The command palette: what this view offers, keys and prefixes of all databases, commands of this server, pages, settings. Keys come from the server,
-// the rest is filtered here. A command that only reads runs here and shows its reply; any other goes to the console, filled in, and runs nothing by itself.
+// The command palette: what this view offers, keys and prefixes of all databases, commands of this server, pages, settings, what the server says of its
+// commands. Keys come from the server, the rest is filtered here. A command that only reads runs here and shows its reply; any other goes to the console,
+// filled in, and runs nothing by itself.
 'use client';
 import { Command } from 'cmdk';
 import { useRouter } from 'next/navigation';
@@ -17,7 +18,7 @@ import { formatBytes, formatTtl } from '@/lib/format';
 import { keyOf } from '@/lib/keymap';
 import { PAGES, PLACES } from '@/lib/navigation';
 import { keepChoice, readRecents, scoreOf } from '@/lib/palette-recents';
-import { isComplete, namesCommand, rankCommands } from '@/lib/rank';
+import { isComplete, namesCommand, rankCommands, rankDocs } from '@/lib/rank';
 import { readCommand } from '@/lib/read-command';
 import { useCommandStore } from '@/stores/commands';
 import { useExplorerStore } from '@/stores/explorer';
@@ -30,6 +31,9 @@ import { Foot, Row, Section } from './palette-parts';
 const PaletteReply = lazily(() => import('./palette-reply').then((module) => module.PaletteReply));
 
 const RECENTS = 5;
+/** A letter or two are in the documentation of nearly every command. */
+const DOCS_FROM = 3;
+const DOCS = 4;
 
 export function Palette() {
   const setOpen = usePaletteStore((store) => store.setOpen);
@@ -43,7 +47,7 @@ export function Palette() {
   // The key whose actions are shown instead.
   const [own, setOwn] = useState<OpenKey | null>(null);
   // A sign in front says what is meant.
-  const sign = /^\s*[>#]/.exec(raw)?.[0].trim() ?? '';
+  const sign = /^\s*[>#:]/.exec(raw)?.[0].trim() ?? '';
   const text = sign === '' ? raw : raw.trim().slice(1);
   const lookup = useKeyLookup(sign === '' ? text : '');
   const { keys, prefixes } = lookup;
@@ -58,6 +62,7 @@ export function Palette() {
   const words = text.trim().toLowerCase();
   const matches = (label: string) => words === '' || words.split(/\s+/).every((word) => label.toLowerCase().includes(word));
   const found = useMemo(() => rankCommands(commands, text, sign === '>' ? 12 : 6), [commands, text, sign]);
+  const docs = useMemo(() => (sign === ':' || (sign === '' && text.trim().length >= DOCS_FROM) ? rankDocs(commands, text, sign === ':' ? 12 : DOCS) : []), [commands, text, sign]);
   const written = useMemo(() => namesCommand(commands, text), [commands, text]);
   // What can be run here as it stands there.
   const whole = useMemo(() => (found[0] !== undefined && isComplete(found[0], text) && found[0].read_only && found[0].allowed ? text.trim() : null), [found, text]);
@@ -81,17 +86,22 @@ export function Palette() {
     return words.startsWith(`${name.toLowerCase()} `) ? text.trim() : `${name} `;
   };
   const toConsole = (line: string) => () => router.push(`/console/?line=${encodeURIComponent(line)}`);
-  const isOf = (kind: '>' | '#') => sign === '' || sign === kind;
+  const isOf = (kind: '>') => sign === '' || sign === kind;
   const offered = sign === '' ? actionsOf(offers).filter((action) => matches(action.label)) : [];
   // What cannot be done now stands behind what can.
   const viewActions = [...offered.filter(({ reason }) => typeof reason !== 'string'), ...offered.filter(({ reason }) => typeof reason === 'string')];
-  const generalActions = sign === '>' ? [] : general.filter((item) => matches(item.label));
+  const generalActions = sign === '>' || sign === ':' ? [] : general.filter((item) => matches(item.label));
   const pages = sign === '' ? PAGES.filter((page) => matches(page.label)) : [];
-  const places = words === '' && sign === '' ? [] : PLACES.filter((place) => (sign !== '#' || place.label.startsWith('Settings')) && sign !== '>' && matches(place.label));
+  const places = (words === '' && sign === '') || sign === '>' || sign === ':' ? [] : PLACES.filter((place) => (sign !== '#' || place.label.startsWith('Settings')) && matches(place.label));
 
   const commandRow = (command: CommandRow) => (
     <Row key={command.name} value={`command ${command.name}`} onSelect={run(toConsole(lineOf(command)), `command ${command.name}`)} hint="to console" enter="fill in">
       <span className="font-mono">{command.syntax}</span>
+    </Row>
+  );
+  const docsRow = (command: CommandRow) => (
+    <Row key={`docs ${command.name}`} value={`docs ${command.name}`} onSelect={run(() => router.push(`/monitoring/?tab=commands&command=${encodeURIComponent(command.name)}`), `docs ${command.name}`)} enter="read">
+      <span className="font-mono">{command.name.replace('|', ' ').toUpperCase()}</span> <span className="text-dim">{command.summary}</span>
     </Row>
   );
   const pageRow = (page: (typeof PAGES)[number]) => (
@@ -114,8 +124,8 @@ export function Palette() {
     const page = kind === 'page' ? PAGES.find((one) => one.id === rest) : undefined;
     const place = kind === 'place' ? PLACES.find((one) => one.href === rest) : undefined;
     const action = kind === 'action' ? general.find((one) => one.id === rest) : undefined;
-    const command = kind === 'command' ? commands.find((one) => one.name === rest) : undefined;
-    return page !== undefined ? pageRow(page) : place !== undefined ? placeRow(place) : action !== undefined ? actionRow(action) : command !== undefined ? commandRow(command) : null;
+    const command = kind === 'command' || kind === 'docs' ? commands.find((one) => one.name === rest) : undefined;
+    return page !== undefined ? pageRow(page) : place !== undefined ? placeRow(place) : action !== undefined ? actionRow(action) : command === undefined ? null : kind === 'docs' ? docsRow(command) : commandRow(command);
   };
   const recent = raw.trim() === '' ? [...recents].sort((a, b) => scoreOf(b, now) - scoreOf(a, now)).map(({ id }) => ({ id, row: rowOfRecent(id) })).filter(({ row }) => row !== null).slice(0, RECENTS) : [];
   const isRecent = (id: string) => recent.some((one) => one.id === id);
@@ -173,7 +183,7 @@ export function Palette() {
             <KeyActions row={own} onDone={() => setOpen(false)} />
           ) : (
             <>
-              <Command.Empty className="px-3 py-8 text-center text-dim">{emptyWords(lookup)}</Command.Empty>
+              <Command.Empty className="px-3 py-8 text-center text-dim">{sign !== ':' ? emptyWords(lookup) : words === '' ? 'Type what a command does, such as “sorted set range”.' : 'No command is documented with these words.'}</Command.Empty>
               <Section heading="This view" show={viewActions.length > 0}>
                 {viewActions.map((action) => (
                   <Row
@@ -216,6 +226,9 @@ export function Palette() {
               {whole !== null ? goSection : written ? [commandSection, goSection] : [goSection, commandSection]}
               <Section heading="Actions" show={generalActions.length > 0}>
                 {generalActions.filter((item) => !isRecent(`action ${item.id}`)).map(actionRow)}
+              </Section>
+              <Section heading="Documentation" show={docs.length > 0}>
+                {docs.map(docsRow)}
               </Section>
             </>
           )}

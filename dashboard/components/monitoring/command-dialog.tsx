@@ -27,6 +27,10 @@ export function CommandDialog({ name, onClose }: { name: string; onClose(): void
             <dd className="min-w-0 font-mono break-words">{row.syntax}</dd>
             <dt className="text-dim">Complexity</dt>
             <dd>{row.complexity}</dd>
+            <dt className="text-dim">Group</dt>
+            <dd>{row.group}</dd>
+            <dt className="text-dim">Categories</dt>
+            <dd className="min-w-0 font-mono">{row.categories.map((category) => `@${category}`).join(' ')}</dd>
             <dt className="text-dim">Since</dt>
             <dd>{row.since}</dd>
           </dl>

@@ -83,6 +83,32 @@ describe.runIf(process.env.FLASHDB_BIN)('keys in the palette', () => {
     expect(await page.getByRole('option', { name: /^Dashboard/ }).count()).toBe(0);
     expect(faults).toEqual([]);
   });
+  it('have their documentation there, by what is said in it, and it is read on the page of the commands', async () => {
+    const watched = await openPage(browser);
+    await signIn(watched, server.url);
+    const { page, faults } = watched;
+    const docs = page.getByRole('group', { name: 'Documentation' });
+    await seek(page, ': members sets counting');
+    await docs.getByRole('option', { name: /^SINTERCARD / }).waitFor();
+    // Nothing but documentation behind this sign.
+    expect(await page.getByRole('dialog').getByRole('group').count()).toBe(1);
+    await page.getByPlaceholder('Search keys, commands and pages').fill(':acl setuser');
+    await docs.getByRole('option', { name: /^ACL SETUSER / }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/monitoring\/\?tab=commands&command=acl%7Csetuser$/);
+    const dialog = page.getByRole('dialog', { name: 'ACL SETUSER' });
+    await dialog.getByText('Complexity').waitFor();
+    await dialog.getByText(/^ACL SETUSER <?username/).waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    // It stands behind all else where no sign asks for it, and comes back as a recent one.
+    await seek(page, 'expire seconds');
+    await docs.getByRole('option', { name: /^EXPIRE / }).waitFor();
+    expect((await page.locator('[cmdk-group-heading]').allInnerTexts()).at(-1)).toBe('Documentation');
+    await page.getByPlaceholder('Search keys, commands and pages').fill('');
+    await page.getByRole('group', { name: 'Recent' }).getByRole('option', { name: /^ACL SETUSER / }).waitFor();
+    expect(faults).toEqual([]);
+  });
   it('has the actions of the view, with their keys', async () => {
     const watched = await openPage(browser);
     await signIn(watched, server.url, '/explorer/?k=session%253Auser%253Aada');
