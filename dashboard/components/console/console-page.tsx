@@ -16,6 +16,7 @@ import { useConsoleStore, type View } from '@/stores/console';
 import { newestRun, stopAllRuns, stopRun } from '@/stores/console-runs';
 import { CommandCard } from './command-card';
 import { EntryView } from './entry';
+import { PastLines } from './past-lines';
 import { Prompt } from './prompt';
 import { RunningBar } from './running-bar';
 
@@ -46,6 +47,7 @@ export function ConsolePage() {
   const [line, setLine] = useState(prefill);
   const [taken, setTaken] = useState(prefill);
   const log = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLInputElement>(null);
   // The palette may send another line while the page is open.
   if (prefill !== taken) {
     setTaken(prefill);
@@ -85,6 +87,10 @@ export function ConsolePage() {
     stopRun(running);
   };
   const runLine = (wanted: string) => void run(wanted);
+  const pick = (past: string) => {
+    setLine(past);
+    field.current?.focus();
+  };
   return (
     <>
       <PageHead title="Console">
@@ -126,10 +132,11 @@ export function ConsolePage() {
             )}
           </div>
           <RunningBar entries={entries} />
-          <Prompt db={db} line={line} onLine={setLine} onRun={runLine} commands={commands} history={history} kept={kept} />
+          <Prompt field={field} db={db} line={line} onLine={setLine} onRun={runLine} commands={commands} history={history} kept={kept} />
         </div>
         <aside aria-label="About the command" tabIndex={0} className="hidden w-72 shrink-0 overflow-auto border-l border-line bg-panel p-4 -outline-offset-2 lg:block">
           <CommandCard command={commandOf(line, commands)} />
+          <PastLines lines={history} onPick={pick} />
         </aside>
       </div>
     </>

@@ -1,21 +1,26 @@
 // The input line: completion from the server's own commands, history on the arrows and by Ctrl+R, the grammar of what is
 // typed.
 'use client';
-import { CornerDownLeft, History } from 'lucide-react';
-import { useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { History, Play } from 'lucide-react';
+import { useId, useMemo, useState, type KeyboardEvent, type RefObject } from 'react';
 import { Button } from '@/components/ui/button';
+import { KeyHint } from '@/components/ui/key-hint';
+import { useViewActions } from '@/hooks/use-view-actions';
 import { display } from '@/lib/bytes';
 import { cn } from '@/lib/cn';
 import { commandOf } from '@/lib/command-line';
 import { findLines } from '@/lib/console-history';
 import type { CommandRow } from '@/lib/contract';
+import { ghostOf } from '@/lib/ghost';
 import { rankCommands } from '@/lib/rank';
 import type { Kept } from '@/stores/console';
+import { meaning } from '@/stores/settings';
 
 const SUGGESTIONS = 8;
 const FOUND = 12;
 
 interface PromptProps {
+  field: RefObject<HTMLInputElement | null>;
   db: number;
   line: string;
   onLine(line: string): void;
@@ -56,13 +61,12 @@ function commandChoice(command: CommandRow): Choice {
   return { key: command.name, shown: typed(command), about: command.summary, warning: command.allowed ? null : 'not allowed', taken: `${typed(command)} ` };
 }
 
-export function Prompt({ db, line, onLine, onRun, commands, history, kept }: PromptProps) {
+export function Prompt({ field, db, line, onLine, onRun, commands, history, kept }: PromptProps) {
   const [picked, setPicked] = useState(-1);
   const [closed, setClosed] = useState(false);
   const [past, setPast] = useState<number | null>(null);
   // What stood there before the history was searched; null while it is not.
   const [before, setBefore] = useState<string | null>(null);
-  const field = useRef<HTMLInputElement>(null);
   const id = useId();
   const searching = before !== null;
   const list = useMemo<readonly Choice[]>(() => {
@@ -71,6 +75,7 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
   }, [searching, history, closed, line, commands]);
   const open = list.length > 0 && past === null;
   const known = commandOf(line, commands);
+  const ghost = searching || known === null ? '' : ghostOf(known, line);
 
   const change = (next: string) => {
     onLine(next);
@@ -102,6 +107,8 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
     onRun(line);
     change('');
   };
+  // The key of it works beside the field as well.
+  useViewActions([{ id: 'run', label: 'Run the line', key: 'run', reason: line.trim() === '' ? 'Nothing is typed yet.' : searching ? 'The history is being searched.' : null, run }]);
   const recall = (step: number) => {
     const at = (past ?? history.length) + step;
     if (at < 0 || at > history.length) return;
@@ -124,13 +131,16 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
       event.preventDefault();
       event.stopPropagation();
       leaveSearch(before);
+    } else if (!searching && meaning(event.nativeEvent) === 'run') {
+      event.preventDefault();
+      run();
     } else if (searching && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
       event.preventDefault();
       const step = event.key === 'ArrowDown' ? 1 : -1;
       if (list.length > 0) setPicked((picked + step + list.length) % list.length);
     } else if (event.key === 'Enter') {
       event.preventDefault();
-      if (open && chosen !== undefined && !event.metaKey && !event.ctrlKey) take(chosen);
+      if (open && chosen !== undefined) take(chosen);
       else run();
     } else if (event.key === 'Tab' && open && !event.shiftKey) {
       const first = chosen ?? list[0];
@@ -178,33 +188,42 @@ export function Prompt({ db, line, onLine, onRun, commands, history, kept }: Pro
           <span aria-hidden>&gt;</span>
           <span className="sr-only">{searching ? 'in what was run' : 'Command'}</span>
         </label>
-        <input
-          id={`${id}-field`}
-          ref={field}
-          role="combobox"
-          aria-expanded={open}
-          aria-controls={open ? `${id}-list` : undefined}
-          aria-activedescendant={open && picked >= 0 ? `${id}-${picked}` : undefined}
-          aria-autocomplete="list"
-          aria-describedby={`${id}-grammar`}
-          autoComplete="off"
-          autoCapitalize="none"
-          autoCorrect="off"
-          spellCheck={false}
-          autoFocus
-          value={line}
-          onChange={(event) => change(event.target.value)}
-          onKeyDown={onKey}
-          onBlur={() => (searching ? leaveSearch(before) : setClosed(true))}
-          placeholder={searching ? 'A part of the line' : 'Type a command'}
-          className="h-9 min-w-0 flex-1 bg-transparent font-mono placeholder:text-muted focus-visible:outline-none coarse:h-11"
-        />
+        <div className="relative min-w-0 flex-1">
+          {/* Behind what is typed, which takes the same room here unseen; the whole grammar is said below. */}
+          {ghost !== '' && (
+            <span aria-hidden data-ghost className="pointer-events-none absolute inset-0 flex items-center overflow-hidden font-mono whitespace-pre text-muted coarse:text-base">
+              <span className="invisible shrink-0">{display(line)}</span>
+              <span className="min-w-0 truncate">{ghost}</span>
+            </span>
+          )}
+          <input
+            id={`${id}-field`}
+            ref={field}
+            role="combobox"
+            aria-expanded={open}
+            aria-controls={open ? `${id}-list` : undefined}
+            aria-activedescendant={open && picked >= 0 ? `${id}-${picked}` : undefined}
+            aria-autocomplete="list"
+            aria-describedby={`${id}-grammar`}
+            autoComplete="off"
+            autoCapitalize="none"
+            autoCorrect="off"
+            spellCheck={false}
+            autoFocus
+            value={line}
+            onChange={(event) => change(event.target.value)}
+            onKeyDown={onKey}
+            onBlur={() => (searching ? leaveSearch(before) : setClosed(true))}
+            placeholder={searching ? 'A part of the line' : 'Type a command'}
+            className="h-9 w-full bg-transparent font-mono placeholder:text-muted focus-visible:outline-none coarse:h-11"
+          />
+        </div>
         {/* The field keeps the focus, or the search would end with it. */}
         <Button variant="ghost" size="icon" aria-label="Find in the history" title="Find in the history (Ctrl+R)" onMouseDown={(event) => event.preventDefault()} onClick={search} disabled={searching || history.length === 0}>
           <History />
         </Button>
-        <Button variant="solid" onClick={run} disabled={searching || line.trim() === ''} aria-label="Run">
-          <CornerDownLeft /> <span className="hidden sm:inline">Run</span>
+        <Button variant="solid" onClick={run} disabled={searching || line.trim() === ''}>
+          <Play /> <span className="max-sm:sr-only">Run</span> <KeyHint of="run" className="coarse:hidden" />
         </Button>
       </div>
       <p id={`${id}-grammar`} className="min-h-7 truncate border-t border-line px-4 py-1 font-mono text-xs text-muted max-sm:whitespace-normal">

@@ -98,3 +98,32 @@ describe.runIf(process.env.FLASHDB_BIN)('the history of the console', () => {
     await context.close();
   });
 });
+
+describe('the prompt', () => {
+  it('shows the rest of the grammar behind the cursor, and runs with its key from anywhere on the page', async () => {
+    const { page, field, faults, context } = await atConsole();
+    const ghost = page.locator('[data-ghost]');
+    await field.fill('GET ');
+    await expect.poll(() => ghost.textContent()).toMatch(/^GET <?key>?$/);
+    // Where the cursor is: the room of what is typed, and no more.
+    const [typed, rest] = await Promise.all([field.boundingBox(), ghost.locator('span').nth(1).boundingBox()]);
+    const width = await ghost.locator('span').first().evaluate((element) => element.getBoundingClientRect().width);
+    expect(Math.abs((typed?.x ?? 0) + width - (rest?.x ?? 0))).toBeLessThan(1);
+    await field.fill('GET cart:1');
+    await expect.poll(() => ghost.count()).toBe(0);
+    // The button says which key it is, and the key works beside the field.
+    await page.getByRole('button', { name: 'Run', exact: true }).getByText('Ctrl').waitFor();
+    await page.getByRole('log').focus();
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('article', { name: 'GET cart:1' }).waitFor();
+    expect(await field.inputValue()).toBe('');
+    // What was run stands beside it, and is put there again to be read first.
+    await page.getByRole('region', { name: 'Your history' }).getByRole('button', { name: 'GET cart:1', exact: true }).click();
+    expect(await field.inputValue()).toBe('GET cart:1');
+    expect(await page.getByRole('article').count()).toBe(1);
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => page.getByRole('article').count()).toBe(2);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+});

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { commandOf, maskSecrets, selectedDatabase, tokenise } from '@/lib/command-line';
 import type { CommandRow, Reply } from '@/lib/contract';
 import { findLines, LINES_MAX, recallable } from '@/lib/console-history';
+import { ghostOf } from '@/lib/ghost';
 import { namesCommand, rankCommands } from '@/lib/rank';
 import { extent, toGrid, toJson, toRaw } from '@/lib/reply';
 
@@ -77,5 +78,34 @@ describe('what was run', () => {
     expect(findLines(lines, 'cart', 2)).toEqual(['get CART:2', 'GET cart:1']);
     expect(findLines(lines, '', 10)).toEqual([...lines].reverse());
     expect(findLines(lines, 'nope', 10)).toEqual([]);
+  });
+});
+
+describe('the grammar behind the cursor', () => {
+  const after = (syntax: string, ...name: string[]) => (line: string) => ghostOf({ name: name.join('|'), syntax }, line);
+  const set = after('SET <key> <value> [NX|XX] [GET] [EX <seconds>|PX <milliseconds>|KEEPTTL]', 'set');
+  it('is what has not been typed yet', () => {
+    expect(set('SET')).toBe(' <key> <value> [NX|XX] [GET] [EX <seconds>|PX <milliseconds>|KEEPTTL]');
+    expect(set('  set ')).toBe('<key> <value> [NX|XX] [GET] [EX <seconds>|PX <milliseconds>|KEEPTTL]');
+    expect(set('set a "b c"')).toBe(' [NX|XX] [GET] [EX <seconds>|PX <milliseconds>|KEEPTTL]');
+    expect(after('DBSIZE', 'dbsize')('DBSIZE')).toBe('');
+    expect(after('CONFIG GET <parameter> [...]', 'config', 'get')('config get max*')).toBe(' [...]');
+    expect(after('CONFIG GET <parameter> [...]', 'config', 'get')('config')).toBe('');
+  });
+  it('lets options come in any order, each once, with what belongs to it', () => {
+    expect(set('set a 1 ex')).toBe(' <seconds> [NX|XX] [GET]');
+    expect(set('set a 1 ex 10 ')).toBe('[NX|XX] [GET]');
+    expect(set('set a 1 GET nx keepttl')).toBe('');
+    const xadd = after('XADD <key> [NOMKSTREAM] [(MAXLEN|MINID) [=|~] <threshold> [LIMIT <count>]] (*|<id>) <field> <value> [...]', 'xadd');
+    expect(xadd('xadd s maxlen ~ 1000 ')).toBe('[LIMIT <count>] [NOMKSTREAM] (*|<id>) <field> <value> [...]');
+    expect([xadd('xadd s maxlen 1000 * '), xadd('xadd s * '), xadd('xadd s 1-1 ')]).toEqual(Array.from({ length: 3 }, () => '<field> <value> [...]'));
+    expect(after('CLIENT KILL (<old-format>|(ID <client-id>|USER <username>) [...])', 'client', 'kill')('client kill user ')).toBe('<username> [...]');
+  });
+  it('is nothing where it cannot be told', () => {
+    expect(set('set a 1 bogus')).toBe('');
+    const xread = after('XREAD [COUNT <count>] STREAMS <key> [...] <id> [...]', 'xread');
+    expect([xread('xread count 5 '), xread('xread streams a '), xread('xread streams a b')]).toEqual(['STREAMS <key> [...] <id> [...]', '[...] <id> [...]', '']);
+    expect(after('MSET <key> <value> [...]', 'mset')('mset a 1 b')).toBe(' [...]');
+    expect(after('EVAL <script> <numkeys> [<key> [...]] [<arg> [...]]', 'eval')('eval x 1 k')).toBe(' [...] [<arg> [...]]');
   });
 });
