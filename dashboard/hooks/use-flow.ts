@@ -41,6 +41,8 @@ export interface Flow {
   kept: Resource<Kept>;
   /** What is missing to see a part of it. */
   needs: { clients: string | null; keys: string | null; kept: string | null; listening: string | null; touches: string | null };
+  /** Whether all that is asked for has been answered, or refused. */
+  isAnswered: boolean;
   reload(): void;
 }
 
@@ -164,6 +166,7 @@ export function useFlow(by: GroupBy): Flow {
 
   const { names, totals, refused } = useListeningTotals();
   const kept = useKept(may.kept);
+  const asked = [newest, hot, stats, names, kept];
   return {
     sample,
     clients: { ...newest, data: known },
@@ -177,6 +180,7 @@ export function useFlow(by: GroupBy): Flow {
     totals,
     kept,
     needs: { clients: rights?.['client|list'] === false ? '+client|list' : null, keys: may.hot ? null : '+hotkeys.list', kept: may.kept ? null : '+snapshot.list', listening: refused, touches: needsFeed },
-    reload: () => [newest, hot, stats, names, kept].forEach((one) => one.reload()),
+    isAnswered: asked.every(({ data, error }) => data !== null || error !== null),
+    reload: () => asked.forEach((one) => one.reload()),
   };
 }

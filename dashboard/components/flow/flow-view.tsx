@@ -1,10 +1,11 @@
 // How data flows right now: who asks, what the server does, and where it goes (UI-46, UI-47). It listens only while it is shown.
 'use client';
 import { Waypoints } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { SWATCH } from '@/components/charts/palette';
 import { TableSwitch } from '@/components/charts/table-switch';
 import { Refresh } from '@/components/state/refresh';
+import { SkeletonRows } from '@/components/state/skeleton';
 import { WhilePaused } from '@/components/state/while-paused';
 import { Panel } from '@/components/ui/panel';
 import { Segmented } from '@/components/ui/segmented';
@@ -32,12 +33,25 @@ const LEGEND: readonly [keyof typeof TONES, string][] = [
   ['snapshot', 'snapshot'],
 ];
 
+/** The answers come about at once, and each of them would move what is there; one that is late is not waited for. */
+const WAIT_MS = 1500;
+
+function useIsReady(isAnswered: boolean): boolean {
+  const [isLate, setIsLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setIsLate(true), WAIT_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return isAnswered || isLate;
+}
+
 export function FlowView() {
   const [raw, setBy] = useQueryState('by', 'client');
   const by = WAYS.find(({ value }) => value === raw)?.value ?? 'client';
   const flow = useFlow(by);
   const paused = useServerStore((store) => store.paused);
   const [asTable, setAsTable] = useState(false);
+  const isReady = useIsReady(flow.isAnswered);
   const { loading, loadedAt } = flow.kept;
   return (
     <Panel
@@ -70,8 +84,8 @@ export function FlowView() {
           </ul>
         )}
       </div>
-      {asTable ? <FlowTable flow={flow} /> : <FlowPicture flow={flow} />}
-      {!asTable && (
+      {!isReady ? <SkeletonRows rows={16} className="min-h-144" /> : asTable ? <FlowTable flow={flow} /> : <FlowPicture flow={flow} />}
+      {!asTable && isReady && (
         <p className="pt-4 text-xs text-muted">
           <Waypoints aria-hidden className="mr-1.5 inline size-3.5 align-text-bottom" />
           Lines grow with each power of ten: those of clients by bytes per second, all others by commands or messages per second. Rates of keys are estimates from a sample; the log and the names of channels are as of when they were asked for.{' '}
