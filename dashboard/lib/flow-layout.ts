@@ -214,8 +214,11 @@ export function threadsOf(ties: readonly { from: string; to: string; share: numb
   return ties.flatMap(({ from, to, share }) => {
     const [own, other] = [boxes.get(from), boxes.get(to)];
     if (own === undefined || other === undefined || isStacked(own, server) || isStacked(other, server)) return [];
-    const curve = bow({ x: own.right, y: middle(own) }, { x: other.left, y: middle(other) });
-    return [{ id: `${from} ${to}`, from, to, width: 1 + widthOf(share) / 3, d: dOf([curve]) }];
+    const [begin, end] = [{ x: own.right, y: middle(own) }, { x: other.left, y: middle(other) }];
+    // It goes in and comes out at the sides of the server, never above or below it.
+    const beside = (part: number) => Math.min(server.bottom - EDGE, Math.max(server.top + EDGE, begin.y + (end.y - begin.y) * part));
+    const d = dOf([bow(begin, { x: server.left, y: beside(1 / 3) })]) + dOf([bow({ x: server.right, y: beside(2 / 3) }, end)]);
+    return [{ id: `${from} ${to}`, from, to, width: 1 + widthOf(share) / 3, d }];
   });
 }
 

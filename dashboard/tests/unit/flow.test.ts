@@ -132,7 +132,9 @@ describe('what clients were seen to touch', () => {
     const box = (left: number, top: number) => ({ left, top, right: left + 100, bottom: top + 40 });
     const server = { left: 300, top: 0, right: 400, bottom: 400 };
     const ties = touchTies([{ group: 'g', keys: 'k', rate: 10 }, { group: 'g', keys: 'gone', rate: 10 }]);
-    expect(threadsOf(ties, new Map([['group g', box(0, 0)], ['keys k', box(600, 200)]]), server)).toMatchObject([{ from: 'group g', to: 'keys k', d: 'M100 20C350 20 350 220 600 220' }]);
+    expect(threadsOf(ties, new Map([['group g', box(0, 0)], ['keys k', box(600, 200)]]), server)).toMatchObject([{ from: 'group g', to: 'keys k', d: 'M100 20C200 20 200 86.7 300 86.7M400 153.3C500 153.3 500 220 600 220' }]);
+    // Also to keys above the server.
+    expect(threadsOf(ties, new Map([['group g', box(0, 90)], ['keys k', box(600, 0)]]), { ...server, top: 80 })[0]?.d).toBe('M100 110C200 110 200 100 300 100M400 100C500 100 500 20 600 20');
     expect(threadsOf(ties, new Map([['group g', box(320, 0)], ['keys k', box(320, 200)]]), server)).toEqual([]);
   });
 });
