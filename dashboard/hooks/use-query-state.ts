@@ -6,10 +6,14 @@ import { useCallback, type MouseEvent } from 'react';
 
 type Mode = 'push' | 'replace';
 
-/** Changes the address without loading anything; Next's hooks notice. */
+/** Changes the address without loading anything; Next's hooks notice. A browser refuses more changes than some in a while. */
 export function setAddress(href: string, mode: Mode): void {
-  if (mode === 'push') window.history.pushState(null, '', href);
-  else window.history.replaceState(null, '', href);
+  try {
+    if (mode === 'push') window.history.pushState(null, '', href);
+    else window.history.replaceState(null, '', href);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+  }
 }
 
 /** A plain press on a link to another part of this page only changes the address; with a key held the browser opens it its own way. */

@@ -34,9 +34,11 @@ export class Touches {
   at(t: number, groupOf: (cid: string) => string | null, keysOf: (key: Seen['key'], db: number) => string | null): Touch[] {
     this.began_t ??= t;
     this.seen = this.seen.filter((one) => one.t > t - SPAN_MS);
+    // While the picture is held, more is seen that belongs to later.
+    const counted = this.seen.filter((one) => one.t <= t);
     const span_s = Math.min(SPAN_MS, Math.max(1000, t - this.began_t)) / 1000;
     const found = new Map<string, Touch>();
-    for (const one of this.seen) {
+    for (const one of counted) {
       const [group, keys] = [groupOf(one.cid), keysOf(one.key, one.db)];
       if (group === null || keys === null) continue;
       const id = JSON.stringify([group, keys]);

@@ -419,7 +419,7 @@ impl<V: FnMut(&Visited<'_>) -> ControlFlow<()>> Scan<'_, V> {
             .options
             .until_ms
             .is_none_or(|until_ms| until_ms <= self.written_ms);
-        if found <= self.expected || tells {
+        if found <= self.expected || tells || self.options.is_reached_by_from() {
             return Ok(());
         }
         Err(LogError::Gap {

@@ -211,6 +211,17 @@ fn while_the_log_was_off_there_is_no_point_in_time() {
             "{until_ms}"
         );
     }
+    // A snapshot of the log's end, taken later in that time, tells of its own second.
+    for (until_ms, is_known) in [(7200, true), (7999, true), (8300, false)] {
+        let options = ScanOptions {
+            from: 5,
+            from_ms: 7200,
+            until_ms: Some(until_ms),
+            ..ScanOptions::default()
+        };
+        let reached = read(disk.as_ref(), Path::new(DIR), &options);
+        assert_eq!(reached.is_ok(), is_known, "{until_ms}");
+    }
 }
 
 /// A segment that is being written is read as far as it is whole, and never mapped: it may be cut meanwhile.

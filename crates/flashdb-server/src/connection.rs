@@ -209,7 +209,11 @@ impl Connection {
         let count = match self.stream.read(room) {
             Ok(0) => return Err(Next::Close),
             Ok(count) => count,
-            Err(error) if is_transient(&error) => return Err(Next::Wait),
+            Err(error) if is_transient(&error) => {
+                // Nothing is left that the poller would not tell of.
+                self.undrained = error.kind() == ErrorKind::Interrupted;
+                return Err(Next::Wait);
+            }
             Err(_) => return Err(Next::Close),
         };
         self.count_input(turn, count);

@@ -20,8 +20,12 @@ const LOOK_AGAIN_MS: i64 = 100;
 #[inline]
 pub fn is_over_limit(turn: &Turn<'_, '_>) -> bool {
     let limit = turn.settings.maxmemory;
-    // While a script runs its locks are held on this thread: nothing can be done about it then.
-    limit > 0 && !turn.attending && turn.server.memory.used_bytes() as u64 > limit
+    // While a script runs its locks are held on this thread: nothing can be done about it then. While data is loaded what goes
+    // would be missing when the log speaks of it.
+    limit > 0
+        && !turn.attending
+        && turn.server.memory.used_bytes() as u64 > limit
+        && !turn.server.is_loading()
 }
 
 fn policy(settings: &Settings) -> Option<Eviction> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Server, Value, own_port};
+use support::{Raw, Server, Value, encode, own_port};
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -61,6 +61,35 @@ fn write(mut server: Server, numbers: std::ops::RangeInclusive<i64>) {
     for number in numbers {
         assert_eq!(client.ask(&format!("SET a {number}")).text(), "OK");
     }
+    end(&mut server);
+}
+
+/// Whoever asks for INFO while the data is loaded has no key evicted of which the log has yet to speak.
+#[test]
+fn nothing_is_evicted_while_data_is_loaded() {
+    const KEYS: usize = 3000;
+    let folder = Folder::new("evicted");
+    let mut server = serve(&folder, &[]);
+    let mut client = server.connect();
+    let value = "x".repeat(1000);
+    let ask_all = |client: &mut Raw, requests: &dyn Fn(usize) -> Vec<u8>| {
+        client.send(&(0..KEYS).flat_map(requests).collect::<Vec<u8>>());
+        for _ in 0..KEYS {
+            assert_eq!(client.read().text(), "OK");
+        }
+    };
+    ask_all(&mut client, &|number| {
+        encode(&["SET", &format!("old{number}"), &value])
+    });
+    assert_eq!(client.ask("SAVE").text(), "OK");
+    ask_all(&mut client, &|number| {
+        encode(&["RENAME", &format!("old{number}"), &format!("new{number}")])
+    });
+    end(&mut server);
+    drop(server);
+    // It is asked again and again until it has loaded, which takes a good part of a second.
+    let limited = ["--maxmemory", "1mb", "--maxmemory-policy", "allkeys-random"];
+    let mut server = serve(&folder, &[&limited[..], &["--key-load-delay", "300"]].concat());
     end(&mut server);
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::{Raw, Server, Value, encode};
@@ -617,4 +618,43 @@ fn huge_pages_are_off_as_configured() {
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("status");
         assert!(status.contains(enabled), "{value}: {status}");
     }
+}
+
+/// A loop whose reads were filled to the last byte has nothing more to read, and rests.
+#[test]
+fn a_read_that_was_full_leaves_no_work_behind() {
+    const READ_BYTES: usize = 64 * 1024;
+    let socket = std::env::temp_dir().join(format!("flashdb-sockets-{}.sock", std::process::id()));
+    let path = socket.display().to_string();
+    let server = Server::start(&["--io-threads", "1", "--unixsocket", &path]);
+    let mut busy = server.connect();
+    let mut client = UnixStream::connect(&socket).expect("a connection");
+    let ping = encode(&["PING"]);
+    let mut pong = [0; "+PONG\r\n".len()];
+    client.write_all(&ping).expect("the socket takes it");
+    client.read_exact(&mut pong).expect("a reply");
+    let mut requests = ping.repeat(READ_BYTES / ping.len());
+    let count = requests.len() / ping.len();
+    // Empty lines are no requests.
+    requests.extend(b"\r\n".repeat((READ_BYTES - requests.len()) / 2));
+    assert_eq!(requests.len(), READ_BYTES);
+    let ticks = cpu_ticks(&server);
+    let script = "local t = os.clock() while os.clock() - t < 0.3 do end return 'over'";
+    busy.request(&["EVAL", script, "0"]);
+    // All of it has to be there when the loop comes to read it.
+    while cpu_ticks(&server) < ticks + 3 {
+        std::thread::yield_now();
+    }
+    client.write_all(&requests).expect("the socket takes it");
+    assert_eq!(busy.read().text(), "over");
+    let mut replies = vec![0; count * pong.len()];
+    client.read_exact(&mut replies).expect("all replies");
+    let before = busy.info("eventloop_cycles");
+    const ASKED: i64 = 50;
+    for _ in 0..ASKED {
+        busy.ask("PING");
+    }
+    let turns = busy.info("eventloop_cycles") - before;
+    assert!(turns < 4 * ASKED, "{turns} turns for {ASKED} requests");
+    let _best_effort = std::fs::remove_file(&socket);
 }

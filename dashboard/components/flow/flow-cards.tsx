@@ -96,7 +96,7 @@ export function GroupCard({ of, touched, onLit }: OfBox<ClientGroup> & { touched
       {/* Side by side with the keys, threads say it; the line has its place before anything was seen. */}
       {touched !== null && (
         <span className="block min-h-4 basis-full truncate text-muted @min-[600px]:sr-only">
-          {touched.length === 0 ? 'No key seen lately' : `Seen at ${touched.slice(0, TOUCHED_MAX).join(', ')}${touched.length > TOUCHED_MAX ? ` and ${counted(touched.length - TOUCHED_MAX, 'other')}` : ''}`}
+          {touched.length === 0 ? 'Not seen at these keys lately' : `Seen at ${touched.slice(0, TOUCHED_MAX).join(', ')}${touched.length > TOUCHED_MAX ? ` and ${counted(touched.length - TOUCHED_MAX, 'other')}` : ''}`}
         </span>
       )}
     </Card>

@@ -146,12 +146,14 @@ function Nothing({ children }: { children: ReactNode }) {
 function Clients({ flow, onLit }: { flow: Flow; onLit(box: string | null): void }) {
   const leftOut = flow.clients.data?.leftOut ?? 0;
   const touchedBy = (group: string) => flow.touches.filter((touch) => touch.group === group).flatMap((touch) => flow.keys.find(({ id }) => id === touch.keys)?.label ?? []);
+  // Without boxes of keys nothing is known of who touches which.
+  const isTold = flow.needs.touches === null && flow.needs.keys === null && flow.hot.data !== null;
   if (flow.groups.length === 0) return <Nothing>No client is connected.</Nothing>;
   return (
     <>
       <Cards label="Groups of clients">
         {flow.groups.map((group) => (
-          <GroupCard key={group.id} of={group} touched={flow.needs.touches === null ? touchedBy(group.id) : null} onLit={onLit} />
+          <GroupCard key={group.id} of={group} touched={isTold ? touchedBy(group.id) : null} onLit={onLit} />
         ))}
       </Cards>
       {leftOut > 0 && <p className="text-xs text-muted">Rates are of those that were active last: {counted(leftOut, 'change')} of others came faster than they are told.</p>}

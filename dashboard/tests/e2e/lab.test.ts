@@ -77,7 +77,7 @@ describe.runIf(isReal)('the Lab', () => {
     expect(await nav.getByRole('link').count()).toBe(6);
     await nav.getByRole('link', { name: 'How do fields expire?' }).click();
     await page.getByRole('heading', { name: 'How do fields expire?' }).waitFor();
-    expect(new URL(page.url()).search).toBe('?tab=lab&x=fields');
+    await expect.poll(() => new URL(page.url()).search).toBe('?tab=lab&x=fields');
     await page.goBack();
     await page.getByRole('heading', { name: 'How much memory does my data take?' }).waitFor();
   });
@@ -101,7 +101,7 @@ describe.runIf(isReal)('the Lab', () => {
     expect(await entries.inputValue()).toBe('3120');
     await page.keyboard.press('Backspace');
     await bytes.fill('16');
-    expect(new URL(page.url()).search).toBe('?tab=lab&x=memory&entries=312&bytes=16&db=2');
+    await expect.poll(() => new URL(page.url()).search).toBe('?tab=lab&x=memory&entries=312&bytes=16&db=2');
     await ran();
     await page.goBack();
     await expect.poll(() => entries.inputValue()).toBe('300');
@@ -110,7 +110,7 @@ describe.runIf(isReal)('the Lab', () => {
     await expect.poll(() => entries.inputValue()).toBe('312');
     // Another experiment keeps the database.
     await page.getByRole('navigation', { name: 'Experiments' }).getByRole('link', { name: 'How do fields expire?' }).click();
-    expect(new URL(page.url()).search).toBe('?tab=lab&x=fields&db=2');
+    await expect.poll(() => new URL(page.url()).search).toBe('?tab=lab&x=fields&db=2');
     expect(await db.inputValue()).toBe('2');
     await page.goBack();
     await expect.poll(() => entries.inputValue()).toBe('312');

@@ -125,6 +125,12 @@ describe('what clients were seen to touch', () => {
     expect(touches.at(6000, groupOf, keysOf)).toHaveLength(24);
     expect(touches.at(20_000, groupOf, keysOf)).toEqual([]);
   });
+  it('counts nothing from after the moment that is shown', () => {
+    const touches = new Touches();
+    for (const at of [0, 4000, 9000]) touches.put(seen(a, 'cart:1', at, 8));
+    expect(touches.at(4000, groupOf, keysOf)).toMatchObject([{ rate: 4 }]);
+    expect(touches.at(9000, groupOf, keysOf)).toMatchObject([{ rate: 24 / 9 }]);
+  });
   it('leaves out what has no box, and is drawn behind the server', () => {
     const touches = new Touches();
     touches.put(seen(a, 'cart:1', 0));

@@ -249,6 +249,7 @@ pub(crate) async fn upload(
         looked: 0,
         began: Instant::now(),
         ended: false,
+        committing: false,
         committed: false,
     };
     // It comes to its end, whether or not somebody waits for the answer: what is not whole is removed, and noted.
@@ -292,6 +293,8 @@ struct Receiver {
     looked: u64,
     began: Instant,
     ended: bool,
+    /// The engine was asked to take it among the snapshots.
+    committing: bool,
     /// It is among the snapshots, whatever follows.
     committed: bool,
 }
@@ -308,8 +311,14 @@ impl Receiver {
             }
             Err(error) => {
                 let request = json!({"act": act, "file": file, "bytes": self.sent, "error": error.message});
-                // Only the look at what has come in may have failed.
-                (request, if self.committed { "done" } else { "failed" }, 0)
+                let result = match (self.committing, self.committed) {
+                    // Only the look at what has come in has failed.
+                    (_, true) => "done",
+                    // The engine may go on with it, though nobody hears of the outcome.
+                    (true, false) if error.status.is_server_error() => "unknown",
+                    _ => "failed",
+                };
+                (request, result, 0)
             }
         };
         let note = note(&self.app, &self.caller, request, request_id);
@@ -386,6 +395,7 @@ impl Receiver {
             self.fill().await?;
         }
         self.conversation.set_time(WORK_TIME);
+        self.committing = true;
         self.conversation
             .ask(&words(["SNAPSHOT.WRITE", file, "COMMIT"]))
             .await
