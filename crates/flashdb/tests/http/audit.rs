@@ -110,14 +110,7 @@ fn a_file_that_is_sent_is_told_once() {
     client.ask("ACL SETUSER ada on >word ~* +@all");
     let mut ada = server.connect();
     ada.ask("AUTH ada word");
-    let sent = basic(&http, "ada:word")
-        .with("Content-Type", "application/octet-stream")
-        .raw("POST", "/api/v1/backups", &file);
-    assert_eq!(sent.status, 201, "{sent:?}");
-    let name = sent.json()["snapshot"]["file"]
-        .as_str()
-        .expect("a file")
-        .to_owned();
+    let (_, name) = basic(&http, "ada:word").send_backup(&file);
     let page = unlocked(&page);
     let told = |outcome: &str| {
         let ends = entries(

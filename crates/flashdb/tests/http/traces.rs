@@ -136,14 +136,7 @@ fn what_a_request_leaves_to_a_task_is_below_it() {
     let (mut server, http) = start(&["--otlp-endpoint", &endpoint]);
     server.connect().ask("SET a 1");
     let file = http.send("POST", "/api/v1/backup", "{}").body;
-    let sent = http
-        .with("Content-Type", "application/octet-stream")
-        .raw("POST", "/api/v1/backups", &file);
-    assert_eq!(sent.status, 201, "{sent:?}");
-    let name = sent.json()["snapshot"]["file"]
-        .as_str()
-        .expect("a file")
-        .to_owned();
+    let (sent, name) = http.send_backup(&file);
     let path = format!("/api/v1/snapshots/{name}/restore");
     let done = http.send("POST", &path, r#"{"confirm":"restore 1 keys"}"#);
     assert_eq!(done.status, 200, "{done:?}");

@@ -173,6 +173,16 @@ impl Http {
         read(&mut stream)
     }
 
+    /// Sends a backup, which is taken among the snapshots: the answer, and the name of its file.
+    pub fn send_backup(&self, file: &[u8]) -> (Answer, String) {
+        let sent = self
+            .with("Content-Type", "application/octet-stream")
+            .raw("POST", "/api/v1/backups", file);
+        assert_eq!(sent.status, 201, "{sent:?}");
+        let name = sent.json()["snapshot"]["file"].as_str().map(str::to_owned);
+        (sent, name.expect("a file"))
+    }
+
     /// A bare connection.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("a connection");
