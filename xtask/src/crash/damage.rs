@@ -76,7 +76,11 @@ struct Damage {
 enum Outcome {
     Exact,
     Earlier,
-    Refused { names_place: bool },
+    Refused {
+        names_place: bool,
+    },
+    /// Refused because the file is not there, which leaves no place in it to name.
+    Missed,
 }
 
 struct Built {
@@ -115,13 +119,21 @@ pub fn run(options: &Options) -> Result<()> {
     let count =
         |wanted: fn(&Outcome) -> bool| results.iter().flatten().filter(|outcome| wanted(outcome)).count();
     println!(
-        "damage: {} right data, {} an earlier state, {} refused ({} of them without a place in the file), {} wrong",
+        "damage: {} right data, {} an earlier state, {} refused ({} of them without a place in the file, {} for a file that is gone), {} wrong",
         count(|outcome| *outcome == Outcome::Exact),
         count(|outcome| *outcome == Outcome::Earlier),
-        count(|outcome| matches!(outcome, Outcome::Refused { .. })),
+        count(|outcome| matches!(outcome, Outcome::Refused { .. } | Outcome::Missed)),
         count(|outcome| *outcome == Outcome::Refused { names_place: false }),
+        count(|outcome| *outcome == Outcome::Missed),
         failures.len()
     );
+    let nowhere = results
+        .iter()
+        .zip(&damages)
+        .filter(|(result, _)| matches!(result, Ok(Outcome::Refused { names_place: false })));
+    for (_, damage) in nowhere.take(SHOWN_FAILURES) {
+        println!("  refused without a place in the file: {damage:?}");
+    }
     if failures.is_empty() {
         folder.discard();
         return Ok(());
@@ -356,6 +368,7 @@ fn refusal(damage: &Damage, status: std::process::ExitStatus, log: &Path) -> Res
         Some(0) => "ended with exit code 0",
         Some(_) if text.contains("panicked") => "panicked",
         Some(_) if !names_file(damage, &name, &text) => "refused without naming the file",
+        Some(_) if matches!(damage.kind, Kind::Removed) => return Ok(Outcome::Missed),
         Some(_) => {
             let names_place = ["offset", "byte"].iter().any(|word| text.contains(word));
             return Ok(Outcome::Refused { names_place });
