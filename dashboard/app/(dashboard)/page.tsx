@@ -2,13 +2,17 @@
 import type { Metadata } from 'next';
 import { Suspense } from 'react';
 import { DashboardPage } from '@/components/dashboard/dashboard-page';
+import { Gate } from '@/components/layout/gate';
+import { PageFrame } from '@/components/layout/page-frame';
 
 export const metadata: Metadata = { title: { absolute: 'Dashboard · FlashDB' } };
 
 export default function Page() {
   return (
-    <Suspense>
-      <DashboardPage />
-    </Suspense>
+    <Gate frame={<PageFrame title="Dashboard" />}>
+      <Suspense>
+        <DashboardPage />
+      </Suspense>
+    </Gate>
   );
 }

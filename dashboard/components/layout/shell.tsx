@@ -5,7 +5,6 @@ import { startTransition, useCallback, useEffect, useState, type ReactNode } fro
 import { ExplorerFrame } from '@/components/explorer/toolbar';
 import { lazily } from '@/components/state/lazily';
 import { Failure } from '@/components/state/failures';
-import { Skeleton } from '@/components/state/skeleton';
 import { useShortcuts } from '@/hooks/use-shortcuts';
 import { useTopic } from '@/hooks/use-topic';
 import { keepFocus } from '@/lib/focus';
@@ -18,7 +17,7 @@ import { useSettingsStore } from '@/stores/settings';
 import { loadAccountMenu } from './account';
 import { Banners } from './banners';
 import { BottomBar, loadMore } from './bottom-bar';
-import { Heading } from './page-head';
+import { Entered } from './gate';
 import { Sidebar } from './sidebar';
 import { TopBar } from './top-bar';
 
@@ -74,6 +73,7 @@ export function Shell({ children }: { children: ReactNode }) {
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [access, router]);
 
+  const entered = access === 'in' && shown;
   return (
     <>
       <a href="#content" className="sr-only z-50 rounded-md bg-accent-hover px-3 py-2 text-on-accent focus:not-sr-only focus:fixed focus:top-2 focus:left-2">
@@ -87,12 +87,13 @@ export function Shell({ children }: { children: ReactNode }) {
             <Banners />
             <main id="content" tabIndex={-1} className="min-h-0 flex-1 overflow-auto outline-none">
               <div className="mx-auto flex min-h-full max-w-[1680px] flex-col gap-4 p-4 md:p-6">
-                {access === 'in' && shown ? (
-                  children
-                ) : access === 'unreachable' ? (
+                {access === 'unreachable' ? (
                   <Failure error={failure} onRetry={() => void enter()} />
+                ) : !entered && pageOf(path)?.id === 'explorer' ? (
+                  // Its controls are those of the page, which the bundle of the frame holds: here they are in one bundle and not in two.
+                  <ExplorerFrame />
                 ) : (
-                  <PageSkeleton page={pageOf(path)} />
+                  <Entered value={entered}>{children}</Entered>
                 )}
               </div>
             </main>
@@ -104,21 +105,6 @@ export function Shell({ children }: { children: ReactNode }) {
       {asksPassword && <UnlockDialog onClose={() => askPassword(false)} />}
       {helpOpen && <ShortcutHelp onClose={() => setHelpOpen(false)} />}
       {idle && <Toaster />}
-    </>
-  );
-}
-
-// Part of the exported page, so that its title is there before any script; of the Explorer also the row of its controls, whose
-// largest word would otherwise be painted last.
-function PageSkeleton({ page }: { page: ReturnType<typeof pageOf> }) {
-  if (page?.id === 'explorer') return <ExplorerFrame />;
-  return (
-    <>
-      {page !== undefined && <Heading>{page.label}</Heading>}
-      <div role="status" aria-label="Loading" className="flex flex-col gap-4">
-        <Skeleton className="h-24 w-full rounded-lg" />
-        <Skeleton className="h-80 w-full rounded-lg" />
-      </div>
     </>
   );
 }

@@ -11,6 +11,7 @@ import { Panel } from '@/components/ui/panel';
 import { Segmented } from '@/components/ui/segmented';
 import { useQueryState } from '@/hooks/use-query-state';
 import { useResource } from '@/hooks/use-resource';
+import { useSlices } from '@/hooks/use-slices';
 import { api } from '@/lib/api';
 import type { Setting } from '@/lib/contract';
 import { formatCount } from '@/lib/format';
@@ -36,6 +37,7 @@ export function ServerConfiguration() {
       ),
     [config.data, shown, words],
   );
+  const drawn = useSlices(rows.length, 12, 8);
   return (
     <Panel title="Configuration" unit={config.data === null ? undefined : (config.data.file ?? 'no configuration file')} actions={<Refresh resource={config} />}>
       <div className="mb-2 flex flex-wrap items-center gap-2">
@@ -49,7 +51,7 @@ export function ServerConfiguration() {
             <Empty icon={<SlidersHorizontal aria-hidden />} title="No setting matches" />
           ) : (
             <ul className="divide-y divide-line">
-              {rows.map((setting) => (
+              {rows.slice(0, drawn).map((setting) => (
                 <li key={setting.name}>
                   <SettingRow setting={setting} onEdit={setEdited} />
                 </li>

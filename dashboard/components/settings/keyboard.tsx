@@ -6,6 +6,7 @@ import { Button } from '@/components/ui/button';
 import { Kbd } from '@/components/ui/kbd';
 import { Panel } from '@/components/ui/panel';
 import { useModKey } from '@/hooks/use-mod-key';
+import { useSlices } from '@/hooks/use-slices';
 import { cn } from '@/lib/cn';
 import { comboOf, isSingle, keyOf, KEYS, objectionTo, withKey, type KeyId } from '@/lib/keymap';
 import { KEY_GROUPS, wordsOf } from '@/lib/key-names';
@@ -19,6 +20,7 @@ export function Keyboard() {
   const [listening, setListening] = useState<KeyId | null>(null);
   const [news, setNews] = useState('');
   const count = Object.keys(own).length;
+  const drawn = useSlices(KEY_GROUPS.length, 1, 1);
   const onKey = (id: KeyId, event: KeyboardEvent) => {
     // Who walks on has changed their mind.
     if (event.key === 'Tab') return setListening(null);
@@ -56,7 +58,7 @@ export function Keyboard() {
       <p role="status" className={news === '' ? 'sr-only' : 'mb-2 rounded-md bg-raised px-3 py-2'}>
         {news}
       </p>
-      {KEY_GROUPS.map(({ heading, keys }) => (
+      {KEY_GROUPS.slice(0, drawn).map(({ heading, keys }) => (
         <section key={heading} className="mb-3 last:mb-0">
           <h3 className="pb-1 text-xs font-medium text-muted">{heading}</h3>
           <ul className="divide-y divide-line">

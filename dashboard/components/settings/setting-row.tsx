@@ -1,5 +1,6 @@
 // One setting in the list.
 import { Pencil } from 'lucide-react';
+import { memo } from 'react';
 import { GatedButton } from '@/components/state/gated-button';
 import { Badge } from '@/components/ui/badge';
 import { display } from '@/lib/bytes';
@@ -18,7 +19,8 @@ function Summary({ text }: { text: string }) {
   return text.split('`').map((part, at) => (at % 2 === 0 ? part : <code key={at} className="rounded-sm bg-raised px-1 font-mono">{part}</code>));
 }
 
-export function SettingRow({ setting, onEdit }: { setting: Setting; onEdit(setting: Setting): void }) {
+/** Drawn once, while the list grows. */
+export const SettingRow = memo(function SettingRow({ setting, onEdit }: { setting: Setting; onEdit(setting: Setting): void }) {
   const value = setting.sensitive ? '••••••' : setting.value === '' ? '(empty)' : display(setting.value ?? '');
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1 py-2 md:grid-cols-[minmax(0,5fr)_minmax(0,3fr)_auto]">
@@ -49,4 +51,4 @@ export function SettingRow({ setting, onEdit }: { setting: Setting; onEdit(setti
       </div>
     </div>
   );
-}
+});

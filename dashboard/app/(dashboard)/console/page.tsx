@@ -2,13 +2,18 @@
 import type { Metadata } from 'next';
 import { Suspense } from 'react';
 import { ConsolePage } from '@/components/console/console-page';
+import { Gate } from '@/components/layout/gate';
+import { PageFrame } from '@/components/layout/page-frame';
+import { CONSOLE } from '@/lib/leads';
 
 export const metadata: Metadata = { title: 'Console' };
 
 export default function Page() {
   return (
-    <Suspense>
-      <ConsolePage />
-    </Suspense>
+    <Gate frame={<PageFrame title="Console" leads={CONSOLE} />}>
+      <Suspense>
+        <ConsolePage />
+      </Suspense>
+    </Gate>
   );
 }
