@@ -148,6 +148,8 @@ export function KeyPane({ name, db, onClose, onSelect }: KeyPaneProps) {
           )}
         </div>
         {view.data !== null && !gone && <Facts view={view.data} resource={view} onExpiry={() => setAsking('expiry')} />}
+        {/* Their place, so that nothing below moves when they come: on a phone they take two lines. */}
+        {view.data === null && view.error === null && !gone && <div className="h-7 coarse:h-11 max-sm:coarse:h-23" />}
       </header>
       <div className="min-h-0 flex-1 basis-0 overflow-auto">
         {gone ? (

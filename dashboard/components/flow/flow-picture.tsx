@@ -74,7 +74,7 @@ export function FlowPicture({ flow }: { flow: Flow }) {
     <div data-moves={moves} className={cn('@container', phase === 'waiting' && 'opacity-60')}>
       <div ref={root} className="relative">
         {places !== null && <FlowLines strands={strands} threads={threads} width={places.width} height={places.height} moves={moves} lit={lit} />}
-        <div className="relative grid grid-cols-1 items-center gap-y-8 @min-[600px]:grid-cols-[minmax(0,6fr)_minmax(0,4fr)_minmax(0,6fr)] @min-[600px]:gap-x-12 @min-[1000px]:grid-cols-[minmax(0,18rem)_minmax(0,16rem)_minmax(0,20rem)] @min-[1000px]:justify-between">
+        <div className="relative grid grid-cols-1 items-center gap-y-8 @min-[600px]:grid-cols-[minmax(0,6fr)_minmax(0,5fr)_minmax(0,6fr)] @min-[600px]:gap-x-12 @min-[1000px]:grid-cols-[minmax(0,18rem)_minmax(0,16rem)_minmax(0,20rem)] @min-[1000px]:justify-between">
           <Part title="Clients" figure={flow.clients.data === null ? undefined : `${formatCount(flow.clients.data.total)} connected`} needs={flow.needs.clients} resource={flow.clients}>
             <Clients flow={flow} onLit={setLit} />
           </Part>

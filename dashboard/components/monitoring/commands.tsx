@@ -50,9 +50,10 @@ function columns(rows: readonly CommandCounts[], onOpen: Open): readonly Column<
   ];
 }
 
+// Where rows are laid out as a list, bars that do not stand below each other compare nothing.
 function Barred({ text, part }: { text: string; part: number }) {
   return (
-    <span className="inline-flex w-24 flex-col items-end">
+    <span className="inline-flex w-24 flex-col items-end in-[[role=row]]:w-auto in-[[role=row]]:*:hidden">
       {text}
       <TinyBar part={part} />
     </span>

@@ -3,6 +3,7 @@
 import { Ear, Radio, Square } from 'lucide-react';
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { RunView } from '@/components/console/run-view';
+import { Empty } from '@/components/state/empty';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { Panel } from '@/components/ui/panel';
@@ -50,7 +51,13 @@ export function ListenPanel({ own, heard, begun, onListen }: ListenPanelProps) {
           </Button>
         )}
       </form>
-      {run !== null && <Heard own={own} begun={begun} />}
+      {run === null ? (
+        <Empty icon={<Radio aria-hidden />} title="You listen to nothing">
+          Choose a channel above or name one: what is published from then on stands here.
+        </Empty>
+      ) : (
+        <Heard own={own} begun={begun} />
+      )}
     </Panel>
   );
 }

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openPage, settled, signIn } from './browser';
-import { PASSWORD, RESP_PORT, type Server, startServer } from './server';
+import { PASSWORD, resp, RESP_PORT, type Server, startServer } from './server';
 
 const IS_REAL = (process.env.FLASHDB_BIN ?? '') !== '';
 let browser: Browser;
@@ -168,6 +168,27 @@ describe('the data-flow view', () => {
     const out = await page.evaluate(() => [...document.querySelectorAll('[data-flow]')].filter((box) => box.getBoundingClientRect().right > window.innerWidth || box.getBoundingClientRect().left < 0).length);
     expect(out).toBe(0);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    await context.close();
+  });
+  it.runIf(IS_REAL)('says what a user lacks to see a part of it, and who can grant it', async () => {
+    expect(await resp([`AUTH "${PASSWORD}"`, 'ACL SETUSER narrow on >a-pass-word ~* &* +@all -monitor -hotkeys.list'])).toContain('+OK\r\n+OK');
+    const { page, faults, context } = await openPage(browser);
+    await page.goto(`${server.url}/login/?next=${encodeURIComponent('/?view=flow')}`);
+    await page.getByLabel('User').fill('narrow');
+    await page.getByLabel('Password', { exact: true }).fill('a-pass-word');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    // The rest is shown as ever.
+    await group(page).first().waitFor();
+    await page.getByRole('list', { name: 'Log and snapshots' }).waitFor();
+    expect(await page.getByRole('list', { name: 'Keys by prefix' }).count()).toBe(0);
+    await page.getByText('This needs +hotkeys.list').waitFor();
+    await page.getByText('An administrator can grant it to narrow').waitFor();
+    await page.getByText('ACL SETUSER narrow +hotkeys.list', { exact: true }).waitFor();
+    await page.getByText('Which clients touch which keys needs +monitor.').waitFor();
+    expect(await page.locator('path[data-thread]').count()).toBe(0);
+    expect(await page.getByText('clients at keys, sampled').count()).toBe(0);
+    // Nor is it asked for and refused.
+    expect(faults).toEqual([]);
     await context.close();
   });
 });

@@ -18,6 +18,9 @@ const WIDTHS = [
   [390, 844],
 ] as const;
 
+/** Views with rates that are known of two looks only, and how long these take. */
+const MOVING_MS: Readonly<Record<string, number>> = { dashboard: 2500, monitoring: 2500, clients: 2500, pubsub: 2500, flow: 5000 };
+
 /** Two runs to compare and some data made, so that the playground has something to show; before the charts begin. */
 async function playRuns(browser: Browser, url: string): Promise<void> {
   const watched = await openPage(browser);
@@ -107,7 +110,7 @@ describe.runIf(folder !== '')('screenshots', () => {
         await tryOut(page, () => shoot(view.name));
         continue;
       }
-      await page.waitForTimeout(view.name === 'dashboard' || view.name === 'monitoring' ? 2500 : 700);
+      await page.waitForTimeout(MOVING_MS[view.name] ?? 700);
       await shoot(view.name);
     }
     if (server.isReal) {
@@ -123,5 +126,5 @@ describe.runIf(folder !== '')('screenshots', () => {
     await page.waitForTimeout(700);
     await shoot('palette');
     await context.close();
-  }, 120_000);
+  }, 180_000);
 });

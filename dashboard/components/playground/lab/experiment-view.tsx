@@ -111,7 +111,7 @@ export function ExperimentView({ experiment, query }: { experiment: Experiment<L
                 <Square /> Stop
               </Button>
             )}
-            <p className="min-w-0 flex-1 basis-64 text-xs text-muted">
+            <p className="min-w-0 flex-1 basis-64 text-xs text-pretty text-muted">
               On keys of its own, <code className="font-mono">{prefixOf(state.id === '' ? '…' : state.id)}*</code>, which are removed when it ends or you leave, and expire after two minutes in any case.
             </p>
           </div>
