@@ -161,6 +161,9 @@ settings! {
     server_cpulist: CpuList = "server-cpulist" | "server_cpulist", Cpus, [AT_START];
     /// Parts of the keyspace with a lock each; a power of two. About 256 for each core loop serve deep pipelines best.
     shards: u32 = "shards", Number::plain(1, SHARDS_MAX, 256).checked(is_power_of_two), [AT_START];
+    /// While many clients send much, a core loop with nothing to do rests for so many microseconds before it sleeps, so that
+    /// requests gather; 0 for never.
+    gather_us: u32 = "gather-us", Number::plain(0, 1000, 60);
     /// Turns of the background timers per second, kept between 1 and 500.
     hz: u32 = "hz", Number::plain(0, INT_MAX, 10).kept_within(1, 500);
     /// Goes to the background after the start.

@@ -93,6 +93,8 @@ pub struct Connection {
     pub queued_for_output: bool,
     /// Whether the loop has it on its list of connections to go on with.
     pub queued_again: bool,
+    /// The period of its loop in which it was counted last, see `core_loop::gathering`.
+    pub counted: u32,
 }
 
 impl Connection {
@@ -119,6 +121,7 @@ impl Connection {
             has_spoken: false,
             queued_for_output: false,
             queued_again: false,
+            counted: 0,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod attend;
 mod expiry;
+mod gathering;
 mod guests;
 mod incoming;
 
@@ -15,6 +16,7 @@ use crate::compaction::Compaction;
 use crate::connection::{Connection, Next, READ_BYTES};
 use crate::dispatch::{self, Turn};
 use crate::engine::{Aim, Guest};
+use crate::process;
 use crate::pubsub::{Kind, Subscription};
 use crate::server::Server;
 use crate::tracking::{self, Notice};
@@ -137,6 +139,7 @@ pub struct CoreLoop {
     config: ConfigView,
     scratch: Vec<u8>,
     incoming: incoming::Incoming,
+    gathering: gathering::Gathering,
     batch: Batch,
     expiry: expiry::Round,
     /// How often free memory is still to be returned to the system when the loop rests.
@@ -176,6 +179,7 @@ impl CoreLoop {
             config,
             scratch: vec![0; READ_BYTES],
             incoming: incoming::Incoming::default(),
+            gathering: gathering::Gathering::new(Instant::now()),
             batch: Batch::default(),
             expiry: expiry::Round::new(id as u16),
             give_back_rounds: 0,
@@ -222,9 +226,10 @@ impl CoreLoop {
         // At once, so that the first command finds a sample of the memory in use.
         self.timers.add(now_ms, Timer::Cron);
         self.timers.add(now_ms + SWEEP_MS, Timer::Sweep);
+        process::sleep_precisely();
         while !self.stop {
             let timeout = self.timeout();
-            match self.poll.poll(&mut events, timeout) {
+            match self.wait(&mut events, timeout) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::error!(%error, "waiting for sockets failed");
@@ -234,6 +239,19 @@ impl CoreLoop {
             }
             self.turn(&server, &mut data, &events);
         }
+    }
+
+    /// Waits until there is something to do, see [`gathering`].
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> std::io::Result<()> {
+        if self.gathering.pays() && timeout != Some(Duration::ZERO) {
+            self.poll.poll(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+            self.server.loops[self.id].stats.rests.add(1);
+            self.gathering.rest();
+        }
+        self.poll.poll(events, timeout)
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -251,6 +269,7 @@ impl CoreLoop {
         let began = Instant::now();
         self.config.refresh();
         let settings = self.config.get().clone();
+        self.gathering.note_turn(began, settings.gather_us);
         data.now_ms = clock::unix_ms() as i64;
         data.policy.usage = usage(&settings);
         data.policy.expire = dispatch::removes_expired(server, data.now_ms);
@@ -442,6 +461,7 @@ impl CoreLoop {
         if event.is_read_closed() {
             connection.note_read_closed();
         }
+        self.gathering.count(&mut connection.counted);
         // What a client sends after the end of its session is not looked at.
         if !connection.client.closing && (event.is_readable() || event.is_read_closed()) {
             self.read(turn, slot);

@@ -94,6 +94,8 @@ pub struct LoopStats {
     pub turns: Counter,
     /// Time of the turns without waiting.
     pub turn_time_ns: Counter,
+    /// Rests before it slept, see the setting `gather-us`.
+    pub rests: Counter,
     /// Time in handlers.
     pub command_time_ns: Counter,
     /// Read calls.
@@ -139,6 +141,7 @@ impl LoopStats {
             &self.expire_time_caps,
             &self.turns,
             &self.turn_time_ns,
+            &self.rests,
             &self.command_time_ns,
             &self.reads,
             &self.writes,

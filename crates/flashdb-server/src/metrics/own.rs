@@ -79,6 +79,7 @@ pub(super) static METRICS: &[Metric] = &[
     metric("flashdb_net_writes_total", Counter, "Write calls.", Field("total_writes_processed")),
     metric("flashdb_core_loop_commands_total", Counter, "Commands executed by core loop.", Series(&["loop"], series::loop_commands)),
     metric("flashdb_core_loop_turns_total", Counter, "Turns by core loop.", Series(&["loop"], series::loop_turns)),
+    metric("flashdb_core_loop_rests_total", Counter, "Rests by core loop in which requests gather, see gather-us.", Series(&["loop"], series::loop_rests)),
     metric("flashdb_core_loop_busy_seconds_total", Counter, "Time by core loop in which it did not wait.", Series(&["loop"], series::loop_busy)),
     // Publish/subscribe, caching, scripts.
     metric("flashdb_pubsub_channels", Gauge, "Names that somebody is subscribed to, by kind.", Series(&["kind"], series::pubsub_channels)),

@@ -189,6 +189,10 @@ pub(super) fn loop_turns(family: &mut Family<'_>, figures: &Figures<'_>) {
     by_loop(family, figures, |stats| stats.turns.get());
 }
 
+pub(super) fn loop_rests(family: &mut Family<'_>, figures: &Figures<'_>) {
+    by_loop(family, figures, |stats| stats.rests.get());
+}
+
 pub(super) fn loop_busy(family: &mut Family<'_>, figures: &Figures<'_>) {
     by_loop(family, figures, |stats| stats.turn_time_ns.get() as f64 / 1e9);
 }
