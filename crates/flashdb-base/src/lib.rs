@@ -4,6 +4,7 @@
 //! Nothing here does I/O except reading the clock, and nothing here knows keys, values, clients or RESP. Every function
 //! that takes outside bytes is total: any input gives a value or `None`, in time linear in the input unless stated.
 
+pub mod address;
 pub mod args;
 pub mod ascii;
 pub mod clock;

@@ -1,7 +1,8 @@
-//! Logins that failed, by user and address: five are free, then each makes the next wait twice as long. The engine slows an
+//! Logins that failed, by user and host: five are free, then each makes the next wait twice as long. The engine slows an
 //! address down by itself; this is what a person who guesses one user's password meets first. The password that failed last is
 //! told to be wrong again while others wait: that is no guess, and whoever uses it learns what to mend.
 
+use flashdb_base::address::host_of;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -44,10 +45,7 @@ pub(crate) struct Attempts {
 }
 
 fn pair(user: &[u8], address: IpAddr) -> (Vec<u8>, IpAddr) {
-    (
-        user[..user.len().min(NAME_BYTES_MAX)].to_vec(),
-        address.to_canonical(),
-    )
+    (user[..user.len().min(NAME_BYTES_MAX)].to_vec(), host_of(address))
 }
 
 impl Attempts {
@@ -173,6 +171,22 @@ mod tests {
         }
         attempts.succeeded(b"ada", HERE);
         assert_eq!(attempts.check(b"ada", b"right", HERE, 0), Ok(()));
+    }
+
+    #[test]
+    fn all_addresses_of_a_host_are_one() {
+        let attempts = Attempts::default();
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for n in 0..FREE {
+            attempts.failed(b"ada", b"wrong", address(&format!("2001:db8::{n}:1")), 0);
+        }
+        let is_free = |text: &str| attempts.check(b"ada", b"right", address(text), 0).is_ok();
+        assert!(!is_free("2001:db8::ffff:1") && is_free("2001:db8:0:1::1"));
+        for n in 0..FREE {
+            let form = ["10.0.0.1", "::ffff:10.0.0.1"][n as usize % 2];
+            attempts.failed(b"ada", b"wrong", address(form), 0);
+        }
+        assert!(!is_free("10.0.0.1") && !is_free("::ffff:10.0.0.1") && is_free("10.0.0.2"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{App, api, audit, branches, live, tap};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use flashdb_base::address::host_of;
 use flashdb_config::{BindAddress, ConfigStore, Origin};
 use flashdb_server::engine::Engine;
 use hyper::body::Incoming;
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -331,7 +332,7 @@ impl Default for Places {
 impl Places {
     /// A place for a connection from there, while it has not too many.
     fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let peer = whose(peer);
+        let peer = host_of(peer);
         let mut taken = self.taken.lock();
         let count = taken.entry(peer).or_default();
         if *count >= CONNECTIONS_OF_PEER_MAX && !peer.is_loopback() {
@@ -342,16 +343,6 @@ impl Places {
             places: self.clone(),
             peer,
         })
-    }
-}
-
-/// Whose an address is: of IPv6 a host has all of a /64.
-fn whose(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
-        }
-        address => address,
     }
 }
 

@@ -4,8 +4,12 @@
 //! that each login from there, right or wrong, gets a turn of its own, so that one address tries a few
 //! passwords a second however many connections it has; what would wait too long is refused at once.
 //! Failures are forgotten over time. A client that waits keeps its place in the loop's timers and
-//! nothing else; no loop waits.
+//! nothing else; no loop waits. Connections of the own process, which speak for whoever comes over
+//! HTTP, are counted apart: anybody may fail there, through a proxy on this machine, too, and must not
+//! keep its applications out.
 
+use crate::client::ClientInfo;
+use flashdb_base::address::host_of;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -44,18 +48,34 @@ struct Record {
     next_ms: i64,
 }
 
+/// Where logins come from that are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Whether they come through a connection of the own process.
+    is_guest: bool,
+    /// `None` for the Unix socket, whose clients are one.
+    host: Option<IpAddr>,
+}
+
+impl Origin {
+    /// Where a client's logins come from.
+    pub fn of(info: &ClientInfo) -> Self {
+        Origin::new(&info.addr, info.is_guest)
+    }
+
+    fn new(addr: &str, is_guest: bool) -> Self {
+        let address: Option<SocketAddr> = addr.parse().ok();
+        let host = address.map(|address| host_of(address.ip()));
+        Origin { is_guest, host }
+    }
+}
+
 /// Addresses with failed logins.
 #[derive(Default)]
 pub struct Logins {
     /// Number of addresses, so that a login costs no lock while there are none.
     count: AtomicUsize,
-    records: Mutex<HashMap<Option<IpAddr>, Record>>,
-}
-
-/// The part of a client's address that its other connections share; clients of the Unix socket are one.
-fn host(addr: &str) -> Option<IpAddr> {
-    let addr: SocketAddr = addr.parse().ok()?;
-    Some(addr.ip().to_canonical())
+    records: Mutex<HashMap<Origin, Record>>,
 }
 
 impl Record {
@@ -72,13 +92,13 @@ impl Record {
 }
 
 impl Logins {
-    /// When a login from `addr` may be looked at; takes the turn.
-    pub fn turn(&self, addr: &str, now_ms: i64) -> Turn {
+    /// When a login from there may be looked at; takes the turn.
+    pub fn turn(&self, origin: Origin, now_ms: i64) -> Turn {
         if self.count.load(Ordering::Acquire) == 0 {
             return Turn::Now;
         }
         let mut records = self.records.lock();
-        let Some(record) = records.get_mut(&host(addr)) else {
+        let Some(record) = records.get_mut(&origin) else {
             return Turn::Now;
         };
         record.forget(now_ms);
@@ -94,13 +114,12 @@ impl Logins {
     }
 
     /// Notes a failed login; returns how many there were lately.
-    pub fn note_failure(&self, addr: &str, now_ms: i64) -> u32 {
+    pub fn note_failure(&self, origin: Origin, now_ms: i64) -> u32 {
         let mut records = self.records.lock();
-        let host = host(addr);
-        if records.len() >= ADDRESSES_MAX && !records.contains_key(&host) {
+        if records.len() >= ADDRESSES_MAX && !records.contains_key(&origin) {
             make_room(&mut records, now_ms);
         }
-        let record = records.entry(host).or_insert(Record {
+        let record = records.entry(origin).or_insert(Record {
             failures: 0,
             counted_ms: now_ms,
             next_ms: now_ms,
@@ -114,7 +133,7 @@ impl Logins {
 }
 
 /// Drops what is forgotten by now; if that is nothing, the half with the fewest failures.
-fn make_room(records: &mut HashMap<Option<IpAddr>, Record>, now_ms: i64) {
+fn make_room(records: &mut HashMap<Origin, Record>, now_ms: i64) {
     records.retain(|_, record| {
         record.forget(now_ms);
         record.failures > 0
@@ -137,20 +156,24 @@ fn make_room(records: &mut HashMap<Option<IpAddr>, Record>, now_ms: i64) {
 mod tests {
     use super::*;
 
+    fn from(addr: &str) -> Origin {
+        Origin::new(addr, false)
+    }
+
     #[test]
     fn the_first_failures_are_free_then_logins_take_turns() {
         let logins = Logins::default();
-        let addr = "10.0.0.1:5000";
+        let addr = from("10.0.0.1:5000");
         for _ in 0..FREE_FAILURES {
             assert_eq!(logins.turn(addr, 0), Turn::Now);
             logins.note_failure(addr, 0);
         }
         assert_eq!(logins.turn(addr, 0), Turn::Now);
         logins.note_failure(addr, 0);
-        assert_eq!(logins.turn("10.0.0.1:6000", 0), Turn::At(TURN_MS));
+        assert_eq!(logins.turn(from("10.0.0.1:6000"), 0), Turn::At(TURN_MS));
         assert_eq!(logins.turn(addr, 0), Turn::At(2 * TURN_MS));
-        assert_eq!(logins.turn("10.0.0.2:1", 0), Turn::Now);
-        assert_eq!(logins.turn("/tmp/socket:0", 0), Turn::Now);
+        assert_eq!(logins.turn(from("10.0.0.2:1"), 0), Turn::Now);
+        assert_eq!(logins.turn(from("/tmp/socket:0"), 0), Turn::Now);
         let waits = (0..100).take_while(|_| logins.turn(addr, 0) != Turn::Refused);
         assert_eq!(waits.count() as i64, WAIT_MAX_MS / TURN_MS - 2);
         assert_eq!(logins.turn(addr, -1_000_000), Turn::Refused);
@@ -160,16 +183,44 @@ mod tests {
     }
 
     #[test]
+    fn guests_keep_no_clients_out_and_clients_no_guests() {
+        let logins = Logins::default();
+        let addr = "127.0.0.1:5000";
+        let origins = [true, false].map(|is_guest| Origin::new(addr, is_guest));
+        for (failing, other) in [(origins[0], origins[1]), (origins[1], origins[0])] {
+            logins.records.lock().clear();
+            for _ in 0..FAILURES_MAX {
+                logins.note_failure(failing, 0);
+            }
+            assert_eq!(logins.turn(other, 0), Turn::Now);
+            assert_ne!(logins.turn(failing, 0), Turn::Now);
+        }
+    }
+
+    #[test]
+    fn all_addresses_of_a_host_are_one() {
+        let logins = Logins::default();
+        for n in 0..=FREE_FAILURES {
+            logins.note_failure(from(&format!("[2001:db8::{n}:1]:{n}")), 0);
+            logins.note_failure(from(["10.0.0.1:1", "[::ffff:10.0.0.1]:1"][n as usize % 2]), 0);
+        }
+        for addr in ["[2001:db8::ffff:1]:1", "10.0.0.1:2", "[::ffff:10.0.0.1]:2"] {
+            assert_ne!(logins.turn(from(addr), 0), Turn::Now, "{addr}");
+        }
+        assert_eq!(logins.turn(from("[2001:db8:0:1::1]:1"), 0), Turn::Now);
+    }
+
+    #[test]
     fn addresses_do_not_pile_up() {
         let logins = Logins::default();
-        let address = |n: usize| format!("10.{}.{}.{}:1", n >> 16, n >> 8 & 255, n & 255);
+        let address = |n: usize| from(&format!("10.{}.{}.{}:1", n >> 16, n >> 8 & 255, n & 255));
         for _ in 0..20 {
-            logins.note_failure(&address(0), 0);
+            logins.note_failure(address(0), 0);
         }
         for n in 1..3 * ADDRESSES_MAX {
-            logins.note_failure(&address(n), 0);
+            logins.note_failure(address(n), 0);
             assert!(logins.records.lock().len() <= ADDRESSES_MAX);
         }
-        assert_ne!(logins.turn(&address(0), 0), Turn::Now);
+        assert_ne!(logins.turn(address(0), 0), Turn::Now);
     }
 }

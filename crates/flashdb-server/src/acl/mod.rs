@@ -49,7 +49,7 @@ mod users;
 pub use catalog::Catalog;
 pub use check::{Denied, Lack, check};
 pub use log::{AclLog, Entry, Reason, Surroundings};
-pub use logins::{Logins, Turn};
+pub use logins::{Logins, Origin, Turn};
 use rules::Fault;
 pub use rules::{RefusedRule, UnclosedSelector, fits_a_line, merge_selectors};
 pub use selector::Selector;

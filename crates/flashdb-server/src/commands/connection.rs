@@ -1,7 +1,7 @@
 //! AUTH, ECHO, HELLO, PING, QUIT, RESET, SELECT.
 
 use super::client;
-use crate::acl::{DEFAULT_USER, Reason, Surroundings, Turn};
+use crate::acl::{DEFAULT_USER, Origin, Reason, Surroundings, Turn};
 use crate::audit;
 use crate::client::{Client, Names, ReplyMode};
 use crate::commands::transaction;
@@ -204,7 +204,7 @@ fn log_in(context: &mut Context<'_, '_>, name: &[u8], password: &[u8]) -> Result
     let (now_ms, command) = (context.now_ms(), context.args.at(0).to_vec());
     let (server, info) = (client(context).server.clone(), client(context).info.clone());
     if !context.mode.retry {
-        match server.acl.logins.turn(&info.addr, now_ms) {
+        match server.acl.logins.turn(Origin::of(&info), now_ms) {
             Turn::Now => {}
             Turn::At(at_ms) if context.may_block() => {
                 context.block([], Some(at_ms), OnTimeout::RunAgain);
@@ -228,7 +228,7 @@ fn log_in(context: &mut Context<'_, '_>, name: &[u8], password: &[u8]) -> Result
         audit::note_login(&server, &info);
         return Ok(Login::Done);
     }
-    let failures = server.acl.logins.note_failure(&info.addr, now_ms);
+    let failures = server.acl.logins.note_failure(Origin::of(&info), now_ms);
     audit::note_failed_login(&server, &info, found.map(|user| &*user.name), failures);
     let (reason, surroundings) = (Reason::Auth, surroundings(context));
     server
