@@ -2,8 +2,8 @@
 //! Only lines are kept, never replies, and of a line nothing that may be a secret (`keep.rs`); what is no command is not
 //! kept at all, since it may be a password in the wrong place. The file (`file.rs`) is written by threads for blocking work,
 //! seconds after a change, and at the end. What is removed is out of it at once: a user's history is gone from the disk
-//! before ACL DELUSER answers, so that no later user of that name is given it. It is of use and not of worth: what cannot
-//! be read is moved aside and begun anew.
+//! before ACL DELUSER answers (its answer waits, no core loop does), so that no later user of that name is given it. It is
+//! of use and not of worth: what cannot be read is moved aside and begun anew.
 
 mod file;
 mod keep;
@@ -98,6 +98,8 @@ struct Kept {
     version: u64,
     /// The last change that removed something.
     removal: u64,
+    /// The change up to which the file has all.
+    in_file: u64,
 }
 
 impl Kept {
@@ -113,11 +115,15 @@ impl Kept {
         self.version += 1;
         self.removal = self.version;
     }
+
+    /// Whether the file has what was removed.
+    fn is_behind_removals(&self) -> bool {
+        self.in_file < self.removal
+    }
 }
 
-/// What is in the file.
+/// How the file was written.
 struct Written {
-    version: u64,
     bytes: usize,
     /// When it was last tried.
     tried: Option<Instant>,
@@ -132,7 +138,7 @@ impl Written {
             && self
                 .tried
                 .is_some_and(|tried| now.duration_since(tried) < LARGE_TIME);
-        self.version < kept.removal || (self.version < kept.version && !waits)
+        kept.is_behind_removals() || (kept.in_file < kept.version && !waits)
     }
 }
 
@@ -157,7 +163,6 @@ impl Console {
             kept: Mutex::new(known(users, |name| engine.user_id(name))),
             folder,
             written: Mutex::new(Written {
-                version: 0,
                 bytes: 0,
                 tried: None,
                 told: [false; 2],
@@ -208,10 +213,11 @@ impl Console {
         self.kept.lock().retain(stays);
     }
 
-    /// Users are gone: what they have run is out of the file when this returns, if it can be written. Blocks.
-    pub fn forget_the_gone(&self) {
+    /// Users are gone: what they have run is forgotten when this returns, but for the file. Whether that still has something
+    /// removed, so that [`Console::write_removals`] is to be called. Waits for no disk.
+    pub fn forget_the_gone(&self) -> bool {
         self.look();
-        self.write_removals();
+        self.kept.lock().is_behind_removals()
     }
 
     /// Bytes that this takes, about.
@@ -236,20 +242,21 @@ impl Console {
 
     /// Writes the file if it is behind; whether it is not any more. Blocks.
     pub fn write(&self) -> bool {
-        self.write_if(|kept, written| written.version < kept.version)
+        self.write_if(|kept| kept.in_file < kept.version)
     }
 
-    fn write_removals(&self) {
-        self.write_if(|kept, written| written.version < kept.removal);
+    /// What was removed is out of the file when this returns, if it can be written. Blocks.
+    pub fn write_removals(&self) {
+        self.write_if(Kept::is_behind_removals);
     }
 
-    fn write_if(&self, is_wanted: impl Fn(&Kept, &Written) -> bool) -> bool {
+    fn write_if(&self, is_wanted: impl Fn(&Kept) -> bool) -> bool {
         let mut written = self.written.lock();
         // Not of users who have gone a moment ago: whoever removed them waits for the lock, or does not wait.
         self.look();
         let (users, version) = {
             let kept = self.kept.lock();
-            if !is_wanted(&kept, &written) {
+            if !is_wanted(&kept) {
                 return true;
             }
             (kept.users.clone(), kept.version)
@@ -265,7 +272,8 @@ impl Console {
         self.is_failing.store(outcome.is_err(), Ordering::Relaxed);
         match &outcome {
             Ok(bytes) => {
-                (written.version, written.bytes, written.told) = (version, *bytes, [false; 2]);
+                self.kept.lock().in_file = version;
+                (written.bytes, written.told) = (*bytes, [false; 2]);
             }
             Err(error) => self.tell(&mut written.told, is_on, error),
         }

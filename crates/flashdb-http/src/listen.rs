@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use flashdb_base::address::host_of;
 use flashdb_config::{BindAddress, ConfigStore, Origin};
-use flashdb_server::engine::Engine;
+use flashdb_server::engine::{AfterGone, Engine};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
@@ -199,11 +199,8 @@ impl Listeners {
         drop(settings);
         let app = Arc::new(App::new(engine, port, traces));
         let watching = Arc::downgrade(&app);
-        app.engine.on_users_gone(move || {
-            if let Some(app) = watching.upgrade() {
-                app.console.forget_the_gone();
-            }
-        });
+        app.engine
+            .on_users_gone(move || forget_the_gone(watching.upgrade()?));
         if let Some(traces) = &app.traces {
             traces.follow_clients(&app.engine);
         }
@@ -224,6 +221,12 @@ impl Listeners {
         drop(_inside);
         Ok(Running { runtime, app })
     }
+}
+
+/// Forgets what is kept of users who are gone; answers what is left to do where the disk may be waited for.
+fn forget_the_gone(app: Arc<App>) -> Option<AfterGone> {
+    let is_behind = app.console.forget_the_gone();
+    is_behind.then(|| -> AfterGone { Box::new(move || app.console.write_removals()) })
 }
 
 impl Running {

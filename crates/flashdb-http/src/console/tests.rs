@@ -348,7 +348,6 @@ fn large_files_wait_and_removals_do_not() {
     let now = Instant::now() + LARGE_TIME;
     let mut kept = Kept::default();
     let mut written = Written {
-        version: 0,
         bytes: LARGE_BYTES + 1,
         tried: Some(now),
         told: [false; 2],
@@ -359,7 +358,24 @@ fn large_files_wait_and_removals_do_not() {
     assert!(written.is_due(&kept, now + LARGE_TIME));
     kept.note_removal();
     assert!(written.is_due(&kept, now));
-    (written.version, written.bytes) = (2, 100);
+    (kept.in_file, written.bytes) = (2, 100);
     kept.version += 1;
     assert!(written.is_due(&kept, now), "small ones do not wait");
+}
+
+/// So that who removes a user of whom nothing is kept waits for nothing.
+#[test]
+fn only_what_was_kept_of_somebody_has_to_leave_the_file() {
+    let mut kept = Kept::default();
+    of(&mut kept.users, b"ada", 1).add(line("GET a", 1));
+    kept.version += 1;
+    kept.retain(|user| user.name != b"bob");
+    assert!(!kept.is_behind_removals());
+    kept.retain(|user| user.name != b"ada");
+    assert!(kept.is_behind_removals() && kept.users.is_empty());
+    // Also for who comes before it is written, though nothing is removed any more.
+    kept.retain(|_| true);
+    assert!(kept.is_behind_removals());
+    kept.in_file = kept.version;
+    assert!(!kept.is_behind_removals());
 }

@@ -86,8 +86,11 @@ pub struct Acl {
     pub on_gone: OnceLock<OnGone>,
 }
 
-/// Told that users are gone.
-pub type OnGone = Box<dyn Fn() + Send + Sync>;
+/// Told that users are gone, on a core loop's thread. What it has to wait for is left to what it returns.
+pub type OnGone = Box<dyn Fn() -> Option<AfterGone> + Send + Sync>;
+
+/// What is to be done before the removal of users is answered and may wait for the disk, on a thread of its own.
+pub type AfterGone = Box<dyn FnOnce() + Send>;
 
 /// Users before and after a change.
 pub struct Change {

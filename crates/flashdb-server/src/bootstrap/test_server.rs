@@ -103,6 +103,11 @@ impl TestServer {
         }
     }
 
+    /// Another connection.
+    pub fn connect(&self) -> UnixStream {
+        UnixStream::connect(self.folder.join("test.sock")).expect("a connection")
+    }
+
     /// A field of INFO.
     pub fn info(&mut self, field: &str) -> String {
         let text = self.ask(&["info", "everything"]);

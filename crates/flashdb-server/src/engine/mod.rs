@@ -12,6 +12,7 @@ mod files;
 mod guest;
 mod listening;
 
+pub use crate::acl::AfterGone;
 pub use crate::audit::{AuditEntry, AuditKind, AuditNews, AuditPage, AuditTrail};
 pub use crate::durability::LoadFigures;
 pub use crate::ending::EndHold;
@@ -247,9 +248,10 @@ impl Engine {
         self.users().get(name).map(|user| user.person)
     }
 
-    /// Has something done whenever users have been removed, before the command that removed them answers and on its thread.
-    /// For one listener; later ones are not heard.
-    pub fn on_users_gone(&self, act: impl Fn() + Send + Sync + 'static) {
+    /// Has something done whenever users have been removed, before the command that removed them answers and on its thread,
+    /// which is a core loop's: what waits for the disk is done by what `act` returns, on another thread. The answer waits for
+    /// that, unless it ends the connection or is a part of a transaction's. For one listener; later ones are not heard.
+    pub fn on_users_gone(&self, act: impl Fn() -> Option<AfterGone> + Send + Sync + 'static) {
         let _first_stays = self.server.acl.on_gone.set(Box::new(act));
     }
 

@@ -3,14 +3,16 @@
 
 use super::quoting;
 use super::show::check_name;
-use crate::acl::{Change, DEFAULT_USER, RefusedRule, RoleKept, UnclosedSelector, merge_selectors};
+use crate::acl::{AfterGone, Change, DEFAULT_USER, RefusedRule, RoleKept, UnclosedSelector, merge_selectors};
 use crate::client::ClientInfo;
 use crate::commands::client;
 use crate::core_loop::Message;
+use crate::later::Later;
 use crate::pubsub::Kind;
 use crate::server::Server;
 use flashdb_command::error::ErrorReply;
 use flashdb_command::{CommandResult, Context};
+use flashdb_resp::Reply;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,8 +26,8 @@ pub(super) fn set_user(context: &mut Context<'_, '_>) -> CommandResult {
         .acl
         .set_user(&settings, name, &rules)
         .map_err(|refused| modifier_error("SETUSER", &refused))?;
-    enforce(context, &server, &change);
-    context.reply.ok();
+    let rest = enforce(context, &server, &change);
+    answer(context, &server, rest, Answer::Ok);
     Ok(())
 }
 
@@ -38,8 +40,8 @@ pub(super) fn set_role(context: &mut Context<'_, '_>) -> CommandResult {
         .acl
         .set_role(name, &rules)
         .map_err(|refused| modifier_error("SETROLE", &refused))?;
-    enforce(context, &server, &change);
-    context.reply.ok();
+    let rest = enforce(context, &server, &change);
+    answer(context, &server, rest, Answer::Ok);
     Ok(())
 }
 
@@ -72,8 +74,8 @@ pub(super) fn delete_users(context: &mut Context<'_, '_>) -> CommandResult {
         removed = names.iter().filter(|name| users.remove_user(name)).count();
         Ok::<(), std::convert::Infallible>(())
     });
-    enforce(context, &server, &change);
-    context.reply.count(removed);
+    let rest = enforce(context, &server, &change);
+    answer(context, &server, rest, Answer::Count(removed));
     Ok(())
 }
 
@@ -111,8 +113,8 @@ pub(super) fn load(context: &mut Context<'_, '_>) -> CommandResult {
         users = change.after.users().len(),
         "users were loaded from the file"
     );
-    enforce(context, &server, &change);
-    context.reply.ok();
+    let rest = enforce(context, &server, &change);
+    answer(context, &server, rest, Answer::Ok);
     Ok(())
 }
 
@@ -133,10 +135,11 @@ pub(super) fn save(context: &mut Context<'_, '_>) -> CommandResult {
 }
 
 /// Ends the connections that the change forbids. Those that are known here are gone for everybody once this
-/// returns; the loops look again for clients that were about to subscribe or log in meanwhile.
-fn enforce(context: &mut Context<'_, '_>, server: &Server, change: &Change) {
+/// returns; the loops look again for clients that were about to subscribe or log in meanwhile. What is left to do
+/// before the answer is returned.
+fn enforce(context: &mut Context<'_, '_>, server: &Server, change: &Change) -> Option<AfterGone> {
     if !change.disconnects() {
-        return;
+        return None;
     }
     let own_id = context.session.client_id();
     for info in forbidden(server, change).into_values() {
@@ -149,8 +152,54 @@ fn enforce(context: &mut Context<'_, '_>, server: &Server, change: &Change) {
         server.post(info.loop_id, Message::Kill { client: info.id });
     }
     server.post_all(|| Message::AclChanged);
-    if let Some(tell) = server.acl.on_gone.get() {
-        tell();
+    let tell = server.acl.on_gone.get()?;
+    tell()
+}
+
+/// What is answered in the end.
+#[derive(Clone, Copy)]
+enum Answer {
+    Ok,
+    Count(usize),
+}
+
+impl Answer {
+    fn write(self, reply: &mut Reply) {
+        match self {
+            Answer::Ok => reply.ok(),
+            Answer::Count(count) => reply.count(count),
+        }
+    }
+}
+
+/// Answers once `rest` is done, on a thread of its own, since it waits for the disk and the loop must not. Where the
+/// client may not wait, as in a transaction, or ends with its user, the answer does not wait either.
+fn answer(context: &mut Context<'_, '_>, server: &Arc<Server>, rest: Option<AfterGone>, answer: Answer) {
+    let Some(rest) = rest else {
+        return answer.write(context.reply);
+    };
+    let waits = context.may_block() && !client(context).closing;
+    let later = waits.then(|| Later::begin(context));
+    if later.is_none() {
+        answer.write(context.reply);
+    }
+    let answering = server.clone();
+    let thread = std::thread::Builder::new().name("users-gone".into());
+    let started = thread.spawn(move || {
+        rest();
+        if let Some(later) = later {
+            later.answer_apart(&answering, |reply| {
+                answer.write(reply);
+                Ok(())
+            });
+        }
+    });
+    if let Err(error) = started {
+        // The users are gone all the same, and the files that are behind are written within a second.
+        tracing::warn!(%error, "cannot start a thread for what users who are gone have left");
+        if context.block.take().is_some() {
+            answer.write(context.reply);
+        }
     }
 }
 
@@ -174,4 +223,51 @@ fn forbidden(server: &Server, change: &Change) -> BTreeMap<u64, Arc<ClientInfo>>
         found.insert(info.id, info);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bootstrap::test_server::TestServer;
+    use parking_lot::Mutex;
+    use std::io::{ErrorKind, Read, Write};
+    use std::sync::Arc;
+    use std::sync::mpsc;
+
+    #[test]
+    fn for_what_the_gone_have_left_on_disk_the_answer_waits_and_no_loop() {
+        let mut server = TestServer::start(&["--io-threads", "1"]);
+        let (begun, begins) = mpsc::channel();
+        let (go, goes) = mpsc::channel::<()>();
+        let goes = Arc::new(Mutex::new(goes));
+        let on_gone = move || -> Option<crate::acl::AfterGone> {
+            let (begun, goes) = (begun.clone(), goes.clone());
+            Some(Box::new(move || {
+                begun.send(()).expect("it is awaited");
+                goes.lock().recv().expect("it may go on");
+            }))
+        };
+        assert!(server.server.acl.on_gone.set(Box::new(on_gone)).is_ok());
+        let mut admin = server.connect();
+        server.ask(&["ACL", "SETUSER", "ada"]);
+        admin.write_all(b"ACL DELUSER ada\r\n").expect("sent");
+        begins.recv().expect("it has begun");
+        assert_eq!(server.ask(&["PING"]), "+PONG");
+        admin.set_nonblocking(true).expect("a setting");
+        let early = admin.read(&mut [0]).expect_err("no answer yet");
+        assert_eq!(early.kind(), ErrorKind::WouldBlock);
+        admin.set_nonblocking(false).expect("a setting");
+        go.send(()).expect("it is awaited");
+        let mut answer = [0; 4];
+        admin.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b":1\r\n");
+
+        // A transaction does not wait, nor is its loop held.
+        server.ask(&["ACL", "SETUSER", "ada"]);
+        server.ask(&["MULTI"]);
+        server.ask(&["ACL", "DELUSER", "ada"]);
+        assert_eq!(server.ask(&["EXEC"]), ":1\n");
+        begins.recv().expect("it has begun");
+        assert_eq!(server.ask(&["PING"]), "+PONG");
+        go.send(()).expect("it is awaited");
+    }
 }
