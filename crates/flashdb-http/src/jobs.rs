@@ -1,5 +1,5 @@
-//! Work that goes on when its request has ended: benchmarks, generated data, changes of many keys, imports. Each job belongs to a user,
-//! runs with that user's rights, tells viewers how far it is (topic `job`), can be aborted, and its outcome is kept for a
+//! Work that goes on when its request has ended: benchmarks, generated data, changes of many keys, imports. Each job belongs to a user
+//! (not to another one who has the name later), runs with that user's rights, tells viewers how far it is (topic `job`), can be aborted, and its outcome is kept for a
 //! while. One of a kind runs at a time, since two benchmarks at once would measure each other; but for changes of many keys
 //! and imports, which can be paused as well.
 
@@ -10,6 +10,7 @@ use crate::hub::Hub;
 use crate::sessions::random_hex;
 use crate::topic::Topic;
 use axum::http::StatusCode;
+use flashdb_server::engine::Identity;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -109,11 +110,27 @@ struct JobMessage<'a> {
     point: &'a Value,
 }
 
+/// Whose a job is.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner<'a> {
+    /// Tells the user from others who have the name later.
+    pub id: u64,
+    pub name: &'a [u8],
+}
+
+impl<'a> Owner<'a> {
+    pub fn of(identity: &'a Identity) -> Self {
+        let (id, name) = (identity.user_id(), identity.name());
+        Owner { id, name }
+    }
+}
+
 /// A job.
 pub(crate) struct Job {
     pub id: String,
     pub kind: JobKind,
-    pub user: Vec<u8>,
+    /// The user that it belongs to, as [`Identity::user_id`].
+    pub user_id: u64,
     /// Set to have it end.
     pub stop: Arc<AtomicBool>,
     /// What it does each second, at most; 0 for what cannot be changed.
@@ -265,7 +282,7 @@ impl Jobs {
         &self,
         hub: &Arc<Hub>,
         kind: JobKind,
-        user: &[u8],
+        owner: Owner<'_>,
         request: Map<String, Value>,
     ) -> Result<Arc<Job>, ApiError> {
         let id = random_hex(4).map_err(|_| {
@@ -276,11 +293,11 @@ impl Jobs {
             )
         })?;
         let mut jobs = self.0.lock();
-        check_place(&jobs, kind, user)?;
+        check_place(&jobs, kind, owner.id)?;
         let job = Arc::new(Job {
             id: id.clone(),
             kind,
-            user: user.to_vec(),
+            user_id: owner.id,
             stop: Arc::default(),
             rate: AtomicU64::new(0),
             changed: Notify::new(),
@@ -291,7 +308,7 @@ impl Jobs {
                     id,
                     kind,
                     state: JobState::Running,
-                    user: String::from_utf8_lossy(user).into_owned(),
+                    user: String::from_utf8_lossy(owner.name).into_owned(),
                     began_ms: now_ms(),
                     ended_ms: None,
                     phase: "starting",
@@ -320,8 +337,8 @@ impl Jobs {
     ///
     /// # Errors
     /// As [`Jobs::begin`].
-    pub fn check_place(&self, kind: JobKind, user: &[u8]) -> Result<(), ApiError> {
-        check_place(&self.0.lock(), kind, user)
+    pub fn check_place(&self, kind: JobKind, user_id: u64) -> Result<(), ApiError> {
+        check_place(&self.0.lock(), kind, user_id)
     }
 
     /// Those that `may_see`, newest first.
@@ -342,10 +359,10 @@ impl Jobs {
     }
 }
 
-fn check_place(jobs: &VecDeque<Arc<Job>>, kind: JobKind, user: &[u8]) -> Result<(), ApiError> {
+fn check_place(jobs: &VecDeque<Arc<Job>>, kind: JobKind, user_id: u64) -> Result<(), ApiError> {
     let (of_all, of_one) = kind.places();
     let running = || jobs.iter().filter(|job| job.kind == kind && job.is_running());
-    if running().count() >= of_all || running().filter(|job| job.user == user).count() >= of_one {
+    if running().count() >= of_all || running().filter(|job| job.user_id == user_id).count() >= of_one {
         return Err(ApiError::conflict(
             "another job of this kind is running; wait for it, or abort it",
         ));
@@ -358,8 +375,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const ADA: Owner<'_> = Owner { id: 1, name: b"ada" };
+    const BOB: Owner<'_> = Owner { id: 2, name: b"bob" };
+
     fn begin(jobs: &Jobs, kind: JobKind) -> Result<Arc<Job>, ApiError> {
-        jobs.begin(&Arc::default(), kind, b"ada", Map::new())
+        jobs.begin(&Arc::default(), kind, ADA, Map::new())
     }
 
     #[test]
@@ -385,21 +405,23 @@ mod tests {
     #[test]
     fn a_user_leaves_places_to_others() {
         let jobs = Jobs::default();
-        let of = |user: &[u8]| jobs.begin(&Arc::default(), JobKind::Bulk, user, Map::new());
-        let (first, second) = (of(b"ada").expect("a job"), of(b"ada").expect("a job"));
-        assert!(of(b"ada").is_err() && first.pause(true));
+        let of = |user: Owner<'_>| jobs.begin(&Arc::default(), JobKind::Bulk, user, Map::new());
+        let (first, second) = (of(ADA).expect("a job"), of(ADA).expect("a job"));
+        assert!(of(ADA).is_err() && first.pause(true));
         // One that is paused has its place, and is not forgotten.
-        assert!(of(b"ada").is_err() && first.is_paused() && first.is_running());
+        assert!(of(ADA).is_err() && first.is_paused() && first.is_running());
         second.end(Map::new(), None);
         assert!(!second.pause(true) && second.view().state == JobState::Done);
         for _ in 0..KEPT_MAX {
-            of(b"bob").expect("a job").end(Map::new(), None);
+            of(BOB).expect("a job").end(Map::new(), None);
         }
         assert!(jobs.list(|job| job.id == first.id).len() == 1);
-        for user in [b"ada", b"bob", b"eve"] {
+        // Another one of the same name has places of her own.
+        for user in [ADA, BOB, Owner { id: 3, ..ADA }] {
             of(user).expect("a job");
         }
-        assert!(of(b"joe").is_err());
+        let last = Owner { id: 4, name: b"joe" };
+        assert!(of(last).is_err());
     }
 
     #[test]

@@ -225,8 +225,16 @@ impl Listeners {
 
 /// Forgets what is kept of users who are gone; answers what is left to do where the disk may be waited for.
 fn forget_the_gone(app: Arc<App>) -> Option<AfterGone> {
+    let files = app.imports.forget_the_gone(&app.engine);
     let is_behind = app.console.forget_the_gone();
-    is_behind.then(|| -> AfterGone { Box::new(move || app.console.write_removals()) })
+    if files.is_empty() && !is_behind {
+        return None;
+    }
+    Some(Box::new(move || {
+        app.console.write_removals();
+        // The room of large files is given back slowly.
+        drop(files);
+    }))
 }
 
 impl Running {

@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::gate::RequestId;
 use crate::guests::{Guests, Tidier};
-use crate::jobs::{Job, JobKind};
+use crate::jobs::{Job, JobKind, Owner};
 use crate::json::{Database, JsonBody};
 use crate::room::Room;
 use axum::extract::State;
@@ -322,9 +322,12 @@ pub(crate) async fn start(
         Ok(Value::Object(request)) => request,
         _ => Map::new(),
     };
-    let job = app
-        .jobs
-        .begin(&app.hub, JobKind::Bench, caller.identity.name(), request.clone())?;
+    let job = app.jobs.begin(
+        &app.hub,
+        JobKind::Bench,
+        Owner::of(&caller.identity),
+        request.clone(),
+    )?;
     job.note(BulkNote {
         trail: app.engine.audit().clone(),
         event: "bench",

@@ -10,7 +10,7 @@ use crate::audit::BulkNote;
 use crate::caller::{Caller, now_ms};
 use crate::error::ApiError;
 use crate::gate::RequestId;
-use crate::jobs::{Job, JobKind};
+use crate::jobs::{Job, JobKind, Owner};
 use crate::json::{Database, JsonBody};
 use crate::room::Room;
 use axum::extract::State;
@@ -242,7 +242,7 @@ pub(crate) async fn start(
     let job = app.jobs.begin(
         &app.hub,
         JobKind::Generate,
-        caller.identity.name(),
+        Owner::of(&caller.identity),
         request.clone(),
     )?;
     job.note(BulkNote {

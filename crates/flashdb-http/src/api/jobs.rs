@@ -33,7 +33,7 @@ impl Started {
 }
 
 fn may_see(app: &App, caller: &Caller, job: &Job) -> bool {
-    job.user == caller.identity.name() || app.engine.allows(&caller.identity, "client|list")
+    job.user_id == caller.identity.user_id() || app.engine.allows(&caller.identity, "client|list")
 }
 
 /// `GET /jobs`.
@@ -81,7 +81,7 @@ pub(crate) async fn show(
 
 /// Refuses who may neither end nor pause it.
 pub(super) fn may_stop(app: &App, caller: &Caller, job: &Job) -> Result<(), ApiError> {
-    if job.user == caller.identity.name() {
+    if job.user_id == caller.identity.user_id() {
         return Ok(());
     }
     caller.may_write()?;

@@ -768,3 +768,39 @@ fn errors_tell_nothing_of_values_and_one_user_leaves_room_for_others() {
         assert_eq!(job["state"], "done", "{job}");
     }
 }
+
+#[test]
+fn who_has_the_name_of_a_user_who_is_gone_has_none_of_the_jobs_and_files() {
+    let (server, http, page) = start_closed();
+    let mut admin = server.connect();
+    admin.ask("AUTH secret");
+    let users = ["ada", "bob", "eve", "joe"];
+    let make = |user: &str| format!("ACL SETUSER {user} on >pass ~* +exists +restore");
+    let (dry, file) = ("format=csv&dry_run=true", b"key,value\na,1\n");
+    let mut jobs = Vec::new();
+    for user in users {
+        admin.ask(&make(user));
+        let job = import(&basic(&http, &format!("{user}:pass")), dry, file);
+        jobs.push(job["id"].as_str().expect("an id").to_owned());
+    }
+    // All places are taken, until a user goes.
+    let page = unlocked(&page);
+    assert_eq!(send(&page, dry, file).code(), "BUSY");
+    assert_eq!(admin.ask("ACL DELUSER ada"), Resp::Int(1));
+    assert_eq!(import(&page, dry, file)["state"], "done");
+
+    admin.ask(&make("ada"));
+    let (ada, job) = (basic(&http, "ada:pass"), &jobs[0]);
+    assert_eq!(ada.get("/api/v1/jobs").json()["jobs"], json!([]));
+    let path = format!("/api/v1/jobs/{job}");
+    assert_eq!(ada.get(&path).code(), "NOT_FOUND");
+    assert_eq!(ada.send("DELETE", &path, "").code(), "NOT_FOUND");
+    assert_eq!(send(&ada, &format!("from={job}"), b"").code(), "NOT_FOUND");
+    // Who is still there has it all.
+    let bob = basic(&http, "bob:pass");
+    let path = format!("/api/v1/jobs/{}", jobs[1]);
+    assert_eq!(bob.get(&path).json()["state"], "done");
+    assert_eq!(import(&bob, &format!("from={}", jobs[1]), b"")["state"], "done");
+    // An administrator sees whose it was.
+    assert_eq!(page.get(&format!("/api/v1/jobs/{job}")).json()["user"], "ada");
+}

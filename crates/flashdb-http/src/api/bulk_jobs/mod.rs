@@ -19,7 +19,7 @@ use crate::audit::BulkNote;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::gate::RequestId;
-use crate::jobs::{JobKind, JobView};
+use crate::jobs::{JobKind, JobView, Owner};
 use crate::json::JsonBody;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
@@ -94,14 +94,14 @@ pub(crate) async fn start(
     drop(walk);
     let told = plan.told();
     let request = serde_json::to_string(&told).unwrap_or_default();
-    let user = caller.identity.name();
-    let job = app.jobs.begin(&app.hub, JobKind::Bulk, user, told)?;
+    let owner = Owner::of(&caller.identity);
+    let job = app.jobs.begin(&app.hub, JobKind::Bulk, owner, told)?;
     job.rate.store(plan.rate, Ordering::Relaxed);
     let note = BulkNote {
         trail: app.engine.audit().clone(),
         event: "bulk",
         job: job.id.clone(),
-        user: String::from_utf8_lossy(user).into_owned(),
+        user: String::from_utf8_lossy(owner.name).into_owned(),
         peer: caller.peer,
         request_id,
         request,

@@ -14,7 +14,7 @@ use crate::audit::BulkNote;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::gate::RequestId;
-use crate::jobs::JobKind;
+use crate::jobs::{JobKind, Owner};
 use crate::json::Query;
 use axum::Extension;
 use axum::body::HttpBody;
@@ -185,7 +185,7 @@ pub(crate) async fn start(
         .given("from")
         .map(|id| String::from_utf8_lossy(id).into_owned());
     let kept = match &from {
-        Some(id) => Some(app.imports.kept(id, caller.identity.name()).ok_or_else(|| {
+        Some(id) => Some(app.imports.kept(id, caller.identity.user_id()).ok_or_else(|| {
             let message = "its file is kept no longer; send it again";
             ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
         })?),
@@ -209,14 +209,14 @@ pub(crate) async fn start(
     }
     let mut plan = Plan::of(&app, &query, format)?;
     check_rights(&app, &caller, &plan)?;
-    let user = caller.identity.name();
-    app.jobs.check_place(JobKind::Import, user)?;
+    let owner = Owner::of(&caller.identity);
+    app.jobs.check_place(JobKind::Import, owner.id)?;
     let upload = match kept {
         Some(kept) => kept.upload,
         None => {
             check_kind(request.headers())?;
-            app.imports.drop_those_of(user);
-            Arc::new(Upload::receive(&app, user, request.into_body()).await?)
+            app.imports.drop_those_of(owner.id);
+            Arc::new(Upload::receive(&app, owner.id, request.into_body()).await?)
         }
     };
     plan.bytes = upload.bytes();
@@ -225,12 +225,12 @@ pub(crate) async fn start(
         trail: app.engine.audit().clone(),
         event: "import",
         job,
-        user: String::from_utf8_lossy(user).into_owned(),
+        user: String::from_utf8_lossy(owner.name).into_owned(),
         peer: caller.peer,
         request_id,
         request: serde_json::to_string(&told).unwrap_or_default(),
     };
-    let job = app.jobs.begin(&app.hub, JobKind::Import, user, told.clone())?;
+    let job = app.jobs.begin(&app.hub, JobKind::Import, owner, told.clone())?;
     job.rate.store(plan.rate, Ordering::Relaxed);
     if let Some(id) = &from {
         // What it has found is told by the import itself from now on.
@@ -239,7 +239,7 @@ pub(crate) async fn start(
     }
     let kept = plan
         .dry_run
-        .then(|| Kept::new(&job.id, user, plan.format, &upload));
+        .then(|| Kept::new(&job.id, owner, plan.format, &upload));
     let started = Started::answer(&job);
     let work = Work {
         app: app.clone(),

@@ -5,10 +5,12 @@
 use crate::App;
 use crate::caller::now_ms;
 use crate::error::ApiError;
+use crate::jobs::Owner;
 use crate::sessions::random_hex;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use flashdb_import::Format;
+use flashdb_server::engine::Engine;
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
@@ -159,14 +161,14 @@ impl Upload {
     ///
     /// # Errors
     /// When it is too large or too slow, nobody sends any more, there is no place or no room.
-    pub async fn receive(app: &App, user: &[u8], body: Body) -> Result<Upload, ApiError> {
+    pub async fn receive(app: &App, user_id: u64, body: Body) -> Result<Upload, ApiError> {
         let settings = app.engine.config().settings();
         let bytes_max = settings.import_max_bytes;
         let announced = body.size_hint().lower();
         if announced > bytes_max {
             return Err(too_large(bytes_max));
         }
-        let place = app.imports.place(user)?;
+        let place = app.imports.place(user_id)?;
         let file = create(&settings.dir).map_err(|error| disk_error(&error))?;
         drop(settings);
         check_room(&file, announced)?;
@@ -245,34 +247,41 @@ async fn send(mut body: Body, sender: mpsc::Sender<Bytes>, bytes_max: u64) -> Re
 
 /// The file of a dry run.
 #[derive(Clone)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     job: String,
+    user_id: u64,
     user: Vec<u8>,
-    pub format: Format,
-    pub upload: Arc<Upload>,
+    pub(super) format: Format,
+    pub(super) upload: Arc<Upload>,
 }
 
 impl Kept {
-    pub fn new(job: &str, user: &[u8], format: Format, upload: &Arc<Upload>) -> Self {
+    pub(super) fn new(job: &str, owner: Owner<'_>, format: Format, upload: &Arc<Upload>) -> Self {
         Kept {
             job: job.to_owned(),
-            user: user.to_owned(),
+            user_id: owner.id,
+            user: owner.name.to_owned(),
             format,
             upload: upload.clone(),
         }
+    }
+
+    /// Whether there still is the user.
+    fn has_user(&self, engine: &Engine) -> bool {
+        engine.user_id(&self.user) == Some(self.user_id)
     }
 }
 
 /// One of the places for files, for a user.
 struct Place {
     imports: Arc<Imports>,
-    user: Vec<u8>,
+    user_id: u64,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut users = self.imports.users.lock();
-        if let Some(at) = users.iter().position(|user| *user == self.user) {
+        if let Some(at) = users.iter().position(|user_id| *user_id == self.user_id) {
             users.swap_remove(at);
         }
     }
@@ -282,25 +291,25 @@ impl Drop for Place {
 #[derive(Default)]
 pub(crate) struct Imports {
     /// Whose files have the places that are taken.
-    users: Mutex<Vec<Vec<u8>>>,
+    users: Mutex<Vec<u64>>,
     kept: Mutex<Vec<Kept>>,
 }
 
 impl Imports {
     /// A place for a file of this user.
-    fn place(self: &Arc<Self>, user: &[u8]) -> Result<Place, ApiError> {
+    fn place(self: &Arc<Self>, user_id: u64) -> Result<Place, ApiError> {
         let mut users = self.users.lock();
-        let own = users.iter().filter(|other| *other == user).count();
+        let own = users.iter().filter(|other| **other == user_id).count();
         let why = match (own, users.len()) {
             (UPLOADS_OF_USER_MAX.., _) => {
                 "two files of this user are being imported, or kept after a dry run"
             }
             (_, UPLOADS_MAX..) => "as many files as may are being imported, or kept after dry runs",
             _ => {
-                users.push(user.to_vec());
+                users.push(user_id);
                 return Ok(Place {
                     imports: self.clone(),
-                    user: user.to_vec(),
+                    user_id,
                 });
             }
         };
@@ -308,31 +317,48 @@ impl Imports {
     }
 
     /// The file of a dry run of this user.
-    pub(super) fn kept(&self, job: &str, user: &[u8]) -> Option<Kept> {
+    pub(super) fn kept(&self, job: &str, user_id: u64) -> Option<Kept> {
         let kept = self.kept.lock();
         kept.iter()
-            .find(|kept| kept.job == job && kept.user == user)
+            .find(|kept| kept.job == job && kept.user_id == user_id)
             .cloned()
     }
 
-    /// Keeps one for a while. Answers until when, Unix ms.
-    pub(super) fn keep(self: &Arc<Self>, kept: Kept) -> i64 {
+    /// Keeps one for a while, if there still is its user. Answers until when, Unix ms.
+    pub(super) fn keep(self: &Arc<Self>, kept: Kept, engine: &Engine) -> Option<i64> {
         let (imports, job) = (self.clone(), kept.job.clone());
-        self.kept.lock().push(kept);
+        {
+            // Locked before looking: of who is gone a moment later it is found here.
+            let mut all = self.kept.lock();
+            if !kept.has_user(engine) {
+                return None;
+            }
+            all.push(kept);
+        }
         tokio::spawn(async move {
             sleep(KEEP_TIME).await;
             imports.forget(&job);
         });
-        now_ms() + KEEP_TIME.as_millis() as i64
+        Some(now_ms() + KEEP_TIME.as_millis() as i64)
     }
 
     /// Gives up the file of a dry run.
     pub(crate) fn forget(&self, job: &str) {
-        self.kept.lock().retain(|kept| kept.job != job);
+        drop(self.take(|kept| kept.job == job));
     }
 
     /// Another file of this user takes the place of those.
-    pub(super) fn drop_those_of(&self, user: &[u8]) {
-        self.kept.lock().retain(|kept| kept.user != user);
+    pub(super) fn drop_those_of(&self, user_id: u64) {
+        drop(self.take(|kept| kept.user_id == user_id));
+    }
+
+    /// Gives up the files of users who are gone, and returns them.
+    pub(crate) fn forget_the_gone(&self, engine: &Engine) -> Vec<Kept> {
+        self.take(|kept| !kept.has_user(engine))
+    }
+
+    /// Those that go. They are closed without the lock: giving back the room of large ones may take a while.
+    fn take(&self, goes: impl Fn(&Kept) -> bool) -> Vec<Kept> {
+        self.kept.lock().extract_if(.., |kept| goes(kept)).collect()
     }
 }

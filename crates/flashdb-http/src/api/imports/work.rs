@@ -78,7 +78,7 @@ impl Work {
             Ok(true) => ("done", JobState::Done, None),
         };
         if let (JobState::Done, Some(kept)) = (state, self.kept.take()) {
-            tally.kept_until_ms = Some(self.app.imports.keep(kept));
+            tally.kept_until_ms = self.app.imports.keep(kept, &self.app.engine);
         }
         self.note
             .log(outcome, tally.written + tally.commands, tally.errors);
