@@ -27,18 +27,21 @@ pub struct ListenedTo {
     /// What it is.
     pub kind: Kind,
     /// The channel or pattern.
-    pub name: Vec<u8>,
+    pub name: Arc<[u8]>,
     /// Clients that listen.
     pub subscribers: usize,
     /// Messages that they were sent, each counted once, since somebody listens.
     pub messages: u64,
 }
 
+/// Names are shared: who looks through them takes them along, and no loop waits meanwhile to publish or subscribe.
+type Names = HashMap<Arc<[u8]>, Subscribers>;
+
 #[derive(Default)]
 struct Channels {
-    channels: HashMap<Vec<u8>, Subscribers>,
-    patterns: HashMap<Vec<u8>, Subscribers>,
-    shard_channels: HashMap<Vec<u8>, Subscribers>,
+    channels: Names,
+    patterns: Names,
+    shard_channels: Names,
     /// Clients of all names together.
     subscriptions: usize,
 }
@@ -88,7 +91,15 @@ pub struct PubSub {
 }
 
 impl Channels {
-    fn of(&mut self, kind: Kind) -> &mut HashMap<Vec<u8>, Subscribers> {
+    fn of(&self, kind: Kind) -> &Names {
+        match kind {
+            Kind::Channel => &self.channels,
+            Kind::Pattern => &self.patterns,
+            Kind::Shard => &self.shard_channels,
+        }
+    }
+
+    fn of_mut(&mut self, kind: Kind) -> &mut Names {
         match kind {
             Kind::Channel => &mut self.channels,
             Kind::Pattern => &mut self.patterns,
@@ -96,7 +107,7 @@ impl Channels {
         }
     }
 
-    fn by_kind(&self) -> [(Kind, &HashMap<Vec<u8>, Subscribers>); 3] {
+    fn by_kind(&self) -> [(Kind, &Names); 3] {
         [
             (Kind::Channel, &self.channels),
             (Kind::Pattern, &self.patterns),
@@ -113,8 +124,14 @@ impl PubSub {
     /// Adds a subscription; the client keeps the list of its own.
     pub fn subscribe(&self, kind: Kind, name: &[u8], client: &Arc<ClientInfo>) {
         let mut channels = self.channels.write();
-        let subscribers = channels.of(kind).entry(name.to_vec()).or_default();
-        subscribers.clients.push(client.clone());
+        let names = channels.of_mut(kind);
+        match names.get_mut(name) {
+            Some(subscribers) => subscribers.clients.push(client.clone()),
+            None => {
+                let subscribers = names.entry(name.into()).or_default();
+                subscribers.clients.push(client.clone());
+            }
+        }
         channels.subscriptions += 1;
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
@@ -122,7 +139,7 @@ impl PubSub {
     /// Takes a subscription back.
     pub fn unsubscribe(&self, kind: Kind, name: &[u8], client: &Arc<ClientInfo>) {
         let mut channels = self.channels.write();
-        let names = channels.of(kind);
+        let names = channels.of_mut(kind);
         if let Some(subscribers) = names.get_mut(name) {
             let before = subscribers.clients.len();
             subscribers
@@ -218,49 +235,52 @@ impl PubSub {
         }
     }
 
-    /// Names of `kind` that somebody subscribed to and that match `pattern`.
-    pub fn names(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Vec<u8>> {
-        let mut channels = self.channels.write();
-        let names = channels.of(kind).keys();
+    /// Names of `kind` that somebody subscribed to and that match `pattern`. They are compared when the lock is free again: how
+    /// long that takes is up to who chose the names and the pattern.
+    pub fn names(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Arc<[u8]>> {
+        let mut names: Vec<_> = self.channels.read().of(kind).keys().cloned().collect();
+        names.retain(|name| pattern.is_none_or(|pattern| glob::matches(pattern, name)));
         names
-            .filter(|name| pattern.is_none_or(|pattern| glob::matches(pattern, name)))
-            .cloned()
-            .collect()
     }
 
-    /// Names of all kinds that match `pattern`, most subscribers first and then by name, at most `limit` of them; and how many
-    /// match. O(names), while only those that are answered are copied: nobody can subscribe meanwhile.
-    pub fn listened_to(&self, pattern: Option<&[u8]>, limit: usize) -> (Vec<ListenedTo>, usize) {
-        let channels = self.channels.read();
+    /// Names of all kinds for which `is_wanted`, most subscribers first and then by name, at most `limit` of them; and how many are
+    /// wanted. O(names); nobody can subscribe while references to them are copied, and all else comes after that.
+    pub fn listened_to(&self, is_wanted: impl Fn(&[u8]) -> bool, limit: usize) -> (Vec<ListenedTo>, usize) {
         // The last of them on top, which goes when a better one comes.
         let mut first = BinaryHeap::new();
-        let mut matching = 0;
-        for (kind, names) in channels.by_kind() {
-            for (name, subscribers) in names {
-                if !pattern.is_none_or(|pattern| glob::matches(pattern, name)) {
-                    continue;
-                }
-                matching += 1;
-                let count = subscribers.clients.len();
-                first.push((
-                    Reverse(count),
-                    name,
-                    kind,
-                    subscribers.messages.load(Ordering::Relaxed),
-                ));
-                if first.len() > limit {
-                    first.pop();
-                }
+        let mut wanted = 0;
+        for (kind, name, count, messages) in self.all() {
+            if !is_wanted(&name) {
+                continue;
+            }
+            wanted += 1;
+            first.push((Reverse(count), name, kind, messages));
+            if first.len() > limit {
+                first.pop();
             }
         }
         let found = first.into_sorted_vec().into_iter();
         let found = found.map(|(Reverse(subscribers), name, kind, messages)| ListenedTo {
             kind,
-            name: name.clone(),
+            name,
             subscribers,
             messages,
         });
-        (found.collect(), matching)
+        (found.collect(), wanted)
+    }
+
+    /// All names, with the numbers of their subscribers and messages.
+    fn all(&self) -> Vec<(Kind, Arc<[u8]>, usize, u64)> {
+        let channels = self.channels.read();
+        let kinds = channels.by_kind();
+        let mut all = Vec::with_capacity(kinds.iter().map(|(_, names)| names.len()).sum());
+        for (kind, names) in kinds {
+            all.extend(names.iter().map(|(name, subscribers)| {
+                let messages = subscribers.messages.load(Ordering::Relaxed);
+                (kind, name.clone(), subscribers.clients.len(), messages)
+            }));
+        }
+        all
     }
 
     /// How many names of each kind there are, and all subscriptions to them.
@@ -306,16 +326,14 @@ impl PubSub {
 
     /// Subscribers of a name.
     pub fn subscribers_count(&self, kind: Kind, name: &[u8]) -> usize {
-        self.channels
-            .write()
-            .of(kind)
-            .get(name)
-            .map_or(0, |subscribers| subscribers.clients.len())
+        let channels = self.channels.read();
+        let subscribers = channels.of(kind).get(name);
+        subscribers.map_or(0, |subscribers| subscribers.clients.len())
     }
 
     /// Number of names of `kind` that somebody subscribed to.
     pub fn names_count(&self, kind: Kind) -> usize {
-        self.channels.write().of(kind).len()
+        self.channels.read().of(kind).len()
     }
 }
 
@@ -367,7 +385,7 @@ mod tests {
         pubsub.subscribe(Kind::Pattern, b"a", &one);
         pubsub.subscribe(Kind::Shard, b"x", &one);
         pubsub.subscribe(Kind::Shard, b"x", &other);
-        let (found, matching) = pubsub.listened_to(None, 3);
+        let (found, matching) = pubsub.listened_to(|_| true, 3);
         let seen: Vec<_> = found
             .iter()
             .map(|row| (row.subscribers, row.kind, &*row.name))
@@ -378,12 +396,31 @@ mod tests {
             (1, Kind::Pattern, b"a"),
         ];
         assert_eq!((seen.as_slice(), matching), (wanted.as_slice(), 5));
-        assert_eq!(pubsub.listened_to(Some(b"[bc]"), 1).1, 2);
+        assert_eq!(pubsub.listened_to(|name| name != b"a", 1).1, 3);
         assert_eq!(pubsub.totals().subscriptions, 6);
         pubsub.unsubscribe(Kind::Shard, b"x", &one);
         pubsub.unsubscribe(Kind::Shard, b"x", &one);
         pubsub.unsubscribe(Kind::Channel, b"c", &one);
         let totals = pubsub.totals();
         assert_eq!((totals.subscriptions, totals.channels), (4, 2));
+    }
+
+    /// What is compared may be long, and a loop that publishes must not wait for it.
+    #[test]
+    fn names_are_compared_while_others_subscribe() {
+        let pubsub = PubSub::default();
+        let client = Arc::new(ClientInfo::default());
+        pubsub.subscribe(Kind::Channel, b"a", &client);
+        let is_wanted = |name: &[u8]| {
+            let is_free = pubsub.channels.try_write().is_some();
+            assert!(is_free, "nobody could subscribe while {name:?} is compared");
+            true
+        };
+        assert_eq!(pubsub.listened_to(is_wanted, 10).1, 1);
+        let names = pubsub.names(Kind::Channel, Some(b"[ab]"));
+        assert_eq!(names, [Arc::from(b"a".as_slice())]);
+        // They are references to what is there, however long that is.
+        let channels = pubsub.channels.read();
+        assert!(channels.channels.contains_key(&names[0]) && Arc::strong_count(&names[0]) == 2);
     }
 }

@@ -11,6 +11,7 @@ use crate::topic::Topic;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use by_name::ByName;
+use flashdb_base::glob;
 use flashdb_server::engine::{Heard, ListenedTo, ListeningKind};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
@@ -21,9 +22,9 @@ use std::sync::Arc;
 const LIMIT_DEFAULT: u64 = 100;
 /// Most that are shown.
 pub(super) const LIMIT_MAX: u64 = 1000;
-/// Bytes of a name that are shown.
+/// Bytes of a name that are shown, and held against a glob.
 const NAME_BYTES: usize = 1 << 10;
-/// Bytes of a glob: each name is held against it while nobody can subscribe.
+/// Bytes of a glob: each name is held against it.
 const MATCH_BYTES_MAX: usize = 1 << 10;
 
 /// What is listened to, and how much is published.
@@ -93,7 +94,7 @@ impl Name {
             },
             name: match bytes > NAME_BYTES {
                 true => Bytes::beginning(&listened.name[..NAME_BYTES], bytes as u64),
-                false => listened.name.into(),
+                false => (&*listened.name).into(),
             },
             subscribers: listened.subscribers,
             messages: int(listened.messages),
@@ -157,6 +158,11 @@ fn totals(app: &App) -> Totals {
     }
 }
 
+/// Whether a name is looked for; of a long one its beginning decides, as nothing else of it is shown.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    glob::matches(pattern, &name[..name.len().min(NAME_BYTES)])
+}
+
 /// `GET /pubsub`.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -173,7 +179,8 @@ pub(crate) async fn list(
         return Err(ApiError::bad_request("match: at most 1 KiB"));
     }
     let limit = query.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
-    let (names, matching) = app.engine.listened_to(pattern, limit as usize);
+    let fits = |name: &[u8]| pattern.is_none_or(|pattern| fits(pattern, name));
+    let (names, matching) = app.engine.listened_to(fits, limit as usize);
     let t = now_ms();
     let mut by_name = app.pubsub.by_name.lock();
     let names = names.into_iter().map(|listened| {
@@ -227,7 +234,7 @@ mod tests {
     fn long_names_are_cut() {
         let listened = ListenedTo {
             kind: ListeningKind::Pattern,
-            name: vec![b'n'; 5000],
+            name: vec![b'n'; 5000].into(),
             subscribers: 2,
             messages: 3,
         };
@@ -235,5 +242,12 @@ mod tests {
         assert_eq!(view["name"]["bytes"], 5000);
         assert_eq!(view["kind"], "pattern");
         assert_eq!((&view["messages"], &view["messages_s"]), (&3.into(), &0.5.into()));
+    }
+
+    #[test]
+    fn of_a_long_name_the_beginning_is_looked_for() {
+        let long = [vec![b'n'; NAME_BYTES], b"end".to_vec()].concat();
+        assert!(fits(b"n*", &long) && fits(b"*d", b"end"));
+        assert!(!fits(b"*end", &long), "what is not shown is not compared");
     }
 }

@@ -5,10 +5,10 @@ use super::Engine;
 pub use crate::pubsub::{Heard, Kind as ListeningKind, ListenedTo, Totals as ListeningTotals};
 
 impl Engine {
-    /// What is listened to and matches `pattern`, most subscribers first and then by name, at most `limit` of it; and how many
-    /// match. O(names).
-    pub fn listened_to(&self, pattern: Option<&[u8]>, limit: usize) -> (Vec<ListenedTo>, usize) {
-        self.server.pubsub.listened_to(pattern, limit)
+    /// What is listened to and by whose name `is_wanted`, most subscribers first and then by name, at most `limit` of it; and how
+    /// much is wanted. O(names); no loop waits for `is_wanted`.
+    pub fn listened_to(&self, is_wanted: impl Fn(&[u8]) -> bool, limit: usize) -> (Vec<ListenedTo>, usize) {
+        self.server.pubsub.listened_to(is_wanted, limit)
     }
 
     /// How much is listened to. O(1).

@@ -94,7 +94,7 @@ mod tests {
     fn listened(name: &str, messages: u64) -> ListenedTo {
         ListenedTo {
             kind: ListeningKind::Channel,
-            name: name.as_bytes().to_vec(),
+            name: name.as_bytes().into(),
             subscribers: 1,
             messages,
         }
