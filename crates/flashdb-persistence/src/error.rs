@@ -71,6 +71,8 @@ pub enum PersistenceError {
     Busy,
     /// The server is ending.
     Stopped,
+    /// Whoever asked for it, and was the only one to read it, is gone.
+    Unwanted,
 }
 
 impl fmt::Display for PersistenceError {
@@ -110,6 +112,7 @@ impl fmt::Display for PersistenceError {
             }
             PersistenceError::Busy => f.write_str("Background save already in progress"),
             PersistenceError::Stopped => f.write_str("the server is ending"),
+            PersistenceError::Unwanted => f.write_str("nobody waits for it any more"),
         }
     }
 }

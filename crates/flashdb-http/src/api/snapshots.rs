@@ -312,12 +312,22 @@ pub(crate) async fn take(
             (StatusCode::CREATED, Taken { id, state: "done" })
         }
         Err(error) if error.code == "ENGINE_TIMEOUT" => {
+            if wish.temporary {
+                tokio::spawn(stay(conversation));
+            }
             let state = "running";
             (StatusCode::ACCEPTED, Taken { id: None, state })
         }
         Err(error) => return Err(error.into_conflict()),
     };
     Ok((status, Json(taken)).into_response())
+}
+
+/// Waits for a temporary one that was promised: it would not be taken for somebody who is gone. The engine lets few wait.
+async fn stay(mut conversation: Conversation) {
+    conversation.set_time(backup::WORK_TIME);
+    // The reply that comes first is that of the request before.
+    let _either_way = conversation.ask_raw(&words(["PING"])).await;
 }
 
 // ---- one of them ---------------------------------------------------------------------------------

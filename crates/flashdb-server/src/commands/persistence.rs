@@ -94,7 +94,7 @@ fn save_later(context: &mut Context<'_, '_>) -> CommandResult {
             "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
         ));
     }
-    checkpoints.wish(Wish::new(Reason::Save, None));
+    checkpoints.wish_untold();
     context.reply.simple(if rewriting {
         "Background saving scheduled"
     } else {

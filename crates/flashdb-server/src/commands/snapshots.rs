@@ -4,7 +4,8 @@
 
 use super::client;
 use super::persistence::durability;
-use crate::durability::checkpoints::Told;
+use crate::durability::checkpoints::{Told, TooMany};
+use crate::durability::file_threads::NotDone;
 use crate::durability::{Durability, Wish, parse_point, restore};
 use crate::later::Later;
 use crate::server::Server;
@@ -21,6 +22,7 @@ use std::borrow::Borrow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The family's rows.
 pub static COMMANDS: &[&CommandSpec] = &[&CREATE, &DELETE, &INFO, &LIST, &READ, &RESTORE, &WRITE];
@@ -89,21 +91,39 @@ fn answer_between_snapshots(context: &mut Context<'_, '_>, work: Work) -> Comman
     Ok(())
 }
 
-/// Has `work` answer on a thread of its own. A client waits for its answer before it asks again, so there are no more of them than
-/// administrators.
-fn answer_apart(context: &mut Context<'_, '_>, work: Work) -> CommandResult {
+/// What becomes of work whose client has gone before its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WhenGone {
+    /// It only looks: nobody would be answered.
+    Leave,
+    /// It changes files.
+    Do,
+}
+
+/// Has `work` answer on one of the few threads for files. Any number of clients may ask, and who goes away asks again at once: where
+/// the disk is slow, more are refused and not waited for.
+fn answer_apart(context: &mut Context<'_, '_>, when_gone: WhenGone, work: Work) -> CommandResult {
     let server = client(context).server.clone();
-    durability(&server)?;
+    let threads = durability(&server)?.file_threads.clone();
     let later = Later::begin(context);
-    let thread = std::thread::Builder::new().name("snapshot-files".into());
-    let spawned = thread.spawn(move || {
-        if let Some(durability) = server.durability.get() {
-            later.answer_apart(&server, |reply| work(&server, durability, reply));
-        }
-    });
-    spawned.map(drop).map_err(|error| {
+    let run = threads.run(Box::new(move || {
+        let Some(durability) = server.durability.get() else {
+            return;
+        };
+        let has_gone = later.client().killed.load(Ordering::Acquire);
+        later.answer_apart(&server, |reply| match has_gone && when_gone == WhenGone::Leave {
+            true => Err(ErrorReply::fixed("ERR nobody waits for it any more")),
+            false => work(&server, durability, reply),
+        });
+    }));
+    run.map_err(|not_done| {
         context.block = None;
-        refused(format!("cannot start a thread: {error}"))
+        match not_done {
+            NotDone::Busy => ErrorReply::fixed(
+                "BUSY too many requests for the files of snapshots are under way; try again later",
+            ),
+            NotDone::NoThread(error) => refused(format!("cannot start a thread: {error}")),
+        }
     })
 }
 
@@ -313,8 +333,12 @@ fn create(context: &mut Context<'_, '_>) -> CommandResult {
     if !kept {
         wish = wish.temporary_for(reader);
     }
-    durability.checkpoints.wish(wish);
-    Ok(())
+    durability.checkpoints.ask_for(wish).map_err(|TooMany(waiting)| {
+        context.block = None;
+        refused(format!(
+            "{waiting} snapshots wait to be taken already; ask again when one of them is done"
+        ))
+    })
 }
 
 static LIST: CommandSpec = CommandSpec {
@@ -326,6 +350,7 @@ static LIST: CommandSpec = CommandSpec {
     handler: |context| {
         answer_apart(
             context,
+            WhenGone::Leave,
             Box::new(|_, durability, reply| {
                 let catalog = durability.folder().catalog().map_err(failed)?;
                 let sent = durability.uploads().list().map_err(failed)?;
@@ -354,6 +379,7 @@ static INFO: CommandSpec = CommandSpec {
         };
         answer_apart(
             context,
+            WhenGone::Leave,
             Box::new(move |_, durability, reply| {
                 let catalog = durability.folder().catalog().map_err(failed)?;
                 let found = match &name {
@@ -517,6 +543,7 @@ fn read(context: &mut Context<'_, '_>) -> CommandResult {
     let reader = client(context).info.clone();
     answer_apart(
         context,
+        WhenGone::Leave,
         Box::new(move |_, durability, reply| {
             let path = &path_of(durability, &name)?;
             // From here on it stays, for the parts to come.
@@ -575,6 +602,7 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
     if (commits || cursor.take("ABORT")) && cursor.remaining() == 0 {
         return answer_apart(
             context,
+            WhenGone::Do,
             Box::new(move |_, durability, reply| {
                 if commits {
                     commit(durability, &name)?;
@@ -599,6 +627,7 @@ fn write(context: &mut Context<'_, '_>) -> CommandResult {
     let bytes = bytes.to_vec();
     answer_apart(
         context,
+        WhenGone::Do,
         Box::new(move |_, durability, reply| {
             durability
                 .uploads()
@@ -620,3 +649,6 @@ fn commit(durability: &Durability, name: &str) -> CommandResult {
     refuse_unreadable(&catalog, name)?;
     uploads.commit(name).map(drop).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ const RETRY_MS: i64 = 5000;
 const HEAL_RETRY_MS: i64 = 1000;
 /// Longest time between two attempts to heal it: each writes a snapshot, on a disk that may have no room for more than that.
 const HEAL_RETRY_MAX_MS: i64 = 10_000;
+/// Snapshots that clients ask for by SNAPSHOT.CREATE, and that wait: each is a whole capture, and asking is cheap.
+const ASKED_FOR_MAX: usize = 4;
 /// Level of zstd: within reach of the speed of the disk.
 const ZSTD_LEVEL: i8 = 1;
 
@@ -72,8 +74,14 @@ pub struct Wish {
     keeps_all: bool,
     /// Who is to read it, and nobody else.
     reader: Option<Arc<ClientInfo>>,
+    /// By SNAPSHOT.CREATE.
+    is_asked_for: bool,
     told: Option<Told>,
 }
+
+/// As many snapshots that were asked for wait as may: so many.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooMany(pub usize);
 
 impl Wish {
     /// For `reason`, telling `told`.
@@ -85,6 +93,7 @@ impl Wish {
             full: false,
             keeps_all: false,
             reader: None,
+            is_asked_for: false,
             told,
         }
     }
@@ -125,6 +134,12 @@ impl Wish {
             told: Some(told),
             ..self
         }
+    }
+
+    /// Whether only somebody who is gone would read it.
+    fn is_withdrawn(&self) -> bool {
+        let reader = self.reader.as_ref();
+        reader.is_some_and(|reader| reader.killed.load(Ordering::Acquire))
     }
 
     /// Behind which a log that was switched on begins.
@@ -216,6 +231,36 @@ impl Checkpoints {
         self.changed.notify_all();
     }
 
+    /// The same for a client that may ask for any number of them.
+    ///
+    /// # Errors
+    /// While as many wait as may.
+    pub fn ask_for(&self, wish: Wish) -> Result<(), TooMany> {
+        let mut state = self.state.lock();
+        let waiting = state.wishes.iter().filter(|wish| wish.is_asked_for).count();
+        if waiting >= ASKED_FOR_MAX {
+            return Err(TooMany(waiting));
+        }
+        state.wishes.push_back(Wish {
+            is_asked_for: true,
+            ..wish
+        });
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// The same for who is not told when it is done: one that waits does for all who ask meanwhile.
+    pub fn wish_untold(&self) {
+        let mut state = self.state.lock();
+        let is_there = |wish: &Wish| wish.reason == Reason::Save && wish.told.is_none();
+        if !state.wishes.iter().any(is_there) {
+            state.wishes.push_back(Wish::new(Reason::Save, None));
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
     /// Has `task` done as soon as the one before is.
     pub fn order(&self, task: Task) {
         self.state.lock().tasks.push_back(task);
@@ -301,6 +346,7 @@ impl Checkpoints {
             return Next::Do(task);
         }
         match state.wishes.pop_front() {
+            Some(wish) if wish.is_withdrawn() => Next::Drop(wish),
             Some(wish) => {
                 state.taking = Some(wish.reason);
                 Next::Take(wish)
@@ -309,11 +355,19 @@ impl Checkpoints {
             None => Next::LookAround,
         }
     }
+
+    /// `wish` is the next again, since one for `reason` is taken before it.
+    fn put_back(&self, wish: Wish, reason: Reason) {
+        let mut state = self.state.lock();
+        state.wishes.push_front(wish);
+        state.taking = Some(reason);
+    }
 }
 
 enum Next {
     Do(Task),
     Take(Wish),
+    Drop(Wish),
     LookAround,
     End,
 }
@@ -332,7 +386,13 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
                 task(server, durability);
                 None
             }
-            Next::Take(wish) => Some(wish),
+            Next::Take(wish) => Some(more_urgent(server, durability, wish)),
+            Next::Drop(wish) => {
+                if let Some(told) = wish.told {
+                    told(Err(&PersistenceError::Unwanted));
+                }
+                None
+            }
             Next::LookAround => {
                 tidy_up_if_changed(server, durability);
                 due(server, durability)
@@ -352,6 +412,25 @@ pub fn run(server: &Arc<Server>, durability: &Durability) {
         }
         // It may have made segments superfluous.
         looked = None;
+    }
+}
+
+/// `wish`, or what goes before it and all that clients wish for: while the log has failed or the disk is full writes are refused,
+/// and the queue of wishes may never be empty.
+fn more_urgent(server: &Server, durability: &Durability, wish: Wish) -> Wish {
+    let log = server.space.log();
+    let is_in_need = log.is_enabled() && (log.has_failed() || log.is_full());
+    // The settings have switched the log on or off, and have their turn.
+    let may_wait = matches!(wish.reason, Reason::Save | Reason::Rewrite);
+    if !is_in_need || !may_wait || durability.checkpoints.state.lock().stopping {
+        return wish;
+    }
+    match due(server, durability) {
+        Some(urgent) => {
+            durability.checkpoints.put_back(wish, urgent.reason);
+            urgent
+        }
+        None => wish,
     }
 }
 

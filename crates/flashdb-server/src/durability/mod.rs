@@ -3,9 +3,11 @@
 //!
 //! Reading order: this file (what there is, the log's life), `listener` (what the writer tells the loops), `startup`
 //! (recovery), `load_figures` (how far it is), `checkpoints` (when a snapshot is taken, and what follows from it), `pins`
-//! (which stay for their readers), `space` (how long the log may get), `full` (a disk without room).
+//! (which stay for their readers), `file_threads` (who reads them for clients), `space` (how long the log may get), `full` (a disk
+//! without room).
 
 pub mod checkpoints;
+pub mod file_threads;
 mod full;
 mod listener;
 mod load_figures;
@@ -19,6 +21,7 @@ pub use load_figures::LoadFigures;
 pub use startup::{StartupError, parse_point, recover};
 
 use crate::server::Server;
+use file_threads::FileThreads;
 use flashdb_base::clock::{self, SystemClock};
 use flashdb_config::{AppendFsync, Settings, WalMedium};
 use flashdb_disk::{Disk, RealDisk};
@@ -44,6 +47,8 @@ pub struct Durability {
     pub checkpoints: Checkpoints,
     /// Snapshots that somebody reads.
     pub pins: pins::Pins,
+    /// Who looks into the files of snapshots for clients.
+    pub file_threads: Arc<FileThreads>,
     /// How far the start has come.
     pub progress: LoadProgress,
     /// When the load began, Unix ms; 0 before.
@@ -71,6 +76,7 @@ impl Durability {
             ending: Mutex::new(None),
             checkpoints: Checkpoints::default(),
             pins: pins::Pins::default(),
+            file_threads: Arc::default(),
             progress: LoadProgress::default(),
             load_began_ms: 0.into(),
             load_took_ms: (-1).into(),

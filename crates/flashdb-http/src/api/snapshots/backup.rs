@@ -32,7 +32,7 @@ use tokio::time::{Instant, timeout};
 /// Bytes of a part, the most that the engine takes and gives.
 const PART_BYTES: usize = 1 << 20;
 /// Time for a snapshot to be taken, and for one that was sent to be checked whole.
-const WORK_TIME: Duration = Duration::from_secs(3600);
+pub(super) const WORK_TIME: Duration = Duration::from_secs(3600);
 /// Time for what was sent to be removed: the part that took too long comes first.
 const CLEANUP_TIME: Duration = Duration::from_secs(60);
 /// Time in which something has to come.
