@@ -69,7 +69,9 @@ export function jobTitle({ request }: Pick<KeyJob, 'request'>): string {
 }
 
 function bulkTitle(request: BulkJob['request']): string {
-  return `${WORDS[request.action].title} ${targetText({ prefix: request.prefix, pattern: request.pattern, type: request.type, count: request.keys_count })}${request.db === 0 ? '' : ` in db${request.db}`}`;
+  const isUntold = request.prefix === undefined && request.pattern === undefined && request.keys_count === undefined;
+  const target = isUntold ? "another user's keys" : targetText({ prefix: request.prefix, pattern: request.pattern, type: request.type, count: request.keys_count });
+  return `${WORDS[request.action].title} ${target}${request.db === 0 ? '' : ` in db${request.db}`}`;
 }
 
 export interface BulkOptions {

@@ -373,6 +373,7 @@ export type ImportJob = Job<ImportRequest, ImportResult>;
 /** What the strip of jobs in the Explorer shows. */
 export type KeyJob = BulkJob | ImportJob;
 
+/** Another user's has neither prefix nor pattern, and does not say what takes the prefix's place. */
 export type BulkJob = Job<Omit<BulkWish, 'keys' | 'confirm'> & { keys_count?: number; rate: number }, BulkResult>;
 
 export type Reply =
@@ -973,7 +974,8 @@ export interface Job<Request, Result> {
 }
 
 export type BenchJob = Job<BenchRequest, BenchResult>;
-export type GenerateJob = Job<GenerateRequest, { written: number; skipped: number; seconds: number }>;
+/** Another user's has no prefix. */
+export type GenerateJob = Job<Omit<GenerateRequest, 'prefix'> & { prefix?: string }, { written: number; skipped: number; seconds: number }>;
 
 /** What the server may say over the WebSocket. */
 export type ServerMessage =

@@ -96,6 +96,28 @@ pub(crate) struct JobView {
     result: Map<String, Value>,
 }
 
+/// What names keys in a request: only who asked for them may know that they are there.
+const NAMING: [&str; 3] = ["prefix", "pattern", "to"];
+
+impl JobView {
+    /// As those see it who do not own it: without what names keys, or quotes what they hold as errors may. How many there were is told.
+    pub fn for_others(mut self) -> Self {
+        self.request.retain(|name, _| !NAMING.contains(&name.as_str()));
+        if !matches!(self.kind, JobKind::Bulk | JobKind::Import) {
+            return self;
+        }
+        for list in ["samples", "errors"] {
+            if let Some(told) = self.result.get_mut(list) {
+                *told = Value::Array(Vec::new());
+            }
+        }
+        if let Some(left_out) = self.result.get_mut("errors_left_out") {
+            *left_out = self.errors.into();
+        }
+        self
+    }
+}
+
 /// What viewers are told: nothing that only its owner may know, such as names of keys.
 #[derive(Serialize)]
 struct JobMessage<'a> {
@@ -422,6 +444,45 @@ mod tests {
         }
         let last = Owner { id: 4, name: b"joe" };
         assert!(of(last).is_err());
+    }
+
+    #[test]
+    fn others_are_not_told_which_keys_it_is_about() {
+        let request = json!({
+            "action": "rename-prefix", "prefix": "secret:", "pattern": "secret:*", "to": "secret2:", "db": 0, "rate": 5,
+        });
+        let Value::Object(request) = request else {
+            unreachable!()
+        };
+        let jobs = Jobs::default();
+        let job = jobs.begin(&Arc::default(), JobKind::Bulk, b"ada", request);
+        let job = job.expect("a job");
+        job.progress("working", 9, 9, 3, Value::Null);
+        let result = json!({
+            "samples": [{"key": "secret:1"}], "errors": [{"key": "secret:2", "code": "NOPERM", "message": "secret:3"}],
+            "errors_left_out": 2, "changed": 6,
+        });
+        let Value::Object(result) = result else {
+            unreachable!()
+        };
+        job.end(result, None);
+        let own = serde_json::to_string(&job.view()).expect("JSON");
+        assert_eq!(own.matches("secret").count(), 6);
+        let view = serde_json::to_value(job.view().for_others()).expect("JSON");
+        assert!(!view.to_string().contains("secret"), "{view}");
+        assert_eq!(
+            view["request"],
+            json!({"action": "rename-prefix", "db": 0, "rate": 5})
+        );
+        let result = json!({"samples": [], "errors": [], "errors_left_out": 3, "changed": 6});
+        assert_eq!((&view["result"], &view["errors"]), (&result, &json!(3)));
+        // A benchmark has its own keys.
+        let bench = begin(&jobs, JobKind::Bench).expect("a job");
+        let Value::Object(result) = json!({"errors": ["ERR no"]}) else {
+            unreachable!()
+        };
+        bench.end(result, None);
+        assert_eq!(bench.view().for_others().result["errors"], json!(["ERR no"]));
     }
 
     #[test]

@@ -243,7 +243,8 @@ impl CoreLoop {
 
     /// Waits until there is something to do, see [`gathering`].
     fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> std::io::Result<()> {
-        if self.gathering.pays() && timeout != Some(Duration::ZERO) {
+        // Replies that wait for the disk are sent once it is ready, not once the rest is over.
+        if self.gathering.pays() && timeout != Some(Duration::ZERO) && self.parked.is_empty() {
             self.poll.poll(events, Some(Duration::ZERO))?;
             if !events.is_empty() {
                 return Ok(());

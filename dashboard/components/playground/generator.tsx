@@ -63,12 +63,15 @@ const COLUMNS: readonly Column<GenerateJob>[] = [
     id: 'prefix',
     part: 'title',
     label: 'Prefix',
-    value: (job) => job.request.prefix,
-    cell: (job) => (
-      <Link href={`/explorer/?db=${job.request.db}&p=${encodeURIComponent(job.request.prefix)}`} className="font-mono text-xs text-accent-text underline">
-        {display(job.request.prefix)}*
-      </Link>
-    ),
+    value: (job) => job.request.prefix ?? null,
+    cell: (job) =>
+      job.request.prefix === undefined ? (
+        <span className="text-dim">Another user&apos;s</span>
+      ) : (
+        <Link href={`/explorer/?db=${job.request.db}&p=${encodeURIComponent(job.request.prefix)}`} className="font-mono text-xs text-accent-text underline">
+          {display(job.request.prefix)}*
+        </Link>
+      ),
   },
   { id: 'types', label: 'Types', part: 'text', cell: (job) => <span className="text-dim">{job.request.types.join(', ')}</span> },
   { id: 'written', label: 'Written', align: 'right', value: (job) => job.result.written ?? null, cell: (job) => formatCount(job.result.written) },
@@ -87,7 +90,7 @@ function Made({ jobs, onForgotten }: { jobs: readonly GenerateJob[]; onForgotten
       align: 'right',
       cell: (job) =>
         job.state !== 'running' && (
-          <Button variant="ghost" size="icon-sm" aria-label={`Take ${display(job.request.prefix)} off this list`} title="Take off this list; the keys stay" onClick={() => void api.endJob(job.id).catch(() => undefined).then(onForgotten)}>
+          <Button variant="ghost" size="icon-sm" aria-label={`Take ${job.request.prefix === undefined ? "another user's data" : display(job.request.prefix)} off this list`} title="Take off this list; the keys stay" onClick={() => void api.endJob(job.id).catch(() => undefined).then(onForgotten)}>
             <Trash2 />
           </Button>
         ),

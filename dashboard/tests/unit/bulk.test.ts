@@ -43,6 +43,7 @@ describe('words', () => {
     expect(titleOf(ask('persist', { prefix: '', type: 'hash' }))).toBe('Remove the expiry of all keys of type hash');
     expect(titleOf(ask('delete', { keys: ['a'] }))).toBe('Delete the selected keys');
     expect(jobTitle({ request: { db: 0, action: 'expire', keys_count: 3, rate: 1 } })).toBe('Set the expiry of 3 keys by name');
+    expect(jobTitle({ request: { db: 0, action: 'delete', rate: 1 } })).toBe("Delete another user's keys");
     expect(jobTitle({ request: { db: 4, action: 'delete', pattern: '*x', rate: 1 } })).toBe('Delete all keys like *x in db4');
   });
   it('can be commands', () => {

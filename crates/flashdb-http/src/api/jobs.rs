@@ -1,5 +1,5 @@
-//! Jobs: those of the own user, or of all for who may see the connections of all (`client|list`). What is started is in
-//! `generate.rs`, `bench.rs`, `bulk_jobs/` and `imports/`.
+//! Jobs: those of the own user, or of all for who may see the connections of all (`client|list`), who is not told which keys they are
+//! about. What is started is in `generate.rs`, `bench.rs`, `bulk_jobs/` and `imports/`.
 
 use crate::App;
 use crate::caller::Caller;
@@ -36,6 +36,14 @@ fn may_see(app: &App, caller: &Caller, job: &Job) -> bool {
     job.user_id == caller.identity.user_id() || app.engine.allows(&caller.identity, "client|list")
 }
 
+/// The job as `caller`, who may see it, is shown it.
+pub(super) fn shown(caller: &Caller, job: &Job) -> JobView {
+    match job.user_id == caller.identity.user_id() {
+        true => job.view(),
+        false => job.view().for_others(),
+    }
+}
+
 /// `GET /jobs`.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -58,7 +66,7 @@ pub(crate) async fn list(
     let wanted = |job: &Job| kind.is_none_or(|kind| job.kind == kind) && may_see(&app, &caller, job);
     let jobs = app.jobs.list(wanted);
     Ok(Json(JobList {
-        jobs: jobs.iter().map(|job| job.view()).collect(),
+        jobs: jobs.iter().map(|job| shown(&caller, job)).collect(),
     }))
 }
 
@@ -76,7 +84,8 @@ pub(crate) async fn show(
     caller: Caller,
     uri: OriginalUri,
 ) -> Result<Json<JobView>, ApiError> {
-    Ok(Json(find(&app, &caller, &uri)?.view()))
+    let job = find(&app, &caller, &uri)?;
+    Ok(Json(shown(&caller, &job)))
 }
 
 /// Refuses who may neither end nor pause it.
@@ -106,5 +115,5 @@ pub(crate) async fn end(
         app.jobs.forget(&job.id);
         app.imports.forget(&job.id);
     }
-    Ok(Json(job.view()))
+    Ok(Json(shown(&caller, &job)))
 }

@@ -459,11 +459,18 @@ fn jobs_are_few_and_not_for_others() {
         ada.get("/api/v1/jobs").json()["jobs"].as_array().map(Vec::len),
         Some(1)
     );
-    // Who may kill connections may stop it.
-    assert_eq!(
-        page.send("PATCH", &others, r#"{"paused":true}"#).json()["state"],
-        "paused"
-    );
+    // Who may kill connections may stop it, and is not told which keys it is about.
+    let paused = page.send("PATCH", &others, r#"{"paused":true}"#).json();
+    assert_eq!(paused["state"], "paused");
+    let listed = page.get("/api/v1/jobs").json();
+    let listed = listed["jobs"].as_array().expect("a list").iter();
+    let listed: Vec<_> = listed.filter(|job| job["user"] == "ada").cloned().collect();
+    assert_eq!(listed.len(), 1);
+    let asked_for = json!({"action": "delete", "db": 0, "rate": 1, "snapshot_first": false});
+    for job in [&paused, &page.get(&others).json(), &listed[0]] {
+        assert_eq!(job["request"], asked_for);
+    }
+    assert_eq!(ada.get(&others).json()["request"]["prefix"], "a:");
     for path in [&first, &second, &others] {
         assert_eq!(page.send("DELETE", path, "").status, 200);
         assert_eq!(ended(&page, path)["state"], "aborted");

@@ -13,7 +13,7 @@ mod walk;
 mod wish;
 pub(super) mod work;
 
-use super::jobs::{Started, find, may_stop};
+use super::jobs::{Started, find, may_stop, shown};
 use crate::App;
 use crate::audit::BulkNote;
 use crate::caller::Caller;
@@ -147,5 +147,5 @@ pub(crate) async fn steer(
             "the job has ended",
         ));
     }
-    Ok(Json(job.view()))
+    Ok(Json(shown(&caller, &job)))
 }
