@@ -455,7 +455,7 @@ mod tests {
             unreachable!()
         };
         let jobs = Jobs::default();
-        let job = jobs.begin(&Arc::default(), JobKind::Bulk, b"ada", request);
+        let job = jobs.begin(&Arc::default(), JobKind::Bulk, ADA, request);
         let job = job.expect("a job");
         job.progress("working", 9, 9, 3, Value::Null);
         let result = json!({

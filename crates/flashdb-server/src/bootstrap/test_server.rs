@@ -72,11 +72,6 @@ impl TestServer {
         }
     }
 
-    /// Another connection.
-    pub fn connect(&self) -> UnixStream {
-        UnixStream::connect(self.folder.join("test.sock")).expect("a connection")
-    }
-
     /// Sends a request; returns the reply without its framing, elements of an array each on a line.
     pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> String {
         let mut request = format!("*{}\r\n", words.len()).into_bytes();
